@@ -1,0 +1,173 @@
+//! Tuples of layers: the whole of backpropagation through a chain.
+//!
+//! `(A, B)` is a chain, so `(A, (B, C))` nests to any depth; flat tuples of up to eight layers compute the same.
+
+use crate::layer::{Entrance, Layer, Tile};
+use crate::network::Network;
+use crate::params::{Params, Visitor, VisitorMut, Zeroed};
+use crate::shape::{Batch, Shape};
+use fearless_simd::Simd;
+use rand::Rng;
+
+/// What comes out of the layer `L` when `In` goes in.
+type Out<L, In> = <L as Layer<In>>::Out;
+
+// `chain!(A 0, B 1, C 2)` first walks along the layers and notes what reaches each, and which one is before it. Then it
+// writes, here for three:
+//
+//     impl<In, A, B, C> Layer<In> for (A, B, C)
+//     where
+//         A: Layer<In>,
+//         B: Layer<Out<A, In>> + Params<Scalar = A::Scalar>,
+//         C: Layer<Out<B, Out<A, In>>> + Params<Scalar = A::Scalar>,
+//     {
+//         fn forward(..) {
+//             self.0.forward(tile, x, &mut trace.0);
+//             self.1.forward(tile, A::output(&trace.0), &mut trace.1);
+//             self.2.forward(tile, B::output(&trace.1), &mut trace.2);
+//         }
+//         fn backward(..) {
+//             let mut before = zeros;
+//             self.2.backward(tile, B::output(&trace.1), &trace.2, slope, &mut gradient.2, Some(&mut before));
+//             let slope = &mut before;
+//             let mut before = zeros;
+//             self.1.backward(tile, A::output(&trace.0), &trace.1, slope, &mut gradient.1, Some(&mut before));
+//             let slope = &mut before;
+//             self.0.backward(tile, x, &trace.0, slope, &mut gradient.0, input_slope);
+//         }
+//     }
+macro_rules! chain {
+    ($first:ident $zero:tt, $($rest:ident $index:tt),+) => {
+        chain!(@walk [$first $zero] [$($rest $index)+] [] [] $first $zero [In] $($rest $index,)+);
+    };
+    (@walk $start:tt $rest:tt [$($order:tt)*] [$($reverse:tt)*] $before:ident $b:tt [$in:ty] $layer:ident $i:tt, $($more:tt)*) => {
+        chain!(@walk $start $rest
+            [$($order)* ($layer $i [Out<$before, $in>] $before $b [$in])]
+            [($layer $i [Out<$before, $in>] $before $b [$in]) $($reverse)*]
+            $layer $i [Out<$before, $in>] $($more)*);
+    };
+    (@walk [$first:ident $zero:tt] [$($rest:ident $index:tt)+]
+        [$(($layer:ident $i:tt [$in:ty] $before:ident $b:tt [$before_in:ty]))+]
+        [$(($back:ident $k:tt [$back_in:ty] $back_before:ident $j:tt [$back_before_in:ty]))+]
+        $last:ident $l:tt [$last_in:ty]) => {
+        impl<$first: Zeroed, $($rest: Zeroed),+> Zeroed for ($first, $($rest),+) {
+            const ZEROED: Self = ($first::ZEROED, $($rest::ZEROED),+);
+        }
+
+        impl<$first: Params, $($rest: Params<Scalar = $first::Scalar>),+> Params for ($first, $($rest),+) {
+            type Scalar = $first::Scalar;
+            const COUNT: usize = $first::COUNT $(+ $rest::COUNT)+;
+
+            #[inline(always)]
+            fn visit(&self, visitor: &mut impl Visitor<Self::Scalar>) {
+                visitor.enter($zero);
+                self.$zero.visit(visitor);
+                visitor.leave();
+                $(
+                    visitor.enter($index);
+                    self.$index.visit(visitor);
+                    visitor.leave();
+                )+
+            }
+
+            #[inline(always)]
+            fn visit_mut<const OTHERS: usize>(
+                &mut self,
+                mut others: [&mut Self; OTHERS],
+                visitor: &mut impl VisitorMut<Self::Scalar, OTHERS>,
+            ) {
+                self.$zero.visit_mut(others.each_mut().map(#[inline(always)] |other| &mut other.$zero), visitor);
+                $(self.$index.visit_mut(others.each_mut().map(#[inline(always)] |other| &mut other.$index), visitor);)+
+            }
+
+            fn initialize<R: Rng>(&mut self, rng: &mut R) {
+                self.$zero.initialize(rng);
+                $(self.$index.initialize(rng);)+
+            }
+        }
+
+        impl<$first, $($rest),+> Network for ($first, $($rest),+) {}
+
+        impl<$first: Entrance, $($rest),+> Entrance for ($first, $($rest),+) {
+            type In = $first::In;
+        }
+
+        impl<In: Shape, $first, $($rest),+> Layer<In> for ($first, $($rest),+)
+        where
+            $first: Layer<In>,
+            $($layer: Layer<$in> + Params<Scalar = $first::Scalar>),+
+        {
+            type Out = Out<$last, $last_in>;
+            type Trace<const TILE: usize> = ($first::Trace<TILE>, $(<$layer as Layer<$in>>::Trace<TILE>),+);
+            type Head = <$last as Layer<$last_in>>::Head;
+
+            #[inline(always)]
+            fn output<const TILE: usize>(trace: &Self::Trace<TILE>) -> &Batch<Self::Out, Self::Scalar, TILE> {
+                <$last as Layer<$last_in>>::output::<TILE>(&trace.$l)
+            }
+
+            #[inline(always)]
+            fn infer<S: Simd, const TILE: usize>(
+                &self,
+                tile: Tile<S, TILE>,
+                x: &Batch<In, Self::Scalar, TILE>,
+                y: &mut Batch<Self::Out, Self::Scalar, TILE>,
+            ) {
+                $(
+                    let mut between = Batch::<$in, $first::Scalar, TILE>::ZEROED;
+                    self.$b.infer(tile.inner(), x, &mut between);
+                    let x = &between;
+                )+
+                self.$l.infer(tile, x, y);
+            }
+
+            #[inline(always)]
+            fn forward<S: Simd, const TILE: usize>(
+                &self,
+                tile: Tile<S, TILE>,
+                x: &Batch<In, Self::Scalar, TILE>,
+                trace: &mut Self::Trace<TILE>,
+            ) {
+                self.$zero.forward(tile.inner(), x, &mut trace.$zero);
+                $(
+                    let tile_here = if $i == $l { tile } else { tile.inner() };
+                    self.$i.forward(tile_here, <$before as Layer<$before_in>>::output::<TILE>(&trace.$b), &mut trace.$i);
+                )+
+            }
+
+            #[inline(always)]
+            fn backward<S: Simd, const TILE: usize>(
+                &self,
+                tile: Tile<S, TILE>,
+                x: &Batch<In, Self::Scalar, TILE>,
+                trace: &Self::Trace<TILE>,
+                slope: &mut Batch<Self::Out, Self::Scalar, TILE>,
+                gradient: &mut Self,
+                input_slope: Option<&mut Batch<In, Self::Scalar, TILE>>,
+            ) {
+                $(
+                    let tile_here = if $k == $l { tile } else { tile.inner() };
+                    let mut before = Batch::<$back_in, $first::Scalar, TILE>::ZEROED;
+                    self.$k.backward(
+                        tile_here,
+                        <$back_before as Layer<$back_before_in>>::output::<TILE>(&trace.$j),
+                        &trace.$k,
+                        slope,
+                        &mut gradient.$k,
+                        Some(&mut before),
+                    );
+                    let slope = &mut before;
+                )+
+                self.$zero.backward(tile.inner(), x, &trace.$zero, slope, &mut gradient.$zero, input_slope);
+            }
+        }
+    };
+}
+
+chain!(A 0, B 1);
+chain!(A 0, B 1, C 2);
+chain!(A 0, B 1, C 2, D 3);
+chain!(A 0, B 1, C 2, D 3, E 4);
+chain!(A 0, B 1, C 2, D 3, E 4, F 5);
+chain!(A 0, B 1, C 2, D 3, E 4, F 5, G 6);
+chain!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7);

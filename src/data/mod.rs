@@ -1,0 +1,205 @@
+//! Data: what a network is trained on and asked about, without copying it into a type of ours.
+//!
+//! Inputs and targets are slices, arrays or vectors of samples, or the columns of a matrix. A sample is `[T; N]`,
+//! `SVector<T, N>`, or for targets a class index.
+
+mod scale;
+mod shuffle;
+mod split;
+mod weights;
+
+pub use scale::{MinMaxScaler, StandardScaler};
+pub use shuffle::Permutation;
+pub use split::{Subset, split, stratified_split};
+pub use weights::{ClassWeighted, Weighted, balanced_class_weights};
+
+use crate::error::Error;
+use crate::params::Zeroed;
+use crate::real::Real;
+use nalgebra::{SMatrix, SVector};
+
+/// Samples in a row: inputs, or targets.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be used as data for a network of `{T}`",
+    label = "expected a slice of `[{T}; N]` or `SVector<{T}, N>`, a matrix of `{T}`, or class indices"
+)]
+pub trait Samples<T: Real> {
+    /// One sample: `[T; N]`, or a class index.
+    type Item: Zeroed + Copy;
+
+    /// Whether [`weight`](Self::weight) may be other than 1.
+    const WEIGHTED: bool = false;
+
+    /// How many there are.
+    fn count(&self) -> usize;
+
+    /// Whether all that belongs to the samples is there.
+    fn check(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Copies a sample; leaves `to` as it is if there are not as many.
+    fn copy(&self, index: usize, to: &mut Self::Item);
+
+    /// How much a sample counts.
+    #[inline(always)]
+    fn weight(&self, _index: usize) -> T {
+        T::ONE
+    }
+}
+
+/// What a slice of samples may be made of. Implement it for a record of your own to use a slice of those as data.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be used as a sample for a network of `{T}`",
+    label = "expected `[{T}; N]`, `SVector<{T}, N>`, or a class index"
+)]
+pub trait Sample<T: Real> {
+    /// The form in which it is handed to network and loss: `[T; N]`, or a class index.
+    type Item: Zeroed + Copy;
+
+    /// Copies the sample.
+    fn copy(&self, to: &mut Self::Item);
+}
+
+impl<T: Real, const N: usize> Zeroed for [T; N] {
+    const ZEROED: Self = [T::ZERO; N];
+}
+
+impl<T: Real, const N: usize> Sample<T> for [T; N] {
+    type Item = [T; N];
+    #[inline(always)]
+    fn copy(&self, to: &mut [T; N]) {
+        *to = *self;
+    }
+}
+
+impl<T: Real, const N: usize> Sample<T> for SVector<T, N> {
+    type Item = [T; N];
+    #[inline(always)]
+    fn copy(&self, to: &mut [T; N]) {
+        *to = self.data.0[0];
+    }
+}
+
+/// A class index out of `CLASSES`, checked when it is made. Targets of this type fit no network with another number of
+/// outputs, at compile time; plain integers are checked by the trainer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Class<const CLASSES: usize>(usize);
+
+impl<const CLASSES: usize> Class<CLASSES> {
+    /// The class of that index, counted from zero.
+    pub const fn new(index: usize) -> Option<Self> {
+        if index < CLASSES { Some(Class(index)) } else { None }
+    }
+}
+
+/// A class index among `CLASSES`.
+#[diagnostic::on_unimplemented(message = "`{Self}` is not a class index among {CLASSES}")]
+pub trait Category<const CLASSES: usize>: Copy {
+    /// Counted from zero.
+    fn index(&self) -> usize;
+}
+
+impl<const CLASSES: usize> Category<CLASSES> for Class<CLASSES> {
+    #[inline(always)]
+    fn index(&self) -> usize {
+        self.0
+    }
+}
+
+impl<const CLASSES: usize> Category<CLASSES> for usize {
+    #[inline(always)]
+    fn index(&self) -> usize {
+        *self
+    }
+}
+
+impl Zeroed for usize {
+    const ZEROED: Self = 0;
+}
+
+impl<const CLASSES: usize> Zeroed for Class<CLASSES> {
+    const ZEROED: Self = Class(0);
+}
+
+impl<T: Real, const CLASSES: usize> Sample<T> for Class<CLASSES> {
+    type Item = Class<CLASSES>;
+    #[inline(always)]
+    fn copy(&self, to: &mut Self) {
+        *to = *self;
+    }
+}
+
+macro_rules! class_index {
+    ($($integer:ty),+) => {$(
+        impl<T: Real> Sample<T> for $integer {
+            type Item = usize;
+            #[inline(always)]
+            fn copy(&self, to: &mut usize) {
+                *to = *self as usize;
+            }
+        }
+    )+};
+}
+class_index!(usize, u8, u16, u32, bool);
+
+impl<T: Real, E: Sample<T>> Samples<T> for [E] {
+    type Item = E::Item;
+
+    #[inline(always)]
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    #[inline(always)]
+    fn copy(&self, index: usize, to: &mut E::Item) {
+        if let Some(sample) = self.get(index) {
+            sample.copy(to);
+        }
+    }
+}
+
+impl<T: Real, E: Sample<T>, const COUNT: usize> Samples<T> for [E; COUNT] {
+    type Item = E::Item;
+
+    #[inline(always)]
+    fn count(&self) -> usize {
+        COUNT
+    }
+
+    #[inline(always)]
+    fn copy(&self, index: usize, to: &mut E::Item) {
+        Samples::<T>::copy(self.as_slice(), index, to);
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl<T: Real, E: Sample<T>> Samples<T> for alloc::vec::Vec<E> {
+    type Item = E::Item;
+
+    #[inline(always)]
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    #[inline(always)]
+    fn copy(&self, index: usize, to: &mut E::Item) {
+        Samples::<T>::copy(self.as_slice(), index, to);
+    }
+}
+
+impl<T: Real, const N: usize, const COUNT: usize> Samples<T> for SMatrix<T, N, COUNT> {
+    type Item = [T; N];
+
+    #[inline(always)]
+    fn count(&self) -> usize {
+        COUNT
+    }
+
+    #[inline(always)]
+    fn copy(&self, index: usize, to: &mut [T; N]) {
+        if let Some(column) = self.data.0.get(index) {
+            *to = *column;
+        }
+    }
+}

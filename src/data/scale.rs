@@ -1,0 +1,136 @@
+//! Scaling of inputs, column by column, fitted on training data and then applied to everything.
+
+use super::Samples;
+use crate::error::Error;
+use crate::math::square_root;
+use crate::real::Real;
+
+/// Subtracts the mean of each feature and divides by its standard deviation, over the samples it was fitted on. A feature
+/// that was constant is only shifted.
+///
+/// ```
+/// use tuplenet::data::StandardScaler;
+///
+/// let train = [[1.0, 5.0], [3.0, 5.0]];
+/// let scaler = StandardScaler::fit(&train)?;
+/// assert_eq!(scaler.transform(&[3.0, 5.0]), [1.0, 0.0]);
+/// assert_eq!(scaler.inverse(&[1.0, 0.0]), [3.0, 5.0]);
+/// # Ok::<(), tuplenet::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StandardScaler<T, const N: usize>(Line<T, N>);
+
+/// Maps the smallest value of each feature to 0 and the largest to 1, over the samples it was fitted on. A feature that
+/// was constant is only shifted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MinMaxScaler<T, const N: usize>(Line<T, N>);
+
+/// `(x - origin) / unit` for each feature.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Line<T, const N: usize> {
+    origin: [T; N],
+    unit: [T; N],
+}
+
+impl<T: Real, const N: usize> Line<T, N> {
+    fn transform(&self, sample: &[T; N]) -> [T; N] {
+        core::array::from_fn(|i| (sample[i] - self.origin[i]) / self.unit[i])
+    }
+
+    fn inverse(&self, sample: &[T; N]) -> [T; N] {
+        core::array::from_fn(|i| sample[i] * self.unit[i] + self.origin[i])
+    }
+}
+
+/// Calls `visit` with every sample.
+fn each<T: Real, const N: usize>(
+    samples: &(impl Samples<T, Item = [T; N]> + ?Sized),
+    mut visit: impl FnMut(&[T; N]),
+) -> Result<(), Error> {
+    if samples.count() == 0 {
+        return Err(Error::NoSamples);
+    }
+    let mut sample = [T::ZERO; N];
+    for index in 0..samples.count() {
+        samples.copy(index, &mut sample);
+        if !sample.iter().all(|x| x.is_finite()) {
+            return Err(Error::SampleNotFinite { sample: index });
+        }
+        visit(&sample);
+    }
+    Ok(())
+}
+
+fn one_if_zero<T: Real>(unit: T) -> T {
+    if unit == T::ZERO { T::ONE } else { unit }
+}
+
+impl<T: Real, const N: usize> StandardScaler<T, N> {
+    /// Takes mean and standard deviation (with the number of samples as divisor) from `samples`.
+    pub fn fit(samples: &(impl Samples<T, Item = [T; N]> + ?Sized)) -> Result<Self, Error> {
+        // Welford's recurrence, which does not subtract large numbers from each other.
+        let (mut mean, mut square, mut count) = ([T::ZERO; N], [T::ZERO; N], T::ZERO);
+        each(samples, |sample| {
+            count = count + T::ONE;
+            for i in 0..N {
+                let difference = sample[i] - mean[i];
+                mean[i] = mean[i] + difference / count;
+                square[i] = square[i] + difference * (sample[i] - mean[i]);
+            }
+        })?;
+        Ok(StandardScaler(Line { origin: mean, unit: square.map(|s| one_if_zero(square_root(s / count))) }))
+    }
+
+    /// A sample, scaled.
+    pub fn transform(&self, sample: &[T; N]) -> [T; N] {
+        self.0.transform(sample)
+    }
+
+    /// A sample as it was before it was scaled.
+    pub fn inverse(&self, sample: &[T; N]) -> [T; N] {
+        self.0.inverse(sample)
+    }
+}
+
+impl<T: Real, const N: usize> MinMaxScaler<T, N> {
+    /// Takes the smallest and the largest value of each feature from `samples`.
+    pub fn fit(samples: &(impl Samples<T, Item = [T; N]> + ?Sized)) -> Result<Self, Error> {
+        let (mut low, mut high) = ([T::infinity(); N], [T::neg_infinity(); N]);
+        each(samples, |sample| {
+            for i in 0..N {
+                low[i] = low[i].min(sample[i]);
+                high[i] = high[i].max(sample[i]);
+            }
+        })?;
+        Ok(MinMaxScaler(Line { origin: low, unit: core::array::from_fn(|i| one_if_zero(high[i] - low[i])) }))
+    }
+
+    /// A sample, scaled.
+    pub fn transform(&self, sample: &[T; N]) -> [T; N] {
+        self.0.transform(sample)
+    }
+
+    /// A sample as it was before it was scaled.
+    pub fn inverse(&self, sample: &[T; N]) -> [T; N] {
+        self.0.inverse(sample)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_constant_feature_is_only_shifted() {
+        let samples = [[0.1f64, 1.0], [0.1, 3.0], [0.1, 2.0]];
+        assert_eq!(StandardScaler::fit(&samples).unwrap().transform(&[0.1, 2.0]), [0.0, 0.0]);
+        assert_eq!(MinMaxScaler::fit(&samples).unwrap().transform(&[1.1, 2.0]), [1.0, 0.5]);
+    }
+
+    #[test]
+    fn bad_samples_are_named() {
+        assert_eq!(StandardScaler::<f32, 2>::fit(&[[0.0; 2]; 0]), Err(Error::NoSamples));
+        let samples = [[0.0f32], [f32::NAN]];
+        assert_eq!(MinMaxScaler::fit(&samples), Err(Error::SampleNotFinite { sample: 1 }));
+    }
+}

@@ -1,0 +1,139 @@
+//! Parts of a data set, by index: train and test, with the classes in proportion if wanted.
+
+use super::{Permutation, Sample, Samples};
+use crate::error::Error;
+use crate::real::Real;
+use rand::Rng;
+
+/// Some of the samples of `data`, in the order of `indices`.
+///
+/// ```
+/// use tuplenet::data::{Subset, split};
+///
+/// let inputs = [[0.0f32], [1.0], [2.0], [3.0], [4.0]];
+/// let mut indices = [0; 5];
+/// let (train, test) = split(&mut indices, 0.2, &mut tuplenet::seeded(0))?;
+/// let train = Subset { data: &inputs[..], indices: train };
+/// assert_eq!((train.indices.len(), test.len()), (4, 1));
+/// # Ok::<(), tuplenet::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Subset<'a, X: ?Sized> {
+    /// The whole.
+    pub data: &'a X,
+    /// Which samples. One that the data does not have reads as zeros.
+    pub indices: &'a [usize],
+}
+
+impl<T: Real, X: Samples<T> + ?Sized> Samples<T> for Subset<'_, X> {
+    type Item = X::Item;
+    const WEIGHTED: bool = X::WEIGHTED;
+
+    #[inline(always)]
+    fn count(&self) -> usize {
+        self.indices.len()
+    }
+
+    #[inline(always)]
+    fn copy(&self, index: usize, to: &mut X::Item) {
+        if let Some(&index) = self.indices.get(index) {
+            self.data.copy(index, to);
+        }
+    }
+
+    #[inline(always)]
+    fn weight(&self, index: usize) -> T {
+        self.indices.get(index).map_or(T::ZERO, |&index| self.data.weight(index))
+    }
+}
+
+/// How many of `count` samples the fraction `test` takes: rounded up, as in scikit-learn.
+fn test_count(count: usize, test: f64) -> usize {
+    let exact = count as f64 * test;
+    let below = exact as usize;
+    below + usize::from(exact > below as f64)
+}
+
+fn check(count: usize, test: f64) -> Result<usize, Error> {
+    if count == 0 {
+        return Err(Error::NoSamples);
+    }
+    let tested = test_count(count, test);
+    let fits = test > 0.0 && test < 1.0 && tested < count;
+    if fits { Ok(tested) } else { Err(Error::Split { count, percent: (test * 100.0) as i32 }) }
+}
+
+/// Fills `indices`, which has a place for every sample, with the samples in random order, and divides it into training
+/// and test samples, of which there are the fraction `test`, rounded up.
+pub fn split<'a, R: Rng>(
+    indices: &'a mut [usize],
+    test: f64,
+    rng: &mut R,
+) -> Result<(&'a [usize], &'a [usize]), Error> {
+    let tested = check(indices.len(), test)?;
+    let order = Permutation::new(indices.len(), rng);
+    for (place, index) in indices.iter_mut().enumerate() {
+        *index = order.at(place);
+    }
+    Ok(indices.split_at(indices.len() - tested))
+}
+
+/// Like [`split`], with every class divided in the same proportion, as nearly as whole samples allow. `classes` holds the
+/// class of every sample, below `CLASSES`.
+pub fn stratified_split<'a, const CLASSES: usize, R: Rng>(
+    classes: &[impl Sample<f32, Item = usize>],
+    indices: &'a mut [usize],
+    test: f64,
+    rng: &mut R,
+) -> Result<(&'a [usize], &'a [usize]), Error> {
+    let count = indices.len();
+    if classes.len() != count {
+        return Err(Error::Lengths {
+            what: "places for indices, one for each class",
+            expected: classes.len(),
+            found: count,
+        });
+    }
+    let tested = check(count, test)?;
+    let class_of = |index: usize| {
+        let mut class = 0;
+        if let Some(sample) = classes.get(index) {
+            sample.copy(&mut class);
+        }
+        class
+    };
+    let mut counts = [0usize; CLASSES];
+    for sample in 0..count {
+        let found = class_of(sample);
+        let problem = crate::error::TargetError::Class { found, classes: CLASSES };
+        *counts.get_mut(found).ok_or(Error::Target { sample, problem })? += 1;
+    }
+
+    // Of each class the whole part of its share, and one more for those with the largest remainders.
+    let mut quotas = counts.map(|class| class * tested / count);
+    let mut remainders = counts.map(|class| class * tested % count);
+    let mut missing = tested - quotas.iter().sum::<usize>();
+    while missing > 0 {
+        let largest = (0..CLASSES).max_by_key(|&class| (remainders[class], CLASSES - class)).unwrap_or(0);
+        quotas[largest] += 1;
+        remainders[largest] = 0;
+        missing -= 1;
+    }
+
+    // Training samples from the front, test samples from the back, each class until its quota is full.
+    let order = Permutation::new(count, rng);
+    let (mut front, mut back) = (0, count);
+    for place in 0..count {
+        let index = order.at(place);
+        let quota = &mut quotas[class_of(index)];
+        if *quota > 0 {
+            *quota -= 1;
+            back -= 1;
+            indices[back] = index;
+        } else {
+            indices[front] = index;
+            front += 1;
+        }
+    }
+    Ok(indices.split_at(count - tested))
+}

@@ -1,0 +1,107 @@
+//! Samples that count more than others.
+
+use super::{Sample, Samples};
+use crate::error::Error;
+use crate::real::Real;
+
+/// Targets with a weight for each sample. The loss of a batch is the weighted mean: weights that are all the same change
+/// nothing, and a sample of weight 2 counts like two samples.
+///
+/// ```
+/// use tuplenet::data::Weighted;
+/// use tuplenet::prelude::*;
+///
+/// let (inputs, targets) = ([[0.0], [1.0]], [[1.0], [3.0]]);
+/// let targets = Weighted { targets: &targets, weights: &[1.0, 2.0] };
+/// let mut trainer = Trainer::new(<Dense<1, 1, Identity>>::new(&mut seeded(0)), MeanSquaredError, Sgd::new(0.1), seeded(1));
+/// trainer.step(&inputs, &targets)?;
+/// # Ok::<(), tuplenet::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Weighted<'a, Y: ?Sized, T> {
+    /// The targets.
+    pub targets: &'a Y,
+    /// One for each target, not negative.
+    pub weights: &'a [T],
+}
+
+impl<T: Real, Y: Samples<T> + ?Sized> Samples<T> for Weighted<'_, Y, T> {
+    type Item = Y::Item;
+    const WEIGHTED: bool = true;
+
+    #[inline(always)]
+    fn count(&self) -> usize {
+        self.targets.count()
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let (expected, found) = (self.targets.count(), self.weights.len());
+        if expected == found {
+            self.targets.check()
+        } else {
+            Err(Error::Lengths { what: "weights, one for each target", expected, found })
+        }
+    }
+
+    #[inline(always)]
+    fn copy(&self, index: usize, to: &mut Y::Item) {
+        self.targets.copy(index, to);
+    }
+
+    #[inline(always)]
+    fn weight(&self, index: usize) -> T {
+        self.weights.get(index).copied().unwrap_or(T::ZERO) * self.targets.weight(index)
+    }
+}
+
+/// Class indices as targets, with a weight for each class, for classes that are rare or matter more. The loss of a batch
+/// is the weighted mean, as in PyTorch.
+#[derive(Clone, Copy, Debug)]
+pub struct ClassWeighted<'a, Y: ?Sized, T, const CLASSES: usize> {
+    /// Class indices.
+    pub targets: &'a Y,
+    /// One for each class, not negative.
+    pub weights: [T; CLASSES],
+}
+
+impl<T: Real, Y, const CLASSES: usize> Samples<T> for ClassWeighted<'_, Y, T, CLASSES>
+where
+    Y: Samples<T> + ?Sized,
+    Y::Item: super::Category<CLASSES>,
+{
+    type Item = Y::Item;
+    const WEIGHTED: bool = true;
+
+    #[inline(always)]
+    fn count(&self) -> usize {
+        self.targets.count()
+    }
+
+    #[inline(always)]
+    fn copy(&self, index: usize, to: &mut Y::Item) {
+        self.targets.copy(index, to);
+    }
+
+    #[inline(always)]
+    fn weight(&self, index: usize) -> T {
+        let mut class = <Y::Item as crate::params::Zeroed>::ZEROED;
+        self.targets.copy(index, &mut class);
+        let class = super::Category::<CLASSES>::index(&class);
+        // A class out of range is reported when its target is checked.
+        self.weights.get(class).copied().unwrap_or(T::ONE) * self.targets.weight(index)
+    }
+}
+
+/// Weights that let every class count the same in sum, scikit-learn's `balanced`: samples / (classes * samples of the
+/// class). A class without a sample gets weight 0.
+pub fn balanced_class_weights<T: Real, const CLASSES: usize>(targets: &[impl Sample<T, Item = usize>]) -> [T; CLASSES] {
+    let mut counts = [0u32; CLASSES];
+    for target in targets {
+        let mut class = 0;
+        target.copy(&mut class);
+        if let Some(count) = counts.get_mut(class) {
+            *count += 1;
+        }
+    }
+    counts.map(|count| if count == 0 { T::ZERO } else { T::of(targets.len() as f64 / (CLASSES as f64 * count as f64)) })
+}

@@ -1,0 +1,126 @@
+//! [`Error`]: what only run time can know, in words that say what was expected and what was found.
+
+use core::fmt;
+
+/// Why something could not be done. Nothing was changed by what failed, unless its documentation says otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Error {
+    /// There was no sample.
+    NoSamples,
+    /// There were not as many of something as there must be.
+    Lengths {
+        /// Of what.
+        what: &'static str,
+        /// How many there must be.
+        expected: usize,
+        /// How many there were.
+        found: usize,
+    },
+    /// The batch size was zero.
+    BatchSize,
+    /// An input was infinite or NaN.
+    InputNotFinite {
+        /// Counted from zero.
+        epoch: usize,
+        /// Counted from zero within the epoch.
+        batch: usize,
+    },
+    /// A sample had an infinite number or NaN.
+    SampleNotFinite {
+        /// Counted from zero.
+        sample: usize,
+    },
+    /// The loss was infinite or NaN: a target was, or the training has diverged.
+    LossNotFinite {
+        /// Counted from zero.
+        epoch: usize,
+        /// Counted from zero within the epoch.
+        batch: usize,
+    },
+    /// A target was out of the range that the loss accepts.
+    Target {
+        /// The sample, counted from zero.
+        sample: usize,
+        /// What is wrong.
+        problem: TargetError,
+    },
+    /// A part of a data set would be empty.
+    Split {
+        /// The number of samples.
+        count: usize,
+        /// The share of the test samples, in percent.
+        percent: i32,
+    },
+    /// A weight of a sample was negative, infinite or NaN, or all weights of a batch were zero.
+    Weight {
+        /// Counted from zero.
+        epoch: usize,
+        /// Counted from zero within the epoch.
+        batch: usize,
+    },
+}
+
+/// What is wrong with a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TargetError {
+    /// A class index too large.
+    Class {
+        /// The class index.
+        found: usize,
+        /// The number of classes; indices run from zero to one less.
+        classes: usize,
+    },
+    /// A number that should be a probability and isn't between 0 and 1.
+    Probability,
+    /// A number that is infinite or NaN.
+    NotFinite,
+}
+
+impl fmt::Display for TargetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TargetError::Class { found, classes } => {
+                write!(f, "expected a class index below {classes}, found {found}")
+            }
+            TargetError::Probability => f.write_str("expected numbers between 0 and 1, found one outside"),
+            TargetError::NotFinite => f.write_str("expected finite numbers, found an infinite one or NaN"),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::NoSamples => f.write_str("expected at least one sample, found none"),
+            Error::Lengths { what, expected, found } => write!(f, "expected {expected} {what}, found {found}"),
+            Error::BatchSize => f.write_str("expected a batch size of at least 1, found 0"),
+            Error::InputNotFinite { epoch, batch } => {
+                write!(f, "expected finite inputs, found an infinite one or NaN in epoch {epoch}, batch {batch}")
+            }
+            Error::SampleNotFinite { sample } => {
+                write!(f, "expected finite numbers, found an infinite one or NaN in sample {sample}")
+            }
+            Error::LossNotFinite { epoch, batch } => write!(
+                f,
+                "expected a finite loss, found an infinite one or NaN in epoch {epoch}, batch {batch}: \
+                 the training has diverged; try a smaller learning rate"
+            ),
+            Error::Target { sample, problem } => write!(f, "target of sample {sample}: {problem}"),
+            Error::Split { count, percent } => write!(
+                f,
+                "expected a share of test samples that leaves both parts at least one of the {count} samples, \
+                 found {percent} %"
+            ),
+            Error::Weight { epoch, batch } => write!(
+                f,
+                "expected sample weights that are finite, not negative and not all zero, found others in epoch {epoch}, \
+                 batch {batch}"
+            ),
+        }
+    }
+}
+
+impl core::error::Error for Error {}
+impl core::error::Error for TargetError {}

@@ -1,0 +1,152 @@
+//! What weights begin with: He, Glorot, LeCun, uniform and normal numbers, a constant, or a rule of your own.
+//!
+//! [`Network::new`](crate::network::Network::new) takes what suits each layer's activation. To choose:
+//!
+//! ```
+//! use tuplenet::init::{GlorotNormal, Init};
+//! use tuplenet::prelude::*;
+//!
+//! type Net = (Dense<2, 8, Tanh>, Dense<8, 1, Sigmoid>);
+//! let network = Net::with_init(&GlorotNormal, &mut seeded(0));
+//!
+//! /// A rule of your own: one weight in `ONE_IN` is not zero.
+//! struct Sparse<const ONE_IN: u64>;
+//! impl<const ONE_IN: u64> Init for Sparse<ONE_IN> {
+//!     fn fill<T: Real, R: Rng>(&self, rng: &mut R, fan_in: usize, _fan_out: usize, weights: &mut [T]) {
+//!         for weight in weights {
+//!             let chosen = rng.next_u64() % ONE_IN == 0;
+//!             *weight = if chosen { T::of(1.0 / fan_in as f64) } else { T::ZERO };
+//!         }
+//!     }
+//! }
+//! let network = Net::with_init(&Sparse::<3>, &mut seeded(0));
+//! ```
+//!
+//! Random numbers are made from the top bits of the generator's 64-bit numbers, so that a portable generator such as
+//! [`Xoshiro256PlusPlus`](rand::rngs::Xoshiro256PlusPlus) gives the same weights on every machine.
+
+use crate::math::{self, square_root};
+use crate::params::{Kind, Parameter, VisitorMut};
+use crate::real::{Lanes, Real};
+use fearless_simd::{Level, Simd, SimdBase, SimdFloat, dispatch};
+use rand::Rng;
+
+/// A rule for the weights of a layer at the beginning. Biases begin with zero.
+pub trait Init {
+    /// Sets the weights of a layer with `fan_in` inputs and `fan_out` outputs; `weights` holds them column by column, a
+    /// column for each input.
+    fn fill<T: Real, R: Rng>(&self, rng: &mut R, fan_in: usize, fan_out: usize, weights: &mut [T]);
+}
+
+/// Applies a rule to every weight of a network and sets every bias to zero.
+pub(crate) struct Initialize<'a, I, R> {
+    pub init: &'a I,
+    pub rng: &'a mut R,
+}
+
+impl<T: Real, I: Init, R: Rng> VisitorMut<T, 0> for Initialize<'_, I, R> {
+    fn slice(&mut self, parameter: Parameter, values: &mut [T], []: [&mut [T]; 0]) {
+        match parameter.kind {
+            Kind::Weight => self.init.fill(self.rng, parameter.columns, parameter.rows, values),
+            Kind::Bias => values.fill(T::ZERO),
+        }
+    }
+}
+
+/// A number from `[-1, 1)`, every one as likely.
+fn symmetric<T: Real, R: Rng>(rng: &mut R) -> T {
+    let unit = T::from_random_bits(rng.next_u64());
+    unit + unit - T::ONE
+}
+
+/// A number from the standard normal distribution: G. Marsaglia's polar method.
+fn normal<T: Real, R: Rng>(rng: &mut R) -> T {
+    #[inline(always)]
+    fn factor<S: Simd, T: Real>(simd: S, square: T) -> T {
+        let square = Lanes::<S, T>::splat(simd, square);
+        (math::ln::<S, T>(simd, square) * T::of(-2.0) / square).sqrt().as_slice()[0]
+    }
+    loop {
+        let (x, y) = (symmetric::<T, R>(rng), symmetric::<T, R>(rng));
+        let square = x * x + y * y;
+        if square > T::ZERO && square < T::ONE {
+            return x * dispatch!(Level::baseline(), simd => factor(simd, square));
+        }
+    }
+}
+
+/// Numbers from `[-limit, limit)` with the given variance.
+fn fill_uniform<T: Real, R: Rng>(rng: &mut R, variance: f64, weights: &mut [T]) {
+    let limit = square_root(T::of(3.0 * variance));
+    for weight in weights {
+        *weight = symmetric::<T, R>(rng) * limit;
+    }
+}
+
+fn fill_normal<T: Real, R: Rng>(rng: &mut R, variance: f64, weights: &mut [T]) {
+    let deviation = square_root(T::of(variance));
+    for weight in weights {
+        *weight = normal::<T, R>(rng) * deviation;
+    }
+}
+
+macro_rules! rule {
+    ($(#[$doc:meta])* $name:ident, $fill:ident, |$fan_in:ident, $fan_out:ident| $variance:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default)]
+        pub struct $name;
+
+        impl Init for $name {
+            fn fill<T: Real, R: Rng>(&self, rng: &mut R, fan_in: usize, fan_out: usize, weights: &mut [T]) {
+                let ($fan_in, $fan_out) = (fan_in as f64, fan_out as f64);
+                let _ = ($fan_in, $fan_out);
+                $fill(rng, $variance, weights);
+            }
+        }
+    };
+}
+
+rule! {
+    /// Uniform with variance 2 / inputs, for ReLU and its kin: K. He et al., 2015.
+    HeUniform, fill_uniform, |inputs, outputs| 2.0 / inputs
+}
+rule! {
+    /// Normal with variance 2 / inputs, for ReLU and its kin: K. He et al., 2015.
+    HeNormal, fill_normal, |inputs, outputs| 2.0 / inputs
+}
+rule! {
+    /// Uniform with variance 2 / (inputs + outputs), for tanh and sigmoid: X. Glorot and Y. Bengio, 2010.
+    GlorotUniform, fill_uniform, |inputs, outputs| 2.0 / (inputs + outputs)
+}
+rule! {
+    /// Normal with variance 2 / (inputs + outputs), for tanh and sigmoid: X. Glorot and Y. Bengio, 2010.
+    GlorotNormal, fill_normal, |inputs, outputs| 2.0 / (inputs + outputs)
+}
+rule! {
+    /// Uniform with variance 1 / inputs: Y. LeCun et al., 1998.
+    LecunUniform, fill_uniform, |inputs, outputs| 1.0 / inputs
+}
+rule! {
+    /// Normal with variance 1 / inputs, for SELU: Y. LeCun et al., 1998.
+    LecunNormal, fill_normal, |inputs, outputs| 1.0 / inputs
+}
+
+/// All zero. A network with a hidden layer can't learn from there; a last layer can.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Zeros;
+
+impl Init for Zeros {
+    fn fill<T: Real, R: Rng>(&self, _: &mut R, _: usize, _: usize, weights: &mut [T]) {
+        weights.fill(T::ZERO);
+    }
+}
+
+/// All the same.
+#[derive(Clone, Copy, Debug)]
+pub struct Constant(pub f64);
+
+impl Init for Constant {
+    fn fill<T: Real, R: Rng>(&self, _: &mut R, _: usize, _: usize, weights: &mut [T]) {
+        weights.fill(T::of(self.0));
+    }
+}

@@ -1,0 +1,125 @@
+//! What a layer is: the trait, and the words the compiler says when sizes do not match.
+
+use crate::activation::Activation;
+use crate::params::{Params, Zeroed};
+use crate::shape::{Batch, Shape};
+use fearless_simd::Simd;
+
+/// The columns computed at once: room for `B` samples, the first [`used`](Self::used) of which count.
+///
+/// `B` is fixed at compile time and has nothing to do with the batch size of the optimizer: the gradients of a batch add
+/// up over as many tiles as it takes.
+#[derive(Clone, Copy, Debug)]
+pub struct Tile<S, const B: usize> {
+    simd: S,
+    used: usize,
+    logits: bool,
+}
+
+impl<S: Simd, const B: usize> Tile<S, B> {
+    /// A tile of which the first `used` columns count; all of them if `used` is more than `B`.
+    #[inline(always)]
+    pub fn new(simd: S, used: usize) -> Self {
+        Tile { simd, used: if used < B { used } else { B }, logits: false }
+    }
+
+    /// The same tile, for a pass that stops short of the network's last activation, because the loss takes it over.
+    #[inline(always)]
+    pub fn to_logits(self) -> Self {
+        Tile { logits: true, ..self }
+    }
+
+    /// The same tile, for a layer that is not the last.
+    #[inline(always)]
+    pub fn inner(self) -> Self {
+        Tile { logits: false, ..self }
+    }
+
+    /// Proof that the CPU has the instruction set `S`.
+    #[inline(always)]
+    pub fn simd(self) -> S {
+        self.simd
+    }
+
+    /// How many columns hold a sample, at most `B`. The others hold zeros or old samples; what a layer computes from
+    /// them is not used, and the slopes that arrive there are zero.
+    #[inline(always)]
+    pub fn used(self) -> usize {
+        self.used
+    }
+
+    /// Whether the pass leaves out the layer's [`Head`](Layer::Head): if so, `forward` gives its input instead of its
+    /// output, and `backward` receives the slope of its input.
+    #[inline(always)]
+    pub fn is_to_logits(self) -> bool {
+        self.logits
+    }
+}
+
+/// A layer, or a chain of them, that accepts samples of shape `In`.
+///
+/// Everything is computed by reference in memory that the caller owns. `x` is the input, one sample a column; `trace` is
+/// what the backward pass needs from the forward pass; `slope` is the derivative of the loss by the output.
+///
+/// To write a layer of your own, see the example `custom_layer`.
+#[diagnostic::on_unimplemented(
+    message = "layer sizes do not match: `{Self}` does not accept `{In}`",
+    label = "`{In}` arrives at `{Self}`",
+    note = "the `IN` of a layer must equal the `OUT` of the layer before it, and that of the first the size of the data"
+)]
+pub trait Layer<In: Shape>: Params {
+    /// The shape of the output.
+    type Out: Shape;
+
+    /// What the backward pass needs from the forward pass, the output included.
+    type Trace<const B: usize>: Zeroed;
+
+    /// The activation that makes the output, which a loss may take over; [`Identity`](crate::activation::Identity) where
+    /// there is none.
+    type Head: Activation;
+
+    /// The output that [`forward`](Self::forward) left in `trace`.
+    fn output<const B: usize>(trace: &Self::Trace<B>) -> &Batch<Self::Out, Self::Scalar, B>;
+
+    /// Computes the output `y` of `x` and keeps nothing else.
+    #[inline(always)]
+    fn infer<S: Simd, const B: usize>(
+        &self,
+        tile: Tile<S, B>,
+        x: &Batch<In, Self::Scalar, B>,
+        y: &mut Batch<Self::Out, Self::Scalar, B>,
+    ) {
+        let mut trace = Self::Trace::<B>::ZEROED;
+        self.forward(tile, x, &mut trace);
+        y.clone_from(Self::output(&trace));
+    }
+
+    /// Computes the output of `x` into `trace`, with what the backward pass needs.
+    fn forward<S: Simd, const B: usize>(
+        &self,
+        tile: Tile<S, B>,
+        x: &Batch<In, Self::Scalar, B>,
+        trace: &mut Self::Trace<B>,
+    );
+
+    /// From the `slope` by the output, which it may overwrite: adds the slopes by the parameters to `gradient` and sets
+    /// `input_slope`, if asked for, to the slope by `x`. `x` and `trace` are those of the forward pass.
+    fn backward<S: Simd, const B: usize>(
+        &self,
+        tile: Tile<S, B>,
+        x: &Batch<In, Self::Scalar, B>,
+        trace: &Self::Trace<B>,
+        slope: &mut Batch<Self::Out, Self::Scalar, B>,
+        gradient: &mut Self,
+        input_slope: Option<&mut Batch<In, Self::Scalar, B>>,
+    );
+}
+
+/// Names the shape that a network's first layer accepts, so that callers need not.
+pub trait Entrance {
+    /// The shape of one sample.
+    type In: Shape;
+}
+
+/// Fails to compile, in words, where the sizes of the network `N` do not match: `const _: () = check::<Net>();`.
+pub const fn check<N: Entrance + Layer<<N as Entrance>::In>>() {}

@@ -1,0 +1,268 @@
+//! [`Dense`]: every output depends on every input.
+
+use crate::activation::{Activation, SlopeFrom};
+use crate::init::Init;
+use crate::kernel::{Factors, Start, map, product};
+use crate::layer::{Entrance, Layer, Tile};
+use crate::network::Network;
+use crate::params::{Kind, Parameter, Params, Visitor, VisitorMut, Zeroed};
+use crate::real::Real;
+use crate::shape::Features;
+use core::marker::PhantomData;
+use fearless_simd::Simd;
+use nalgebra::{ArrayStorage, SMatrix, SVector};
+use rand::Rng;
+
+/// `y = A(W x + b)`: `IN` inputs, `OUT` outputs, the activation `A`, numbers of type `T`.
+///
+/// ```
+/// use tuplenet::prelude::*;
+///
+/// // A network that a program's flash can hold: weights row by row, as on paper and in PyTorch.
+/// static NAND: Dense<2, 1, Sigmoid> = Dense::from_rows([[-20.0, -20.0]], [30.0]);
+/// assert!(NAND.predict_one(&[1.0, 1.0])[0] < 0.01);
+/// assert!(NAND.predict_one(&[1.0, 0.0])[0] > 0.99);
+/// ```
+pub struct Dense<const IN: usize, const OUT: usize, A, T = f32> {
+    /// `W`, `OUT` by `IN`.
+    pub weight: SMatrix<T, OUT, IN>,
+    /// `b`, `OUT` numbers.
+    pub bias: SVector<T, OUT>,
+    activation: PhantomData<A>,
+}
+
+impl<const IN: usize, const OUT: usize, A, T: Real> Dense<IN, OUT, A, T> {
+    /// From the rows of `W`, one for each output, and from `b`.
+    pub const fn from_rows(weight: [[T; IN]; OUT], bias: [T; OUT]) -> Self {
+        const { assert!(IN > 0 && OUT > 0, "a Dense layer needs at least one input and one output") };
+        let mut columns = [[T::ZERO; OUT]; IN];
+        let mut row = 0;
+        while row < OUT {
+            let mut column = 0;
+            while column < IN {
+                columns[column][row] = weight[row][column];
+                column += 1;
+            }
+            row += 1;
+        }
+        Dense {
+            weight: SMatrix::from_array_storage(ArrayStorage(columns)),
+            bias: SMatrix::from_array_storage(ArrayStorage([bias])),
+            activation: PhantomData,
+        }
+    }
+
+    /// From `W` and `b`.
+    pub const fn from_matrix(weight: SMatrix<T, OUT, IN>, bias: SVector<T, OUT>) -> Self {
+        Dense { weight, bias, activation: PhantomData }
+    }
+
+    const WEIGHT: Parameter = Parameter { name: "weight", kind: Kind::Weight, rows: OUT, columns: IN };
+    const BIAS: Parameter = Parameter { name: "bias", kind: Kind::Bias, rows: OUT, columns: 1 };
+
+    /// `finish(W x + b)` for the columns in use.
+    #[inline(always)]
+    fn affine<S: Simd, const B: usize>(
+        &self,
+        tile: Tile<S, B>,
+        x: &SMatrix<T, IN, B>,
+        y: &mut SMatrix<T, OUT, B>,
+        finish: impl Fn(crate::real::Lanes<S, T>) -> crate::real::Lanes<S, T> + Copy,
+    ) {
+        let factors = Factors {
+            left: self.weight.as_slice(),
+            right: x.as_slice(),
+            right_down: 1,
+            right_across: IN,
+            depth: IN,
+            columns: tile.used(),
+        };
+        let start = Start::Column(self.bias.as_slice());
+        product::<S, T, OUT, IN>(tile.simd(), factors, y.as_mut_slice(), start, finish);
+    }
+}
+
+/// The finish of a product that has none.
+#[inline(always)]
+fn as_is<V>(sum: V) -> V {
+    sum
+}
+
+impl<const IN: usize, const OUT: usize, A, T: Clone> Clone for Dense<IN, OUT, A, T> {
+    fn clone(&self) -> Self {
+        Dense { weight: self.weight.clone(), bias: self.bias.clone(), activation: PhantomData }
+    }
+}
+
+impl<const IN: usize, const OUT: usize, A, T: PartialEq> PartialEq for Dense<IN, OUT, A, T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.weight == other.weight && self.bias == other.bias
+    }
+}
+
+impl<const IN: usize, const OUT: usize, A, T: nalgebra::Scalar> core::fmt::Debug for Dense<IN, OUT, A, T> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Dense").field("weight", &self.weight).field("bias", &self.bias).finish()
+    }
+}
+
+impl<const IN: usize, const OUT: usize, A, T: Real> Zeroed for Dense<IN, OUT, A, T> {
+    const ZEROED: Self = Dense { weight: SMatrix::ZEROED, bias: SMatrix::ZEROED, activation: PhantomData };
+}
+
+impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Params for Dense<IN, OUT, A, T> {
+    type Scalar = T;
+    const COUNT: usize = OUT * IN + OUT;
+
+    #[inline(always)]
+    fn visit(&self, visitor: &mut impl Visitor<T>) {
+        visitor.slice(Self::WEIGHT, self.weight.as_slice());
+        visitor.slice(Self::BIAS, self.bias.as_slice());
+    }
+
+    #[inline(always)]
+    fn visit_mut<const OTHERS: usize>(
+        &mut self,
+        mut others: [&mut Self; OTHERS],
+        visitor: &mut impl VisitorMut<T, OTHERS>,
+    ) {
+        let weights = others.each_mut().map(
+            #[inline(always)]
+            |other| other.weight.as_mut_slice(),
+        );
+        visitor.slice(Self::WEIGHT, self.weight.as_mut_slice(), weights);
+        let biases = others.map(
+            #[inline(always)]
+            |other| other.bias.as_mut_slice(),
+        );
+        visitor.slice(Self::BIAS, self.bias.as_mut_slice(), biases);
+    }
+
+    fn initialize<R: Rng>(&mut self, rng: &mut R) {
+        A::Init::default().fill(rng, IN, OUT, self.weight.as_mut_slice());
+        self.bias.fill(T::ZERO);
+    }
+}
+
+impl<const IN: usize, const OUT: usize, A, T> Entrance for Dense<IN, OUT, A, T> {
+    type In = Features<IN>;
+}
+
+impl<const IN: usize, const OUT: usize, A, T> Network for Dense<IN, OUT, A, T> {}
+
+/// What [`Dense`] keeps for its backward pass: `y`, `OUT` by `B`, and where the activation needs it `W x + b`.
+pub struct DenseTrace<A: Activation, T: Real, const OUT: usize, const B: usize> {
+    output: SMatrix<T, OUT, B>,
+    sums: <A::Slope as SlopeFrom>::Room<SMatrix<T, OUT, B>>,
+}
+
+impl<A: Activation, T: Real, const OUT: usize, const B: usize> Zeroed for DenseTrace<A, T, OUT, B> {
+    const ZEROED: Self = DenseTrace { output: SMatrix::ZEROED, sums: Zeroed::ZEROED };
+}
+
+impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<IN>> for Dense<IN, OUT, A, T> {
+    type Out = Features<OUT>;
+    type Trace<const B: usize> = DenseTrace<A, T, OUT, B>;
+    type Head = A;
+
+    #[inline(always)]
+    fn output<const B: usize>(trace: &Self::Trace<B>) -> &SMatrix<T, OUT, B> {
+        &trace.output
+    }
+
+    #[inline(always)]
+    fn infer<S: Simd, const B: usize>(&self, tile: Tile<S, B>, x: &SMatrix<T, IN, B>, y: &mut SMatrix<T, OUT, B>) {
+        let simd = tile.simd();
+        if tile.is_to_logits() {
+            self.affine(tile, x, y, as_is);
+        } else {
+            self.affine(
+                tile,
+                x,
+                y,
+                #[inline(always)]
+                |sum| A::value::<S, T>(simd, sum),
+            );
+            A::couple(simd, &mut y.as_mut_slice()[..tile.used() * OUT], OUT);
+        }
+    }
+
+    #[inline(always)]
+    fn forward<S: Simd, const B: usize>(&self, tile: Tile<S, B>, x: &SMatrix<T, IN, B>, trace: &mut Self::Trace<B>) {
+        let simd = tile.simd();
+        match A::Slope::room_mut(&mut trace.sums) {
+            Some(sums) if !tile.is_to_logits() => {
+                self.affine(tile, x, sums, as_is);
+                let numbers = tile.used() * OUT;
+                let output = &mut trace.output.as_mut_slice()[..numbers];
+                map(
+                    simd,
+                    [&mut *output],
+                    [&sums.as_slice()[..numbers]],
+                    #[inline(always)]
+                    |_, [sum]| [A::value::<S, T>(simd, sum)],
+                );
+                A::couple(simd, output, OUT);
+            }
+            _ => self.infer(tile, x, &mut trace.output),
+        }
+    }
+
+    #[inline(always)]
+    fn backward<S: Simd, const B: usize>(
+        &self,
+        tile: Tile<S, B>,
+        x: &SMatrix<T, IN, B>,
+        trace: &Self::Trace<B>,
+        slope: &mut SMatrix<T, OUT, B>,
+        gradient: &mut Self,
+        input_slope: Option<&mut SMatrix<T, IN, B>>,
+    ) {
+        let simd = tile.simd();
+        if !tile.is_to_logits() {
+            let numbers = tile.used() * OUT;
+            let output = &trace.output.as_slice()[..numbers];
+            // Where the slope follows from the output, the sums are not looked at.
+            let sums = A::Slope::room(&trace.sums).unwrap_or(&trace.output).as_slice();
+            let slope = &mut slope.as_mut_slice()[..numbers];
+            A::couple_slope(simd, output, slope, OUT);
+            map(
+                simd,
+                [slope],
+                [&sums[..numbers], output],
+                #[inline(always)]
+                |[slope], [sum, y]| [slope * A::slope::<S, T>(simd, sum, y)],
+            );
+        }
+
+        let samples = Factors {
+            left: slope.as_slice(),
+            right: x.as_slice(),
+            right_down: IN,
+            right_across: 1,
+            depth: tile.used(),
+            columns: IN,
+        };
+        product::<S, T, OUT, B>(simd, samples, gradient.weight.as_mut_slice(), Start::Result, as_is);
+        let ones = Factors { right: &[T::ONE], right_down: 0, right_across: 0, columns: 1, ..samples };
+        product::<S, T, OUT, B>(simd, ones, gradient.bias.as_mut_slice(), Start::Result, as_is);
+
+        if let Some(input_slope) = input_slope {
+            let mut transposed = [[T::ZERO; IN]; OUT];
+            for (column, weights) in self.weight.as_slice().chunks_exact(OUT).enumerate() {
+                for (row, &weight) in weights.iter().enumerate() {
+                    transposed[row][column] = weight;
+                }
+            }
+            let factors = Factors {
+                left: transposed.as_flattened(),
+                right: slope.as_slice(),
+                right_down: 1,
+                right_across: OUT,
+                depth: OUT,
+                columns: tile.used(),
+            };
+            product::<S, T, IN, OUT>(simd, factors, input_slope.as_mut_slice(), Start::Zero, as_is);
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The layers, one room for each.
+
+mod dense;
+
+pub use dense::{Dense, DenseTrace};

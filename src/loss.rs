@@ -1,0 +1,428 @@
+//! Losses: how far outputs are from targets, and the slope to follow.
+//!
+//! A loss averages over the samples of a batch; the regression losses and binary cross-entropy average over the outputs
+//! too. Which activation the network ends with is known from its type, so sigmoid with binary cross-entropy and softmax
+//! with cross-entropy are computed together, from the logits: finite for every finite logit, and with the slope `y - t`.
+//!
+//! A loss of your own is a formula for one output and one target:
+//!
+//! ```
+//! use tuplenet::loss::{Loss, elementwise};
+//! use tuplenet::prelude::*;
+//! use tuplenet::simd::*;
+//!
+//! /// The fourth power of the error.
+//! struct Quartic;
+//!
+//! impl<T: Real, const OUT: usize> Loss<T, [T; OUT], OUT> for Quartic {
+//!     #[inline(always)]
+//!     fn evaluate<S: Simd, A: Activation>(
+//!         &self,
+//!         simd: S,
+//!         scale: T,
+//!         outputs: &mut [[T; OUT]],
+//!         targets: &[[T; OUT]],
+//!     ) -> T {
+//!         elementwise::<S, T, A, OUT>(simd, scale, outputs, targets, #[inline(always)] |y, t| {
+//!             let error = y - t;
+//!             let square = error * error;
+//!             (square * square, square * error * T::of(4.0))
+//!         })
+//!     }
+//! }
+//! ```
+
+use crate::activation::{self, Activation, Link};
+use crate::data::Category;
+use crate::error::TargetError;
+use crate::kernel::{largest, map, map_sum, sum};
+use crate::math::{self, at_least, at_most, splat};
+use crate::real::{Lanes, Real};
+use fearless_simd::{Select, Simd, SimdBase, SimdFloat};
+
+/// A loss for networks with `OUT` outputs of type `T` and targets of type `Target`: `[T; OUT]`, `usize` for a class
+/// index, or [`Class<OUT>`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not compare {OUT} outputs of type `{T}` with a target `{Target}`",
+    label = "targets `{Target}` for a network with {OUT} outputs",
+    note = "the targets must be `[{T}; {OUT}]`, or class indices where the loss takes classes"
+)]
+pub trait Loss<T: Real, Target, const OUT: usize> {
+    /// Gives `scale` times the sum of the losses of some samples. `outputs` holds what the network computed before its
+    /// last activation, `A`; each is replaced by the slope of that sum.
+    fn evaluate<S: Simd, A: Activation>(&self, simd: S, scale: T, outputs: &mut [[T; OUT]], targets: &[Target]) -> T;
+
+    /// Whether a target is one that the loss can be computed for.
+    #[inline(always)]
+    fn check(&self, _target: &Target) -> Result<(), TargetError> {
+        Ok(())
+    }
+}
+
+/// [`Loss::evaluate`] for a loss that is the mean over the outputs of `formula(y, t)`, which gives the loss of the output
+/// `y` with the target `t`, and its derivative by `y`.
+#[inline(always)]
+pub fn elementwise<S: Simd, T: Real, A: Activation, const OUT: usize>(
+    simd: S,
+    scale: T,
+    outputs: &mut [[T; OUT]],
+    targets: &[[T; OUT]],
+    formula: impl Fn(Lanes<S, T>, Lanes<S, T>) -> (Lanes<S, T>, Lanes<S, T>) + Copy,
+) -> T {
+    let scale = scale * T::of(1.0 / OUT as f64);
+    if !A::COUPLED {
+        return scale
+            * map_sum(
+                simd,
+                [outputs.as_flattened_mut()],
+                [targets.as_flattened()],
+                #[inline(always)]
+                |[x]: [Lanes<S, T>; 1], [t]: [Lanes<S, T>; 1]| {
+                    let y = A::value::<S, T>(simd, x);
+                    let (loss, slope) = formula(y, t);
+                    ([slope * A::slope::<S, T>(simd, x, y) * scale], loss)
+                },
+            );
+    }
+    let mut total = T::ZERO;
+    for (output, target) in outputs.iter_mut().zip(targets) {
+        let x = *output;
+        map(
+            simd,
+            [output],
+            [],
+            #[inline(always)]
+            |[x], []| [A::value::<S, T>(simd, x)],
+        );
+        A::couple(simd, output, OUT);
+        let y = *output;
+        total = total
+            + map_sum(
+                simd,
+                [output],
+                [target],
+                #[inline(always)]
+                |[y], [t]| {
+                    let (loss, slope) = formula(y, t);
+                    ([slope * scale], loss)
+                },
+            );
+        A::couple_slope(simd, &y, output, OUT);
+        map(
+            simd,
+            [output],
+            [&x, &y],
+            #[inline(always)]
+            |[slope], [x, y]| [slope * A::slope::<S, T>(simd, x, y)],
+        );
+    }
+    scale * total
+}
+
+// The regression losses: a check of the targets, and a formula that gives loss and slope.
+macro_rules! regression {
+    ($name:ty, |$this:ident, $simd:ident, $y:ident, $t:ident| $formula:expr) => {
+        impl<T: Real, const OUT: usize> Loss<T, [T; OUT], OUT> for $name {
+            #[inline(always)]
+            fn evaluate<S: Simd, A: Activation>(
+                &self,
+                $simd: S,
+                scale: T,
+                outputs: &mut [[T; OUT]],
+                targets: &[[T; OUT]],
+            ) -> T {
+                let $this = self;
+                elementwise::<S, T, A, OUT>(
+                    $simd,
+                    scale,
+                    outputs,
+                    targets,
+                    #[inline(always)]
+                    |$y, $t| $formula,
+                )
+            }
+
+            #[inline(always)]
+            fn check(&self, target: &[T; OUT]) -> Result<(), TargetError> {
+                if target.iter().all(|t| t.is_finite()) { Ok(()) } else { Err(TargetError::NotFinite) }
+            }
+        }
+    };
+}
+
+/// The mean of the squares of the errors.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MeanSquaredError;
+
+regression!(MeanSquaredError, |_this, _simd, y, t| {
+    let error = y - t;
+    (error * error, error * T::of(2.0))
+});
+
+/// The mean of the absolute values of the errors. Its slope at zero is zero.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MeanAbsoluteError;
+
+regression!(MeanAbsoluteError, |_this, simd, y, t| {
+    let error = y - t;
+    let sign = splat::<S, T>(simd, 1.0).copysign(error);
+    let zero = splat::<S, T>(simd, 0.0);
+    (error.abs(), error.simd_eq(zero).select(zero, sign))
+});
+
+/// Half the square of errors up to `delta`, and beyond it a line of slope `delta`: P. Huber, 1964; as in PyTorch.
+#[derive(Clone, Copy, Debug)]
+pub struct Huber<T = f32> {
+    /// Where the parabola turns into a line.
+    pub delta: T,
+}
+
+impl<T: Real> Default for Huber<T> {
+    /// `delta` is 1.
+    fn default() -> Self {
+        Huber { delta: T::ONE }
+    }
+}
+
+regression!(Huber<T>, |this, simd, y, t| {
+    let error = y - t;
+    let delta = Lanes::<S, T>::splat(simd, this.delta);
+    let slope = at_most(at_least(error, -delta), delta);
+    (slope * (error - slope * T::of(0.5)), slope)
+});
+
+/// Binary cross-entropy, `-t ln(y) - (1 - t) ln(1 - y)`, for one or more independent yes-or-no questions. With one
+/// output, targets may also be class indices 0 and 1.
+///
+/// After [`Sigmoid`](crate::activation::Sigmoid) it is computed from the sigmoid's input, the logits. A network that ends
+/// with [`Identity`](crate::activation::Identity) gives logits. What another activation gives is taken as probabilities,
+/// whose logarithms are kept above -100, as in PyTorch.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct BinaryCrossEntropy;
+
+impl BinaryCrossEntropy {
+    #[inline(always)]
+    fn of_probability<S: Simd, T: Real, A: Activation, const OUT: usize>(
+        simd: S,
+        scale: T,
+        outputs: &mut [[T; OUT]],
+        targets: &[[T; OUT]],
+    ) -> T {
+        if matches!(A::LINK, Link::Sigmoid | Link::Identity) {
+            return Self::of_logits(simd, scale, outputs, targets);
+        }
+        elementwise::<S, T, A, OUT>(
+            simd,
+            scale,
+            outputs,
+            targets,
+            #[inline(always)]
+            |y, t| {
+                let lowest = splat::<S, T>(simd, LOWEST_LOG);
+                let (other_y, other_t) = (-y + T::ONE, -t + T::ONE);
+                let yes = t * at_least(math::ln::<S, T>(simd, y), lowest);
+                let no = other_t * at_least(math::ln::<S, T>(simd, other_y), lowest);
+                (-(yes + no), (y - t) / at_least(y * other_y, splat::<S, T>(simd, LOWEST_DIVISOR)))
+            },
+        )
+    }
+
+    #[inline(always)]
+    fn of_logits<S: Simd, T: Real, const OUT: usize>(
+        simd: S,
+        scale: T,
+        outputs: &mut [[T; OUT]],
+        targets: &[[T; OUT]],
+    ) -> T {
+        let scale = scale * T::of(1.0 / OUT as f64);
+        scale
+            * map_sum(
+                simd,
+                [outputs.as_flattened_mut()],
+                [targets.as_flattened()],
+                #[inline(always)]
+                |[z]: [Lanes<S, T>; 1], [t]: [Lanes<S, T>; 1]| {
+                    let zero = splat::<S, T>(simd, 0.0);
+                    let e = math::exp_negative::<S, T>(simd, -z.abs());
+                    let y = z.simd_lt(zero).select(e, splat::<S, T>(simd, 1.0)) / (e + T::ONE);
+                    ([(y - t) * scale], at_least(z, zero) - z * t + math::ln_1p::<S, T>(simd, e))
+                },
+            )
+    }
+}
+
+/// PyTorch's bounds for probabilities of zero.
+const LOWEST_LOG: f64 = -100.0;
+const LOWEST_DIVISOR: f64 = 1e-12;
+
+#[inline(always)]
+fn check_probabilities<T: Real>(target: &[T]) -> Result<(), TargetError> {
+    let valid = target.iter().all(|&t| t >= T::ZERO && t <= T::ONE);
+    if valid { Ok(()) } else { Err(TargetError::Probability) }
+}
+
+#[inline(always)]
+fn check_class(found: usize, classes: usize) -> Result<(), TargetError> {
+    if found < classes { Ok(()) } else { Err(TargetError::Class { found, classes }) }
+}
+
+impl<T: Real, const OUT: usize> Loss<T, [T; OUT], OUT> for BinaryCrossEntropy {
+    #[inline(always)]
+    fn evaluate<S: Simd, A: Activation>(&self, simd: S, scale: T, outputs: &mut [[T; OUT]], targets: &[[T; OUT]]) -> T {
+        Self::of_probability::<S, T, A, OUT>(simd, scale, outputs, targets)
+    }
+
+    #[inline(always)]
+    fn check(&self, target: &[T; OUT]) -> Result<(), TargetError> {
+        check_probabilities(target)
+    }
+}
+
+impl<T: Real, C: Category<2>> Loss<T, C, 1> for BinaryCrossEntropy {
+    #[inline(always)]
+    fn evaluate<S: Simd, A: Activation>(&self, simd: S, scale: T, outputs: &mut [[T; 1]], targets: &[C]) -> T {
+        // As many at a time as there is room for on the stack.
+        const ROOM: usize = 64;
+        let mut total = T::ZERO;
+        for (outputs, classes) in outputs.chunks_mut(ROOM).zip(targets.chunks(ROOM)) {
+            let mut targets = [[T::ZERO]; ROOM];
+            for (target, class) in targets.iter_mut().zip(classes) {
+                target[0] = if class.index() == 0 { T::ZERO } else { T::ONE };
+            }
+            total = total + Self::of_probability::<S, T, A, 1>(simd, scale, outputs, &targets);
+        }
+        total
+    }
+
+    #[inline(always)]
+    fn check(&self, target: &C) -> Result<(), TargetError> {
+        check_class(target.index(), 2)
+    }
+}
+
+/// Cross-entropy, `-ln` of the probability of the right class. Targets are class indices, or distributions `t`, for which
+/// it is the sum of `-t ln(y)`.
+///
+/// After [`Softmax`](crate::activation::Softmax) it is computed from softmax's input, the logits. A network that ends
+/// with [`Identity`](crate::activation::Identity) gives logits. What another activation gives is taken as probabilities,
+/// whose logarithms are kept above -100.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CrossEntropy;
+
+impl CrossEntropy {
+    /// The loss of one sample, whose `output` is replaced by the slope.
+    #[inline(always)]
+    fn of_distribution<S: Simd, T: Real, A: Activation, const OUT: usize>(
+        simd: S,
+        scale: T,
+        output: &mut [T; OUT],
+        target: &[T; OUT],
+    ) -> T {
+        if !matches!(A::LINK, Link::Softmax | Link::Identity) {
+            // The sum over the outputs, where `elementwise` takes the mean.
+            let scale = scale * T::of(OUT as f64);
+            let (output, target) = (core::slice::from_mut(output), core::slice::from_ref(target));
+            return elementwise::<S, T, A, OUT>(
+                simd,
+                scale,
+                output,
+                target,
+                #[inline(always)]
+                |y, t| {
+                    let log = at_least(math::ln::<S, T>(simd, y), splat::<S, T>(simd, LOWEST_LOG));
+                    (-(t * log), -t / at_least(y, splat::<S, T>(simd, LOWEST_DIVISOR)))
+                },
+            );
+        }
+        // Distances from the largest logit, so that large numbers do not have to cancel.
+        let largest = largest(output);
+        let distance = map_sum(
+            simd,
+            [],
+            [output, target],
+            #[inline(always)]
+            |[], [z, t]| ([], (-z + largest) * t),
+        );
+        let whole = sum(simd, target);
+        let log = softmax(simd, output, largest);
+        map(
+            simd,
+            [output],
+            [target],
+            #[inline(always)]
+            |[y], [t]| [(y * whole - t) * scale],
+        );
+        scale * (whole * log + distance)
+    }
+
+    /// The loss of one sample, whose `output` is replaced by the slope.
+    #[inline(always)]
+    fn of_class<S: Simd, T: Real, A: Activation, const OUT: usize>(
+        simd: S,
+        scale: T,
+        output: &mut [T; OUT],
+        class: usize,
+    ) -> T {
+        if !matches!(A::LINK, Link::Softmax | Link::Identity) {
+            let mut target = [T::ZERO; OUT];
+            if let Some(right) = target.get_mut(class) {
+                *right = T::ONE;
+            }
+            return Self::of_distribution::<S, T, A, OUT>(simd, scale, output, &target);
+        }
+        let largest = largest(output);
+        let distance = largest - output.get(class).copied().unwrap_or(largest);
+        let log = softmax(simd, output, largest);
+        map(
+            simd,
+            [output],
+            [],
+            #[inline(always)]
+            |[y], []| [y * scale],
+        );
+        if let Some(slope) = output.get_mut(class) {
+            *slope = *slope - scale;
+        }
+        scale * (log + distance)
+    }
+}
+
+impl<T: Real, const OUT: usize> Loss<T, [T; OUT], OUT> for CrossEntropy {
+    #[inline(always)]
+    fn evaluate<S: Simd, A: Activation>(&self, simd: S, scale: T, outputs: &mut [[T; OUT]], targets: &[[T; OUT]]) -> T {
+        let mut total = T::ZERO;
+        for (output, target) in outputs.iter_mut().zip(targets) {
+            total = total + Self::of_distribution::<S, T, A, OUT>(simd, scale, output, target);
+        }
+        total
+    }
+
+    #[inline(always)]
+    fn check(&self, target: &[T; OUT]) -> Result<(), TargetError> {
+        check_probabilities(target)
+    }
+}
+
+impl<T: Real, C: Category<OUT>, const OUT: usize> Loss<T, C, OUT> for CrossEntropy {
+    #[inline(always)]
+    fn evaluate<S: Simd, A: Activation>(&self, simd: S, scale: T, outputs: &mut [[T; OUT]], targets: &[C]) -> T {
+        let mut total = T::ZERO;
+        for (output, class) in outputs.iter_mut().zip(targets) {
+            total = total + Self::of_class::<S, T, A, OUT>(simd, scale, output, class.index());
+        }
+        total
+    }
+
+    #[inline(always)]
+    fn check(&self, target: &C) -> Result<(), TargetError> {
+        check_class(target.index(), OUT)
+    }
+}
+
+/// Replaces logits by their softmax; gives the logarithm of the sum of the exponentials of what each lies below the
+/// largest.
+#[inline(always)]
+fn softmax<S: Simd, T: Real>(simd: S, logits: &mut [T], largest: T) -> T {
+    let sum = activation::softmax(simd, logits, largest);
+    math::ln::<S, T>(simd, Lanes::<S, T>::splat(simd, sum)).as_slice()[0]
+}

@@ -1,0 +1,157 @@
+//! Adam and AdamW.
+
+use super::Optimizer;
+use crate::kernel::map;
+use crate::math::{mul_add, square_root};
+use crate::params::{Kind, Parameter, Params, VisitorMut, Zeroed};
+use crate::real::{Lanes, Real};
+use fearless_simd::{Simd, SimdBase, SimdFloat};
+
+/// `m <- beta1 * m + (1 - beta1) * g` and `v <- beta2 * v + (1 - beta2) * g g`; then, with `m` and `v` divided by
+/// `1 - beta1^t` and `1 - beta2^t` at step `t`, `w <- w - rate * m / (sqrt(v) + epsilon)`: D. Kingma and J. Ba, 2014,
+/// <https://arxiv.org/abs/1412.6980>.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Adam<T = f32> {
+    /// The learning rate.
+    pub rate: T,
+    /// What stays of the mean of the gradients from step to step.
+    pub beta1: T,
+    /// What stays of the mean of their squares.
+    pub beta2: T,
+    /// Keeps the divisor from zero.
+    pub epsilon: T,
+}
+
+impl<T: Real> Adam<T> {
+    /// With that learning rate and the paper's 0.9, 0.999 and 1e-8.
+    pub fn new(rate: T) -> Self {
+        Adam { rate, beta1: T::of(0.9), beta2: T::of(0.999), epsilon: T::of(1e-8) }
+    }
+}
+
+/// [`Adam`] with decoupled weight decay: before each step, weights shrink by the factor `1 - rate * decay`. Biases are
+/// left alone. I. Loshchilov and F. Hutter, 2017, <https://arxiv.org/abs/1711.05101>.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AdamW<T = f32> {
+    /// The rule of the step.
+    pub adam: Adam<T>,
+    /// The strength of the decay.
+    pub decay: T,
+}
+
+impl<T: Real> AdamW<T> {
+    /// With that learning rate, [`Adam`]'s constants and a decay of 0.01, as in PyTorch.
+    pub fn new(rate: T) -> Self {
+        AdamW { adam: Adam::new(rate), decay: T::of(0.01) }
+    }
+}
+
+/// What [`Adam`] remembers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AdamState<N, T> {
+    /// The mean of the gradients, `m`.
+    pub mean: N,
+    /// The mean of their squares, `v`.
+    pub square: N,
+    /// `1 - beta1^t` and `1 - beta2^t` after `t` steps.
+    pub corrections: [T; 2],
+}
+
+impl<N: Zeroed, T: Real> Zeroed for AdamState<N, T> {
+    const ZEROED: Self = AdamState { mean: N::ZEROED, square: N::ZEROED, corrections: [T::ZERO; 2] };
+}
+
+impl<T: Real> Optimizer for Adam<T> {
+    type Scalar = T;
+    type State<N: Params<Scalar = T>> = AdamState<N, T>;
+
+    fn rate(&self) -> T {
+        self.rate
+    }
+
+    fn set_rate(&mut self, rate: T) {
+        self.rate = rate;
+    }
+
+    #[inline(always)]
+    fn update<S: Simd, N: Params<Scalar = T>>(
+        &self,
+        simd: S,
+        network: &mut N,
+        gradient: &mut N,
+        state: &mut AdamState<N, T>,
+    ) {
+        AdamW { adam: *self, decay: T::ZERO }.update(simd, network, gradient, state);
+    }
+}
+
+impl<T: Real> Optimizer for AdamW<T> {
+    type Scalar = T;
+    type State<N: Params<Scalar = T>> = AdamState<N, T>;
+
+    fn rate(&self) -> T {
+        self.adam.rate
+    }
+
+    fn set_rate(&mut self, rate: T) {
+        self.adam.rate = rate;
+    }
+
+    #[inline(always)]
+    fn update<S: Simd, N: Params<Scalar = T>>(
+        &self,
+        simd: S,
+        network: &mut N,
+        gradient: &mut N,
+        state: &mut AdamState<N, T>,
+    ) {
+        let Adam { rate, beta1, beta2, epsilon } = self.adam;
+        let [first, second] = &mut state.corrections;
+        // 1 - beta^(t + 1) = beta (1 - beta^t) + (1 - beta)
+        *first = beta1 * *first + (T::ONE - beta1);
+        *second = beta2 * *second + (T::ONE - beta2);
+        let root = square_root(*second);
+        let mut step = Step {
+            simd,
+            beta1,
+            beta2,
+            // Both sides of the fraction times the root, which then need not be taken off each `v`.
+            rate: rate * root / *first,
+            epsilon: epsilon * root,
+            keep: T::ONE - rate * self.decay,
+        };
+        network.visit_mut([gradient, &mut state.mean, &mut state.square], &mut step);
+    }
+}
+
+struct Step<S, T> {
+    simd: S,
+    beta1: T,
+    beta2: T,
+    rate: T,
+    epsilon: T,
+    keep: T,
+}
+
+impl<S: Simd, T: Real> VisitorMut<T, 3> for Step<S, T> {
+    #[inline(always)]
+    fn slice(&mut self, parameter: Parameter, values: &mut [T], [gradient, mean, square]: [&mut [T]; 3]) {
+        let zero = Lanes::<S, T>::splat(self.simd, T::ZERO);
+        let (rest1, rest2) = (T::ONE - self.beta1, T::ONE - self.beta2);
+        let beta1 = Lanes::<S, T>::splat(self.simd, self.beta1);
+        let beta2 = Lanes::<S, T>::splat(self.simd, self.beta2);
+        let keep = if matches!(parameter.kind, Kind::Weight) { self.keep } else { T::ONE };
+        let keep = Lanes::<S, T>::splat(self.simd, keep);
+        map(
+            self.simd,
+            [values, gradient, mean, square],
+            [],
+            #[inline(always)]
+            |[w, g, m, v]: [Lanes<S, T>; 4], []: [Lanes<S, T>; 0]| {
+                let m = mul_add(m, beta1, g * rest1);
+                let v = mul_add(v, beta2, g * g * rest2);
+                [mul_add(w, keep, m * -self.rate / (v.sqrt() + self.epsilon)), zero, m, v]
+            },
+        );
+    }
+}

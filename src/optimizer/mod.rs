@@ -1,0 +1,132 @@
+//! Optimizers: how a gradient becomes a better network.
+//!
+//! In order of difficulty: [`Sgd`], [`Momentum`], [`Adagrad`], [`RmsProp`], [`Adam`], [`AdamW`]. Around any of them:
+//! [`clip_norm`](Optimizer::clip_norm), [`clip_value`](Optimizer::clip_value), [`l1`](Optimizer::l1),
+//! [`l2`](Optimizer::l2), [`decay`](Optimizer::decay). What is written last acts first:
+//!
+//! ```
+//! use tuplenet::prelude::*;
+//!
+//! // Limits the gradient to length 1, adds the slope of the penalty to it, and lets Adam take the step.
+//! let optimizer = Adam::new(1e-3f32).l2(1e-4).clip_norm(1.0);
+//! ```
+//!
+//! An optimizer of your own says what it remembers and what it does to a slice of parameters:
+//!
+//! ```
+//! use tuplenet::optimizer::Optimizer;
+//! use tuplenet::params::{Parameter, Params, VisitorMut};
+//! use tuplenet::prelude::*;
+//! use tuplenet::simd::*;
+//!
+//! /// Steps of the same length in every direction: the sign of the gradient alone counts.
+//! struct SignSgd {
+//!     rate: f32,
+//! }
+//!
+//! impl Optimizer for SignSgd {
+//!     type Scalar = f32;
+//!     type State<N: Params<Scalar = f32>> = ();
+//!
+//!     fn rate(&self) -> f32 {
+//!         self.rate
+//!     }
+//!
+//!     fn set_rate(&mut self, rate: f32) {
+//!         self.rate = rate;
+//!     }
+//!
+//!     fn update<S: Simd, N: Params<Scalar = f32>>(&self, _: S, network: &mut N, gradient: &mut N, (): &mut ()) {
+//!         struct Step(f32);
+//!         impl VisitorMut<f32, 1> for Step {
+//!             fn slice(&mut self, _: Parameter, values: &mut [f32], [gradient]: [&mut [f32]; 1]) {
+//!                 for (value, slope) in values.iter_mut().zip(gradient) {
+//!                     *value -= self.0 * slope.signum();
+//!                     *slope = 0.0;
+//!                 }
+//!             }
+//!         }
+//!         network.visit_mut([gradient], &mut Step(self.rate));
+//!     }
+//! }
+//!
+//! type Net = Dense<1, 1, Identity>;
+//! let mut trainer = Trainer::new(Net::new(&mut seeded(0)), MeanSquaredError, SignSgd { rate: 0.1 }, seeded(1));
+//! trainer.step(&[[1.0]], &[[2.0]])?;
+//! # Ok::<(), tuplenet::Error>(())
+//! ```
+
+mod adagrad;
+mod adam;
+mod clip;
+mod penalty;
+mod rmsprop;
+mod sgd;
+
+pub use adagrad::Adagrad;
+pub use adam::{Adam, AdamState, AdamW};
+pub use clip::{ClipNorm, ClipValue};
+pub use penalty::{Decay, Penalty};
+pub use rmsprop::RmsProp;
+pub use sgd::{Momentum, Sgd};
+
+use crate::params::{Params, Zeroed};
+use crate::real::Real;
+use fearless_simd::{Simd, dispatch};
+
+/// A rule that changes a network by its gradient.
+pub trait Optimizer: Sized {
+    /// The type of the numbers.
+    type Scalar: Real;
+
+    /// What is remembered from step to step for a network of type `N`; it begins with zeros.
+    type State<N: Params<Scalar = Self::Scalar>>: Zeroed;
+
+    /// The learning rate.
+    fn rate(&self) -> Self::Scalar;
+
+    /// Changes the learning rate, for a schedule.
+    fn set_rate(&mut self, rate: Self::Scalar);
+
+    /// Changes the network by the mean `gradient` of a batch, and sets `gradient` to zero for the next one.
+    fn update<S: Simd, N: Params<Scalar = Self::Scalar>>(
+        &self,
+        simd: S,
+        network: &mut N,
+        gradient: &mut N,
+        state: &mut Self::State<N>,
+    );
+
+    /// [`update`](Self::update) with the best instructions that the CPU has.
+    fn step<N: Params<Scalar = Self::Scalar>>(&self, network: &mut N, gradient: &mut N, state: &mut Self::State<N>) {
+        dispatch!(crate::level(), simd => self.update(simd, network, gradient, state));
+    }
+
+    /// Adds the slope of `strength / 2` times the sum of the squares of all weights: L2 regularization, what PyTorch
+    /// calls `weight_decay`. Biases are left alone.
+    fn l2(self, strength: Self::Scalar) -> Penalty<Self> {
+        Penalty { optimizer: self, l1: Self::Scalar::ZERO, l2: strength }
+    }
+
+    /// Adds the slope of `strength` times the sum of the absolute values of all weights: L1 regularization, which drives
+    /// weights to zero. Biases are left alone.
+    fn l1(self, strength: Self::Scalar) -> Penalty<Self> {
+        Penalty { optimizer: self, l1: strength, l2: Self::Scalar::ZERO }
+    }
+
+    /// Shrinks every weight by the factor `1 - rate * strength` before each step: decoupled weight decay. Biases are left
+    /// alone.
+    fn decay(self, strength: Self::Scalar) -> Decay<Self> {
+        Decay { optimizer: self, strength }
+    }
+
+    /// Scales gradients that are longer than `limit`, all parameters taken together, down to that length.
+    fn clip_norm(self, limit: Self::Scalar) -> ClipNorm<Self> {
+        ClipNorm { optimizer: self, limit }
+    }
+
+    /// Keeps each number of the gradient between `-limit` and `limit`.
+    fn clip_value(self, limit: Self::Scalar) -> ClipValue<Self> {
+        ClipValue { optimizer: self, limit }
+    }
+}

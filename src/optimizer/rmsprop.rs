@@ -1,0 +1,70 @@
+//! RMSprop.
+
+use super::Optimizer;
+use crate::kernel::map;
+use crate::math::mul_add;
+use crate::params::{Parameter, Params, VisitorMut};
+use crate::real::{Lanes, Real};
+use fearless_simd::{Simd, SimdBase, SimdFloat};
+
+/// `s <- smoothing * s + (1 - smoothing) * g g`, then `w <- w - rate * g / (sqrt(s) + epsilon)`: G. Hinton,
+/// <https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf>.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RmsProp<T = f32> {
+    /// The learning rate.
+    pub rate: T,
+    /// What stays of the mean square from step to step.
+    pub smoothing: T,
+    /// Keeps the divisor from zero.
+    pub epsilon: T,
+}
+
+impl<T: Real> RmsProp<T> {
+    /// With that learning rate, a smoothing of 0.99 and an epsilon of 1e-8, as in PyTorch.
+    pub fn new(rate: T) -> Self {
+        RmsProp { rate, smoothing: T::of(0.99), epsilon: T::of(1e-8) }
+    }
+}
+
+impl<T: Real> Optimizer for RmsProp<T> {
+    type Scalar = T;
+    /// The mean of the squares of the gradients.
+    type State<N: Params<Scalar = T>> = N;
+
+    fn rate(&self) -> T {
+        self.rate
+    }
+
+    fn set_rate(&mut self, rate: T) {
+        self.rate = rate;
+    }
+
+    #[inline(always)]
+    fn update<S: Simd, N: Params<Scalar = T>>(&self, simd: S, network: &mut N, gradient: &mut N, squares: &mut N) {
+        network.visit_mut([gradient, squares], &mut Step { simd, rule: *self });
+    }
+}
+
+struct Step<S, T> {
+    simd: S,
+    rule: RmsProp<T>,
+}
+
+impl<S: Simd, T: Real> VisitorMut<T, 2> for Step<S, T> {
+    #[inline(always)]
+    fn slice(&mut self, _: Parameter, values: &mut [T], [gradient, squares]: [&mut [T]; 2]) {
+        let zero = Lanes::<S, T>::splat(self.simd, T::ZERO);
+        let RmsProp { rate, smoothing, epsilon } = self.rule;
+        let stays = Lanes::<S, T>::splat(self.simd, smoothing);
+        map(
+            self.simd,
+            [values, gradient, squares],
+            [],
+            #[inline(always)]
+            |[w, g, s]: [Lanes<S, T>; 3], []: [Lanes<S, T>; 0]| {
+                let s = mul_add(s, stays, g * g * (T::ONE - smoothing));
+                [w - g * rate / (s.sqrt() + epsilon), zero, s]
+            },
+        );
+    }
+}

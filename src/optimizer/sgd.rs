@@ -1,0 +1,127 @@
+//! Gradient descent, plain and with momentum.
+
+use super::Optimizer;
+use crate::kernel::map;
+use crate::math::mul_add;
+use crate::params::{Parameter, Params, VisitorMut};
+use crate::real::{Lanes, Real};
+use fearless_simd::{Simd, SimdBase};
+
+/// Gradient descent: `w <- w - rate * g`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sgd<T = f32> {
+    /// The learning rate.
+    pub rate: T,
+}
+
+impl<T: Real> Sgd<T> {
+    /// With that learning rate.
+    pub const fn new(rate: T) -> Self {
+        Sgd { rate }
+    }
+
+    /// With momentum; 0.9 is usual.
+    pub const fn momentum(self, momentum: T) -> Momentum<T> {
+        Momentum { rate: self.rate, momentum, nesterov: false }
+    }
+
+    /// With Nesterov's momentum; 0.9 is usual.
+    pub const fn nesterov(self, momentum: T) -> Momentum<T> {
+        Momentum { rate: self.rate, momentum, nesterov: true }
+    }
+}
+
+impl<T: Real> Optimizer for Sgd<T> {
+    type Scalar = T;
+    type State<N: Params<Scalar = T>> = ();
+
+    fn rate(&self) -> T {
+        self.rate
+    }
+
+    fn set_rate(&mut self, rate: T) {
+        self.rate = rate;
+    }
+
+    #[inline(always)]
+    fn update<S: Simd, N: Params<Scalar = T>>(&self, simd: S, network: &mut N, gradient: &mut N, (): &mut ()) {
+        network.visit_mut([gradient], &mut Step { simd, rate: self.rate });
+    }
+}
+
+struct Step<S, T> {
+    simd: S,
+    rate: T,
+}
+
+impl<S: Simd, T: Real> VisitorMut<T, 1> for Step<S, T> {
+    #[inline(always)]
+    fn slice(&mut self, _: Parameter, values: &mut [T], [gradient]: [&mut [T]; 1]) {
+        let zero = Lanes::<S, T>::splat(self.simd, T::ZERO);
+        let rate = Lanes::<S, T>::splat(self.simd, -self.rate);
+        map(
+            self.simd,
+            [values, gradient],
+            [],
+            #[inline(always)]
+            |[w, g], []| [mul_add(g, rate, w), zero],
+        );
+    }
+}
+
+/// Gradient descent with momentum, as in PyTorch: `v <- momentum * v + g`, then `w <- w - rate * v`, or with Nesterov's
+/// look ahead `w <- w - rate * (g + momentum * v)`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Momentum<T = f32> {
+    /// The learning rate.
+    pub rate: T,
+    /// What stays of the velocity from step to step.
+    pub momentum: T,
+    /// Whether the step looks ahead: Y. Nesterov, 1983.
+    pub nesterov: bool,
+}
+
+impl<T: Real> Optimizer for Momentum<T> {
+    type Scalar = T;
+    /// The velocity.
+    type State<N: Params<Scalar = T>> = N;
+
+    fn rate(&self) -> T {
+        self.rate
+    }
+
+    fn set_rate(&mut self, rate: T) {
+        self.rate = rate;
+    }
+
+    #[inline(always)]
+    fn update<S: Simd, N: Params<Scalar = T>>(&self, simd: S, network: &mut N, gradient: &mut N, velocity: &mut N) {
+        network.visit_mut([gradient, velocity], &mut MomentumStep { simd, rule: *self });
+    }
+}
+
+struct MomentumStep<S, T> {
+    simd: S,
+    rule: Momentum<T>,
+}
+
+impl<S: Simd, T: Real> VisitorMut<T, 2> for MomentumStep<S, T> {
+    #[inline(always)]
+    fn slice(&mut self, _: Parameter, values: &mut [T], [gradient, velocity]: [&mut [T]; 2]) {
+        let zero = Lanes::<S, T>::splat(self.simd, T::ZERO);
+        let rate = Lanes::<S, T>::splat(self.simd, -self.rule.rate);
+        let momentum = Lanes::<S, T>::splat(self.simd, self.rule.momentum);
+        let nesterov = self.rule.nesterov;
+        map(
+            self.simd,
+            [values, gradient, velocity],
+            [],
+            #[inline(always)]
+            |[w, g, v]: [Lanes<S, T>; 3], []: [Lanes<S, T>; 0]| {
+                let v = mul_add(v, momentum, g);
+                let direction = if nesterov { mul_add(v, momentum, g) } else { v };
+                [mul_add(direction, rate, w), zero, v]
+            },
+        );
+    }
+}

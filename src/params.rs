@@ -1,0 +1,119 @@
+//! Everything that has the type of a network: weights, gradients, momenta, averages. One visit over slices of
+//! parameters serves initialization, optimizers, counting, clipping and saving.
+
+use crate::real::Real;
+use nalgebra::{ArrayStorage, SMatrix};
+use rand::Rng;
+
+/// Has an all-zero value that a constant or a `static` can hold.
+pub trait Zeroed: Sized {
+    /// All numbers zero.
+    const ZEROED: Self;
+}
+
+impl<T: Real, const R: usize, const C: usize> Zeroed for SMatrix<T, R, C> {
+    const ZEROED: Self = SMatrix::from_array_storage(ArrayStorage([[T::ZERO; R]; C]));
+}
+
+impl Zeroed for () {
+    const ZEROED: Self = ();
+}
+
+/// What a slice of parameters is for. Penalties and weight decay act on [`Weight`](Kind::Weight)s alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Multiplies an input.
+    Weight,
+    /// Is added.
+    Bias,
+}
+
+/// What a layer says of a slice of its parameters when it hands it to a visitor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parameter {
+    /// PyTorch's name: `weight`, `bias`.
+    pub name: &'static str,
+    /// What it is for.
+    pub kind: Kind,
+    /// The rows of the matrix that the slice holds column by column: a weight's outputs, its "fan out".
+    pub rows: usize,
+    /// Its columns: a weight's inputs, its "fan in".
+    pub columns: usize,
+}
+
+/// Reads the parameters of a network, slice by slice, in the order of the layers.
+pub trait Visitor<T> {
+    /// A slice of parameters, a `rows` by `columns` matrix column by column.
+    fn slice(&mut self, parameter: Parameter, values: &[T]);
+    /// The visit goes into element `index` of a tuple.
+    fn enter(&mut self, _index: usize) {}
+    /// The visit leaves the element that it entered last.
+    fn leave(&mut self) {}
+}
+
+/// Changes the parameters of a network, slice by slice, together with those of `OTHERS` more values of the same type:
+/// its gradient, say, and Adam's two averages.
+///
+/// A trait and not a closure, because only a method can be marked `#[inline(always)]`, and what isn't inlined into the
+/// dispatched call is compiled without the vector instructions.
+pub trait VisitorMut<T, const OTHERS: usize> {
+    /// A slice of parameters and the same slice of the others, `rows` by `columns` matrices column by column.
+    fn slice(&mut self, parameter: Parameter, values: &mut [T], others: [&mut [T]; OTHERS]);
+}
+
+/// A layer's or a network's parameters.
+///
+/// ```
+/// use tuplenet::prelude::*;
+/// use tuplenet::params::Params;
+///
+/// type Xor = (Dense<2, 8, Tanh>, Dense<8, 1, Sigmoid>);
+/// assert_eq!(Xor::COUNT, 2 * 8 + 8 + 8 * 1 + 1);
+/// ```
+pub trait Params: Zeroed {
+    /// The type of the numbers.
+    type Scalar: Real;
+
+    /// How many numbers.
+    const COUNT: usize;
+
+    /// Hands every slice of parameters to `visitor`.
+    fn visit(&self, visitor: &mut impl Visitor<Self::Scalar>);
+
+    /// Hands every slice of parameters to `visitor`, along with the same slices of `others`.
+    fn visit_mut<const OTHERS: usize>(
+        &mut self,
+        others: [&mut Self; OTHERS],
+        visitor: &mut impl VisitorMut<Self::Scalar, OTHERS>,
+    );
+
+    /// Sets the parameters to what a training begins with, in place. A layer whose parameters begin with zero, or that
+    /// has none, has nothing to do.
+    fn initialize<R: Rng>(&mut self, _rng: &mut R) {}
+}
+
+/// Sets every parameter to `value`, in place.
+pub fn fill<N: Params>(network: &mut N, value: N::Scalar) {
+    struct Fill<T>(T);
+    impl<T: Real> VisitorMut<T, 0> for Fill<T> {
+        #[inline(always)]
+        fn slice(&mut self, _: Parameter, values: &mut [T], []: [&mut [T]; 0]) {
+            values.fill(self.0);
+        }
+    }
+    network.visit_mut([], &mut Fill(value));
+}
+
+/// Whether no parameter is infinite or NaN.
+pub fn is_finite<N: Params>(network: &N) -> bool {
+    struct Finite(bool);
+    impl<T: Real> Visitor<T> for Finite {
+        #[inline(always)]
+        fn slice(&mut self, _: Parameter, values: &[T]) {
+            self.0 &= values.iter().all(|v| v.is_finite());
+        }
+    }
+    let mut finite = Finite(true);
+    network.visit(&mut finite);
+    finite.0
+}

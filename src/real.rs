@@ -1,0 +1,122 @@
+//! The two number types a network may be made of, `f32` and `f64`, and what the lane code must know of each.
+
+use fearless_simd::SimdFloatElement;
+use nalgebra::Scalar;
+use num_traits::float::FloatCore;
+
+/// As many numbers of type `T` as a vector register of the instruction set `S` holds.
+pub type Lanes<S, T> = <T as SimdFloatElement>::Native<S>;
+
+/// A number type of weights and data: `f32` or `f64`. It can't be implemented for other types, because it stands on
+/// the vector lanes, which exist for these two.
+pub trait Real: Scalar + FloatCore + SimdFloatElement {
+    /// 0, usable where a constant is needed.
+    const ZERO: Self;
+    /// 1, usable where a constant is needed.
+    const ONE: Self;
+    /// How many terms the series of [`math`](crate::math) take.
+    const TERMS: Terms;
+    /// The bits behind the binary point.
+    const MANTISSA_BITS: u32;
+    /// The bits of a mantissa set, all others clear.
+    const MANTISSA_MASK: Self::Bits;
+    /// The bits of 1.
+    const ONE_BITS: Self::Bits;
+    /// 1.5 times 2 to the power of [`MANTISSA_BITS`](Self::MANTISSA_BITS): adding it rounds a small number to an integer,
+    /// which then stands in the lowest bits.
+    const ROUNDER: Self;
+    /// 2 to the power of [`MANTISSA_BITS`](Self::MANTISSA_BITS).
+    const UNIT: Self;
+    /// The bits of [`UNIT`](Self::UNIT).
+    const UNIT_BITS: Self::Bits;
+    /// What is added to an exponent before it is stored.
+    const EXPONENT_BIAS: Self;
+    /// The part of ln 2 that a product with any exponent holds exactly; the rest is in [`LN_2_LOW`](Self::LN_2_LOW).
+    const LN_2_HIGH: Self;
+    /// ln 2 minus [`LN_2_HIGH`](Self::LN_2_HIGH).
+    const LN_2_LOW: Self;
+    /// The logarithm of the smallest normal number, rounded up.
+    const LN_MIN: Self;
+
+    /// The nearest number of this type.
+    fn of(value: f64) -> Self;
+
+    /// The number nearest to a count.
+    fn from_count(count: usize) -> Self;
+
+    /// Uniform in `[0, 1)`, from the top bits of `bits`.
+    fn from_random_bits(bits: u64) -> Self;
+}
+
+/// How many terms each series of [`math`](crate::math) takes.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// Of the Taylor series of the exponential.
+    pub exp: usize,
+    /// Of the series of the logarithm in odd powers.
+    pub ln: usize,
+    /// Of the Chebyshev series of the complementary error function.
+    pub erfc: usize,
+}
+
+impl Real for f32 {
+    const ZERO: Self = 0.0;
+    const ONE: Self = 1.0;
+    const TERMS: Terms = Terms { exp: 7, ln: 5, erfc: 12 };
+    const MANTISSA_BITS: u32 = 23;
+    const MANTISSA_MASK: u32 = (1 << 23) - 1;
+    const ONE_BITS: u32 = 1.0f32.to_bits();
+    const ROUNDER: Self = 12_582_912.0;
+    const UNIT: Self = 8_388_608.0;
+    const UNIT_BITS: u32 = Self::UNIT.to_bits();
+    const EXPONENT_BIAS: Self = 127.0;
+    const LN_2_HIGH: Self = 0.693_359_4;
+    const LN_2_LOW: Self = -2.121_944_4e-4;
+    const LN_MIN: Self = -87.33;
+
+    #[inline(always)]
+    fn of(value: f64) -> Self {
+        value as f32
+    }
+
+    #[inline(always)]
+    fn from_count(count: usize) -> Self {
+        count as f32
+    }
+
+    #[inline(always)]
+    fn from_random_bits(bits: u64) -> Self {
+        (bits >> 40) as f32 * (1.0 / (1u64 << 24) as f32)
+    }
+}
+
+impl Real for f64 {
+    const ZERO: Self = 0.0;
+    const ONE: Self = 1.0;
+    const TERMS: Terms = Terms { exp: 13, ln: 11, erfc: 28 };
+    const MANTISSA_BITS: u32 = 52;
+    const MANTISSA_MASK: u64 = (1 << 52) - 1;
+    const ONE_BITS: u64 = 1.0f64.to_bits();
+    const ROUNDER: Self = 6_755_399_441_055_744.0;
+    const UNIT: Self = 4_503_599_627_370_496.0;
+    const UNIT_BITS: u64 = Self::UNIT.to_bits();
+    const EXPONENT_BIAS: Self = 1023.0;
+    const LN_2_HIGH: Self = 6.931_457_519_531_25e-1;
+    const LN_2_LOW: Self = 1.428_606_820_309_417_3e-6;
+    const LN_MIN: Self = -708.39;
+
+    #[inline(always)]
+    fn of(value: f64) -> Self {
+        value
+    }
+
+    #[inline(always)]
+    fn from_count(count: usize) -> Self {
+        count as f64
+    }
+
+    #[inline(always)]
+    fn from_random_bits(bits: u64) -> Self {
+        (bits >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
+    }
+}

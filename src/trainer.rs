@@ -1,0 +1,304 @@
+//! [`Trainer`]: network, loss, optimizer and generator together; steps, epochs and whole trainings.
+
+use crate::data::{Permutation, Samples};
+use crate::error::Error;
+use crate::layer::{Entrance, Layer};
+use crate::loss::Loss;
+use crate::observer::{Epoch, Observer};
+use crate::optimizer::Optimizer;
+use crate::params::Zeroed;
+use crate::real::Real;
+use crate::shape::Features;
+use crate::workspace::{Chosen, Mean, Workspace, check_data};
+use core::ops::ControlFlow;
+use fearless_simd::{Simd, dispatch};
+use rand::Rng;
+
+/// How long to train, and how.
+///
+/// ```
+/// use tuplenet::prelude::*;
+///
+/// let fit = Fit { epochs: 100, ..Fit::default() };
+/// assert_eq!((fit.batch_size, fit.shuffle), (32, true));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fit {
+    /// How many times every sample is shown.
+    pub epochs: usize,
+    /// After how many samples the optimizer takes a step; the last batch of an epoch has what is left.
+    pub batch_size: usize,
+    /// Whether each epoch has an order of its own. Without effect where a batch holds all samples.
+    pub shuffle: bool,
+}
+
+impl Default for Fit {
+    /// One epoch, shuffled, in batches of 32.
+    fn default() -> Self {
+        Fit { epochs: 1, batch_size: 32, shuffle: true }
+    }
+}
+
+/// How a training ended.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Outcome<T> {
+    /// How many epochs were run, the one in which the observer stopped the training included.
+    pub epochs: usize,
+    /// The mean loss over the samples of the last epoch, each measured just before its step; NaN if there was none.
+    pub loss: T,
+}
+
+/// Everything that changes while a network learns, in one value without a heap: the network, its gradient, the
+/// optimizer's memory, the generator, and a workspace for `B` samples at once.
+///
+/// `N` is the network, `L` the loss, `O` the optimizer, `R` the generator that shuffles. The tile `B` is how many samples
+/// are computed together, 32 unless chosen with [`with_tile`](Self::with_tile); the batch size is another matter, and any
+/// size goes with any tile.
+///
+/// ```
+/// use tuplenet::prelude::*;
+///
+/// type Xor = (Dense<2, 8, Tanh>, Dense<8, 1, Sigmoid>);
+/// let inputs = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
+/// let targets = [[0.0], [1.0], [1.0], [0.0]];
+///
+/// let network = Xor::new(&mut seeded(0));
+/// let mut trainer = Trainer::new(network, BinaryCrossEntropy, Adam::new(0.05), seeded(1));
+/// let fit = Fit { epochs: 1000, ..Fit::default() };
+/// let outcome = trainer.fit(&inputs, &targets, &fit, ())?;
+/// assert!(outcome.loss < 0.05);
+/// # Ok::<(), tuplenet::Error>(())
+/// ```
+pub struct Trainer<
+    N: Entrance + Layer<<N as Entrance>::In>,
+    L,
+    O: Optimizer<Scalar = N::Scalar>,
+    R,
+    const B: usize = 32,
+> {
+    /// What is trained.
+    pub network: N,
+    /// What becomes smaller.
+    pub loss: L,
+    /// What takes the steps.
+    pub optimizer: O,
+    /// Where the order of the samples comes from.
+    pub rng: R,
+    /// How many epochs have been run.
+    pub epochs: usize,
+    gradient: N,
+    state: O::State<N>,
+    workspace: Workspace<N, B>,
+}
+
+impl<N, L, O, R> Trainer<N, L, O, R>
+where
+    N: Entrance + Layer<<N as Entrance>::In>,
+    O: Optimizer<Scalar = N::Scalar>,
+{
+    /// A trainer that has taken no step yet.
+    pub const fn new(network: N, loss: L, optimizer: O, rng: R) -> Self {
+        Self::with_tile(network, loss, optimizer, rng)
+    }
+}
+
+impl<N, L, O, R, const B: usize> Trainer<N, L, O, R, B>
+where
+    N: Entrance + Layer<<N as Entrance>::In>,
+    O: Optimizer<Scalar = N::Scalar>,
+{
+    /// A trainer that has taken no step yet, with the tile that its type says: `Trainer::<_, _, _, _, 1>::with_tile(..)`
+    /// for the least memory.
+    pub const fn with_tile(network: N, loss: L, optimizer: O, rng: R) -> Self {
+        Trainer {
+            network,
+            loss,
+            optimizer,
+            rng,
+            epochs: 0,
+            gradient: N::ZEROED,
+            state: O::State::<N>::ZEROED,
+            workspace: Workspace::new(),
+        }
+    }
+}
+
+impl<N, L, O, R, const B: usize, const IN: usize, const OUT: usize> Trainer<N, L, O, R, B>
+where
+    N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
+    O: Optimizer<Scalar = N::Scalar>,
+{
+    /// Takes one step of the optimizer, with all samples as one batch; gives their mean loss before the step. After an
+    /// error the network is as it was.
+    pub fn step<X, Y>(&mut self, inputs: &X, targets: &Y) -> Result<N::Scalar, Error>
+    where
+        X: Samples<N::Scalar, Item = [N::Scalar; IN]> + ?Sized,
+        Y: Samples<N::Scalar> + ?Sized,
+        L: Loss<N::Scalar, Y::Item, OUT>,
+    {
+        let count = check_data(inputs, targets)?;
+        let order = &Permutation::identity(count);
+        let chosen = Chosen { inputs, targets, order, range: 0..count, epoch: self.epochs, batch: 0 };
+        Ok(dispatch!(crate::level(), simd => self.step_on(simd, chosen))?.loss)
+    }
+
+    /// Shows every sample once, in batches, in an order drawn from the generator; gives the mean loss over the samples,
+    /// each measured just before its step. After an error the network is as the last good step left it.
+    pub fn epoch<X, Y>(&mut self, inputs: &X, targets: &Y, batch_size: usize) -> Result<N::Scalar, Error>
+    where
+        X: Samples<N::Scalar, Item = [N::Scalar; IN]> + ?Sized,
+        Y: Samples<N::Scalar> + ?Sized,
+        L: Loss<N::Scalar, Y::Item, OUT>,
+        R: Rng,
+    {
+        let count = check_data(inputs, targets)?;
+        let fit = Fit { epochs: 1, batch_size, shuffle: true };
+        fit.check()?;
+        dispatch!(crate::level(), simd => self.epoch_on(simd, inputs, targets, count, &fit))
+    }
+
+    /// Trains for some epochs. `observer` is told of each and may stop the training: `()` looks away, `&mut History::new()`
+    /// takes notes, and a function `|epoch: &Epoch<_>| ControlFlow::Continue(())` does what you write; `(a, b)` are two.
+    /// After an error the network is as the last good step left it.
+    pub fn fit<X, Y>(
+        &mut self,
+        inputs: &X,
+        targets: &Y,
+        fit: &Fit,
+        observer: impl Observer<N>,
+    ) -> Result<Outcome<N::Scalar>, Error>
+    where
+        X: Samples<N::Scalar, Item = [N::Scalar; IN]> + ?Sized,
+        Y: Samples<N::Scalar> + ?Sized,
+        L: Loss<N::Scalar, Y::Item, OUT>,
+        R: Rng,
+    {
+        self.run(inputs, targets, None::<(&X, &Y)>, fit, observer)
+    }
+
+    /// Like [`fit`](Self::fit), and after each epoch computes the loss of samples that are not trained on, a pair of
+    /// inputs and targets.
+    pub fn fit_validated<X, Y, VX, VY>(
+        &mut self,
+        inputs: &X,
+        targets: &Y,
+        validation: (&VX, &VY),
+        fit: &Fit,
+        observer: impl Observer<N>,
+    ) -> Result<Outcome<N::Scalar>, Error>
+    where
+        X: Samples<N::Scalar, Item = [N::Scalar; IN]> + ?Sized,
+        Y: Samples<N::Scalar> + ?Sized,
+        VX: Samples<N::Scalar, Item = [N::Scalar; IN]> + ?Sized,
+        VY: Samples<N::Scalar> + ?Sized,
+        L: Loss<N::Scalar, Y::Item, OUT> + Loss<N::Scalar, VY::Item, OUT>,
+        R: Rng,
+    {
+        check_data(validation.0, validation.1)?;
+        self.run(inputs, targets, Some(validation), fit, observer)
+    }
+
+    /// The mean loss over any number of samples, without learning from them.
+    pub fn evaluate<X, Y>(&mut self, inputs: &X, targets: &Y) -> Result<N::Scalar, Error>
+    where
+        X: Samples<N::Scalar, Item = [N::Scalar; IN]> + ?Sized,
+        Y: Samples<N::Scalar> + ?Sized,
+        L: Loss<N::Scalar, Y::Item, OUT>,
+    {
+        self.workspace.loss(&self.network, &self.loss, inputs, targets)
+    }
+
+    fn run<X, Y, VX, VY>(
+        &mut self,
+        inputs: &X,
+        targets: &Y,
+        validation: Option<(&VX, &VY)>,
+        fit: &Fit,
+        mut observer: impl Observer<N>,
+    ) -> Result<Outcome<N::Scalar>, Error>
+    where
+        X: Samples<N::Scalar, Item = [N::Scalar; IN]> + ?Sized,
+        Y: Samples<N::Scalar> + ?Sized,
+        VX: Samples<N::Scalar, Item = [N::Scalar; IN]> + ?Sized,
+        VY: Samples<N::Scalar> + ?Sized,
+        L: Loss<N::Scalar, Y::Item, OUT> + Loss<N::Scalar, VY::Item, OUT>,
+        R: Rng,
+    {
+        let count = check_data(inputs, targets)?;
+        fit.check()?;
+        // One dispatch for all epochs: it costs more than a step of a small network.
+        dispatch!(crate::level(), simd => {
+            let mut outcome = Outcome { epochs: 0, loss: num_traits::float::FloatCore::nan() };
+            while outcome.epochs < fit.epochs {
+                let epoch = self.epochs;
+                let loss = self.epoch_on(simd, inputs, targets, count, fit)?;
+                outcome = Outcome { epochs: outcome.epochs + 1, loss };
+                let validation_loss = match validation {
+                    Some((inputs, targets)) => {
+                        let order = &Permutation::identity(inputs.count());
+                        let chosen = Chosen { inputs, targets, order, range: 0..order.count(), epoch, batch: 0 };
+                        Some(self.workspace.accumulate(simd, &self.network, &self.loss, chosen, None)?.loss)
+                    }
+                    None => None,
+                };
+                let report = Epoch { number: epoch, loss, validation_loss, network: &self.network };
+                if let ControlFlow::Break(()) = observer.epoch(&report) {
+                    break;
+                }
+            }
+            Ok(outcome)
+        })
+    }
+
+    #[inline(always)]
+    fn epoch_on<S: Simd, X, Y>(
+        &mut self,
+        simd: S,
+        inputs: &X,
+        targets: &Y,
+        count: usize,
+        fit: &Fit,
+    ) -> Result<N::Scalar, Error>
+    where
+        X: Samples<N::Scalar, Item = [N::Scalar; IN]> + ?Sized,
+        Y: Samples<N::Scalar> + ?Sized,
+        L: Loss<N::Scalar, Y::Item, OUT>,
+        R: Rng,
+    {
+        let order = &if fit.shuffle && fit.batch_size < count {
+            Permutation::new(count, &mut self.rng)
+        } else {
+            Permutation::identity(count)
+        };
+        let (mut sum, mut weight) = (N::Scalar::ZERO, N::Scalar::ZERO);
+        let (mut first, mut batch) = (0, 0);
+        while first < count {
+            let last = if count - first > fit.batch_size { first + fit.batch_size } else { count };
+            let chosen = Chosen { inputs, targets, order, range: first..last, epoch: self.epochs, batch };
+            let mean = self.step_on(simd, chosen)?;
+            sum = sum + mean.loss * mean.weight;
+            weight = weight + mean.weight;
+            (first, batch) = (last, batch + 1);
+        }
+        self.epochs += 1;
+        Ok(sum / weight)
+    }
+
+    #[inline(always)]
+    fn step_on<S: Simd, X, Y>(&mut self, simd: S, chosen: Chosen<X, Y>) -> Result<Mean<N::Scalar>, Error>
+    where
+        X: Samples<N::Scalar, Item = [N::Scalar; IN]> + ?Sized,
+        Y: Samples<N::Scalar> + ?Sized,
+        L: Loss<N::Scalar, Y::Item, OUT>,
+    {
+        let mean = self.workspace.accumulate(simd, &self.network, &self.loss, chosen, Some(&mut self.gradient))?;
+        self.optimizer.update(simd, &mut self.network, &mut self.gradient, &mut self.state);
+        Ok(mean)
+    }
+}
+
+impl Fit {
+    fn check(&self) -> Result<(), Error> {
+        if self.batch_size == 0 { Err(Error::BatchSize) } else { Ok(()) }
+    }
+}

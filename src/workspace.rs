@@ -1,0 +1,268 @@
+//! [`Workspace`]: the memory of a training step, owned by the caller and used again and again.
+
+use crate::data::{Permutation, Samples};
+use crate::error::Error;
+use crate::kernel::map_sum;
+use crate::layer::{Entrance, Layer, Tile};
+use crate::loss::Loss;
+use crate::params::{Zeroed, fill};
+use crate::real::Real;
+use crate::shape::{Batch, Features};
+use core::ops::Range;
+use fearless_simd::{Simd, dispatch};
+use num_traits::float::FloatCore;
+
+/// What training the network `N` needs besides the network and its gradient: inputs, traces and slopes of a tile of `B`
+/// samples. `size_of::<Workspace<N, B>>()` tells how much before anything runs.
+///
+/// ```
+/// use tuplenet::prelude::*;
+/// use tuplenet::params::Zeroed;
+///
+/// type Net = (Dense<2, 8, Tanh>, Dense<8, 1, Identity>);
+/// let mut network = Net::new(&mut seeded(0));
+/// let (mut gradient, mut state) = (Net::ZEROED, Zeroed::ZEROED);
+/// let mut workspace = Workspace::<Net, 4>::new();
+///
+/// // The pieces of a training step, one by one, with a slope of one's own instead of a loss.
+/// let x = SMatrix::<f32, 2, 4>::repeat(0.5);
+/// let y = workspace.forward(&network, &x);
+/// let slope = y.map(|y| y - 1.0);
+/// workspace.backward(&network, &slope, &mut gradient);
+/// Sgd::new(0.1).step(&mut network, &mut gradient, &mut state);
+/// ```
+pub struct Workspace<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> {
+    input: Batch<N::In, N::Scalar, B>,
+    trace: N::Trace<B>,
+    slope: Batch<N::Out, N::Scalar, B>,
+}
+
+impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Zeroed for Workspace<N, B> {
+    const ZEROED: Self = Workspace { input: Zeroed::ZEROED, trace: Zeroed::ZEROED, slope: Zeroed::ZEROED };
+}
+
+/// One batch: the samples that `order` gives for the places in `range`.
+#[derive(Clone)]
+pub(crate) struct Chosen<'a, X: ?Sized, Y: ?Sized> {
+    pub inputs: &'a X,
+    pub targets: &'a Y,
+    pub order: &'a Permutation,
+    pub range: Range<usize>,
+    /// Where the batch stands, for the messages of errors.
+    pub epoch: usize,
+    pub batch: usize,
+}
+
+/// The mean loss of some samples, and the sum of their weights.
+#[derive(Clone, Copy)]
+pub(crate) struct Mean<T> {
+    pub loss: T,
+    pub weight: T,
+}
+
+/// Fails unless there is at least one sample and as many targets as inputs; gives their number.
+pub(crate) fn check_data<T: Real, X: Samples<T> + ?Sized, Y: Samples<T> + ?Sized>(
+    inputs: &X,
+    targets: &Y,
+) -> Result<usize, Error> {
+    inputs.check()?;
+    targets.check()?;
+    let (expected, found) = (inputs.count(), targets.count());
+    if expected != found {
+        return Err(Error::Lengths { what: "targets, one for each input", expected, found });
+    }
+    if expected == 0 { Err(Error::NoSamples) } else { Ok(expected) }
+}
+
+impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Default for Workspace<N, B> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
+    /// All zeros; can stand in a `static`.
+    pub const fn new() -> Self {
+        const { assert!(B > 0, "a tile needs room for at least one sample") };
+        Self::ZEROED
+    }
+
+    /// Computes the outputs for the samples in the columns of `x`, and keeps what [`backward`](Self::backward) needs.
+    pub fn forward(&mut self, network: &N, x: &Batch<N::In, N::Scalar, B>) -> &Batch<N::Out, N::Scalar, B> {
+        self.input.clone_from(x);
+        dispatch!(crate::level(), simd => network.forward(Tile::new(simd, B), &self.input, &mut self.trace));
+        N::output(&self.trace)
+    }
+
+    /// From the slope of what is to become smaller, by the outputs of the last [`forward`](Self::forward): adds its
+    /// slopes by the parameters of the network, which must be the same still, to `gradient`.
+    pub fn backward(&mut self, network: &N, slope: &Batch<N::Out, N::Scalar, B>, gradient: &mut N) {
+        self.slope.clone_from(slope);
+        dispatch!(crate::level(), simd => network.backward(
+            Tile::new(simd, B), &self.input, &self.trace, &mut self.slope, gradient, None,
+        ));
+    }
+
+    /// Like [`backward`](Self::backward), and gives the slope by the inputs.
+    pub fn backward_to_input(
+        &mut self,
+        network: &N,
+        slope: &Batch<N::Out, N::Scalar, B>,
+        gradient: &mut N,
+    ) -> Batch<N::In, N::Scalar, B> {
+        self.slope.clone_from(slope);
+        let mut input_slope = Zeroed::ZEROED;
+        dispatch!(crate::level(), simd => network.backward(
+            Tile::new(simd, B), &self.input, &self.trace, &mut self.slope, gradient, Some(&mut input_slope),
+        ));
+        input_slope
+    }
+
+    /// The mean loss over any number of samples, in evaluation.
+    pub fn loss<L, X, Y, const IN: usize, const OUT: usize>(
+        &mut self,
+        network: &N,
+        loss: &L,
+        inputs: &X,
+        targets: &Y,
+    ) -> Result<N::Scalar, Error>
+    where
+        N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
+        X: Samples<N::Scalar, Item = [N::Scalar; IN]> + ?Sized,
+        Y: Samples<N::Scalar> + ?Sized,
+        L: Loss<N::Scalar, Y::Item, OUT>,
+    {
+        let count = check_data(inputs, targets)?;
+        let order = &Permutation::identity(count);
+        let chosen = Chosen { inputs, targets, order, range: 0..count, epoch: 0, batch: 0 };
+        Ok(dispatch!(crate::level(), simd => self.accumulate(simd, network, loss, chosen, None))?.loss)
+    }
+
+    /// Adds the slopes of the mean loss over any number of samples to `gradient`, and gives that loss. After an error
+    /// `gradient` is zero.
+    pub fn gradient<L, X, Y, const IN: usize, const OUT: usize>(
+        &mut self,
+        network: &N,
+        loss: &L,
+        inputs: &X,
+        targets: &Y,
+        gradient: &mut N,
+    ) -> Result<N::Scalar, Error>
+    where
+        N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
+        X: Samples<N::Scalar, Item = [N::Scalar; IN]> + ?Sized,
+        Y: Samples<N::Scalar> + ?Sized,
+        L: Loss<N::Scalar, Y::Item, OUT>,
+    {
+        let count = check_data(inputs, targets)?;
+        let order = &Permutation::identity(count);
+        let chosen = Chosen { inputs, targets, order, range: 0..count, epoch: 0, batch: 0 };
+        Ok(dispatch!(crate::level(), simd => self.accumulate(simd, network, loss, chosen, Some(gradient)))?.loss)
+    }
+
+    /// The mean loss of a batch; adds its slopes to the gradient, if there is one, which is zero after an error.
+    #[inline(always)]
+    pub(crate) fn accumulate<S: Simd, L, X, Y, const IN: usize, const OUT: usize>(
+        &mut self,
+        simd: S,
+        network: &N,
+        loss: &L,
+        chosen: Chosen<X, Y>,
+        mut gradient: Option<&mut N>,
+    ) -> Result<Mean<N::Scalar>, Error>
+    where
+        N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
+        X: Samples<N::Scalar, Item = [N::Scalar; IN]> + ?Sized,
+        Y: Samples<N::Scalar> + ?Sized,
+        L: Loss<N::Scalar, Y::Item, OUT>,
+    {
+        let mean = self.accumulate_tiles(simd, network, loss, chosen, &mut gradient);
+        if mean.is_err()
+            && let Some(gradient) = gradient
+        {
+            fill(gradient, N::Scalar::ZERO);
+        }
+        mean
+    }
+
+    #[inline(always)]
+    fn accumulate_tiles<S: Simd, L, X, Y, const IN: usize, const OUT: usize>(
+        &mut self,
+        simd: S,
+        network: &N,
+        loss: &L,
+        chosen: Chosen<X, Y>,
+        gradient: &mut Option<&mut N>,
+    ) -> Result<Mean<N::Scalar>, Error>
+    where
+        N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
+        X: Samples<N::Scalar, Item = [N::Scalar; IN]> + ?Sized,
+        Y: Samples<N::Scalar> + ?Sized,
+        L: Loss<N::Scalar, Y::Item, OUT>,
+    {
+        let Chosen { inputs, targets, order, range, epoch, batch } = chosen;
+        let mut weight = N::Scalar::from_count(range.len());
+        if Y::WEIGHTED {
+            weight = N::Scalar::ZERO;
+            for place in range.clone() {
+                let one = targets.weight(order.at(place));
+                // Not `one < 0`, which NaN passes.
+                weight = weight + if one >= N::Scalar::ZERO { one } else { N::Scalar::nan() };
+            }
+            if !(weight > N::Scalar::ZERO && weight.is_finite()) {
+                return Err(Error::Weight { epoch, batch });
+            }
+        }
+        let scale = N::Scalar::ONE / weight;
+
+        let mut mean = N::Scalar::ZERO;
+        let mut first = range.start;
+        while first < range.end {
+            let tile = Tile::<S, B>::new(simd, range.end - first).to_logits();
+            let used = tile.used();
+
+            let mut tile_targets = [Y::Item::ZEROED; B];
+            for (place, (x, t)) in self.input.data.0.iter_mut().zip(&mut tile_targets).take(used).enumerate() {
+                let sample = order.at(first + place);
+                inputs.copy(sample, x);
+                targets.copy(sample, t);
+                loss.check(t).map_err(|problem| Error::Target { sample, problem })?;
+            }
+            let numbers = &self.input.as_slice()[..used * IN];
+            // Zero times a number is zero unless it is infinite or NaN.
+            let zeros = map_sum(
+                simd,
+                [],
+                [numbers],
+                #[inline(always)]
+                |[], [x]| ([], x * N::Scalar::ZERO),
+            );
+            if zeros != N::Scalar::ZERO {
+                return Err(Error::InputNotFinite { epoch, batch });
+            }
+
+            if gradient.is_some() {
+                network.forward(tile, &self.input, &mut self.trace);
+                self.slope.clone_from(N::output(&self.trace));
+            } else {
+                network.infer(tile, &self.input, &mut self.slope);
+            }
+            let (slopes, unused) = self.slope.data.0.split_at_mut(used);
+            if Y::WEIGHTED {
+                for (place, (slope, target)) in slopes.iter_mut().zip(&tile_targets).enumerate() {
+                    let scale = scale * targets.weight(order.at(first + place));
+                    let (slope, target) = (core::slice::from_mut(slope), core::slice::from_ref(target));
+                    mean = mean + loss.evaluate::<S, N::Head>(simd, scale, slope, target);
+                }
+            } else {
+                mean = mean + loss.evaluate::<S, N::Head>(simd, scale, slopes, &tile_targets[..used]);
+            }
+            if let Some(gradient) = gradient {
+                unused.as_flattened_mut().fill(N::Scalar::ZERO);
+                network.backward(tile, &self.input, &self.trace, &mut self.slope, gradient, None);
+            }
+            first += used;
+        }
+        if mean.is_finite() { Ok(Mean { loss: mean, weight }) } else { Err(Error::LossNotFinite { epoch, batch }) }
+    }
+}
