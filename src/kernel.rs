@@ -6,7 +6,7 @@
 
 use crate::math::mul_add;
 use crate::real::{Lanes, Real};
-use fearless_simd::{Simd, SimdBase};
+use fearless_simd::{Select, Simd, SimdBase};
 
 /// Room for the widest vector register: 16 numbers of type `f32`.
 pub(crate) const WIDEST: usize = 16;
@@ -43,80 +43,125 @@ pub fn map<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
     read: [&[T]; READ],
     step: impl Fn([Lanes<S, T>; CHANGED], [Lanes<S, T>; READ]) -> [Lanes<S, T>; CHANGED],
 ) {
-    let nothing = Lanes::<S, T>::splat(simd, T::ZERO);
-    map_sum(
+    map_first(simd, usize::MAX, changed, read, step);
+}
+
+/// Like [`map`], for the first `count` numbers of each slice, or a few more: it stops at the next whole register.
+///
+/// A length that is known only at run time costs less here than in the slices, since what is left of a slice after its
+/// last whole register is moved by a copy of that many numbers.
+#[inline(always)]
+pub fn map_first<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
+    simd: S,
+    count: usize,
+    mut changed: [&mut [T]; CHANGED],
+    read: [&[T]; READ],
+    step: impl Fn([Lanes<S, T>; CHANGED], [Lanes<S, T>; READ]) -> [Lanes<S, T>; CHANGED],
+) {
+    each_register(
         simd,
-        changed,
-        read,
+        count,
+        &mut changed,
+        &read,
         #[inline(always)]
-        |c, r| (step(c, r), nothing),
+        |_, c, r| step(c, r),
     );
 }
 
-/// Like [`map`], and gives the sum of the lanes that `step` returns second: [`WIDEST`] sums, each over every
-/// [`WIDEST`]th number, which are then added in pairs.
+/// Like [`map`], for the first `count` numbers of each slice, and gives the sum of the lanes that `step` returns second.
+/// Numbers of `changed` behind those are set to zero as far as the next whole register.
+///
+/// It is the sum of 16 sums, each over every sixteenth number, which are added in pairs.
 #[inline(always)]
 pub fn map_sum<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
     simd: S,
+    count: usize,
     mut changed: [&mut [T]; CHANGED],
     read: [&[T]; READ],
     step: impl Fn([Lanes<S, T>; CHANGED], [Lanes<S, T>; READ]) -> ([Lanes<S, T>; CHANGED], Lanes<S, T>),
 ) -> T {
-    let lanes = Lanes::<S, T>::LEN;
-    let mut length = usize::MAX;
-    for slice in &changed {
-        length = length.min(slice.len());
-    }
-    for slice in &read {
-        length = length.min(slice.len());
-    }
-    let mut sums = [Lanes::<S, T>::splat(simd, T::ZERO); WIDEST / 2];
-    let mut at = 0;
-    while at < length {
-        for sum in &mut sums[..WIDEST / lanes] {
-            let end = at + lanes;
-            if end <= length {
-                let c = changed.each_ref().map(
-                    #[inline(always)]
-                    |slice| load(simd, &slice[at..end]),
-                );
-                let r = read.map(
-                    #[inline(always)]
-                    |slice| load(simd, &slice[at..end]),
-                );
-                let (results, term) = step(c, r);
-                for (slice, result) in changed.iter_mut().zip(results) {
-                    store::<S, T>(result, &mut slice[at..end]);
-                }
-                *sum = *sum + term;
-            } else if at < length {
-                let c = changed.each_ref().map(
-                    #[inline(always)]
-                    |slice| load_part(simd, &slice[at..length]),
-                );
-                let r = read.map(
-                    #[inline(always)]
-                    |slice| load_part(simd, &slice[at..length]),
-                );
-                let (results, term) = step(c, r);
-                for (slice, result) in changed.iter_mut().zip(results) {
-                    store_part::<S, T>(result, &mut slice[at..length]);
-                }
-                *sum = *sum + load_part(simd, &term.as_slice()[..length - at]);
+    let zero = Lanes::<S, T>::splat(simd, T::ZERO);
+    let places = Lanes::<S, T>::from_fn(
+        simd,
+        #[inline(always)]
+        |lane| T::from_count(lane),
+    );
+    let mut sums = [T::ZERO; WIDEST];
+    each_register(
+        simd,
+        count,
+        &mut changed,
+        &read,
+        #[inline(always)]
+        |at, c, r| {
+            let (mut results, term) = step(c, r);
+            // The lanes below the count; all of them except in the last register.
+            let left = if count - at < WIDEST { count - at } else { WIDEST };
+            let counts = places.simd_lt(Lanes::<S, T>::splat(simd, T::from_count(left)));
+            let sum = &mut sums[at % WIDEST..];
+            store::<S, T>(load::<S, T>(simd, sum) + counts.select(term, zero), sum);
+            for result in &mut results {
+                *result = counts.select(*result, zero);
             }
-            at = end;
-        }
-    }
-    let mut numbers = [T::ZERO; WIDEST];
-    for (numbers, &sum) in numbers.chunks_exact_mut(lanes).zip(&sums) {
-        store::<S, T>(sum, numbers);
-    }
+            results
+        },
+    );
     for half in [8, 4, 2, 1] {
         for i in 0..half {
-            numbers[i] = numbers[i] + numbers[i + half];
+            sums[i] = sums[i] + sums[i + half];
         }
     }
-    numbers[0]
+    sums[0]
+}
+
+/// Calls `step` for each register of the slices, with the place where it begins, until `count` numbers are done.
+#[inline(always)]
+fn each_register<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
+    simd: S,
+    count: usize,
+    changed: &mut [&mut [T]; CHANGED],
+    read: &[&[T]; READ],
+    mut step: impl FnMut(usize, [Lanes<S, T>; CHANGED], [Lanes<S, T>; READ]) -> [Lanes<S, T>; CHANGED],
+) {
+    let lanes = Lanes::<S, T>::LEN;
+    let mut length = usize::MAX;
+    for slice in changed.iter() {
+        length = length.min(slice.len());
+    }
+    for slice in read {
+        length = length.min(slice.len());
+    }
+    let whole = length - length % lanes;
+    // Loops, not `array::map`: what the compiler does not inline is compiled without the vector instructions.
+    let zero = Lanes::<S, T>::splat(simd, T::ZERO);
+    let (mut c, mut r) = ([zero; CHANGED], [zero; READ]);
+    let mut at = 0;
+    while at < whole && at < count {
+        let end = at + lanes;
+        for i in 0..CHANGED {
+            c[i] = load(simd, &changed[i][at..end]);
+        }
+        for i in 0..READ {
+            r[i] = load(simd, &read[i][at..end]);
+        }
+        let results = step(at, c, r);
+        for i in 0..CHANGED {
+            store::<S, T>(results[i], &mut changed[i][at..end]);
+        }
+        at = end;
+    }
+    if whole < length && whole < count {
+        for i in 0..CHANGED {
+            c[i] = load_part(simd, &changed[i][whole..length]);
+        }
+        for i in 0..READ {
+            r[i] = load_part(simd, &read[i][whole..length]);
+        }
+        let results = step(whole, c, r);
+        for i in 0..CHANGED {
+            store_part::<S, T>(results[i], &mut changed[i][whole..length]);
+        }
+    }
 }
 
 /// The sum of `values`.
@@ -124,6 +169,7 @@ pub fn map_sum<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
 pub fn sum<S: Simd, T: Real>(simd: S, values: &[T]) -> T {
     map_sum(
         simd,
+        values.len(),
         [],
         [values],
         #[inline(always)]
@@ -136,6 +182,7 @@ pub fn sum<S: Simd, T: Real>(simd: S, values: &[T]) -> T {
 pub fn dot<S: Simd, T: Real>(simd: S, a: &[T], b: &[T]) -> T {
     map_sum(
         simd,
+        a.len(),
         [],
         [a, b],
         #[inline(always)]
@@ -159,18 +206,13 @@ pub(crate) fn columns_mut<T>(matrix: &mut [T], size: usize) -> core::slice::Chun
     matrix.chunks_exact_mut(if size == 0 { 1 } else { size })
 }
 
-/// The factors of a product. Number `(k, n)` of the right one stands at `right[k * right_down + n * right_across]`.
+/// The right factor of a product.
 #[derive(Clone, Copy)]
-pub(crate) struct Factors<'a, T> {
-    /// Column by column, as many rows as the result.
-    pub left: &'a [T],
-    pub right: &'a [T],
-    pub right_down: usize,
-    pub right_across: usize,
-    /// The columns of the left and rows of the right factor.
-    pub depth: usize,
-    /// The columns of the right factor and of the result.
-    pub columns: usize,
+pub(crate) enum Right<'a, T> {
+    /// Column by column; the columns lie so many numbers apart.
+    Columns(&'a [T], usize),
+    /// Row by row; the rows lie so many numbers apart.
+    Rows(&'a [T], usize),
 }
 
 /// What the sums of a product begin with.
@@ -183,36 +225,46 @@ pub(crate) enum Start<'a, T> {
     Result,
 }
 
-/// Sets `result`, which has `ROWS` rows, to `finish(start + left * right)`. `DEPTH` is the largest depth.
+/// The shape of a product: `depth` is the number of columns of the left and of rows of the right factor, `columns` that of
+/// the columns of the right factor and of the result.
+#[derive(Clone, Copy)]
+pub(crate) struct Extent {
+    pub depth: usize,
+    pub columns: usize,
+}
+
+/// Sets `result`, which has `ROWS` rows, to `start + left * right`. `left` has `ROWS` rows too, and at most `DEPTH`
+/// columns.
 #[inline(always)]
 pub(crate) fn product<S: Simd, T: Real, const ROWS: usize, const DEPTH: usize>(
     simd: S,
-    factors: Factors<T>,
-    result: &mut [T],
+    extent: Extent,
+    left: &[T],
+    right: Right<T>,
     start: Start<T>,
-    finish: impl Fn(Lanes<S, T>) -> Lanes<S, T> + Copy,
+    result: &mut [T],
 ) {
     let lanes = Lanes::<S, T>::LEN;
     let mut row = 0;
     while row + 2 * lanes <= ROWS {
-        let rows = Rows { left: &factors.left[row..], stride: ROWS, first: row, part: 0, height: ROWS };
-        columns::<S, T, 2>(simd, rows, factors, result, start, finish);
+        let rows = Rows { left: &left[row..], stride: ROWS, first: row, height: ROWS, part: 0 };
+        blocks::<S, T, 2>(simd, extent, rows, right, start, result);
         row += 2 * lanes;
     }
-    if row + lanes <= ROWS {
-        let rows = Rows { left: &factors.left[row..], stride: ROWS, first: row, part: 0, height: ROWS };
-        columns::<S, T, 1>(simd, rows, factors, result, start, finish);
+    if ROWS % (2 * lanes) >= lanes {
+        let rows = Rows { left: &left[row..], stride: ROWS, first: row, height: ROWS, part: 0 };
+        blocks::<S, T, 1>(simd, extent, rows, right, start, result);
         row += lanes;
     }
-    if row < ROWS {
+    if ROWS % lanes > 0 {
         // The last rows, too few for a register, copied apart with zeros below.
-        let part = ROWS - row;
-        let mut left = [[T::ZERO; WIDEST]; DEPTH];
-        for (to, from) in left.iter_mut().zip(factors.left.chunks_exact(ROWS)).take(factors.depth) {
+        let part = ROWS % lanes;
+        let mut padded = [[T::ZERO; WIDEST]; DEPTH];
+        for (to, from) in padded.iter_mut().zip(left.chunks_exact(ROWS)).take(extent.depth) {
             to[..part].copy_from_slice(&from[row..]);
         }
-        let rows = Rows { left: left.as_flattened(), stride: WIDEST, first: row, part, height: ROWS };
-        columns::<S, T, 1>(simd, rows, factors, result, start, finish);
+        let rows = Rows { left: padded.as_flattened(), stride: WIDEST, first: row, height: ROWS, part };
+        blocks::<S, T, 1>(simd, extent, rows, right, start, result);
     }
 }
 
@@ -248,70 +300,127 @@ impl<T: Real> Rows<'_, T> {
     }
 }
 
-/// All columns of some rows of a product, eight, four and one at a time.
+/// All columns of some rows of a product, eight at a time, and what is left in a block of eight or four of which some
+/// columns are computed for nothing.
 #[inline(always)]
-fn columns<S: Simd, T: Real, const REGISTERS: usize>(
+fn blocks<S: Simd, T: Real, const REGISTERS: usize>(
     simd: S,
+    extent: Extent,
     rows: Rows<T>,
-    factors: Factors<T>,
-    result: &mut [T],
+    right: Right<T>,
     start: Start<T>,
-    finish: impl Fn(Lanes<S, T>) -> Lanes<S, T> + Copy,
+    result: &mut [T],
 ) {
     let mut column = 0;
-    while column + 8 <= factors.columns {
-        block::<S, T, REGISTERS, 8>(simd, rows, factors, column, result, start, finish);
-        column += 8;
+    while column + 4 < extent.columns {
+        let used = if extent.columns - column < 8 { extent.columns - column } else { 8 };
+        block::<S, T, REGISTERS, 8>(simd, extent.depth, rows, right, start, result, column, used);
+        column += used;
     }
-    if column + 4 <= factors.columns {
-        block::<S, T, REGISTERS, 4>(simd, rows, factors, column, result, start, finish);
-        column += 4;
-    }
-    while column < factors.columns {
-        block::<S, T, REGISTERS, 1>(simd, rows, factors, column, result, start, finish);
-        column += 1;
+    if column < extent.columns {
+        block::<S, T, REGISTERS, 4>(simd, extent.depth, rows, right, start, result, column, extent.columns - column);
     }
 }
 
-/// `COLUMNS` columns of some rows of a product, summed in registers.
+/// Up to `COLUMNS` columns of some rows of a product, summed in registers.
 #[inline(always)]
+#[allow(clippy::too_many_arguments, reason = "all of it is the place of the block")]
 fn block<S: Simd, T: Real, const REGISTERS: usize, const COLUMNS: usize>(
     simd: S,
+    depth: usize,
     rows: Rows<T>,
-    factors: Factors<T>,
-    column: usize,
-    result: &mut [T],
+    right: Right<T>,
     start: Start<T>,
-    finish: impl Fn(Lanes<S, T>) -> Lanes<S, T> + Copy,
+    result: &mut [T],
+    column: usize,
+    used: usize,
 ) {
-    let lanes = Lanes::<S, T>::LEN;
     let zero = Lanes::<S, T>::splat(simd, T::ZERO);
-    let right = &factors.right[column * factors.right_across..];
     let mut sums = [[zero; REGISTERS]; COLUMNS];
     if let Start::Column(start) = start {
-        for (r, sum) in sums[0].iter_mut().enumerate() {
-            *sum = rows.load(simd, &start[rows.first..], r);
+        let mut first = [zero; REGISTERS];
+        for (r, first) in first.iter_mut().enumerate() {
+            *first = rows.load(simd, &start[rows.first..], r);
         }
-        sums = [sums[0]; COLUMNS];
+        sums = [first; COLUMNS];
     }
-    for k in 0..factors.depth {
-        let left = &rows.left[k * rows.stride..k * rows.stride + REGISTERS * lanes];
-        let mut a = [zero; REGISTERS];
-        for (r, a) in a.iter_mut().enumerate() {
-            *a = load(simd, &left[r * lanes..]);
+    let mut numbers = [T::ZERO; COLUMNS];
+    match right {
+        Right::Columns(right, stride) => {
+            let mut columns = [&right[..0]; COLUMNS];
+            for (n, place) in columns.iter_mut().enumerate() {
+                *place = &right[(column + if n < used { n } else { used - 1 }) * stride..][..depth];
+            }
+            for k in 0..depth {
+                for n in 0..COLUMNS {
+                    numbers[n] = columns[n][k];
+                }
+                multiply(simd, &rows.left[k * rows.stride..], numbers, &mut sums);
+            }
         }
-        for (n, sums) in sums.iter_mut().enumerate() {
-            let b = Lanes::<S, T>::splat(simd, right[k * factors.right_down + n * factors.right_across]);
-            for (sum, a) in sums.iter_mut().zip(a) {
-                *sum = mul_add(a, b, *sum);
+        Right::Rows(right, stride) => {
+            for k in 0..depth {
+                let right = &right[k * stride + column..][..used];
+                for n in 0..COLUMNS {
+                    numbers[n] = right[if n < used { n } else { used - 1 }];
+                }
+                multiply(simd, &rows.left[k * rows.stride..], numbers, &mut sums);
             }
         }
     }
     for (n, sums) in sums.iter().enumerate() {
-        let result = &mut result[(column + n) * rows.height + rows.first..];
-        for (r, &sum) in sums.iter().enumerate() {
-            let sum = if let Start::Result = start { sum + rows.load(simd, result, r) } else { sum };
-            rows.store::<S>(finish(sum), result, r);
+        // A condition in a loop of fixed length, since a loop of another length would force the sums into memory.
+        if n < used {
+            let result = &mut result[(column + n) * rows.height + rows.first..];
+            for (r, &sum) in sums.iter().enumerate() {
+                let sum = if let Start::Result = start { sum + rows.load(simd, result, r) } else { sum };
+                rows.store::<S>(sum, result, r);
+            }
         }
+    }
+}
+
+/// Adds the products of some registers of `left` with every number of `right` to `sums`.
+#[inline(always)]
+fn multiply<S: Simd, T: Real, const REGISTERS: usize, const COLUMNS: usize>(
+    simd: S,
+    left: &[T],
+    right: [T; COLUMNS],
+    sums: &mut [[Lanes<S, T>; REGISTERS]; COLUMNS],
+) {
+    let left = &left[..REGISTERS * Lanes::<S, T>::LEN];
+    let mut a = [Lanes::<S, T>::splat(simd, T::ZERO); REGISTERS];
+    for r in 0..REGISTERS {
+        a[r] = load(simd, &left[r * Lanes::<S, T>::LEN..]);
+    }
+    for n in 0..COLUMNS {
+        let b = Lanes::<S, T>::splat(simd, right[n]);
+        for r in 0..REGISTERS {
+            sums[n][r] = mul_add(a[r], b, sums[n][r]);
+        }
+    }
+}
+
+/// Adds the columns of a matrix of `ROWS` rows to `result`.
+#[inline(always)]
+pub(crate) fn add_columns<S: Simd, T: Real, const ROWS: usize>(simd: S, matrix: &[T], result: &mut [T]) {
+    let lanes = Lanes::<S, T>::LEN;
+    let mut row = 0;
+    while row + lanes <= ROWS {
+        let mut sum = Lanes::<S, T>::splat(simd, T::ZERO);
+        for column in matrix.chunks_exact(ROWS) {
+            sum = sum + load(simd, &column[row..]);
+        }
+        let result = &mut result[row..];
+        store::<S, T>(load::<S, T>(simd, result) + sum, result);
+        row += lanes;
+    }
+    if ROWS % lanes > 0 {
+        let mut sum = Lanes::<S, T>::splat(simd, T::ZERO);
+        for column in matrix.chunks_exact(ROWS) {
+            sum = sum + load_part(simd, &column[row..ROWS]);
+        }
+        let result = &mut result[row..ROWS];
+        store_part::<S, T>(load_part::<S, T>(simd, result) + sum, result);
     }
 }

@@ -5,8 +5,9 @@
 //! error in units in the last place (ulp), which the tests at the foot of this file measure against `f64` (for `f32`)
 //! or against the platform's functions (for `f64`).
 
+use crate::dispatch::dispatch;
 use crate::real::{Lanes, Real};
-use fearless_simd::{Level, Select, Simd, SimdBase, SimdFloat, dispatch};
+use fearless_simd::{Level, Select, Simd, SimdBase, SimdFloat};
 
 /// `factor * x + add`, in one rounding where the CPU can, in two with the feature `reproducible`.
 #[inline(always)]
