@@ -4,9 +4,9 @@
 //! A matrix is a slice that holds it column by column. Lanes run across rows, so that every sum has one order on every
 //! CPU; where a single sample's sum is split to hide the latency of the additions, it is split into [`CHAINS`] parts.
 
-use crate::math::mul_add;
+use crate::math::{exp_negative, mul_add};
 use crate::real::{Lanes, Real};
-use fearless_simd::{Select, Simd, SimdBase};
+use fearless_simd::{Select, Simd, SimdBase, SimdFloat};
 
 /// Room for the widest vector register: 16 numbers of type `f32`.
 pub(crate) const WIDEST: usize = 16;
@@ -27,6 +27,13 @@ fn load_part<S: Simd, T: Real>(simd: S, from: &[T]) -> Lanes<S, T> {
     let mut room = [T::ZERO; WIDEST];
     room[..from.len()].copy_from_slice(from);
     load(simd, &room)
+}
+
+/// The lanes from `at` on. What stands in the lanes behind the first `part` is of no account, so that a copy is only
+/// needed at the end of the slice.
+#[inline(always)]
+fn load_first<S: Simd, T: Real>(simd: S, from: &[T], at: usize, part: usize) -> Lanes<S, T> {
+    if at + Lanes::<S, T>::LEN <= from.len() { load(simd, &from[at..]) } else { load_part(simd, &from[at..at + part]) }
 }
 
 #[inline(always)]
@@ -106,12 +113,37 @@ pub fn map_sum<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
             results
         },
     );
-    for half in [8, 4, 2, 1] {
-        for i in 0..half {
-            sums[i] = sums[i] + sums[i + half];
-        }
+    let mut registers = [zero; WIDEST / 2];
+    for (register, sums) in registers.iter_mut().zip(sums.chunks_exact(Lanes::<S, T>::LEN)) {
+        *register = load(simd, sums);
     }
-    sums[0]
+    sum_of_16(registers)
+}
+
+/// The sum of the 16 numbers in the first registers, added in pairs: the first to the ninth, and so on.
+#[inline(always)]
+fn sum_of_16<S: Simd, T: Real, V: SimdFloat<S, Element = T>>(mut registers: [V; WIDEST / 2]) -> T {
+    let mut half = WIDEST / V::LEN / 2;
+    while half > 0 {
+        for i in 0..half {
+            registers[i] = registers[i] + registers[i + half];
+        }
+        half /= 2;
+    }
+    let mut sum = registers[0];
+    if V::LEN > 8 {
+        sum = sum + sum.rotate_elements_left::<8>();
+    }
+    if V::LEN > 4 {
+        sum = sum + sum.rotate_elements_left::<4>();
+    }
+    if V::LEN > 2 {
+        sum = sum + sum.rotate_elements_left::<2>();
+    }
+    if V::LEN > 1 {
+        sum = sum + sum.rotate_elements_left::<1>();
+    }
+    sum.as_slice()[0]
 }
 
 /// Calls `step` for each register of the slices, with the place where it begins, until `count` numbers are done.
@@ -190,20 +222,81 @@ pub fn dot<S: Simd, T: Real>(simd: S, a: &[T], b: &[T]) -> T {
     )
 }
 
-/// The largest of `values`; minus infinity if there is none.
-#[inline(always)]
-pub fn largest<T: Real>(values: &[T]) -> T {
-    let mut largest = T::neg_infinity();
-    for &value in values {
-        largest = if value > largest { value } else { largest };
-    }
-    largest
+/// What [`softmax`] found on its way.
+#[derive(Clone, Copy)]
+pub(crate) struct Exponentials<T> {
+    /// The largest logit.
+    pub largest: T,
+    /// The sum of the exponentials of what the logits lie below the largest.
+    pub sum: T,
 }
 
-/// The columns of a matrix of `size` rows.
+/// Replaces the logits of the column that begins at `matrix[at]` and has `SIZE` numbers by `scale` times their softmax.
 #[inline(always)]
-pub(crate) fn columns_mut<T>(matrix: &mut [T], size: usize) -> core::slice::ChunksExactMut<'_, T> {
-    matrix.chunks_exact_mut(if size == 0 { 1 } else { size })
+pub(crate) fn softmax<S: Simd, T: Real, const SIZE: usize>(
+    simd: S,
+    matrix: &mut [T],
+    at: usize,
+    scale: T,
+) -> Exponentials<T> {
+    let lanes = Lanes::<S, T>::LEN;
+    if SIZE > WIDEST {
+        let logits = &mut matrix[at..at + SIZE];
+        let mut largest = T::neg_infinity();
+        for &logit in logits.iter() {
+            largest = if logit > largest { logit } else { largest };
+        }
+        let sum = map_sum(
+            simd,
+            SIZE,
+            [&mut *logits],
+            [],
+            #[inline(always)]
+            |[x], []| {
+                let e = exp_negative::<S, T>(simd, x - largest);
+                ([e], e)
+            },
+        );
+        let scale = scale / sum;
+        map(
+            simd,
+            [logits],
+            [],
+            #[inline(always)]
+            |[e], []| [e * scale],
+        );
+        return Exponentials { largest, sum };
+    }
+    // All in registers.
+    let zero = Lanes::<S, T>::splat(simd, T::ZERO);
+    let lowest = Lanes::<S, T>::splat(simd, T::neg_infinity());
+    let places = Lanes::<S, T>::from_fn(
+        simd,
+        #[inline(always)]
+        |lane| T::from_count(lane),
+    );
+    let mut registers = [lowest; WIDEST / 2];
+    let mut highest = lowest;
+    for r in 0..SIZE.div_ceil(lanes) {
+        let part = SIZE - r * lanes;
+        let inside = places.simd_lt(Lanes::<S, T>::splat(simd, T::from_count(part)));
+        let x = load_first(simd, matrix, at + r * lanes, if part < lanes { part } else { lanes });
+        registers[r] = inside.select(x, lowest);
+        highest = highest.max(registers[r]);
+    }
+    let largest = highest.reduce_max();
+    for register in &mut registers {
+        let outside = register.simd_eq(lowest);
+        *register = outside.select(zero, exp_negative::<S, T>(simd, *register - largest));
+    }
+    let sum = sum_of_16(registers);
+    let factor = scale / sum;
+    for r in 0..SIZE.div_ceil(lanes) {
+        let first = at + r * lanes;
+        let part = SIZE - r * lanes;
+        store_part::<S, T>(registers[r] * factor, &mut matrix[first..first + if part < lanes { part } else { lanes }]);
+    }
+    Exponentials { largest, sum }
 }
 
 /// The right factor of a product.
@@ -233,10 +326,9 @@ pub(crate) struct Extent {
     pub columns: usize,
 }
 
-/// Sets `result`, which has `ROWS` rows, to `start + left * right`. `left` has `ROWS` rows too, and at most `DEPTH`
-/// columns.
+/// Sets `result`, which has `ROWS` rows, to `start + left * right`. `left` has `ROWS` rows too.
 #[inline(always)]
-pub(crate) fn product<S: Simd, T: Real, const ROWS: usize, const DEPTH: usize>(
+pub(crate) fn product<S: Simd, T: Real, const ROWS: usize>(
     simd: S,
     extent: Extent,
     left: &[T],
@@ -245,57 +337,59 @@ pub(crate) fn product<S: Simd, T: Real, const ROWS: usize, const DEPTH: usize>(
     result: &mut [T],
 ) {
     let lanes = Lanes::<S, T>::LEN;
-    let mut row = 0;
-    while row + 2 * lanes <= ROWS {
-        let rows = Rows { left: &left[row..], stride: ROWS, first: row, height: ROWS, part: 0 };
+    let mut rows = Rows { left, height: ROWS, first: 0, part: lanes };
+    while rows.first + 2 * lanes <= ROWS {
         blocks::<S, T, 2>(simd, extent, rows, right, start, result);
-        row += 2 * lanes;
+        rows.first += 2 * lanes;
     }
     if ROWS % (2 * lanes) >= lanes {
-        let rows = Rows { left: &left[row..], stride: ROWS, first: row, height: ROWS, part: 0 };
         blocks::<S, T, 1>(simd, extent, rows, right, start, result);
-        row += lanes;
+        rows.first += lanes;
     }
     if ROWS % lanes > 0 {
-        // The last rows, too few for a register, copied apart with zeros below.
-        let part = ROWS % lanes;
-        let mut padded = [[T::ZERO; WIDEST]; DEPTH];
-        for (to, from) in padded.iter_mut().zip(left.chunks_exact(ROWS)).take(extent.depth) {
-            to[..part].copy_from_slice(&from[row..]);
-        }
-        let rows = Rows { left: padded.as_flattened(), stride: WIDEST, first: row, height: ROWS, part };
+        rows.part = ROWS % lanes;
         blocks::<S, T, 1>(simd, extent, rows, right, start, result);
     }
 }
 
-/// Some rows of a product: as many as a few registers hold, or `part` if that is not zero.
+/// Some rows of a product: as many as a few registers hold, or the first `part` lanes of one.
 #[derive(Clone, Copy)]
 struct Rows<'a, T> {
-    /// The left factor from the first of these rows on, its columns `stride` apart.
     left: &'a [T],
-    stride: usize,
-    /// The first of these rows in the result, whose columns are `height` apart.
-    first: usize,
+    /// How many rows the left factor and the result have.
     height: usize,
+    /// The first of these.
+    first: usize,
     part: usize,
 }
 
 impl<T: Real> Rows<'_, T> {
+    /// These rows of a column of a matrix of that height.
     #[inline(always)]
-    fn load<S: Simd>(&self, simd: S, from: &[T], register: usize) -> Lanes<S, T> {
-        if self.part == 0 {
-            load(simd, &from[register * Lanes::<S, T>::LEN..])
-        } else {
-            load_part(simd, &from[..self.part])
+    fn load<S: Simd>(&self, simd: S, matrix: &[T], column: usize, register: usize) -> Lanes<S, T> {
+        let lanes = Lanes::<S, T>::LEN;
+        let at = column * self.height + self.first + register * lanes;
+        if self.part == lanes { load(simd, &matrix[at..]) } else { load_first(simd, matrix, at, self.part) }
+    }
+
+    /// These rows of column `k` of the left factor.
+    #[inline(always)]
+    fn registers<S: Simd, const REGISTERS: usize>(&self, simd: S, k: usize) -> [Lanes<S, T>; REGISTERS] {
+        let mut registers = [Lanes::<S, T>::splat(simd, T::ZERO); REGISTERS];
+        for (r, register) in registers.iter_mut().enumerate() {
+            *register = self.load(simd, self.left, k, r);
         }
+        registers
     }
 
     #[inline(always)]
-    fn store<S: Simd>(&self, lanes: Lanes<S, T>, to: &mut [T], register: usize) {
-        if self.part == 0 {
-            store::<S, T>(lanes, &mut to[register * Lanes::<S, T>::LEN..]);
+    fn store<S: Simd>(&self, sum: Lanes<S, T>, matrix: &mut [T], column: usize, register: usize) {
+        let lanes = Lanes::<S, T>::LEN;
+        let at = column * self.height + self.first + register * lanes;
+        if self.part == lanes {
+            store::<S, T>(sum, &mut matrix[at..]);
         } else {
-            store_part::<S, T>(lanes, &mut to[..self.part]);
+            store_part::<S, T>(sum, &mut matrix[at..at + self.part]);
         }
     }
 }
@@ -340,11 +434,12 @@ fn block<S: Simd, T: Real, const REGISTERS: usize, const COLUMNS: usize>(
     if let Start::Column(start) = start {
         let mut first = [zero; REGISTERS];
         for (r, first) in first.iter_mut().enumerate() {
-            *first = rows.load(simd, &start[rows.first..], r);
+            *first = rows.load(simd, start, 0, r);
         }
         sums = [first; COLUMNS];
     }
-    let mut numbers = [T::ZERO; COLUMNS];
+    // Each number of the right factor is read and spread at once. From an array of them the compiler makes a register
+    // that it takes apart again.
     match right {
         Right::Columns(right, stride) => {
             let mut columns = [&right[..0]; COLUMNS];
@@ -352,52 +447,47 @@ fn block<S: Simd, T: Real, const REGISTERS: usize, const COLUMNS: usize>(
                 *place = &right[(column + if n < used { n } else { used - 1 }) * stride..][..depth];
             }
             for k in 0..depth {
+                let left = rows.registers::<S, REGISTERS>(simd, k);
                 for n in 0..COLUMNS {
-                    numbers[n] = columns[n][k];
+                    add_products(simd, &left, columns[n][k], &mut sums[n]);
                 }
-                multiply(simd, &rows.left[k * rows.stride..], numbers, &mut sums);
             }
         }
         Right::Rows(right, stride) => {
             for k in 0..depth {
+                let left = rows.registers::<S, REGISTERS>(simd, k);
                 let right = &right[k * stride + column..][..used];
                 for n in 0..COLUMNS {
-                    numbers[n] = right[if n < used { n } else { used - 1 }];
+                    add_products(simd, &left, right[if n < used { n } else { used - 1 }], &mut sums[n]);
                 }
-                multiply(simd, &rows.left[k * rows.stride..], numbers, &mut sums);
             }
         }
     }
     for (n, sums) in sums.iter().enumerate() {
         // A condition in a loop of fixed length, since a loop of another length would force the sums into memory.
         if n < used {
-            let result = &mut result[(column + n) * rows.height + rows.first..];
             for (r, &sum) in sums.iter().enumerate() {
-                let sum = if let Start::Result = start { sum + rows.load(simd, result, r) } else { sum };
-                rows.store::<S>(sum, result, r);
+                let sum = match start {
+                    Start::Result => sum + rows.load(simd, result, column + n, r),
+                    _ => sum,
+                };
+                rows.store::<S>(sum, result, column + n, r);
             }
         }
     }
 }
 
-/// Adds the products of some registers of `left` with every number of `right` to `sums`.
+/// Adds the products of some registers with a number to `sums`.
 #[inline(always)]
-fn multiply<S: Simd, T: Real, const REGISTERS: usize, const COLUMNS: usize>(
+fn add_products<S: Simd, T: Real, const REGISTERS: usize>(
     simd: S,
-    left: &[T],
-    right: [T; COLUMNS],
-    sums: &mut [[Lanes<S, T>; REGISTERS]; COLUMNS],
+    left: &[Lanes<S, T>; REGISTERS],
+    right: T,
+    sums: &mut [Lanes<S, T>; REGISTERS],
 ) {
-    let left = &left[..REGISTERS * Lanes::<S, T>::LEN];
-    let mut a = [Lanes::<S, T>::splat(simd, T::ZERO); REGISTERS];
+    let right = Lanes::<S, T>::splat(simd, right);
     for r in 0..REGISTERS {
-        a[r] = load(simd, &left[r * Lanes::<S, T>::LEN..]);
-    }
-    for n in 0..COLUMNS {
-        let b = Lanes::<S, T>::splat(simd, right[n]);
-        for r in 0..REGISTERS {
-            sums[n][r] = mul_add(a[r], b, sums[n][r]);
-        }
+        sums[r] = mul_add(left[r], right, sums[r]);
     }
 }
 
@@ -416,9 +506,10 @@ pub(crate) fn add_columns<S: Simd, T: Real, const ROWS: usize>(simd: S, matrix: 
         row += lanes;
     }
     if ROWS % lanes > 0 {
+        let part = ROWS % lanes;
         let mut sum = Lanes::<S, T>::splat(simd, T::ZERO);
-        for column in matrix.chunks_exact(ROWS) {
-            sum = sum + load_part(simd, &column[row..ROWS]);
+        for column in 0..matrix.len() / ROWS {
+            sum = sum + load_first(simd, matrix, column * ROWS + row, part);
         }
         let result = &mut result[row..ROWS];
         store_part::<S, T>(load_part::<S, T>(simd, result) + sum, result);

@@ -32,10 +32,10 @@
 //! }
 //! ```
 
-use crate::activation::{self, Activation, Link};
+use crate::activation::{Activation, Link};
 use crate::data::Category;
 use crate::error::TargetError;
-use crate::kernel::{largest, map, map_sum, sum};
+use crate::kernel::{self, Exponentials, map, map_sum, softmax};
 use crate::layer::Tile;
 use crate::math::{self, at_least, at_most, splat};
 use crate::real::{Lanes, Real};
@@ -105,7 +105,7 @@ pub fn elementwise<S: Simd, T: Real, A: Activation, const OUT: usize, const B: u
             #[inline(always)]
             |[x], []| [A::value::<S, T>(simd, x)],
         );
-        A::couple(simd, output, OUT);
+        A::couple(Tile::<S, 1>::new(simd, 1), core::array::from_mut(output));
         let y = *output;
         let sum = map_sum(
             simd,
@@ -119,7 +119,7 @@ pub fn elementwise<S: Simd, T: Real, A: Activation, const OUT: usize, const B: u
             },
         );
         total = total + sum;
-        A::couple_slope(simd, &y, output, OUT);
+        A::couple_slope(Tile::<S, 1>::new(simd, 1), core::array::from_ref(&y), core::array::from_mut(output));
         map(
             simd,
             [output],
@@ -345,18 +345,9 @@ impl CrossEntropy {
                 },
             );
         }
-        // Distances from the largest logit, so that large numbers do not have to cancel.
-        let largest = largest(output);
-        let distance = map_sum(
-            simd,
-            OUT,
-            [],
-            [output, target],
-            #[inline(always)]
-            |[], [z, t]| ([], (-z + largest) * t),
-        );
-        let whole = sum(simd, target);
-        let log = softmax(simd, output, largest);
+        let logits = *output;
+        let Exponentials { largest, sum } = softmax::<S, T, OUT>(simd, output, 0, T::ONE);
+        let whole = kernel::sum(simd, target);
         map(
             simd,
             [output],
@@ -364,38 +355,16 @@ impl CrossEntropy {
             #[inline(always)]
             |[y], [t]| [(y * whole - t) * scale],
         );
-        scale * (whole * log + distance)
-    }
-
-    /// The loss of one sample, whose `output` is replaced by the slope.
-    #[inline(always)]
-    fn of_class<S: Simd, T: Real, A: Activation, const OUT: usize>(
-        simd: S,
-        scale: T,
-        output: &mut [T; OUT],
-        class: usize,
-    ) -> T {
-        if !matches!(A::LINK, Link::Softmax | Link::Identity) {
-            let mut target = [T::ZERO; OUT];
-            if let Some(right) = target.get_mut(class) {
-                *right = T::ONE;
-            }
-            return Self::of_distribution::<S, T, A, OUT>(simd, scale, output, &target);
-        }
-        let largest = largest(output);
-        let distance = largest - output.get(class).copied().unwrap_or(largest);
-        let log = softmax(simd, output, largest);
-        map(
+        // Distances from the largest logit, so that large numbers do not have to cancel.
+        let distance = map_sum(
             simd,
-            [&mut *output],
+            OUT,
             [],
+            [&logits, target],
             #[inline(always)]
-            |[y], []| [y * scale],
+            |[], [z, t]| ([], (-z + largest) * t),
         );
-        if let Some(slope) = output.get_mut(class) {
-            *slope = *slope - scale;
-        }
-        scale * (log + distance)
+        scale * (whole * scalar_ln(simd, sum) + distance)
     }
 }
 
@@ -430,11 +399,38 @@ impl<T: Real, C: Category<OUT>, const OUT: usize> Loss<T, C, OUT> for CrossEntro
         outputs: &mut [[T; OUT]; B],
         targets: &[C; B],
     ) -> T {
-        let mut total = T::ZERO;
-        for (output, class) in outputs.iter_mut().zip(targets).take(tile.used()) {
-            total = total + Self::of_class::<S, T, A, OUT>(tile.simd(), scale, output, class.index());
+        let simd = tile.simd();
+        if !matches!(A::LINK, Link::Softmax | Link::Identity) {
+            let mut total = T::ZERO;
+            for (output, class) in outputs.iter_mut().zip(targets).take(tile.used()) {
+                let mut target = [T::ZERO; OUT];
+                if let Some(right) = target.get_mut(class.index()) {
+                    *right = T::ONE;
+                }
+                total = total + Self::of_distribution::<S, T, A, OUT>(simd, scale, output, &target);
+            }
+            return total;
         }
-        total
+        // The logarithms of all samples' sums are taken together.
+        let (mut sums, mut distances) = ([T::ONE; B], T::ZERO);
+        for ((column, sum), class) in sums.iter_mut().enumerate().zip(targets).take(tile.used()) {
+            let right = outputs[column].get(class.index()).copied();
+            let found = softmax::<S, T, OUT>(simd, outputs.as_flattened_mut(), column * OUT, scale);
+            if let Some(slope) = outputs[column].get_mut(class.index()) {
+                *slope = *slope - scale;
+            }
+            *sum = found.sum;
+            distances = distances + (found.largest - right.unwrap_or(found.largest));
+        }
+        let logs = map_sum(
+            simd,
+            tile.used(),
+            [],
+            [&sums],
+            #[inline(always)]
+            |[], [x]| ([], math::ln::<S, T>(simd, x)),
+        );
+        scale * (logs + distances)
     }
 
     #[inline(always)]
@@ -443,10 +439,7 @@ impl<T: Real, C: Category<OUT>, const OUT: usize> Loss<T, C, OUT> for CrossEntro
     }
 }
 
-/// Replaces logits by their softmax; gives the logarithm of the sum of the exponentials of what each lies below the
-/// largest.
 #[inline(always)]
-fn softmax<S: Simd, T: Real>(simd: S, logits: &mut [T], largest: T) -> T {
-    let sum = activation::softmax(simd, logits, largest);
-    math::ln::<S, T>(simd, Lanes::<S, T>::splat(simd, sum)).as_slice()[0]
+fn scalar_ln<S: Simd, T: Real>(simd: S, x: T) -> T {
+    math::ln::<S, T>(simd, Lanes::<S, T>::splat(simd, x)).as_slice()[0]
 }

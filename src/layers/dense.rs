@@ -66,7 +66,7 @@ impl<const IN: usize, const OUT: usize, A, T: Real> Dense<IN, OUT, A, T> {
         let extent = Extent { depth: IN, columns: tile.used() };
         let right = Right::Columns(x.as_slice(), IN);
         let start = Start::Column(self.bias.as_slice());
-        product::<S, T, OUT, IN>(tile.simd(), extent, self.weight.as_slice(), right, start, y.as_mut_slice());
+        product::<S, T, OUT>(tile.simd(), extent, self.weight.as_slice(), right, start, y.as_mut_slice());
     }
 }
 
@@ -86,7 +86,7 @@ fn activate<S: Simd, A: Activation, T: Real, const OUT: usize, const B: usize>(
             #[inline(always)]
             |[x], []| [A::value::<S, T>(simd, x)],
         );
-        A::couple(simd, &mut y.as_mut_slice()[..count], OUT);
+        A::couple(tile, &mut y.data.0);
     }
 }
 
@@ -202,7 +202,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
         let simd = tile.simd();
         if !tile.is_to_logits() {
             let count = tile.used() * OUT;
-            A::couple_slope(simd, &trace.output.as_slice()[..count], &mut slope.as_mut_slice()[..count], OUT);
+            A::couple_slope(tile, &trace.output.data.0, &mut slope.data.0);
             // Where the slope follows from the output, the sums are not looked at.
             let sums = A::Slope::room(&trace.sums).unwrap_or(&trace.output);
             map_first(
@@ -218,7 +218,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
         let samples = Extent { depth: tile.used(), columns: IN };
         let inputs = Right::Rows(x.as_slice(), IN);
         let weight = gradient.weight.as_mut_slice();
-        product::<S, T, OUT, B>(simd, samples, slope.as_slice(), inputs, Start::Result, weight);
+        product::<S, T, OUT>(simd, samples, slope.as_slice(), inputs, Start::Result, weight);
         add_columns::<S, T, OUT>(simd, &slope.as_slice()[..tile.used() * OUT], gradient.bias.as_mut_slice());
 
         if let Some(input_slope) = input_slope {
@@ -231,7 +231,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
             let extent = Extent { depth: OUT, columns: tile.used() };
             let slopes = Right::Columns(slope.as_slice(), OUT);
             let input_slope = input_slope.as_mut_slice();
-            product::<S, T, IN, OUT>(simd, extent, transposed.as_flattened(), slopes, Start::Zero, input_slope);
+            product::<S, T, IN>(simd, extent, transposed.as_flattened(), slopes, Start::Zero, input_slope);
         }
     }
 }
