@@ -2,7 +2,7 @@
 //! the functions of [`math`](crate::math) and what an activation, a loss or an optimizer does to one register at a time.
 //!
 //! A matrix is a slice that holds it column by column. Lanes run across rows, so that every sum has one order on every
-//! CPU; where a single sample's sum is split to hide the latency of the additions, it is split into [`CHAINS`] parts.
+//! CPU; where a single sample's sum is split to hide the latency of the additions, the parts depend on sizes alone.
 
 use crate::math::{exp_negative, mul_add};
 use crate::real::{Lanes, Real};
@@ -349,6 +349,91 @@ pub(crate) fn product<S: Simd, T: Real, const ROWS: usize>(
     if ROWS % lanes > 0 {
         rows.part = ROWS % lanes;
         blocks::<S, T, 1>(simd, extent, rows, right, start, result);
+    }
+}
+
+/// Sets `result` to `start + left * right` for a single column `right`; all but `right` have `ROWS` numbers or rows.
+///
+/// With few rows the time is that of one addition after the other, so the sum is split: every fourth product goes into a
+/// sum of its own, or every second, depending on the rows alone.
+#[inline(always)]
+pub(crate) fn product_with_column<S: Simd, T: Real, const ROWS: usize>(
+    simd: S,
+    left: &[T],
+    right: &[T],
+    start: &[T],
+    result: &mut [T],
+) {
+    let rows = Rows { left, height: ROWS, first: 0, part: Lanes::<S, T>::LEN };
+    if ROWS <= 32 {
+        chains::<S, T, 4, 2>(simd, rows, right, start, result);
+    } else if ROWS <= 64 {
+        chains::<S, T, 2, 4>(simd, rows, right, start, result);
+    } else {
+        chains::<S, T, 1, 8>(simd, rows, right, start, result);
+    }
+}
+
+/// All rows of a product with a column, in `CHAINS` sums each, as many as `REGISTERS` registers of rows at a time.
+#[inline(always)]
+fn chains<S: Simd, T: Real, const CHAINS: usize, const REGISTERS: usize>(
+    simd: S,
+    mut rows: Rows<T>,
+    right: &[T],
+    start: &[T],
+    result: &mut [T],
+) {
+    let lanes = Lanes::<S, T>::LEN;
+    while rows.first + REGISTERS * lanes <= rows.height {
+        column::<S, T, CHAINS, REGISTERS>(simd, rows, right, start, result);
+        rows.first += REGISTERS * lanes;
+    }
+    while rows.first + lanes <= rows.height {
+        column::<S, T, CHAINS, 1>(simd, rows, right, start, result);
+        rows.first += lanes;
+    }
+    if rows.first < rows.height {
+        rows.part = rows.height - rows.first;
+        column::<S, T, CHAINS, 1>(simd, rows, right, start, result);
+    }
+}
+
+#[inline(always)]
+fn column<S: Simd, T: Real, const CHAINS: usize, const REGISTERS: usize>(
+    simd: S,
+    rows: Rows<T>,
+    right: &[T],
+    start: &[T],
+    result: &mut [T],
+) {
+    let mut sums = [[Lanes::<S, T>::splat(simd, T::ZERO); REGISTERS]; CHAINS];
+    for (r, sum) in sums[0].iter_mut().enumerate() {
+        *sum = rows.load(simd, start, 0, r);
+    }
+    let mut k = 0;
+    while k + CHAINS <= right.len() {
+        for (chain, sums) in sums.iter_mut().enumerate() {
+            add_products(simd, &rows.registers::<S, REGISTERS>(simd, k + chain), right[k + chain], sums);
+        }
+        k += CHAINS;
+    }
+    for sums in &mut sums {
+        if k < right.len() {
+            add_products(simd, &rows.registers::<S, REGISTERS>(simd, k), right[k], sums);
+            k += 1;
+        }
+    }
+    let mut half = CHAINS / 2;
+    while half > 0 {
+        for chain in 0..half {
+            for r in 0..REGISTERS {
+                sums[chain][r] = sums[chain][r] + sums[chain + half][r];
+            }
+        }
+        half /= 2;
+    }
+    for (r, &sum) in sums[0].iter().enumerate() {
+        rows.store::<S>(sum, result, 0, r);
     }
 }
 

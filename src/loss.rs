@@ -37,7 +37,7 @@ use crate::data::Category;
 use crate::error::TargetError;
 use crate::kernel::{self, Exponentials, map, map_sum, softmax};
 use crate::layer::Tile;
-use crate::math::{self, at_least, at_most, splat};
+use crate::math::{self, at_least, at_most, divide, splat};
 use crate::real::{Lanes, Real};
 use fearless_simd::{Select, Simd, SimdBase, SimdFloat};
 
@@ -248,7 +248,7 @@ impl BinaryCrossEntropy {
             |[z], [t]| {
                 let zero = splat::<S, T>(simd, 0.0);
                 let e = math::exp_negative::<S, T>(simd, -z.abs());
-                let y = z.simd_lt(zero).select(e, splat::<S, T>(simd, 1.0)) / (e + T::ONE);
+                let y = divide::<S, T>(simd, z.simd_lt(zero).select(e, splat::<S, T>(simd, 1.0)), e + T::ONE);
                 ([(y - t) * scale], at_least(z, zero) - z * t + math::ln_1p::<S, T>(simd, e))
             },
         );

@@ -2,7 +2,7 @@
 
 use crate::activation::{Activation, SlopeFrom};
 use crate::init::Init;
-use crate::kernel::{Extent, Right, Start, add_columns, map_first, product};
+use crate::kernel::{Extent, Right, Start, add_columns, map_first, product, product_with_column};
 use crate::layer::{Entrance, Layer, Tile};
 use crate::network::Network;
 use crate::params::{Kind, Parameter, Params, Visitor, VisitorMut, Zeroed};
@@ -63,6 +63,10 @@ impl<const IN: usize, const OUT: usize, A, T: Real> Dense<IN, OUT, A, T> {
     /// `W x + b` for the columns in use.
     #[inline(always)]
     fn affine<S: Simd, const B: usize>(&self, tile: Tile<S, B>, x: &SMatrix<T, IN, B>, y: &mut SMatrix<T, OUT, B>) {
+        if B == 1 {
+            let (weight, bias) = (self.weight.as_slice(), self.bias.as_slice());
+            return product_with_column::<S, T, OUT>(tile.simd(), weight, x.as_slice(), bias, y.as_mut_slice());
+        }
         let extent = Extent { depth: IN, columns: tile.used() };
         let right = Right::Columns(x.as_slice(), IN);
         let start = Start::Column(self.bias.as_slice());
