@@ -156,12 +156,12 @@ impl<const IN: usize, const OUT: usize, T: Real> Layer<Features<IN>> for Bumps<I
                 let steepness = self.steepness[bump];
                 let common = slope[(bump, sample)] * trace[(bump, sample)] * T::of(2.0) * steepness;
                 let square = self.square_distance(bump, x, sample);
-                gradient.steepness[bump] = gradient.steepness[bump] - common * square;
+                gradient.steepness[bump] -= common * square;
                 for i in 0..IN {
                     let by_centre = common * steepness * (x[(i, sample)] - self.centre[(i, bump)]);
-                    gradient.centre[(i, bump)] = gradient.centre[(i, bump)] + by_centre;
+                    gradient.centre[(i, bump)] += by_centre;
                     if let Some(input_slope) = &mut input_slope {
-                        input_slope[(i, sample)] = input_slope[(i, sample)] - by_centre;
+                        input_slope[(i, sample)] -= by_centre;
                     }
                 }
             }
@@ -176,7 +176,7 @@ impl<const IN: usize, const OUT: usize, T: Real> Bumps<IN, OUT, T> {
         let mut sum = T::ZERO;
         for i in 0..IN {
             let away = x[(i, sample)] - self.centre[(i, bump)];
-            sum = sum + away * away;
+            sum += away * away;
         }
         sum
     }

@@ -82,8 +82,8 @@ impl Cart {
         } else {
             '\\'
         };
-        let column = ((self.position + 2.4) / 4.8 * 49.0).clamp(1.0, 47.0) as usize;
-        let mut track = ['.'; 49];
+        let column = ((self.position + 2.4) / 4.8 * 41.0).clamp(1.0, 39.0) as usize;
+        let mut track = ['.'; 41];
         track[column - 1] = '[';
         track[column] = lean;
         track[column + 1] = ']';
@@ -120,7 +120,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 fn balance() -> Result<(), Box<dyn std::error::Error>> {
     let mut robot = Robot { cart: Cart { position: -1.5, ..Cart::default() }, policy: &POLICY, ticks: 0 };
-    println!("   time  -2.4 m                  0                  2.4 m  pole      force");
+    println!("   time  -2.4 m              0               2.4 m   pole    force");
     while robot.ticks < 750 {
         let shove = match robot.ticks {
             250 => 1.0,
