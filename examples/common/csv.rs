@@ -3,8 +3,11 @@
 use std::error::Error;
 use std::fs;
 
-/// The features and the class of every line of a file in `examples/data`.
-pub fn read<const N: usize>(file: &str) -> Result<(Vec<[f32; N]>, Vec<usize>), Box<dyn Error>> {
+/// The features and the class of every line.
+pub type Table<const N: usize> = (Vec<[f32; N]>, Vec<usize>);
+
+/// Reads a file in `examples/data`.
+pub fn read<const N: usize>(file: &str) -> Result<Table<N>, Box<dyn Error>> {
     let path = format!("{}/examples/data/{file}", env!("CARGO_MANIFEST_DIR"));
     let text = fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
     let (mut features, mut classes) = (Vec::new(), Vec::new());
