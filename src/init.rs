@@ -32,14 +32,14 @@ use crate::real::{Lanes, Real};
 use fearless_simd::{Level, Simd, SimdBase, SimdFloat};
 use rand::Rng;
 
-/// A rule for the weights of a layer at the beginning. Biases begin with zero.
+/// A rule for the weights of a layer at the beginning. What is not a weight begins as the layer says, biases with zero.
 pub trait Init {
     /// Sets the weights of a layer with `fan_in` inputs and `fan_out` outputs; `weights` holds them column by column, a
     /// column for each input.
     fn fill<T: Real, R: Rng>(&self, rng: &mut R, fan_in: usize, fan_out: usize, weights: &mut [T]);
 }
 
-/// Applies a rule to every weight of a network and sets every bias to zero.
+/// Applies a rule to every weight of a network.
 pub(crate) struct Initialize<'a, I, R> {
     pub init: &'a I,
     pub rng: &'a mut R,
@@ -47,9 +47,8 @@ pub(crate) struct Initialize<'a, I, R> {
 
 impl<T: Real, I: Init, R: Rng> VisitorMut<T, 0> for Initialize<'_, I, R> {
     fn slice(&mut self, parameter: Parameter, values: &mut [T], []: [&mut [T]; 0]) {
-        match parameter.kind {
-            Kind::Weight => self.init.fill(self.rng, parameter.columns, parameter.rows, values),
-            Kind::Bias => values.fill(T::ZERO),
+        if parameter.kind == Kind::Weight {
+            self.init.fill(self.rng, parameter.columns, parameter.rows, values);
         }
     }
 }

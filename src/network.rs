@@ -37,7 +37,7 @@ pub trait Network: Sized {
         network
     }
 
-    /// A network with random weights by the rule `init`, and biases of zero.
+    /// A network with random weights by the rule `init`. All else begins as in [`new`](Self::new): biases with zero.
     fn with_init<R: Rng>(init: &impl Init, rng: &mut R) -> Self
     where
         Self: Entrance + Layer<<Self as Entrance>::In>,

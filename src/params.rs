@@ -24,7 +24,7 @@ impl Zeroed for () {
 pub enum Kind {
     /// Multiplies an input.
     Weight,
-    /// Is added.
+    /// Is added, or has another meaning that a pull towards zero would spoil: a gain, a centre.
     Bias,
 }
 
