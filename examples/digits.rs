@@ -6,8 +6,8 @@
 mod csv;
 
 use core::ops::ControlFlow;
-use tuplenet::data::{StandardScaler, Subset, split};
-use tuplenet::metrics::{ConfusionMatrix, largest_index};
+use tuplenet::data::{StandardScaler, Subset, stratified_split};
+use tuplenet::metrics::ConfusionMatrix;
 use tuplenet::prelude::*;
 
 /// 64 pixels, 32 hidden values, and the probability of each of ten digits.
@@ -22,14 +22,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut accuracies = Vec::new();
     for seed in 0..SEEDS {
         let mut indices = vec![0; images.len()];
-        let (train, test) = split(&mut indices, 0.2, &mut seeded(seed))?;
-        // Each pixel with mean 0 and deviation 1 over the images to learn from, so that faint pixels are heard too.
-        let scaler = StandardScaler::fit(&Subset { data: &images, indices: train })?;
-        let pick = |indices: &[usize]| -> (Vec<[f32; 64]>, Vec<usize>) {
-            indices.iter().map(|&index| (scaler.transform(&images[index]), labels[index])).unzip()
-        };
-        let (inputs, targets) = pick(train);
-        let (test_inputs, test_targets) = pick(test);
+        let (train, test) = stratified_split::<10, _>(&labels, &mut indices, 0.2, &mut seeded(seed))?;
+        // Mean 0 and deviation 1 over all pixels of the images to learn from.
+        let pixels: Vec<[f32; 1]> = train.iter().flat_map(|&index| images[index].map(|pixel| [pixel])).collect();
+        let scaler = StandardScaler::fit(&pixels)?;
+        let inputs: Vec<[f32; 64]> = images.iter().map(|i| i.map(|pixel| scaler.transform(&[pixel])[0])).collect();
+        let test_inputs = Subset { data: &inputs, indices: test };
+        let test_labels = Subset { data: &labels, indices: test };
 
         if seed == 0 {
             println!("\n{} images to learn from, {} to test with\n", train.len(), test.len());
@@ -40,7 +39,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             if seed > 0 {
                 return ControlFlow::Continue(());
             }
-            match test_network(epoch.network, &test_inputs, &test_targets) {
+            match ConfusionMatrix::of(epoch.network, &test_inputs, &test_labels) {
                 Ok(confusion) => {
                     println!("{:5}  {:.4}  {:.3}", epoch.number + 1, epoch.loss, confusion.accuracy());
                     ControlFlow::Continue(())
@@ -52,9 +51,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let network = Digits::new(&mut seeded(seed));
         let mut trainer = Trainer::new(network, CrossEntropy, Adam::new(1e-3), seeded(seed));
         let fit = Fit { epochs: 30, batch_size: 32, shuffle: true };
-        trainer.fit(&inputs, &targets, &fit, report)?;
+        let (inputs, labels) = (Subset { data: &inputs, indices: train }, Subset { data: &labels, indices: train });
+        trainer.fit(&inputs, &labels, &fit, report)?;
 
-        let confusion = test_network(&trainer.network, &test_inputs, &test_targets)?;
+        let confusion = ConfusionMatrix::of(&trainer.network, &test_inputs, &test_labels)?;
         if seed == 0 {
             println!("\n{confusion}\n\nseed  test accuracy");
         }
@@ -63,21 +63,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     println!("\ntest accuracy {:.3}", accuracies.iter().sum::<f64>() / SEEDS as f64);
     Ok(())
-}
-
-/// Which digit is taken for which, over some images.
-fn test_network(
-    network: &Digits,
-    images: &[[f32; 64]],
-    labels: &[usize],
-) -> Result<ConfusionMatrix<10>, tuplenet::Error> {
-    let mut outputs = vec![[0.0; 10]; images.len()];
-    network.predict_all(images, &mut outputs)?;
-    let mut confusion = ConfusionMatrix::new();
-    for (output, &label) in outputs.iter().zip(labels) {
-        confusion.record(label, largest_index(output))?;
-    }
-    Ok(confusion)
 }
 
 /// Some images side by side, two characters a pixel; pixels are between 0 and 16.

@@ -1,6 +1,13 @@
 //! How good predictions are: the confusion matrix and what follows from it.
 
+use crate::data::Samples;
 use crate::error::{Error, TargetError};
+use crate::layer::Layer;
+use crate::network::Network;
+use crate::real::Real;
+use crate::shape::Features;
+use crate::workspace::check_data;
+use core::cmp::Ordering;
 use core::fmt;
 
 /// The index of the largest output: the class that a network predicts. The first, if several are the same; NaN is below
@@ -12,9 +19,11 @@ use core::fmt;
 pub fn largest_index<T: PartialOrd + Copy>(outputs: &[T]) -> usize {
     let mut best = 0;
     for (index, output) in outputs.iter().enumerate() {
-        let better = match outputs.get(best) {
-            Some(largest) => output > largest || largest != largest,
-            None => false,
+        let below = outputs.get(best).and_then(|largest| largest.partial_cmp(output));
+        // No order with itself means NaN.
+        let better = match below {
+            Some(order) => order == Ordering::Less,
+            None => output.partial_cmp(output).is_some(),
         };
         if better {
             best = index;
@@ -50,6 +59,23 @@ impl<const CLASSES: usize> ConfusionMatrix<CLASSES> {
     /// Nothing predicted yet.
     pub const fn new() -> Self {
         ConfusionMatrix { counts: [[0; CLASSES]; CLASSES] }
+    }
+
+    /// Counts the predictions of a network for samples whose classes are known: the index of the largest output.
+    pub fn of<N, X, Y, const IN: usize>(network: &N, inputs: &X, classes: &Y) -> Result<Self, Error>
+    where
+        N: Network + Layer<Features<IN>, Out = Features<CLASSES>>,
+        X: Samples<N::Scalar, Item = [N::Scalar; IN]> + ?Sized,
+        Y: Samples<N::Scalar, Item = usize> + ?Sized,
+    {
+        let mut confusion = Self::new();
+        let (mut input, mut class) = ([N::Scalar::ZERO; IN], 0);
+        for sample in 0..check_data(inputs, classes)? {
+            inputs.copy(sample, &mut input);
+            classes.copy(sample, &mut class);
+            confusion.record(class, largest_index(&network.predict_one(&input)))?;
+        }
+        Ok(confusion)
     }
 
     /// Counts a sample of class `truth` for which `predicted` was predicted.
