@@ -126,22 +126,22 @@ fn sum_of_16<S: Simd, T: Real, V: SimdFloat<S, Element = T>>(mut registers: [V; 
     let mut half = WIDEST / V::LEN / 2;
     while half > 0 {
         for i in 0..half {
-            registers[i] = registers[i] + registers[i + half];
+            registers[i] += registers[i + half];
         }
         half /= 2;
     }
     let mut sum = registers[0];
     if V::LEN > 8 {
-        sum = sum + sum.rotate_elements_left::<8>();
+        sum += sum.rotate_elements_left::<8>();
     }
     if V::LEN > 4 {
-        sum = sum + sum.rotate_elements_left::<4>();
+        sum += sum.rotate_elements_left::<4>();
     }
     if V::LEN > 2 {
-        sum = sum + sum.rotate_elements_left::<2>();
+        sum += sum.rotate_elements_left::<2>();
     }
     if V::LEN > 1 {
-        sum = sum + sum.rotate_elements_left::<1>();
+        sum += sum.rotate_elements_left::<1>();
     }
     sum.as_slice()[0]
 }
@@ -346,7 +346,7 @@ pub(crate) fn product<S: Simd, T: Real, const ROWS: usize>(
         blocks::<S, T, 1>(simd, extent, rows, right, start, result);
         rows.first += lanes;
     }
-    if ROWS % lanes > 0 {
+    if !ROWS.is_multiple_of(lanes) {
         rows.part = ROWS % lanes;
         blocks::<S, T, 1>(simd, extent, rows, right, start, result);
     }
@@ -427,7 +427,7 @@ fn column<S: Simd, T: Real, const CHAINS: usize, const REGISTERS: usize>(
     while half > 0 {
         for chain in 0..half {
             for r in 0..REGISTERS {
-                sums[chain][r] = sums[chain][r] + sums[chain + half][r];
+                sums[chain][r] += sums[chain + half][r];
             }
         }
         half /= 2;
@@ -584,17 +584,17 @@ pub(crate) fn add_columns<S: Simd, T: Real, const ROWS: usize>(simd: S, matrix: 
     while row + lanes <= ROWS {
         let mut sum = Lanes::<S, T>::splat(simd, T::ZERO);
         for column in matrix.chunks_exact(ROWS) {
-            sum = sum + load(simd, &column[row..]);
+            sum += load(simd, &column[row..]);
         }
         let result = &mut result[row..];
         store::<S, T>(load::<S, T>(simd, result) + sum, result);
         row += lanes;
     }
-    if ROWS % lanes > 0 {
+    if !ROWS.is_multiple_of(lanes) {
         let part = ROWS % lanes;
         let mut sum = Lanes::<S, T>::splat(simd, T::ZERO);
         for column in 0..matrix.len() / ROWS {
-            sum = sum + load_first(simd, matrix, column * ROWS + row, part);
+            sum += load_first(simd, matrix, column * ROWS + row, part);
         }
         let result = &mut result[row..ROWS];
         store_part::<S, T>(load_part::<S, T>(simd, result) + sum, result);
