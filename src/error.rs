@@ -45,6 +45,13 @@ pub enum Error {
         /// What is wrong.
         problem: TargetError,
     },
+    /// A subset names a sample that its data set does not have.
+    Index {
+        /// Counted from zero.
+        found: usize,
+        /// How many samples the data set has.
+        count: usize,
+    },
     /// A part of a data set would be empty.
     Split {
         /// The number of samples.
@@ -108,6 +115,7 @@ impl fmt::Display for Error {
                  the training has diverged; try a smaller learning rate"
             ),
             Error::Target { sample, problem } => write!(f, "target of sample {sample}: {problem}"),
+            Error::Index { found, count } => write!(f, "expected the index of one of {count} samples, found {found}"),
             Error::Split { count, percent } => write!(
                 f,
                 "expected a share of test samples that leaves both parts at least one of the {count} samples, \

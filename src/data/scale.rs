@@ -47,6 +47,7 @@ fn each<T: Real, const N: usize>(
     samples: &(impl Samples<T, Item = [T; N]> + ?Sized),
     mut visit: impl FnMut(&[T; N]),
 ) -> Result<(), Error> {
+    samples.check()?;
     if samples.count() == 0 {
         return Err(Error::NoSamples);
     }

@@ -34,6 +34,15 @@ impl<T: Real, X: Samples<T> + ?Sized> Samples<T> for Subset<'_, X> {
         self.indices.len()
     }
 
+    fn check(&self) -> Result<(), Error> {
+        self.data.check()?;
+        let count = self.data.count();
+        match self.indices.iter().find(|&&index| index >= count) {
+            Some(&found) => Err(Error::Index { found, count }),
+            None => Ok(()),
+        }
+    }
+
     #[inline(always)]
     fn copy(&self, index: usize, to: &mut X::Item) {
         if let Some(&index) = self.indices.get(index) {
@@ -136,4 +145,31 @@ pub fn stratified_split<'a, const CLASSES: usize, R: Rng>(
         }
     }
     Ok(indices.split_at(count - tested))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{ClassWeighted, StandardScaler, Weighted};
+    use crate::prelude::*;
+
+    #[test]
+    fn a_sample_that_is_not_there_is_an_error_for_everyone_who_reads_samples() {
+        let missing = Err(Error::Index { found: 2, count: 2 });
+        let inputs = Subset { data: &[[0.0f32], [1.0]], indices: &[0, 2] };
+        let targets = [[0.0f32], [1.0]];
+        let network = Dense::<1, 1, Identity>::new(&mut crate::seeded(0));
+        assert_eq!(network.predict_all(&inputs, &mut [[0.0]; 2]), missing);
+        assert_eq!(StandardScaler::fit(&inputs).map(|_| ()), missing);
+        let mut trainer = Trainer::new(network, MeanSquaredError, Sgd::new(0.1), crate::seeded(1));
+        assert_eq!(trainer.step(&inputs, &targets).map(|_| ()), missing);
+    }
+
+    #[test]
+    fn what_wraps_weighted_targets_finds_a_missing_weight() {
+        let missing = Error::Lengths { what: "weights, one for each target", expected: 2, found: 1 };
+        let targets = Weighted { targets: &[0usize, 1], weights: &[1.0f32] };
+        assert_eq!(Samples::<f32>::check(&Subset { data: &targets, indices: &[1] }), Err(missing));
+        assert_eq!(Samples::<f32>::check(&ClassWeighted { targets: &targets, weights: [1.0, 2.0] }), Err(missing));
+    }
 }
