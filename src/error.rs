@@ -3,6 +3,15 @@
 use core::fmt;
 
 /// Why something could not be done. Nothing was changed by what failed, unless its documentation says otherwise.
+///
+/// ```
+/// use tuplenet::prelude::*;
+///
+/// let network = <Dense<1, 3, Softmax>>::new(&mut seeded(0));
+/// let mut trainer = Trainer::new(network, CrossEntropy, Sgd::new(0.1), seeded(1));
+/// let error = trainer.step(&[[0.5]], &[3usize]).unwrap_err();
+/// assert_eq!(error.to_string(), "target of sample 0: expected a class index below 3, found 3");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {

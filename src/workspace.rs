@@ -87,7 +87,8 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
         Self::ZEROED
     }
 
-    /// Computes the outputs for the samples in the columns of `x`, and keeps what [`backward`](Self::backward) needs.
+    /// Computes the outputs, `OUT` by `B`, for the samples in the columns of `x`, `IN` by `B`, and keeps what
+    /// [`backward`](Self::backward) needs.
     pub fn forward(&mut self, network: &N, x: &Batch<N::In, N::Scalar, B>) -> &Batch<N::Out, N::Scalar, B> {
         self.input.clone_from(x);
         dispatch!(crate::level(), simd => network.forward(Tile::new(simd, B), &self.input, &mut self.trace));
@@ -118,7 +119,8 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
         input_slope
     }
 
-    /// The mean loss over any number of samples, in evaluation.
+    /// The mean loss over any number of samples, in evaluation. What is an error for
+    /// [`Trainer::step`](crate::trainer::Trainer::step) is one here.
     pub fn loss<L, X, Y, const IN: usize, const OUT: usize>(
         &mut self,
         network: &N,
@@ -138,8 +140,8 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
         Ok(dispatch!(crate::level(), simd => self.accumulate(simd, network, loss, chosen, None))?.loss)
     }
 
-    /// Adds the slopes of the mean loss over any number of samples to `gradient`, and gives that loss. After an error
-    /// `gradient` is zero.
+    /// Adds the slopes of the mean loss over any number of samples to `gradient`, and gives that loss. What is an error for
+    /// [`Trainer::step`](crate::trainer::Trainer::step) is one here; after an error `gradient` is zero.
     pub fn gradient<L, X, Y, const IN: usize, const OUT: usize>(
         &mut self,
         network: &N,

@@ -22,6 +22,16 @@ pub struct StandardScaler<T, const N: usize>(Line<T, N>);
 
 /// Maps the smallest value of each feature to 0 and the largest to 1, over the samples it was fitted on. A feature that
 /// was constant is only shifted.
+///
+/// ```
+/// use tuplenet::data::MinMaxScaler;
+///
+/// let train = [[1.0, 5.0], [3.0, 7.0]];
+/// let scaler = MinMaxScaler::fit(&train)?;
+/// let scaled = [[2.0, 5.0], [5.0, 6.0]].map(|sample| scaler.transform(&sample));
+/// assert_eq!(scaled, [[0.5, 0.0], [2.0, 0.5]]);
+/// # Ok::<(), tuplenet::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MinMaxScaler<T, const N: usize>(Line<T, N>);
 

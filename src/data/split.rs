@@ -21,7 +21,7 @@ use rand::Rng;
 pub struct Subset<'a, X: ?Sized> {
     /// The whole.
     pub data: &'a X,
-    /// Which samples. One that the data does not have reads as zeros.
+    /// Which samples.
     pub indices: &'a [usize],
 }
 
@@ -73,7 +73,7 @@ fn check(count: usize, test: f64) -> Result<usize, Error> {
 }
 
 /// Fills `indices`, which has a place for every sample, with the samples in random order, and divides it into training
-/// and test samples, of which there are the fraction `test`, rounded up.
+/// and test samples, of which there are the fraction `test`, rounded up. It is an error if either part would be empty.
 pub fn split<'a, R: Rng>(
     indices: &'a mut [usize],
     test: f64,
@@ -89,6 +89,17 @@ pub fn split<'a, R: Rng>(
 
 /// Like [`split`], with every class divided in the same proportion, as nearly as whole samples allow. `classes` holds the
 /// class of every sample, below `CLASSES`.
+///
+/// ```
+/// use tuplenet::data::stratified_split;
+///
+/// let classes = [0usize, 0, 0, 0, 1, 1, 1, 1];
+/// let mut indices = [0; 8];
+/// let (train, test) = stratified_split::<2, _>(&classes, &mut indices, 0.25, &mut tuplenet::seeded(0))?;
+/// assert_eq!(train.len(), 6);
+/// assert_eq!(test.iter().map(|&index| classes[index]).sum::<usize>(), 1);
+/// # Ok::<(), tuplenet::Error>(())
+/// ```
 pub fn stratified_split<'a, const CLASSES: usize, R: Rng>(
     classes: &[impl Sample<f32, Item = usize>],
     indices: &'a mut [usize],
