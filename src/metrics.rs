@@ -13,7 +13,7 @@ pub fn largest_index<T: PartialOrd + Copy>(outputs: &[T]) -> usize {
     let mut best = 0;
     for (index, output) in outputs.iter().enumerate() {
         let better = match outputs.get(best) {
-            Some(largest) => output > largest || largest != largest,
+            Some(largest) => output > largest || largest.partial_cmp(largest).is_none(),
             None => false,
         };
         if better {

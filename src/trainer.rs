@@ -316,8 +316,8 @@ where
             let last = if count - first > fit.batch_size { first + fit.batch_size } else { count };
             let chosen = Chosen { inputs, targets, order, range: first..last, epoch: self.epochs, batch };
             let mean = self.step_on(simd, chosen)?;
-            sum = sum + mean.loss * mean.weight;
-            weight = weight + mean.weight;
+            sum += mean.loss * mean.weight;
+            weight += mean.weight;
             (first, batch) = (last, batch + 1);
         }
         self.epochs += 1;

@@ -209,7 +209,7 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
             for place in range.clone() {
                 let one = targets.weight(order.at(place));
                 // Not `one < 0`, which NaN passes.
-                weight = weight + if one >= N::Scalar::ZERO { one } else { N::Scalar::nan() };
+                weight += if one >= N::Scalar::ZERO { one } else { N::Scalar::nan() };
             }
             if !(weight > N::Scalar::ZERO && weight.is_finite()) {
                 return Err(Error::Weight { epoch, batch });
@@ -254,10 +254,10 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
                 for (place, (slope, target)) in slopes.iter_mut().zip(&tile_targets).enumerate() {
                     let scale = scale * targets.weight(order.at(first + place));
                     let (slope, target) = (core::slice::from_mut(slope), core::slice::from_ref(target));
-                    mean = mean + loss.evaluate::<S, N::Head>(simd, scale, slope, target);
+                    mean += loss.evaluate::<S, N::Head>(simd, scale, slope, target);
                 }
             } else {
-                mean = mean + loss.evaluate::<S, N::Head>(simd, scale, slopes, &tile_targets[..used]);
+                mean += loss.evaluate::<S, N::Head>(simd, scale, slopes, &tile_targets[..used]);
             }
             if let Some(gradient) = gradient {
                 unused.as_flattened_mut().fill(N::Scalar::ZERO);

@@ -82,11 +82,11 @@ impl<T: Real, const N: usize> StandardScaler<T, N> {
         // Welford's recurrence, which does not subtract large numbers from each other.
         let (mut mean, mut square, mut count) = ([T::ZERO; N], [T::ZERO; N], T::ZERO);
         each(samples, |sample| {
-            count = count + T::ONE;
+            count += T::ONE;
             for i in 0..N {
                 let difference = sample[i] - mean[i];
-                mean[i] = mean[i] + difference / count;
-                square[i] = square[i] + difference * (sample[i] - mean[i]);
+                mean[i] += difference / count;
+                square[i] += difference * (sample[i] - mean[i]);
             }
         })?;
         Ok(StandardScaler(Line { origin: mean, unit: square.map(|s| one_if_zero(square_root(s / count))) }))
