@@ -41,7 +41,7 @@ use crate::real::{Lanes, Real};
 use fearless_simd::{Select, Simd, SimdBase, SimdFloat};
 
 /// A loss for networks with `OUT` outputs of type `T` and targets of type `Target`: `[T; OUT]`, `usize` for a class
-/// index, or [`Class<OUT>`].
+/// index, or [`Class<OUT>`](crate::data::Class).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not compare {OUT} outputs of type `{T}` with a target `{Target}`",
     label = "targets `{Target}` for a network with {OUT} outputs",
@@ -96,17 +96,16 @@ pub fn elementwise<S: Simd, T: Real, A: Activation, const OUT: usize>(
         );
         A::couple(simd, output, OUT);
         let y = *output;
-        total = total
-            + map_sum(
-                simd,
-                [output],
-                [target],
-                #[inline(always)]
-                |[y], [t]| {
-                    let (loss, slope) = formula(y, t);
-                    ([slope * scale], loss)
-                },
-            );
+        total += map_sum(
+            simd,
+            [output],
+            [target],
+            #[inline(always)]
+            |[y], [t]| {
+                let (loss, slope) = formula(y, t);
+                ([slope * scale], loss)
+            },
+        );
         A::couple_slope(simd, &y, output, OUT);
         map(
             simd,
@@ -289,7 +288,7 @@ impl<T: Real, C: Category<2>> Loss<T, C, 1> for BinaryCrossEntropy {
             for (target, class) in targets.iter_mut().zip(classes) {
                 target[0] = if class.index() == 0 { T::ZERO } else { T::ONE };
             }
-            total = total + Self::of_probability::<S, T, A, 1>(simd, scale, outputs, &targets);
+            total += Self::of_probability::<S, T, A, 1>(simd, scale, outputs, &targets);
         }
         total
     }
@@ -381,7 +380,7 @@ impl CrossEntropy {
             |[y], []| [y * scale],
         );
         if let Some(slope) = output.get_mut(class) {
-            *slope = *slope - scale;
+            *slope -= scale;
         }
         scale * (log + distance)
     }
@@ -392,7 +391,7 @@ impl<T: Real, const OUT: usize> Loss<T, [T; OUT], OUT> for CrossEntropy {
     fn evaluate<S: Simd, A: Activation>(&self, simd: S, scale: T, outputs: &mut [[T; OUT]], targets: &[[T; OUT]]) -> T {
         let mut total = T::ZERO;
         for (output, target) in outputs.iter_mut().zip(targets) {
-            total = total + Self::of_distribution::<S, T, A, OUT>(simd, scale, output, target);
+            total += Self::of_distribution::<S, T, A, OUT>(simd, scale, output, target);
         }
         total
     }
@@ -408,7 +407,7 @@ impl<T: Real, C: Category<OUT>, const OUT: usize> Loss<T, C, OUT> for CrossEntro
     fn evaluate<S: Simd, A: Activation>(&self, simd: S, scale: T, outputs: &mut [[T; OUT]], targets: &[C]) -> T {
         let mut total = T::ZERO;
         for (output, class) in outputs.iter_mut().zip(targets) {
-            total = total + Self::of_class::<S, T, A, OUT>(simd, scale, output, class.index());
+            total += Self::of_class::<S, T, A, OUT>(simd, scale, output, class.index());
         }
         total
     }
