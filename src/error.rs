@@ -3,6 +3,15 @@
 use core::fmt;
 
 /// Why something could not be done. Nothing was changed by what failed, unless its documentation says otherwise.
+///
+/// ```
+/// use tuplenet::prelude::*;
+///
+/// let network = <Dense<1, 3, Softmax>>::new(&mut seeded(0));
+/// let mut trainer = Trainer::new(network, CrossEntropy, Sgd::new(0.1), seeded(1));
+/// let error = trainer.step(&[[0.5]], &[3usize]).unwrap_err();
+/// assert_eq!(error.to_string(), "target of sample 0: expected a class index below 3, found 3");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
@@ -44,6 +53,13 @@ pub enum Error {
         sample: usize,
         /// What is wrong.
         problem: TargetError,
+    },
+    /// A subset names a sample that its data set does not have.
+    Index {
+        /// Counted from zero.
+        found: usize,
+        /// How many samples the data set has.
+        count: usize,
     },
     /// A part of a data set would be empty.
     Split {
@@ -108,6 +124,7 @@ impl fmt::Display for Error {
                  the training has diverged; try a smaller learning rate"
             ),
             Error::Target { sample, problem } => write!(f, "target of sample {sample}: {problem}"),
+            Error::Index { found, count } => write!(f, "expected the index of one of {count} samples, found {found}"),
             Error::Split { count, percent } => write!(
                 f,
                 "expected a share of test samples that leaves both parts at least one of the {count} samples, \

@@ -4,6 +4,8 @@
 //! A matrix is a slice that holds it column by column. Lanes run across rows, so that every sum has one order on every
 //! CPU; where a single sample's sum is split to hide the latency of the additions, the parts depend on sizes alone.
 
+#![allow(clippy::needless_range_loop, reason = "what an iterator adds to a loop over registers may not be inlined")]
+
 use crate::math::{exp_negative, mul_add};
 use crate::real::{Lanes, Real};
 use fearless_simd::{Select, Simd, SimdBase, SimdFloat};

@@ -59,7 +59,9 @@ impl<S: Simd, const B: usize> Tile<S, B> {
 /// A layer, or a chain of them, that accepts samples of shape `In`.
 ///
 /// Everything is computed by reference in memory that the caller owns. `x` is the input, one sample a column; `trace` is
-/// what the backward pass needs from the forward pass; `slope` is the derivative of the loss by the output.
+/// what the backward pass needs from the forward pass; `slope` is the derivative of the loss by the output. For a layer
+/// from `Features<IN>` to `Features<OUT>`, `x` and `input_slope` are matrices of `IN` by `B`, `y` and `slope` of `OUT` by
+/// `B`; only the first [`tile.used()`](Tile::used) columns count.
 ///
 /// To write a layer of your own, see the example `custom_layer`.
 #[diagnostic::on_unimplemented(
@@ -121,5 +123,23 @@ pub trait Entrance {
     type In: Shape;
 }
 
-/// Fails to compile, in words, where the sizes of the network `N` do not match: `const _: () = check::<Net>();`.
+/// Fails to compile, in words, where the sizes of the network `N` do not match.
+///
+/// ```
+/// use tuplenet::layer::check;
+/// use tuplenet::prelude::*;
+///
+/// type Net = (Dense<2, 8, Tanh>, Dense<8, 1, Sigmoid>);
+/// const _: () = check::<Net>();
+/// ```
+///
+/// With a wrong size it is error E0277, "layer sizes do not match":
+///
+/// ```compile_fail,E0277
+/// use tuplenet::layer::check;
+/// use tuplenet::prelude::*;
+///
+/// type Net = (Dense<2, 8, Tanh>, Dense<4, 1, Sigmoid>);
+/// const _: () = check::<Net>();
+/// ```
 pub const fn check<N: Entrance + Layer<<N as Entrance>::In>>() {}

@@ -5,19 +5,104 @@
 //!
 //! type Xor = (Dense<2, 8, Tanh>, Dense<8, 1, Sigmoid>);
 //!
-//! let inputs = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
-//! let targets = [[0.0], [1.0], [1.0], [0.0]];
+//! fn main() -> Result<(), tuplenet::Error> {
+//!     let inputs = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
+//!     let targets = [[0.0], [1.0], [1.0], [0.0]];
 //!
-//! let network = Xor::new(&mut seeded(0));
-//! let mut trainer = Trainer::new(network, BinaryCrossEntropy, Adam::new(0.05), seeded(1));
-//! trainer.fit(&inputs, &targets, &Fit { epochs: 1000, ..Fit::default() }, ())?;
+//!     let network = Xor::new(&mut seeded(0));
+//!     let mut trainer = Trainer::new(network, BinaryCrossEntropy, Adam::new(0.05), seeded(1));
+//!     trainer.fit(&inputs, &targets, &Fit { epochs: 1000, ..Fit::default() }, ())?;
 //!
-//! for (input, target) in inputs.iter().zip(targets) {
-//!     let [probability] = trainer.network.predict_one(input);
-//!     assert_eq!(probability > 0.5, target == [1.0]);
+//!     for (input, [target]) in inputs.iter().zip(targets) {
+//!         let [probability] = trainer.network.predict_one(input);
+//!         println!("{input:?} -> {probability:.3}");
+//!         assert_eq!(probability > 0.5, target > 0.5);
+//!     }
+//!     Ok(())
 //! }
-//! # Ok::<(), tuplenet::Error>(())
 //! ```
+//!
+//! # Where to look
+//!
+//! * A network is a [`Dense`](layers::Dense) layer or a tuple of layers; what it can do is in [`Network`](network::Network).
+//!   A wrong size is a compile error that names the layer: [`layer::check`].
+//! * [`Trainer`](trainer::Trainer) trains; [`Workspace`](workspace::Workspace) has the single pieces: forward, backward,
+//!   loss and gradient.
+//! * [`data`] says what inputs and targets may be, and scales, splits and weights them; [`metrics`] judges predictions.
+//! * [`activation`], [`loss`], [`optimizer`] and [`init`] list what there is, and each shows how to write your own. For a
+//!   layer of your own see [`layer::Layer`] and the example `custom_layer`.
+//! * [`check::gradient_check`] tells whether the derivatives of what you wrote are right.
+//!
+//! # Features
+//!
+//! | feature | default | what it does |
+//! |---|---|---|
+//! | `std` | yes | detects the vector instructions of the CPU at run time; implies `alloc` |
+//! | `alloc` | with `std` | [`History`](observer::History), and `Vec` as data |
+//! | `reproducible` | no | no fused multiply-add: the same bits on every CPU, at some cost in speed |
+//!
+//! Without the default features the library is `no_std`, uses no heap, and computes with the vector instructions that the
+//! program is compiled for. Weights, gradients and the optimizer's memory have the network's own type, and the
+//! workspace's size is fixed, so that `size_of::<Trainer<..>>()` is the memory of training. On a small stack keep it in a
+//! `static` ([`Trainer::new`](trainer::Trainer::new) is `const`) and take a small tile.
+//!
+//! # ARCHITECTURE
+//!
+//! The rooms, from the inside out:
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | `real.rs` | `f32` and `f64`, and what the lane code must know of each |
+//! | `math.rs` | `exp`, `ln`, `tanh` and friends on vector lanes |
+//! | `kernel.rs` | the loops: products of matrices, maps and sums over slices |
+//! | `shape.rs` | what flows between layers: `Features<N>` |
+//! | `params.rs` | everything that has the type of a network, and the visit of its parameters |
+//! | `layer.rs` | the trait `Layer`, the tile, and the words of the size error |
+//! | `layers/` | one room per layer: `dense.rs` |
+//! | `activation.rs` | zero-sized types: value, slope, and the initialization each wants |
+//! | `init.rs` | what weights begin with |
+//! | `chain.rs` | tuples of layers: all of backpropagation through a chain |
+//! | `network.rs` | what users call: `new`, `predict`, `predict_one`, `predict_all` |
+//! | `loss.rs` | losses with their slopes, fused with the last activation where that is more exact |
+//! | `data/` | samples, order, parts, scaling, weights |
+//! | `workspace.rs` | the memory of a training step, and forward, loss, backward in it |
+//! | `optimizer/` | rules that change a network by its gradient; penalties, decay and clipping around them |
+//! | `observer.rs` | who is told of each epoch |
+//! | `trainer.rs` | steps, epochs, whole trainings |
+//! | `metrics.rs` | the confusion matrix and what follows from it |
+//! | `check.rs` | gradients against differences |
+//! | `error.rs` | what only run time can know, in words |
+//!
+//! What was decided, and why:
+//!
+//! 1. *One sample is one column.* A batch of `B` samples of `N` numbers is `SMatrix<T, N, B>`: `Y = W X + b` as on paper,
+//!    with the memory layout of `&[[T; N]]`.
+//! 2. *A layer is generic over the shape that reaches it*, so sizes flow forward and the compiler blames the layer that
+//!    does not fit. The bounds stand on methods, never on the impl that provides them, or the message would be lost.
+//! 3. *A gradient is a network.* So are momenta and averages. One visit over slices of parameters serves them all.
+//! 4. *Evaluation and training are different methods, not a mode.* There is no flag to forget.
+//! 5. *The workspace belongs to the caller* and is used again; what each layer keeps for its backward pass is an associated
+//!    type whose size is known.
+//! 6. *The batch size and the tile are two things.* The first is the optimizer's and a number at run time; the second is
+//!    how many columns are computed at once, fixed at compile time. Gradients add up over tiles.
+//! 7. *Lanes are explicit.* The loops are generic over the instruction set, which is chosen once, at the outermost call;
+//!    everything inside is inlined into it.
+//! 8. *The order of summation is part of the contract*: fixed by the sizes and the tile, never by the CPU. Randomness comes
+//!    from named generators alone. What is left is fused multiply-add, which the feature `reproducible` turns off.
+//!
+//! What follows from them and is not obvious:
+//!
+//! * A [`Tile`](layer::Tile) has room for `B` columns and says how many are `used`. Loops run over those alone: a last tile
+//!   that is half empty costs half.
+//! * A shuffled epoch has no list of indices. [`Permutation`](data::Permutation) computes the place of each sample, in
+//!   constant memory.
+//! * The last activation is known from the network's type as [`Layer::Head`](layer::Layer::Head), and it names in its
+//!   [`Link`](activation::Link) the loss that takes it over. Training then stops at the logits, and loss and slope are
+//!   computed from them.
+//! * [`Entrance`](layer::Entrance) names the shape that a network's first layer accepts, so that `Net::new` needs no hint,
+//!   although layers are generic over their input.
+//! * Weights of samples come with the data ([`Weighted`](data::Weighted), [`ClassWeighted`](data::ClassWeighted)), not with
+//!   the loss, so that no loss has to know of them.
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -86,3 +171,8 @@ pub mod simd {
 pub fn seeded(seed: u64) -> Xoshiro256PlusPlus {
     Xoshiro256PlusPlus::seed_from_u64(seed)
 }
+
+/// The programs of the README, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -42,7 +42,7 @@ use crate::real::{Lanes, Real};
 use fearless_simd::{Select, Simd, SimdBase, SimdFloat};
 
 /// A loss for networks with `OUT` outputs of type `T` and targets of type `Target`: `[T; OUT]`, `usize` for a class
-/// index, or [`Class<OUT>`].
+/// index, or [`Class<OUT>`](crate::data::Class).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not compare {OUT} outputs of type `{T}` with a target `{Target}`",
     label = "targets `{Target}` for a network with {OUT} outputs",
@@ -107,7 +107,7 @@ pub fn elementwise<S: Simd, T: Real, A: Activation, const OUT: usize, const B: u
         );
         A::couple(Tile::<S, 1>::new(simd, 1), core::array::from_mut(output));
         let y = *output;
-        let sum = map_sum(
+        total += map_sum(
             simd,
             OUT,
             [output],
@@ -118,7 +118,6 @@ pub fn elementwise<S: Simd, T: Real, A: Activation, const OUT: usize, const B: u
                 ([slope * scale], loss)
             },
         );
-        total = total + sum;
         A::couple_slope(Tile::<S, 1>::new(simd, 1), core::array::from_ref(&y), core::array::from_mut(output));
         map(
             simd,
@@ -379,7 +378,7 @@ impl<T: Real, const OUT: usize> Loss<T, [T; OUT], OUT> for CrossEntropy {
     ) -> T {
         let mut total = T::ZERO;
         for (output, target) in outputs.iter_mut().zip(targets).take(tile.used()) {
-            total = total + Self::of_distribution::<S, T, A, OUT>(tile.simd(), scale, output, target);
+            total += Self::of_distribution::<S, T, A, OUT>(tile.simd(), scale, output, target);
         }
         total
     }
@@ -407,7 +406,7 @@ impl<T: Real, C: Category<OUT>, const OUT: usize> Loss<T, C, OUT> for CrossEntro
                 if let Some(right) = target.get_mut(class.index()) {
                     *right = T::ONE;
                 }
-                total = total + Self::of_distribution::<S, T, A, OUT>(simd, scale, output, &target);
+                total += Self::of_distribution::<S, T, A, OUT>(simd, scale, output, &target);
             }
             return total;
         }
@@ -417,10 +416,10 @@ impl<T: Real, C: Category<OUT>, const OUT: usize> Loss<T, C, OUT> for CrossEntro
             let right = outputs[column].get(class.index()).copied();
             let found = softmax::<S, T, OUT>(simd, outputs.as_flattened_mut(), column * OUT, scale);
             if let Some(slope) = outputs[column].get_mut(class.index()) {
-                *slope = *slope - scale;
+                *slope -= scale;
             }
             *sum = found.sum;
-            distances = distances + (found.largest - right.unwrap_or(found.largest));
+            distances += found.largest - right.unwrap_or(found.largest);
         }
         let logs = map_sum(
             simd,

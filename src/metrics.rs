@@ -7,7 +7,6 @@ use crate::network::Network;
 use crate::real::Real;
 use crate::shape::Features;
 use crate::workspace::check_data;
-use core::cmp::Ordering;
 use core::fmt;
 
 /// The index of the largest output: the class that a network predicts. The first, if several are the same; NaN is below
@@ -19,11 +18,9 @@ use core::fmt;
 pub fn largest_index<T: PartialOrd + Copy>(outputs: &[T]) -> usize {
     let mut best = 0;
     for (index, output) in outputs.iter().enumerate() {
-        let below = outputs.get(best).and_then(|largest| largest.partial_cmp(output));
-        // No order with itself means NaN.
-        let better = match below {
-            Some(order) => order == Ordering::Less,
-            None => output.partial_cmp(output).is_some(),
+        let better = match outputs.get(best) {
+            Some(largest) => output > largest || largest.partial_cmp(largest).is_none(),
+            None => false,
         };
         if better {
             best = index;

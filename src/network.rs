@@ -107,6 +107,7 @@ pub trait Network: Sized {
         X: Samples<<Self as Params>::Scalar, Item = [<Self as Params>::Scalar; IN]> + ?Sized,
         Self: Layer<Features<IN>, Out = Features<OUT>>,
     {
+        inputs.check()?;
         let (expected, found) = (inputs.count(), outputs.len());
         if expected != found {
             return Err(Error::Lengths { what: "places for outputs, one for each input", expected, found });

@@ -42,6 +42,36 @@ pub struct Parameter {
 }
 
 /// Reads the parameters of a network, slice by slice, in the order of the layers.
+///
+/// ```
+/// use tuplenet::params::{Parameter, Params, Visitor};
+/// use tuplenet::prelude::*;
+///
+/// /// The names and sizes of all parameters.
+/// #[derive(Default)]
+/// struct Summary {
+///     path: Vec<String>,
+///     lines: Vec<String>,
+/// }
+///
+/// impl Visitor<f32> for Summary {
+///     fn slice(&mut self, parameter: Parameter, _: &[f32]) {
+///         let Parameter { name, rows, columns, .. } = parameter;
+///         self.lines.push(format!("{}.{name} {rows} by {columns}", self.path.join(".")));
+///     }
+///     fn enter(&mut self, index: usize) {
+///         self.path.push(index.to_string());
+///     }
+///     fn leave(&mut self) {
+///         self.path.pop();
+///     }
+/// }
+///
+/// let network = <(Dense<2, 8, Tanh>, Dense<8, 1, Sigmoid>)>::new(&mut seeded(0));
+/// let mut summary = Summary::default();
+/// network.visit(&mut summary);
+/// assert_eq!(summary.lines, ["0.weight 8 by 2", "0.bias 8 by 1", "1.weight 1 by 8", "1.bias 1 by 1"]);
+/// ```
 pub trait Visitor<T> {
     /// A slice of parameters, a `rows` by `columns` matrix column by column.
     fn slice(&mut self, parameter: Parameter, values: &[T]);

@@ -129,8 +129,10 @@ where
     N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
     O: Optimizer<Scalar = N::Scalar>,
 {
-    /// Takes one step of the optimizer, with all samples as one batch; gives their mean loss before the step. After an
-    /// error the network is as it was.
+    /// Takes one step of the optimizer, with all samples as one batch; gives their mean loss before the step.
+    ///
+    /// It is an error if there are no samples, or not as many targets as inputs, if the loss does not accept a target, or
+    /// if an input or the loss is infinite or NaN. After an error the network is as it was.
     pub fn step<X, Y>(&mut self, inputs: &X, targets: &Y) -> Result<N::Scalar, Error>
     where
         X: Samples<N::Scalar, Item = [N::Scalar; IN]> + ?Sized,
@@ -145,6 +147,20 @@ where
 
     /// Shows every sample once, in batches, in an order drawn from the generator; gives the mean loss over the samples,
     /// each measured just before its step. After an error the network is as the last good step left it.
+    ///
+    /// ```
+    /// use tuplenet::prelude::*;
+    ///
+    /// // A schedule by hand: the learning rate falls by a tenth every ten epochs.
+    /// let network = <Dense<1, 1, Identity>>::new(&mut seeded(0));
+    /// let mut trainer = Trainer::new(network, MeanSquaredError, Sgd::new(0.1), seeded(1));
+    /// for epoch in 0..100 {
+    ///     trainer.optimizer.set_rate(0.1 * 0.9f32.powi(epoch / 10));
+    ///     trainer.epoch(&[[1.0], [2.0], [3.0]], &[[2.0], [4.0], [6.0]], 2)?;
+    /// }
+    /// assert!((trainer.network.predict_one(&[4.0])[0] - 8.0).abs() < 0.1);
+    /// # Ok::<(), tuplenet::Error>(())
+    /// ```
     pub fn epoch<X, Y>(&mut self, inputs: &X, targets: &Y, batch_size: usize) -> Result<N::Scalar, Error>
     where
         X: Samples<N::Scalar, Item = [N::Scalar; IN]> + ?Sized,
@@ -160,7 +176,9 @@ where
 
     /// Trains for some epochs. `observer` is told of each and may stop the training: `()` looks away, `&mut History::new()`
     /// takes notes, and a function `|epoch: &Epoch<_>| ControlFlow::Continue(())` does what you write; `(a, b)` are two.
-    /// After an error the network is as the last good step left it.
+    ///
+    /// What is an error for [`step`](Self::step) is one here, and so is a batch size of zero. After an error the network is
+    /// as the last good step left it.
     pub fn fit<X, Y>(
         &mut self,
         inputs: &X,
@@ -179,6 +197,28 @@ where
 
     /// Like [`fit`](Self::fit), and after each epoch computes the loss of samples that are not trained on, a pair of
     /// inputs and targets.
+    ///
+    /// ```
+    /// use core::ops::ControlFlow;
+    /// use tuplenet::prelude::*;
+    ///
+    /// let (inputs, targets) = ([[1.0], [2.0], [3.0]], [[2.0], [4.0], [6.0]]);
+    /// let validation = (&[[1.5], [2.5]], &[[3.0], [5.0]]);
+    ///
+    /// // Early stopping by hand: ten epochs without a better validation loss.
+    /// let (mut best, mut since) = (f32::INFINITY, 0);
+    /// let patience = |epoch: &Epoch<_>| {
+    ///     let loss = epoch.validation_loss.unwrap_or(epoch.loss);
+    ///     (best, since) = if loss < best { (loss, 0) } else { (best, since + 1) };
+    ///     if since < 10 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    /// };
+    /// let network = <Dense<1, 1, Identity>>::new(&mut seeded(0));
+    /// let mut trainer = Trainer::new(network, MeanSquaredError, Sgd::new(0.1), seeded(1));
+    /// let outcome = trainer.fit_validated(&inputs, &targets, validation, &Fit { epochs: 10_000, ..Fit::default() }, patience)?;
+    /// assert!(outcome.epochs < 10_000);
+    /// assert!(trainer.evaluate(validation.0, validation.1)? < 1e-6);
+    /// # Ok::<(), tuplenet::Error>(())
+    /// ```
     pub fn fit_validated<X, Y, VX, VY>(
         &mut self,
         inputs: &X,
@@ -277,8 +317,8 @@ where
             let last = if count - first > fit.batch_size { first + fit.batch_size } else { count };
             let chosen = Chosen { inputs, targets, order, range: first..last, epoch: self.epochs, batch };
             let mean = self.step_on(simd, chosen)?;
-            sum = sum + mean.loss * mean.weight;
-            weight = weight + mean.weight;
+            sum += mean.loss * mean.weight;
+            weight += mean.weight;
             (first, batch) = (last, batch + 1);
         }
         self.epochs += 1;

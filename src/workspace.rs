@@ -88,7 +88,8 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
         Self::ZEROED
     }
 
-    /// Computes the outputs for the samples in the columns of `x`, and keeps what [`backward`](Self::backward) needs.
+    /// Computes the outputs, `OUT` by `B`, for the samples in the columns of `x`, `IN` by `B`, and keeps what
+    /// [`backward`](Self::backward) needs.
     pub fn forward(&mut self, network: &N, x: &Batch<N::In, N::Scalar, B>) -> &Batch<N::Out, N::Scalar, B> {
         self.input.clone_from(x);
         dispatch!(level(), simd => network.forward(Tile::new(simd, B), &self.input, &mut self.trace));
@@ -119,7 +120,8 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
         input_slope
     }
 
-    /// The mean loss over any number of samples, in evaluation.
+    /// The mean loss over any number of samples, in evaluation. What is an error for
+    /// [`Trainer::step`](crate::trainer::Trainer::step) is one here.
     pub fn loss<L, X, Y, const IN: usize, const OUT: usize>(
         &mut self,
         network: &N,
@@ -139,8 +141,8 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
         Ok(dispatch!(level(), simd => self.evaluate(simd, network, loss, chosen))?.loss)
     }
 
-    /// Adds the slopes of the mean loss over any number of samples to `gradient`, and gives that loss. After an error
-    /// `gradient` is zero.
+    /// Adds the slopes of the mean loss over any number of samples to `gradient`, and gives that loss. What is an error for
+    /// [`Trainer::step`](crate::trainer::Trainer::step) is one here; after an error `gradient` is zero.
     pub fn gradient<L, X, Y, const IN: usize, const OUT: usize>(
         &mut self,
         network: &N,
@@ -224,7 +226,7 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
             for place in range.clone() {
                 let one = targets.weight(order.at(place));
                 // Not `one < 0`, which NaN passes.
-                weight = weight + if one >= N::Scalar::ZERO { one } else { N::Scalar::nan() };
+                weight += if one >= N::Scalar::ZERO { one } else { N::Scalar::nan() };
             }
             if !(weight > N::Scalar::ZERO && weight.is_finite()) {
                 return Err(Error::Weight { epoch, batch });
@@ -270,10 +272,10 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
                 for (place, (slope, target)) in slopes.iter_mut().zip(&tile_targets).take(used).enumerate() {
                     let scale = scale * targets.weight(order.at(first + place));
                     let (slope, target) = (core::array::from_mut(slope), core::array::from_ref(target));
-                    mean = mean + loss.evaluate::<S, N::Head, 1>(Tile::new(simd, 1), scale, slope, target);
+                    mean += loss.evaluate::<S, N::Head, 1>(Tile::new(simd, 1), scale, slope, target);
                 }
             } else {
-                mean = mean + loss.evaluate::<S, N::Head, B>(tile, scale, slopes, &tile_targets);
+                mean += loss.evaluate::<S, N::Head, B>(tile, scale, slopes, &tile_targets);
             }
             if let Some(gradient) = &mut gradient {
                 for slope in slopes.iter_mut().skip(used) {

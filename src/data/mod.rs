@@ -2,6 +2,21 @@
 //!
 //! Inputs and targets are slices, arrays or vectors of samples, or the columns of a matrix. A sample is `[T; N]`,
 //! `SVector<T, N>`, or for targets a class index.
+//!
+//! ```
+//! use tuplenet::prelude::*;
+//!
+//! let network = <Dense<2, 3, Softmax>>::new(&mut seeded(0));
+//! let mut trainer = Trainer::new(network, CrossEntropy, Sgd::new(0.1), seeded(1));
+//!
+//! let rows = [[0.0, 1.0], [1.0, 0.0]];
+//! trainer.step(&rows, &[0usize, 2])?;
+//! let matrix = SMatrix::<f32, 2, 2>::from(rows);
+//! trainer.step(&matrix, &vec![0u8, 2])?;
+//! let vectors = [SVector::<f32, 2>::new(0.0, 1.0)];
+//! trainer.step(&vectors[..], &[[0.5, 0.0, 0.5]])?;
+//! # Ok::<(), tuplenet::Error>(())
+//! ```
 
 mod scale;
 mod shuffle;
@@ -38,7 +53,7 @@ pub trait Samples<T: Real> {
         Ok(())
     }
 
-    /// Copies a sample; leaves `to` as it is if there are not as many.
+    /// Copies the sample at `index`, counted from zero; leaves `to` as it is if there are not as many.
     fn copy(&self, index: usize, to: &mut Self::Item);
 
     /// How much a sample counts.
@@ -83,6 +98,13 @@ impl<T: Real, const N: usize> Sample<T> for SVector<T, N> {
 
 /// A class index out of `CLASSES`, checked when it is made. Targets of this type fit no network with another number of
 /// outputs, at compile time; plain integers are checked by the trainer.
+///
+/// ```
+/// use tuplenet::data::Class;
+///
+/// assert!(Class::<3>::new(2).is_some());
+/// assert!(Class::<3>::new(3).is_none());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Class<const CLASSES: usize>(usize);
 

@@ -22,6 +22,16 @@ pub struct StandardScaler<T, const N: usize>(Line<T, N>);
 
 /// Maps the smallest value of each feature to 0 and the largest to 1, over the samples it was fitted on. A feature that
 /// was constant is only shifted.
+///
+/// ```
+/// use tuplenet::data::MinMaxScaler;
+///
+/// let train = [[1.0, 5.0], [3.0, 7.0]];
+/// let scaler = MinMaxScaler::fit(&train)?;
+/// let scaled = [[2.0, 5.0], [5.0, 6.0]].map(|sample| scaler.transform(&sample));
+/// assert_eq!(scaled, [[0.5, 0.0], [2.0, 0.5]]);
+/// # Ok::<(), tuplenet::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MinMaxScaler<T, const N: usize>(Line<T, N>);
 
@@ -47,6 +57,7 @@ fn each<T: Real, const N: usize>(
     samples: &(impl Samples<T, Item = [T; N]> + ?Sized),
     mut visit: impl FnMut(&[T; N]),
 ) -> Result<(), Error> {
+    samples.check()?;
     if samples.count() == 0 {
         return Err(Error::NoSamples);
     }
@@ -71,11 +82,11 @@ impl<T: Real, const N: usize> StandardScaler<T, N> {
         // Welford's recurrence, which does not subtract large numbers from each other.
         let (mut mean, mut square, mut count) = ([T::ZERO; N], [T::ZERO; N], T::ZERO);
         each(samples, |sample| {
-            count = count + T::ONE;
+            count += T::ONE;
             for i in 0..N {
                 let difference = sample[i] - mean[i];
-                mean[i] = mean[i] + difference / count;
-                square[i] = square[i] + difference * (sample[i] - mean[i]);
+                mean[i] += difference / count;
+                square[i] += difference * (sample[i] - mean[i]);
             }
         })?;
         Ok(StandardScaler(Line { origin: mean, unit: square.map(|s| one_if_zero(square_root(s / count))) }))

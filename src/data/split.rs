@@ -21,7 +21,7 @@ use rand::Rng;
 pub struct Subset<'a, X: ?Sized> {
     /// The whole.
     pub data: &'a X,
-    /// Which samples. One that the data does not have reads as zeros.
+    /// Which samples.
     pub indices: &'a [usize],
 }
 
@@ -32,6 +32,15 @@ impl<T: Real, X: Samples<T> + ?Sized> Samples<T> for Subset<'_, X> {
     #[inline(always)]
     fn count(&self) -> usize {
         self.indices.len()
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        self.data.check()?;
+        let count = self.data.count();
+        match self.indices.iter().find(|&&index| index >= count) {
+            Some(&found) => Err(Error::Index { found, count }),
+            None => Ok(()),
+        }
     }
 
     #[inline(always)]
@@ -64,7 +73,7 @@ fn check(count: usize, test: f64) -> Result<usize, Error> {
 }
 
 /// Fills `indices`, which has a place for every sample, with the samples in random order, and divides it into training
-/// and test samples, of which there are the fraction `test`, rounded up.
+/// and test samples, of which there are the fraction `test`, rounded up. It is an error if either part would be empty.
 pub fn split<'a, R: Rng>(
     indices: &'a mut [usize],
     test: f64,
@@ -80,6 +89,17 @@ pub fn split<'a, R: Rng>(
 
 /// Like [`split`], with every class divided in the same proportion, as nearly as whole samples allow. `classes` holds the
 /// class of every sample, below `CLASSES`.
+///
+/// ```
+/// use tuplenet::data::stratified_split;
+///
+/// let classes = [0usize, 0, 0, 0, 1, 1, 1, 1];
+/// let mut indices = [0; 8];
+/// let (train, test) = stratified_split::<2, _>(&classes, &mut indices, 0.25, &mut tuplenet::seeded(0))?;
+/// assert_eq!(train.len(), 6);
+/// assert_eq!(test.iter().map(|&index| classes[index]).sum::<usize>(), 1);
+/// # Ok::<(), tuplenet::Error>(())
+/// ```
 pub fn stratified_split<'a, const CLASSES: usize, R: Rng>(
     classes: &[impl Sample<f32, Item = usize>],
     indices: &'a mut [usize],
@@ -136,4 +156,31 @@ pub fn stratified_split<'a, const CLASSES: usize, R: Rng>(
         }
     }
     Ok(indices.split_at(count - tested))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{ClassWeighted, StandardScaler, Weighted};
+    use crate::prelude::*;
+
+    #[test]
+    fn a_sample_that_is_not_there_is_an_error_for_everyone_who_reads_samples() {
+        let missing = Err(Error::Index { found: 2, count: 2 });
+        let inputs = Subset { data: &[[0.0f32], [1.0]], indices: &[0, 2] };
+        let targets = [[0.0f32], [1.0]];
+        let network = Dense::<1, 1, Identity>::new(&mut crate::seeded(0));
+        assert_eq!(network.predict_all(&inputs, &mut [[0.0]; 2]), missing);
+        assert_eq!(StandardScaler::fit(&inputs).map(|_| ()), missing);
+        let mut trainer = Trainer::new(network, MeanSquaredError, Sgd::new(0.1), crate::seeded(1));
+        assert_eq!(trainer.step(&inputs, &targets).map(|_| ()), missing);
+    }
+
+    #[test]
+    fn what_wraps_weighted_targets_finds_a_missing_weight() {
+        let missing = Error::Lengths { what: "weights, one for each target", expected: 2, found: 1 };
+        let targets = Weighted { targets: &[0usize, 1], weights: &[1.0f32] };
+        assert_eq!(Samples::<f32>::check(&Subset { data: &targets, indices: &[1] }), Err(missing));
+        assert_eq!(Samples::<f32>::check(&ClassWeighted { targets: &targets, weights: [1.0, 2.0] }), Err(missing));
+    }
 }

@@ -56,6 +56,19 @@ impl<T: Real, Y: Samples<T> + ?Sized> Samples<T> for Weighted<'_, Y, T> {
 
 /// Class indices as targets, with a weight for each class, for classes that are rare or matter more. The loss of a batch
 /// is the weighted mean, as in PyTorch.
+///
+/// ```
+/// use tuplenet::data::{ClassWeighted, balanced_class_weights};
+/// use tuplenet::prelude::*;
+///
+/// let (inputs, targets) = ([[0.0], [0.1], [0.2], [1.0]], [0usize, 0, 0, 1]);
+/// let weights: [f32; 2] = balanced_class_weights(&targets);
+/// assert_eq!(weights, [4.0 / 6.0, 2.0]);
+/// let targets = ClassWeighted { targets: &targets, weights };
+/// let mut trainer = Trainer::new(<Dense<1, 2, Softmax>>::new(&mut seeded(0)), CrossEntropy, Sgd::new(0.1), seeded(1));
+/// trainer.step(&inputs, &targets)?;
+/// # Ok::<(), tuplenet::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct ClassWeighted<'a, Y: ?Sized, T, const CLASSES: usize> {
     /// Class indices.
@@ -75,6 +88,10 @@ where
     #[inline(always)]
     fn count(&self) -> usize {
         self.targets.count()
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        self.targets.check()
     }
 
     #[inline(always)]

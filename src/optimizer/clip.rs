@@ -63,15 +63,14 @@ struct SumOfSquares<S, T> {
 impl<S: Simd, T: Real> VisitorMut<T, 0> for SumOfSquares<S, T> {
     #[inline(always)]
     fn slice(&mut self, _: Parameter, values: &mut [T], []: [&mut [T]; 0]) {
-        self.sum = self.sum
-            + map_sum(
-                self.simd,
-                values.len(),
-                [],
-                [values],
-                #[inline(always)]
-                |[], [g]| ([], g * g),
-            );
+        self.sum += map_sum(
+            self.simd,
+            values.len(),
+            [],
+            [values],
+            #[inline(always)]
+            |[], [g]| ([], g * g),
+        );
     }
 }
 

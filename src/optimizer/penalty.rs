@@ -51,7 +51,7 @@ impl<T: Real> Visitor<T> for Value<T> {
             )
         }
         if matches!(parameter.kind, Kind::Weight) {
-            self.sum = self.sum + dispatch!(self.level, simd => sum(simd, values, self.l1, self.l2));
+            self.sum += dispatch!(self.level, simd => sum(simd, values, self.l1, self.l2));
         }
     }
 }
