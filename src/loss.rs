@@ -7,6 +7,7 @@
 //! A loss of your own is a formula for one output and one target:
 //!
 //! ```
+//! use tuplenet::layer::Tile;
 //! use tuplenet::loss::{Loss, elementwise};
 //! use tuplenet::prelude::*;
 //! use tuplenet::simd::*;

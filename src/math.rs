@@ -281,6 +281,7 @@ pub fn square_root<T: Real>(x: T) -> T {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dispatch::level;
     extern crate std;
     use std::vec::Vec;
 
@@ -292,7 +293,7 @@ mod tests {
                 crate::kernel::map(simd, [numbers], [], #[inline(always)] |[x], []| [crate::math::$function::<S, T>(simd, x)]);
             }
             let mut numbers: Vec<_> = $numbers.to_vec();
-            dispatch!(Level::new(), simd => run(simd, &mut numbers));
+            dispatch!(level(), simd => run(simd, &mut numbers));
             numbers
         }};
     }
@@ -403,9 +404,9 @@ mod tests {
             let (x, one) = (Lanes::<S, T>::splat(simd, x), splat::<S, T>(simd, 1.0));
             [at_least(x, one).as_slice()[0], at_most(x, one).as_slice()[0]]
         }
-        assert!(dispatch!(Level::new(), simd => bounded(simd, f32::NAN)).iter().all(|x| x.is_nan()));
-        assert!(dispatch!(Level::new(), simd => bounded(simd, f64::NAN)).iter().all(|x| x.is_nan()));
+        assert!(dispatch!(level(), simd => bounded(simd, f32::NAN)).iter().all(|x| x.is_nan()));
+        assert!(dispatch!(level(), simd => bounded(simd, f64::NAN)).iter().all(|x| x.is_nan()));
         assert!(dispatch!(Level::baseline(), simd => bounded(simd, f32::NAN)).iter().all(|x| x.is_nan()));
-        assert_eq!(dispatch!(Level::new(), simd => bounded(simd, 3.0)), [3.0, 1.0]);
+        assert_eq!(dispatch!(level(), simd => bounded(simd, 3.0)), [3.0, 1.0]);
     }
 }
