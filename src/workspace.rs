@@ -1,10 +1,9 @@
 //! [`Workspace`]: the memory of a training step, owned by the caller and used again and again.
 
-use crate::data::{Permutation, Samples};
+use crate::data::{Inputs, Permutation, Samples, Targets};
 use crate::error::Error;
 use crate::kernel::map_sum;
 use crate::layer::{Entrance, Layer, Tile};
-use crate::loss::Loss;
 use crate::params::{Zeroed, fill};
 use crate::real::Real;
 use crate::shape::{Batch, Features};
@@ -128,9 +127,8 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
     ) -> Result<N::Scalar, Error>
     where
         N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
-        X: Samples<N::Scalar, Item = [N::Scalar; IN]> + ?Sized,
-        Y: Samples<N::Scalar> + ?Sized,
-        L: Loss<N::Scalar, Y::Item, OUT>,
+        X: Inputs<N::Scalar, IN> + ?Sized,
+        Y: Targets<N::Scalar, L, OUT> + ?Sized,
     {
         let count = check_data(inputs, targets)?;
         let order = &Permutation::identity(count);
@@ -150,9 +148,8 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
     ) -> Result<N::Scalar, Error>
     where
         N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
-        X: Samples<N::Scalar, Item = [N::Scalar; IN]> + ?Sized,
-        Y: Samples<N::Scalar> + ?Sized,
-        L: Loss<N::Scalar, Y::Item, OUT>,
+        X: Inputs<N::Scalar, IN> + ?Sized,
+        Y: Targets<N::Scalar, L, OUT> + ?Sized,
     {
         let count = check_data(inputs, targets)?;
         let order = &Permutation::identity(count);
@@ -172,9 +169,8 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
     ) -> Result<Mean<N::Scalar>, Error>
     where
         N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
-        X: Samples<N::Scalar, Item = [N::Scalar; IN]> + ?Sized,
-        Y: Samples<N::Scalar> + ?Sized,
-        L: Loss<N::Scalar, Y::Item, OUT>,
+        X: Inputs<N::Scalar, IN> + ?Sized,
+        Y: Targets<N::Scalar, L, OUT> + ?Sized,
     {
         let mean = self.accumulate_tiles(simd, network, loss, chosen, &mut gradient);
         if mean.is_err()
@@ -196,9 +192,8 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
     ) -> Result<Mean<N::Scalar>, Error>
     where
         N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
-        X: Samples<N::Scalar, Item = [N::Scalar; IN]> + ?Sized,
-        Y: Samples<N::Scalar> + ?Sized,
-        L: Loss<N::Scalar, Y::Item, OUT>,
+        X: Inputs<N::Scalar, IN> + ?Sized,
+        Y: Targets<N::Scalar, L, OUT> + ?Sized,
     {
         let Chosen { inputs, targets, order, range, epoch, batch } = chosen;
         let mut weight = N::Scalar::from_count(range.len());
@@ -226,7 +221,7 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
                 let sample = order.at(first + place);
                 inputs.copy(sample, x);
                 targets.copy(sample, t);
-                loss.check(t).map_err(|problem| Error::Target { sample, problem })?;
+                Y::check_target(loss, t).map_err(|problem| Error::Target { sample, problem })?;
             }
             let numbers = &self.input.as_slice()[..used * IN];
             // Zero times a number is zero unless it is infinite or NaN.
@@ -252,10 +247,10 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
                 for (place, (slope, target)) in slopes.iter_mut().zip(&tile_targets).enumerate() {
                     let scale = scale * targets.weight(order.at(first + place));
                     let (slope, target) = (core::slice::from_mut(slope), core::slice::from_ref(target));
-                    mean = mean + loss.evaluate::<S, N::Head>(simd, scale, slope, target);
+                    mean = mean + Y::evaluate::<S, N::Head>(loss, simd, scale, slope, target);
                 }
             } else {
-                mean = mean + loss.evaluate::<S, N::Head>(simd, scale, slopes, &tile_targets[..used]);
+                mean = mean + Y::evaluate::<S, N::Head>(loss, simd, scale, slopes, &tile_targets[..used]);
             }
             if let Some(gradient) = gradient {
                 unused.as_flattened_mut().fill(N::Scalar::ZERO);
