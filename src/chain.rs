@@ -4,7 +4,7 @@
 
 use crate::layer::{Entrance, Layer, Tile};
 use crate::network::Network;
-use crate::params::{Params, Visitor, VisitorMut, Zeroed};
+use crate::params::{Of, Params, Visitor, VisitorMut, Zeroed};
 use crate::shape::{Batch, Shape};
 use fearless_simd::Simd;
 use rand::Rng;
@@ -18,8 +18,8 @@ type Out<L, In> = <L as Layer<In>>::Out;
 //     impl<In, A, B, C> Layer<In> for (A, B, C)
 //     where
 //         A: Layer<In>,
-//         B: Layer<Out<A, In>> + Params<Scalar = A::Scalar>,
-//         C: Layer<Out<B, Out<A, In>>> + Params<Scalar = A::Scalar>,
+//         B: Of<A::Scalar> + Layer<Out<A, In>>,
+//         C: Of<A::Scalar> + Layer<Out<B, Out<A, In>>>,
 //     {
 //         fn forward(..) {
 //             self.0.forward(tile, x, &mut trace.0);
@@ -54,7 +54,7 @@ macro_rules! chain {
             const ZEROED: Self = ($first::ZEROED, $($rest::ZEROED),+);
         }
 
-        impl<$first: Params, $($rest: Params<Scalar = $first::Scalar>),+> Params for ($first, $($rest),+) {
+        impl<$first: Params, $($rest: Of<$first::Scalar>),+> Params for ($first, $($rest),+) {
             type Scalar = $first::Scalar;
             const COUNT: usize = $first::COUNT $(+ $rest::COUNT)+;
 
@@ -95,7 +95,7 @@ macro_rules! chain {
         impl<In: Shape, $first, $($rest),+> Layer<In> for ($first, $($rest),+)
         where
             $first: Layer<In>,
-            $($layer: Layer<$in> + Params<Scalar = $first::Scalar>),+
+            $($layer: Of<$first::Scalar> + Layer<$in>),+
         {
             type Out = Out<$last, $last_in>;
             type Trace<const TILE: usize> = ($first::Trace<TILE>, $(<$layer as Layer<$in>>::Trace<TILE>),+);

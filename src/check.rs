@@ -1,9 +1,8 @@
 //! Checks a gradient against differences of the loss.
 
-use crate::data::Samples;
+use crate::data::{Inputs, Targets};
 use crate::error::Error;
 use crate::layer::{Entrance, Layer};
-use crate::loss::Loss;
 use crate::params::{Kind, Parameter, Visitor, VisitorMut};
 use crate::real::Real;
 use crate::shape::Features;
@@ -47,9 +46,8 @@ pub fn gradient_check<N, L, X, Y, const IN: usize, const OUT: usize>(
 ) -> Result<GradientCheck<N::Scalar>, Error>
 where
     N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
-    X: Samples<N::Scalar, Item = [N::Scalar; IN]> + ?Sized,
-    Y: Samples<N::Scalar> + ?Sized,
-    L: Loss<N::Scalar, Y::Item, OUT>,
+    X: Inputs<N::Scalar, IN> + ?Sized,
+    Y: Targets<N::Scalar, L, OUT> + ?Sized,
 {
     let mut workspace = Workspace::<N, 8>::new();
     let mut gradient = N::ZEROED;

@@ -67,7 +67,8 @@ impl<S: Simd, const B: usize> Tile<S, B> {
 #[diagnostic::on_unimplemented(
     message = "layer sizes do not match: `{Self}` does not accept `{In}`",
     label = "`{In}` arrives at `{Self}`",
-    note = "the `IN` of a layer must equal the `OUT` of the layer before it, and that of the first the size of the data"
+    note = "the `IN` of a layer must equal the `OUT` of the layer before it, and that of the first the size of the data",
+    note = "layers are `Dense`, tuples of layers and types of your own; an activation stands in a layer: `Dense<2, 8, Tanh>`"
 )]
 pub trait Layer<In: Shape>: Params {
     /// The shape of the output.
@@ -123,7 +124,7 @@ pub trait Entrance {
     type In: Shape;
 }
 
-/// Fails to compile, in words, where the sizes of the network `N` do not match.
+/// Fails to compile, in words, where the sizes of the network `N` do not match, or are zero.
 ///
 /// ```
 /// use tuplenet::layer::check;
@@ -142,4 +143,7 @@ pub trait Entrance {
 /// type Net = (Dense<2, 8, Tanh>, Dense<4, 1, Sigmoid>);
 /// const _: () = check::<Net>();
 /// ```
-pub const fn check<N: Entrance + Layer<<N as Entrance>::In>>() {}
+pub const fn check<N: Entrance + Layer<<N as Entrance>::In>>() {
+    // Evaluated, it finds sizes of zero too.
+    core::mem::forget(N::ZEROED);
+}

@@ -45,8 +45,8 @@ use fearless_simd::{Select, Simd, SimdBase, SimdFloat};
 /// A loss for networks with `OUT` outputs of type `T` and targets of type `Target`: `[T; OUT]`, `usize` for a class
 /// index, or [`Class<OUT>`](crate::data::Class).
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` does not compare {OUT} outputs of type `{T}` with a target `{Target}`",
-    label = "targets `{Target}` for a network with {OUT} outputs",
+    message = "the targets do not fit: `{Self}` does not compare outputs `[{T}; {OUT}]` with `{Target}`",
+    label = "a target for outputs `[{T}; {OUT}]`",
     note = "the targets must be `[{T}; {OUT}]`, or class indices where the loss takes classes"
 )]
 pub trait Loss<T: Real, Target, const OUT: usize> {
@@ -289,6 +289,7 @@ impl<T: Real, const OUT: usize> Loss<T, [T; OUT], OUT> for BinaryCrossEntropy {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Real, C: Category<2>> Loss<T, C, 1> for BinaryCrossEntropy {
     #[inline(always)]
     fn evaluate<S: Simd, A: Activation, const B: usize>(
@@ -390,6 +391,7 @@ impl<T: Real, const OUT: usize> Loss<T, [T; OUT], OUT> for CrossEntropy {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Real, C: Category<OUT>, const OUT: usize> Loss<T, C, OUT> for CrossEntropy {
     #[inline(always)]
     fn evaluate<S: Simd, A: Activation, const B: usize>(

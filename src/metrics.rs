@@ -1,6 +1,6 @@
 //! How good predictions are: the confusion matrix and what follows from it.
 
-use crate::data::Samples;
+use crate::data::{Inputs, Samples};
 use crate::error::{Error, TargetError};
 use crate::layer::Layer;
 use crate::network::Network;
@@ -62,7 +62,7 @@ impl<const CLASSES: usize> ConfusionMatrix<CLASSES> {
     pub fn of<N, X, Y, const IN: usize>(network: &N, inputs: &X, classes: &Y) -> Result<Self, Error>
     where
         N: Network + Layer<Features<IN>, Out = Features<CLASSES>>,
-        X: Samples<N::Scalar, Item = [N::Scalar; IN]> + ?Sized,
+        X: Inputs<N::Scalar, IN> + ?Sized,
         Y: Samples<N::Scalar, Item = usize> + ?Sized,
     {
         let mut confusion = Self::new();

@@ -1,14 +1,15 @@
 //! What users call on a network: [`new`](Network::new), [`predict`](Network::predict) and its kin.
 
-use crate::data::Samples;
+use crate::data::Inputs;
 use crate::dispatch::{dispatch, level};
 use crate::error::Error;
 use crate::init::{Init, Initialize};
 use crate::layer::{Entrance, Layer, Tile};
-use crate::params::{Params, Zeroed};
-use crate::shape::{Batch, Features};
+use crate::params::{Of, Params, Zeroed};
+use crate::real::Real;
+use crate::shape::{Batch, Features, Shape};
 use fearless_simd::Simd;
-use nalgebra::SMatrix;
+use nalgebra::{ArrayStorage, SMatrix};
 use rand::Rng;
 
 /// How many samples [`Network::predict_all`] computes at once.
@@ -56,19 +57,15 @@ pub trait Network: Sized {
     /// let y: SMatrix<f32, 3, 4> = network.predict(&SMatrix::<f32, 2, 4>::zeros());
     /// assert!((y.column(0).sum() - 1.0).abs() < 1e-6);
     /// ```
-    fn predict<const IN: usize, const B: usize>(
-        &self,
-        x: &SMatrix<<Self as Params>::Scalar, IN, B>,
-    ) -> Batch<<Self as Layer<Features<IN>>>::Out, <Self as Params>::Scalar, B>
+    fn predict<X, const B: usize>(&self, x: &X) -> Batch<X::Out, <Self as Params>::Scalar, B>
     where
-        Self: Layer<Features<IN>>,
+        Self: Params,
+        X: Columns<Self, B>,
     {
-        let mut y = Zeroed::ZEROED;
-        dispatch!(level(), simd => self.infer(Tile::<_, B>::new(simd, B), x, &mut y));
-        y
+        dispatch!(level(), simd => x.enter(simd, self))
     }
 
-    /// The outputs for one sample.
+    /// The outputs for one sample, `[T; IN]` or `SVector<T, IN>`.
     ///
     /// ```
     /// use tuplenet::prelude::*;
@@ -77,14 +74,12 @@ pub trait Network: Sized {
     /// let [probability] = network.predict_one(&[0.5, -0.5]);
     /// assert!(0.0 < probability && probability < 1.0);
     /// ```
-    fn predict_one<const IN: usize, const OUT: usize>(
-        &self,
-        x: &[<Self as Params>::Scalar; IN],
-    ) -> [<Self as Params>::Scalar; OUT]
+    fn predict_one<X, const OUT: usize>(&self, x: &X) -> [<Self as Params>::Scalar; OUT]
     where
-        Self: Layer<Features<IN>, Out = Features<OUT>>,
+        Self: Params,
+        X: Columns<Self, 1, Out = Features<OUT>>,
     {
-        self.predict(&SMatrix::<_, IN, 1>::from(*x)).data.0[0]
+        self.predict(x).data.0[0]
     }
 
     /// The outputs for any number of samples, into `outputs`, which must be as many.
@@ -104,7 +99,7 @@ pub trait Network: Sized {
         outputs: &mut [[<Self as Params>::Scalar; OUT]],
     ) -> Result<(), Error>
     where
-        X: Samples<<Self as Params>::Scalar, Item = [<Self as Params>::Scalar; IN]> + ?Sized,
+        X: Inputs<<Self as Params>::Scalar, IN> + ?Sized,
         Self: Layer<Features<IN>, Out = Features<OUT>>,
     {
         inputs.check()?;
@@ -117,6 +112,41 @@ pub trait Network: Sized {
     }
 }
 
+/// `B` samples that the network `N` may be asked about. A trait of the samples and not of the network, so that the
+/// compiler looks at their size first, and then names the layer that does not accept it.
+#[diagnostic::on_unimplemented(
+    message = "a network can't be asked about `{Self}`",
+    label = "expected a sample `[T; IN]`, or a matrix with a sample in each column",
+    note = "the type of the numbers, `T`, must be that of the network"
+)]
+pub trait Columns<N: Params, const B: usize> {
+    /// The shape of what the network answers.
+    type Out: Shape;
+
+    /// The network's answer.
+    fn enter<S: Simd>(&self, simd: S, network: &N) -> Batch<Self::Out, N::Scalar, B>;
+}
+
+impl<T: Real, N: Of<T> + Layer<Features<IN>>, const IN: usize, const B: usize> Columns<N, B> for SMatrix<T, IN, B> {
+    type Out = N::Out;
+
+    #[inline(always)]
+    fn enter<S: Simd>(&self, simd: S, network: &N) -> Batch<N::Out, T, B> {
+        let mut y = Zeroed::ZEROED;
+        network.infer(Tile::<S, B>::new(simd, B), self, &mut y);
+        y
+    }
+}
+
+impl<T: Real, N: Of<T> + Layer<Features<IN>>, const IN: usize> Columns<N, 1> for [T; IN] {
+    type Out = N::Out;
+
+    #[inline(always)]
+    fn enter<S: Simd>(&self, simd: S, network: &N) -> Batch<N::Out, T, 1> {
+        SMatrix::from_array_storage(ArrayStorage([*self])).enter(simd, network)
+    }
+}
+
 #[inline(always)]
 fn predict_all<S: Simd, N, X, const IN: usize, const OUT: usize>(
     simd: S,
@@ -124,7 +154,7 @@ fn predict_all<S: Simd, N, X, const IN: usize, const OUT: usize>(
     inputs: &X,
     outputs: &mut [[N::Scalar; OUT]],
 ) where
-    X: Samples<N::Scalar, Item = [N::Scalar; IN]> + ?Sized,
+    X: Inputs<N::Scalar, IN> + ?Sized,
     N: Layer<Features<IN>, Out = Features<OUT>>,
 {
     let mut x = SMatrix::<N::Scalar, IN, TILE>::ZEROED;

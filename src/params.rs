@@ -12,7 +12,10 @@ pub trait Zeroed: Sized {
 }
 
 impl<T: Real, const R: usize, const C: usize> Zeroed for SMatrix<T, R, C> {
-    const ZEROED: Self = SMatrix::from_array_storage(ArrayStorage([[T::ZERO; R]; C]));
+    const ZEROED: Self = {
+        assert!(R > 0, "a layer needs at least one input and one output");
+        SMatrix::from_array_storage(ArrayStorage([[T::ZERO; R]; C]))
+    };
 }
 
 impl Zeroed for () {
@@ -121,6 +124,18 @@ pub trait Params: Zeroed {
     /// has none, has nothing to do.
     fn initialize<R: Rng>(&mut self, _rng: &mut R) {}
 }
+
+/// Layers whose numbers are of type `T`. Every layer is, for its own type.
+#[diagnostic::on_unimplemented(
+    message = "number types do not match: `{Self}` is not a layer with numbers of type `{T}`",
+    label = "expected a layer with numbers of type `{T}`",
+    note = "all layers of a network have the same number type, the last parameter of `Dense`, which is `f32` unless written"
+)]
+pub trait Of<T: Real>: Params<Scalar = T> {}
+
+// Not recommended, so that the compiler says the words above and not that an associated type differs.
+#[diagnostic::do_not_recommend]
+impl<T: Real, N: Params<Scalar = T>> Of<T> for N {}
 
 /// Sets every parameter to `value`, in place.
 pub fn fill<N: Params>(network: &mut N, value: N::Scalar) {

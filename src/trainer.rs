@@ -1,10 +1,9 @@
 //! [`Trainer`]: network, loss, optimizer and generator together; steps, epochs and whole trainings.
 
-use crate::data::{Permutation, Samples};
+use crate::data::{Inputs, Permutation, Targets};
 use crate::dispatch::{dispatch, level};
 use crate::error::Error;
 use crate::layer::{Entrance, Layer};
-use crate::loss::Loss;
 use crate::observer::{Epoch, Observer};
 use crate::optimizer::Optimizer;
 use crate::params::Zeroed;
@@ -135,9 +134,8 @@ where
     /// if an input or the loss is infinite or NaN. After an error the network is as it was.
     pub fn step<X, Y>(&mut self, inputs: &X, targets: &Y) -> Result<N::Scalar, Error>
     where
-        X: Samples<N::Scalar, Item = [N::Scalar; IN]> + ?Sized,
-        Y: Samples<N::Scalar> + ?Sized,
-        L: Loss<N::Scalar, Y::Item, OUT>,
+        X: Inputs<N::Scalar, IN> + ?Sized,
+        Y: Targets<N::Scalar, L, OUT> + ?Sized,
     {
         let count = check_data(inputs, targets)?;
         let order = &Permutation::identity(count);
@@ -163,9 +161,8 @@ where
     /// ```
     pub fn epoch<X, Y>(&mut self, inputs: &X, targets: &Y, batch_size: usize) -> Result<N::Scalar, Error>
     where
-        X: Samples<N::Scalar, Item = [N::Scalar; IN]> + ?Sized,
-        Y: Samples<N::Scalar> + ?Sized,
-        L: Loss<N::Scalar, Y::Item, OUT>,
+        X: Inputs<N::Scalar, IN> + ?Sized,
+        Y: Targets<N::Scalar, L, OUT> + ?Sized,
         R: Rng,
     {
         let count = check_data(inputs, targets)?;
@@ -187,9 +184,8 @@ where
         observer: impl Observer<N>,
     ) -> Result<Outcome<N::Scalar>, Error>
     where
-        X: Samples<N::Scalar, Item = [N::Scalar; IN]> + ?Sized,
-        Y: Samples<N::Scalar> + ?Sized,
-        L: Loss<N::Scalar, Y::Item, OUT>,
+        X: Inputs<N::Scalar, IN> + ?Sized,
+        Y: Targets<N::Scalar, L, OUT> + ?Sized,
         R: Rng,
     {
         self.run(inputs, targets, None::<(&X, &Y)>, fit, observer)
@@ -228,11 +224,10 @@ where
         observer: impl Observer<N>,
     ) -> Result<Outcome<N::Scalar>, Error>
     where
-        X: Samples<N::Scalar, Item = [N::Scalar; IN]> + ?Sized,
-        Y: Samples<N::Scalar> + ?Sized,
-        VX: Samples<N::Scalar, Item = [N::Scalar; IN]> + ?Sized,
-        VY: Samples<N::Scalar> + ?Sized,
-        L: Loss<N::Scalar, Y::Item, OUT> + Loss<N::Scalar, VY::Item, OUT>,
+        X: Inputs<N::Scalar, IN> + ?Sized,
+        Y: Targets<N::Scalar, L, OUT> + ?Sized,
+        VX: Inputs<N::Scalar, IN> + ?Sized,
+        VY: Targets<N::Scalar, L, OUT> + ?Sized,
         R: Rng,
     {
         check_data(validation.0, validation.1)?;
@@ -242,9 +237,8 @@ where
     /// The mean loss over any number of samples, without learning from them.
     pub fn evaluate<X, Y>(&mut self, inputs: &X, targets: &Y) -> Result<N::Scalar, Error>
     where
-        X: Samples<N::Scalar, Item = [N::Scalar; IN]> + ?Sized,
-        Y: Samples<N::Scalar> + ?Sized,
-        L: Loss<N::Scalar, Y::Item, OUT>,
+        X: Inputs<N::Scalar, IN> + ?Sized,
+        Y: Targets<N::Scalar, L, OUT> + ?Sized,
     {
         self.workspace.loss(&self.network, &self.loss, inputs, targets)
     }
@@ -258,11 +252,10 @@ where
         mut observer: impl Observer<N>,
     ) -> Result<Outcome<N::Scalar>, Error>
     where
-        X: Samples<N::Scalar, Item = [N::Scalar; IN]> + ?Sized,
-        Y: Samples<N::Scalar> + ?Sized,
-        VX: Samples<N::Scalar, Item = [N::Scalar; IN]> + ?Sized,
-        VY: Samples<N::Scalar> + ?Sized,
-        L: Loss<N::Scalar, Y::Item, OUT> + Loss<N::Scalar, VY::Item, OUT>,
+        X: Inputs<N::Scalar, IN> + ?Sized,
+        Y: Targets<N::Scalar, L, OUT> + ?Sized,
+        VX: Inputs<N::Scalar, IN> + ?Sized,
+        VY: Targets<N::Scalar, L, OUT> + ?Sized,
         R: Rng,
     {
         let count = check_data(inputs, targets)?;
@@ -301,9 +294,8 @@ where
         fit: &Fit,
     ) -> Result<N::Scalar, Error>
     where
-        X: Samples<N::Scalar, Item = [N::Scalar; IN]> + ?Sized,
-        Y: Samples<N::Scalar> + ?Sized,
-        L: Loss<N::Scalar, Y::Item, OUT>,
+        X: Inputs<N::Scalar, IN> + ?Sized,
+        Y: Targets<N::Scalar, L, OUT> + ?Sized,
         R: Rng,
     {
         let order = &if fit.shuffle && fit.batch_size < count {
@@ -328,9 +320,8 @@ where
     #[inline(always)]
     fn step_on<S: Simd, X, Y>(&mut self, simd: S, chosen: Chosen<X, Y>) -> Result<Mean<N::Scalar>, Error>
     where
-        X: Samples<N::Scalar, Item = [N::Scalar; IN]> + ?Sized,
-        Y: Samples<N::Scalar> + ?Sized,
-        L: Loss<N::Scalar, Y::Item, OUT>,
+        X: Inputs<N::Scalar, IN> + ?Sized,
+        Y: Targets<N::Scalar, L, OUT> + ?Sized,
     {
         let mean = self.workspace.accumulate(simd, &self.network, &self.loss, chosen, &mut self.gradient)?;
         self.optimizer.update(simd, &mut self.network, &mut self.gradient, &mut self.state);

@@ -1,11 +1,10 @@
 //! [`Workspace`]: the memory of a training step, owned by the caller and used again and again.
 
-use crate::data::{Permutation, Samples};
+use crate::data::{Inputs, Permutation, Samples, Targets};
 use crate::dispatch::{dispatch, level};
 use crate::error::Error;
 use crate::kernel::map_sum;
 use crate::layer::{Entrance, Layer, Tile};
-use crate::loss::Loss;
 use crate::params::{Zeroed, fill};
 use crate::real::Real;
 use crate::shape::{Batch, Features};
@@ -131,9 +130,8 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
     ) -> Result<N::Scalar, Error>
     where
         N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
-        X: Samples<N::Scalar, Item = [N::Scalar; IN]> + ?Sized,
-        Y: Samples<N::Scalar> + ?Sized,
-        L: Loss<N::Scalar, Y::Item, OUT>,
+        X: Inputs<N::Scalar, IN> + ?Sized,
+        Y: Targets<N::Scalar, L, OUT> + ?Sized,
     {
         let count = check_data(inputs, targets)?;
         let order = &Permutation::identity(count);
@@ -153,9 +151,8 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
     ) -> Result<N::Scalar, Error>
     where
         N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
-        X: Samples<N::Scalar, Item = [N::Scalar; IN]> + ?Sized,
-        Y: Samples<N::Scalar> + ?Sized,
-        L: Loss<N::Scalar, Y::Item, OUT>,
+        X: Inputs<N::Scalar, IN> + ?Sized,
+        Y: Targets<N::Scalar, L, OUT> + ?Sized,
     {
         let count = check_data(inputs, targets)?;
         let order = &Permutation::identity(count);
@@ -175,9 +172,8 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
     ) -> Result<Mean<N::Scalar>, Error>
     where
         N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
-        X: Samples<N::Scalar, Item = [N::Scalar; IN]> + ?Sized,
-        Y: Samples<N::Scalar> + ?Sized,
-        L: Loss<N::Scalar, Y::Item, OUT>,
+        X: Inputs<N::Scalar, IN> + ?Sized,
+        Y: Targets<N::Scalar, L, OUT> + ?Sized,
     {
         let mean = self.over_tiles(simd, network, loss, chosen, Some(gradient));
         if mean.is_err() {
@@ -197,9 +193,8 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
     ) -> Result<Mean<N::Scalar>, Error>
     where
         N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
-        X: Samples<N::Scalar, Item = [N::Scalar; IN]> + ?Sized,
-        Y: Samples<N::Scalar> + ?Sized,
-        L: Loss<N::Scalar, Y::Item, OUT>,
+        X: Inputs<N::Scalar, IN> + ?Sized,
+        Y: Targets<N::Scalar, L, OUT> + ?Sized,
     {
         self.over_tiles(simd, network, loss, chosen, None)
     }
@@ -215,9 +210,8 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
     ) -> Result<Mean<N::Scalar>, Error>
     where
         N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
-        X: Samples<N::Scalar, Item = [N::Scalar; IN]> + ?Sized,
-        Y: Samples<N::Scalar> + ?Sized,
-        L: Loss<N::Scalar, Y::Item, OUT>,
+        X: Inputs<N::Scalar, IN> + ?Sized,
+        Y: Targets<N::Scalar, L, OUT> + ?Sized,
     {
         let Chosen { inputs, targets, order, range, epoch, batch } = chosen;
         let mut weight = N::Scalar::from_count(range.len());
@@ -245,7 +239,7 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
                 let sample = order.at(first + place);
                 inputs.copy(sample, x);
                 targets.copy(sample, t);
-                loss.check(t).map_err(|problem| Error::Target { sample, problem })?;
+                Y::check_target(loss, t).map_err(|problem| Error::Target { sample, problem })?;
             }
             // Zero times a number is zero unless it is infinite or NaN.
             let numbers = self.input.as_slice();
@@ -272,10 +266,10 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
                 for (place, (slope, target)) in slopes.iter_mut().zip(&tile_targets).take(used).enumerate() {
                     let scale = scale * targets.weight(order.at(first + place));
                     let (slope, target) = (core::array::from_mut(slope), core::array::from_ref(target));
-                    mean += loss.evaluate::<S, N::Head, 1>(Tile::new(simd, 1), scale, slope, target);
+                    mean += Y::evaluate::<S, N::Head, 1>(loss, Tile::new(simd, 1), scale, slope, target);
                 }
             } else {
-                mean += loss.evaluate::<S, N::Head, B>(tile, scale, slopes, &tile_targets);
+                mean += Y::evaluate::<S, N::Head, B>(loss, tile, scale, slopes, &tile_targets);
             }
             if let Some(gradient) = &mut gradient {
                 for slope in slopes.iter_mut().skip(used) {

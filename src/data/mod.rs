@@ -28,9 +28,13 @@ pub use shuffle::Permutation;
 pub use split::{Subset, split, stratified_split};
 pub use weights::{ClassWeighted, Weighted, balanced_class_weights};
 
-use crate::error::Error;
+use crate::activation::Activation;
+use crate::error::{Error, TargetError};
+use crate::layer::Tile;
+use crate::loss::Loss;
 use crate::params::Zeroed;
 use crate::real::Real;
+use fearless_simd::Simd;
 use nalgebra::{SMatrix, SVector};
 
 /// Samples in a row: inputs, or targets.
@@ -60,6 +64,60 @@ pub trait Samples<T: Real> {
     #[inline(always)]
     fn weight(&self, _index: usize) -> T {
         T::ONE
+    }
+}
+
+/// Samples of `IN` numbers: what goes into a network with `IN` inputs. Every kind of [`Samples`] with such items is.
+#[diagnostic::on_unimplemented(
+    message = "the data does not fit: a network that takes samples `[{T}; {IN}]` does not accept `{Self}`",
+    label = "expected samples `[{T}; {IN}]`",
+    note = "data is an array, a slice or a vector of samples `[{T}; {IN}]` or `SVector<{T}, {IN}>`, or a matrix of `{T}` \
+            with {IN} rows, one sample a column"
+)]
+pub trait Inputs<T: Real, const IN: usize>: Samples<T, Item = [T; IN]> {}
+
+// Not recommended, so that the compiler says the words above and not that an associated type differs.
+#[diagnostic::do_not_recommend]
+impl<T: Real, X: Samples<T, Item = [T; IN]> + ?Sized, const IN: usize> Inputs<T, IN> for X {}
+
+/// Samples that the loss `L` compares with `OUT` outputs of a network. Every kind of [`Samples`] is, whose items the loss
+/// [takes](Loss).
+#[diagnostic::on_unimplemented(
+    message = "the targets do not fit: `{L}` does not compare outputs `[{T}; {OUT}]` with `{Self}`",
+    label = "targets for a network that gives outputs `[{T}; {OUT}]`",
+    note = "a target is `[{T}; {OUT}]` or `SVector<{T}, {OUT}>`; for `CrossEntropy` also a class, as `usize`, `u8` or \
+            `Class<{OUT}>`; for `BinaryCrossEntropy` with one output also a `bool`"
+)]
+pub trait Targets<T: Real, L, const OUT: usize>: Samples<T> {
+    /// [`Loss::evaluate`].
+    fn evaluate<S: Simd, A: Activation, const B: usize>(
+        loss: &L,
+        tile: Tile<S, B>,
+        scale: T,
+        outputs: &mut [[T; OUT]; B],
+        targets: &[Self::Item; B],
+    ) -> T;
+
+    /// [`Loss::check`].
+    fn check_target(loss: &L, target: &Self::Item) -> Result<(), TargetError>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Real, L: Loss<T, Y::Item, OUT>, Y: Samples<T> + ?Sized, const OUT: usize> Targets<T, L, OUT> for Y {
+    #[inline(always)]
+    fn evaluate<S: Simd, A: Activation, const B: usize>(
+        loss: &L,
+        tile: Tile<S, B>,
+        scale: T,
+        outputs: &mut [[T; OUT]; B],
+        targets: &[Y::Item; B],
+    ) -> T {
+        loss.evaluate::<S, A, B>(tile, scale, outputs, targets)
+    }
+
+    #[inline(always)]
+    fn check_target(loss: &L, target: &Y::Item) -> Result<(), TargetError> {
+        loss.check(target)
     }
 }
 

@@ -1,0 +1,20 @@
+//! The words of the compiler where sizes, number types or targets do not match: `tests/words/*.stderr`.
+//!
+//! After a change of words, `TRYBUILD=overwrite cargo test --test words` writes them anew; read every one.
+
+use std::process::Command;
+
+/// The compiler whose words these are; another one says the same in another way.
+const COMPILER: &str = "rustc 1.95.";
+
+#[test]
+fn words() {
+    let compiler = std::env::var("RUSTC").unwrap_or("rustc".into());
+    let version = Command::new(compiler).arg("--version").output().expect("the compiler tells its version").stdout;
+    let version = String::from_utf8_lossy(&version);
+    if !version.starts_with(COMPILER) {
+        eprintln!("skipped: the words are those of {COMPILER}x, and this is {version}");
+        return;
+    }
+    trybuild::TestCases::new().compile_fail("tests/words/*.rs");
+}

@@ -1,0 +1,9 @@
+use tuplenet::prelude::*;
+
+type Net = (Dense<2, 8, Tanh>, Dense<8, 3, Softmax>);
+
+fn main() {
+    let mut trainer = Trainer::new(Net::new(&mut seeded(0)), CrossEntropy, Adam::new(0.01), seeded(1));
+    let classes: Vec<i32> = vec![2];
+    trainer.step(&[[0.0, 1.0]], &classes).unwrap();
+}

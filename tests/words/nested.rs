@@ -1,0 +1,7 @@
+use tuplenet::prelude::*;
+
+type Net = (Dense<2, 8, Tanh>, (Dense<8, 6, Relu>, (Dense<5, 4, Relu>, Dense<4, 1, Sigmoid>)));
+
+fn main() {
+    let _network = Net::new(&mut seeded(0));
+}
