@@ -41,14 +41,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     }
 
-    println!("\n x  y  target  network  answer");
-    for ([x, y], [target]) in INPUTS.iter().zip(TARGETS) {
-        let [probability] = network.predict_one(&[*x, *y]);
-        let answer = if probability > 0.5 { 1 } else { 0 };
-        let verdict = if answer as f32 == target { "right" } else { "wrong" };
-        println!(" {x}  {y}  {target:6}  {probability:7.4}  {answer:6}  {verdict}");
-    }
-
     println!("\nWhat the network answers between and around the four corners, from 0 (light) to 1 (dark):\n");
     let range = [-0.5, 1.5];
     let mut plot = plot::Plot::new(range, range, |x, y| plot::shade(network.predict_one(&[x, y])[0]));
@@ -56,5 +48,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         plot.mark(*x, *y, if target == 1.0 { '1' } else { '0' });
     }
     println!("{plot}");
+
+    println!("\n x  y  target  network  answer");
+    for ([x, y], [target]) in INPUTS.iter().zip(TARGETS) {
+        let [probability] = network.predict_one(&[*x, *y]);
+        let answer = if probability > 0.5 { 1 } else { 0 };
+        let verdict = if answer as f32 == target { "right" } else { "wrong" };
+        println!(" {x}  {y}  {target:6}  {probability:7.4}  {answer:6}  {verdict}");
+    }
     Ok(())
 }
