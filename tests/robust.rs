@@ -417,7 +417,8 @@ both! {
 #[test]
 fn shares_that_leave_a_part_empty() {
     let mut indices = [0; 10];
-    for (share, percent) in [(0.0, 0), (1.0, 100), (-0.5, -50), (1.5, 150), (0.95, 95), (NAN, 0), (INFINITY, i32::MAX)] {
+    for (share, percent) in [(0.0, 0), (1.0, 100), (-0.5, -50), (1.5, 150), (0.95, 95), (NAN, 0), (INFINITY, i32::MAX)]
+    {
         let error = Split { count: 10, percent };
         assert_eq!(split(&mut indices, share, &mut seeded(0)), Err(error), "{share}");
         assert_eq!(stratified_split::<2, _>(&[0usize; 10], &mut indices, share, &mut seeded(0)), Err(error), "{share}");
