@@ -5,8 +5,7 @@
 //! whatever order it is taken (N. Higham, "Accuracy and stability of numerical algorithms", 2002, section 4.2). The
 //! terms here are products, which add one rounding each.
 
-use fearless_simd::{Level, Simd, dispatch};
-use num_traits::{ToPrimitive, float::FloatCore};
+use fearless_simd::Simd;
 use tuplenet::layer::Tile;
 use tuplenet::params::Zeroed;
 use tuplenet::prelude::*;
@@ -55,10 +54,15 @@ fn check<S: Simd, T: Real, const IN: usize, const OUT: usize, const B: usize>(si
             }
         }
 
-        let mut gradient = start.clone();
-        let mut input_slope = SMatrix::ZEROED;
+        // Without the slope by the inputs, the same gradient.
         let slopes = slope;
-        layer.backward(tile, &x, &trace, &mut slope, &mut gradient, Some(&mut input_slope));
+        let (mut gradients, mut input_slope) = ([start.clone(), start.clone()], SMatrix::ZEROED);
+        for (gradient, wanted) in gradients.iter_mut().zip([true, false]) {
+            let mut slope = slopes;
+            layer.backward(tile, &x, &trace, &mut slope, gradient, wanted.then_some(&mut input_slope));
+        }
+        let [gradient, again] = gradients;
+        assert!(again == gradient, "{}", case("gradient without slope by input"));
         for o in 0..OUT {
             for i in 0..IN {
                 let products = (0..used).map(|sample| number(slopes[(o, sample)]) * number(x[(i, sample)]));
@@ -75,33 +79,72 @@ fn check<S: Simd, T: Real, const IN: usize, const OUT: usize, const B: usize>(si
                 compare(input_slope[(i, sample)], terms.chain([0.0]), &case("slope by input"));
             }
         }
-
-        // Without the slope by the inputs, the same gradient.
-        let (mut slope, mut again) = (slopes, start);
-        layer.backward(tile, &x, &trace, &mut slope, &mut again, None);
-        assert!(again == gradient, "{}", case("gradient without slope by input"));
     }
 }
 
-// One test for each type: `IN x OUT / B`, one tile for each pair so that it compiles in reasonable time. Each size and
-// each tile occurs several times, with what the kernels treat apart: below, at and above a register's width, and ragged.
+// `IN x OUT / B` for one instruction set: a single one for each size, and a single tile, so that it compiles in reasonable
+// time. Every list has sizes below, at and above a register's width, multiples of it and ragged ones, and every tile.
 macro_rules! sizes {
-    ($type:ident: $($in:literal x $out:literal / $tile:literal),+ $(,)?) => {
+    ($name:ident, $type:ident, $level:expr; $($in:literal x $out:literal / $tile:literal),+ $(,)?) => {
         #[test]
-        fn $type() {
-            let level = Level::try_detect().unwrap_or(Level::baseline());
-            $(dispatch!(level, simd => check::<_, $type, $in, $out, $tile>(simd));)+
+        fn $name() {
+            let Some(simd) = $level else {
+                eprintln!("skipped: this CPU has no such instructions");
+                return;
+            };
+            $(simd.vectorize(
+                #[inline(always)]
+                || check::<_, $type, $in, $out, $tile>(simd),
+            );)+
         }
     };
 }
 
-sizes! { f32:
-    1 x 1 / 1, 2 x 1 / 32, 1 x 2 / 5, 3 x 2 / 8, 2 x 3 / 40, 4 x 4 / 3, 5 x 7 / 16, 7 x 5 / 2, 8 x 8 / 32, 2 x 10 / 1,
-    10 x 1 / 5, 13 x 7 / 40, 7 x 13 / 3, 15 x 16 / 8, 16 x 15 / 2, 17 x 3 / 16, 3 x 17 / 32, 24 x 10 / 5, 10 x 24 / 40,
-    16 x 16 / 1, 31 x 4 / 3, 4 x 31 / 8, 33 x 15 / 2, 15 x 33 / 16, 32 x 32 / 32, 64 x 32 / 5, 32 x 10 / 32,
-    130 x 5 / 1, 5 x 130 / 3, 100 x 1 / 8, 1 x 100 / 2, 64 x 33 / 1, 17 x 24 / 40, 13 x 64 / 16,
+/// The instructions under test, from the least to the best; elsewhere than on x86-64 always the same.
+#[cfg(target_arch = "x86_64")]
+mod level {
+    use fearless_simd::Level;
+    use fearless_simd::x86::{Avx2, Avx512, Sse2};
+
+    pub fn least() -> Option<Sse2> {
+        Level::new().as_sse2()
+    }
+    pub fn better() -> Option<Avx2> {
+        Level::new().as_avx2()
+    }
+    pub fn best() -> Option<Avx512> {
+        Level::new().as_avx512()
+    }
 }
-sizes! { f64:
-    1 x 1 / 2, 2 x 8 / 5, 8 x 1 / 32, 3 x 5 / 1, 5 x 4 / 40, 4 x 32 / 3, 7 x 15 / 8, 13 x 10 / 16, 10 x 17 / 2,
-    16 x 2 / 1, 17 x 13 / 32, 24 x 7 / 5, 31 x 33 / 3, 33 x 3 / 40, 64 x 16 / 8, 100 x 24 / 1, 1 x 130 / 16,
+#[cfg(target_arch = "aarch64")]
+mod level {
+    pub fn least() -> Option<fearless_simd::aarch64::Neon> {
+        fearless_simd::Level::new().as_neon()
+    }
+    pub use least as better;
+    pub use least as best;
 }
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod level {
+    pub fn least() -> Option<fearless_simd::Fallback> {
+        Some(fearless_simd::Fallback::new())
+    }
+    pub use least as better;
+    pub use least as best;
+}
+
+sizes! { single_least, f32, level::least();
+    1 x 1 / 2, 2 x 3 / 5, 3 x 1 / 32, 1 x 5 / 1, 4 x 4 / 8, 8 x 7 / 3, 7 x 10 / 40, 15 x 13 / 16, 16 x 8 / 1, 24 x 2 / 5,
+    31 x 33 / 2, 64 x 16 / 3, 130 x 4 / 8,
+}
+sizes! { single_better, f32, level::better();
+    1 x 2 / 40, 2 x 1 / 1, 3 x 4 / 2, 5 x 3 / 16, 4 x 8 / 32, 8 x 5 / 5, 10 x 7 / 3, 7 x 16 / 8, 13 x 15 / 1, 16 x 17 / 5,
+    24 x 24 / 2, 33 x 10 / 40, 32 x 32 / 16, 64 x 31 / 3, 100 x 1 / 8, 1 x 130 / 5,
+}
+sizes! { single_best, f32, level::best();
+    1 x 1 / 1, 2 x 8 / 40, 3 x 2 / 3, 5 x 15 / 8, 4 x 16 / 2, 8 x 1 / 32, 10 x 4 / 5, 7 x 17 / 16, 13 x 31 / 1, 16 x 32 / 3,
+    17 x 33 / 8, 24 x 3 / 2, 32 x 10 / 32, 64 x 64 / 5, 100 x 24 / 1, 130 x 5 / 2,
+}
+sizes! { double_least, f64, level::least(); 1 x 1 / 3, 3 x 2 / 8, 8 x 5 / 40, 17 x 4 / 2, 5 x 31 / 1, 33 x 7 / 16 }
+sizes! { double_better, f64, level::better(); 2 x 1 / 5, 4 x 3 / 1, 5 x 8 / 16, 13 x 7 / 2, 10 x 17 / 32, 64 x 10 / 3 }
+sizes! { double_best, f64, level::best(); 1 x 3 / 40, 7 x 8 / 2, 8 x 13 / 8, 16 x 1 / 5, 24 x 15 / 1, 15 x 32 / 3, 100 x 2 / 2 }
