@@ -6,6 +6,9 @@
 
 #![allow(clippy::needless_range_loop, reason = "what an iterator adds to a loop over registers may not be inlined")]
 
+// The largest functions are inlined by force only without `debug_assertions`: an unoptimized build gives every inlined
+// call room of its own on the stack, and a test's thread has two megabytes of it.
+
 use crate::math::{exp_negative, mul_add};
 use crate::real::{Lanes, Real};
 use fearless_simd::{Select, Simd, SimdBase, SimdFloat};
@@ -149,7 +152,7 @@ fn sum_of_16<S: Simd, T: Real, V: SimdFloat<S, Element = T>>(mut registers: [V; 
 }
 
 /// Calls `step` for each register of the slices, with the place where it begins, until `count` numbers are done.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn each_register<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
     simd: S,
     count: usize,
@@ -234,7 +237,7 @@ pub(crate) struct Exponentials<T> {
 }
 
 /// Replaces the logits of the column that begins at `matrix[at]` and has `SIZE` numbers by `scale` times their softmax.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(crate) fn softmax<S: Simd, T: Real, const SIZE: usize>(
     simd: S,
     matrix: &mut [T],
@@ -329,7 +332,7 @@ pub(crate) struct Extent {
 }
 
 /// Sets `result`, which has `ROWS` rows, to `start + left * right`. `left` has `ROWS` rows too.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(crate) fn product<S: Simd, T: Real, const ROWS: usize>(
     simd: S,
     extent: Extent,
@@ -358,7 +361,7 @@ pub(crate) fn product<S: Simd, T: Real, const ROWS: usize>(
 ///
 /// With few rows the time is that of one addition after the other, so the sum is split: every fourth product goes into a
 /// sum of its own, or every second, depending on the rows alone.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(crate) fn product_with_column<S: Simd, T: Real, const ROWS: usize>(
     simd: S,
     left: &[T],
@@ -400,7 +403,7 @@ fn chains<S: Simd, T: Real, const CHAINS: usize, const REGISTERS: usize>(
     }
 }
 
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn column<S: Simd, T: Real, const CHAINS: usize, const REGISTERS: usize>(
     simd: S,
     rows: Rows<T>,
@@ -504,7 +507,7 @@ fn blocks<S: Simd, T: Real, const REGISTERS: usize>(
 }
 
 /// Up to `COLUMNS` columns of some rows of a product, summed in registers.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 #[allow(clippy::too_many_arguments, reason = "all of it is the place of the block")]
 fn block<S: Simd, T: Real, const REGISTERS: usize, const COLUMNS: usize>(
     simd: S,
@@ -579,7 +582,7 @@ fn add_products<S: Simd, T: Real, const REGISTERS: usize>(
 }
 
 /// Adds the columns of a matrix of `ROWS` rows to `result`.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(crate) fn add_columns<S: Simd, T: Real, const ROWS: usize>(simd: S, matrix: &[T], result: &mut [T]) {
     let lanes = Lanes::<S, T>::LEN;
     let mut row = 0;
