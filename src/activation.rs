@@ -30,7 +30,8 @@
 //! ```
 
 use crate::init::{GlorotUniform, HeUniform, Init, LecunNormal};
-use crate::kernel::{self, columns_mut, map};
+use crate::kernel::{self, map};
+use crate::layer::Tile;
 use crate::math::{self, at_least, at_most, mul_add, splat};
 use crate::params::Zeroed;
 use crate::real::{Lanes, Real};
@@ -62,14 +63,19 @@ pub trait Activation: 'static {
     /// The derivative at `x`, where the value is `y`.
     fn slope<S: Simd, T: Real>(simd: S, x: Lanes<S, T>, y: Lanes<S, T>) -> Lanes<S, T>;
 
-    /// Turns the values, `size` numbers for each sample, into the output, for an activation that couples the outputs of
-    /// a sample: softmax.
+    /// Turns the values of the samples in use into the output, for an activation that couples the outputs of a sample:
+    /// softmax.
     #[inline(always)]
-    fn couple<S: Simd, T: Real>(_simd: S, _values: &mut [T], _size: usize) {}
+    fn couple<S: Simd, T: Real, const OUT: usize, const B: usize>(_tile: Tile<S, B>, _values: &mut [[T; OUT]; B]) {}
 
     /// Turns the slope by the output into the slope by the values, for an activation that couples the outputs of a sample.
     #[inline(always)]
-    fn couple_slope<S: Simd, T: Real>(_simd: S, _output: &[T], _slope: &mut [T], _size: usize) {}
+    fn couple_slope<S: Simd, T: Real, const OUT: usize, const B: usize>(
+        _tile: Tile<S, B>,
+        _output: &[[T; OUT]; B],
+        _slope: &mut [[T; OUT]; B],
+    ) {
+    }
 }
 
 /// Which loss an activation is computed together with.
@@ -305,19 +311,22 @@ impl Activation for Softmax {
     }
 
     #[inline(always)]
-    fn couple<S: Simd, T: Real>(simd: S, values: &mut [T], size: usize) {
-        for column in columns_mut(values, size) {
-            let largest = kernel::largest(column);
-            softmax(simd, column, largest);
+    fn couple<S: Simd, T: Real, const OUT: usize, const B: usize>(tile: Tile<S, B>, values: &mut [[T; OUT]; B]) {
+        for column in 0..tile.used() {
+            kernel::softmax::<S, T, OUT>(tile.simd(), values.as_flattened_mut(), column * OUT, T::ONE);
         }
     }
 
     #[inline(always)]
-    fn couple_slope<S: Simd, T: Real>(simd: S, output: &[T], slope: &mut [T], size: usize) {
-        for (slope, output) in columns_mut(slope, size).zip(output.chunks_exact(if size == 0 { 1 } else { size })) {
-            let mean = kernel::dot(simd, output, slope);
+    fn couple_slope<S: Simd, T: Real, const OUT: usize, const B: usize>(
+        tile: Tile<S, B>,
+        output: &[[T; OUT]; B],
+        slope: &mut [[T; OUT]; B],
+    ) {
+        for (slope, output) in slope.iter_mut().zip(output).take(tile.used()) {
+            let mean = kernel::dot(tile.simd(), output, slope);
             map(
-                simd,
+                tile.simd(),
                 [slope],
                 [],
                 #[inline(always)]
@@ -325,27 +334,4 @@ impl Activation for Softmax {
             );
         }
     }
-}
-
-/// Replaces logits, of which the largest is given, by their softmax; gives the sum of the exponentials of what each lies
-/// below the largest.
-#[inline(always)]
-pub(crate) fn softmax<S: Simd, T: Real>(simd: S, logits: &mut [T], largest: T) -> T {
-    map(
-        simd,
-        [&mut *logits],
-        [],
-        #[inline(always)]
-        |[x], []| [math::exp_negative::<S, T>(simd, x - largest)],
-    );
-    let sum = kernel::sum(simd, logits);
-    let scale = T::ONE / sum;
-    map(
-        simd,
-        [logits],
-        [],
-        #[inline(always)]
-        |[e], []| [e * scale],
-    );
-    sum
 }

@@ -25,10 +25,11 @@
 //! Random numbers are made from the top bits of the generator's 64-bit numbers, so that a portable generator such as
 //! [`Xoshiro256PlusPlus`](rand::rngs::Xoshiro256PlusPlus) gives the same weights on every machine.
 
+use crate::dispatch::dispatch;
 use crate::math::{self, square_root};
 use crate::params::{Kind, Parameter, VisitorMut};
 use crate::real::{Lanes, Real};
-use fearless_simd::{Level, Simd, SimdBase, SimdFloat, dispatch};
+use fearless_simd::{Level, Simd, SimdBase, SimdFloat};
 use rand::Rng;
 
 /// A rule for the weights of a layer at the beginning. Biases begin with zero.

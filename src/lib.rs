@@ -29,6 +29,7 @@ pub mod activation;
 mod chain;
 pub mod check;
 pub mod data;
+mod dispatch;
 pub mod error;
 pub mod init;
 mod kernel;
@@ -48,7 +49,6 @@ pub mod workspace;
 
 pub use error::Error;
 
-use fearless_simd::Level;
 use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
 
@@ -85,9 +85,4 @@ pub mod simd {
 /// A portable generator of random numbers: the same seed gives the same numbers on every machine.
 pub fn seeded(seed: u64) -> Xoshiro256PlusPlus {
     Xoshiro256PlusPlus::seed_from_u64(seed)
-}
-
-/// The best instructions that the CPU is known to have; without the feature `std` those that the program is compiled for.
-fn level() -> Level {
-    Level::try_detect().unwrap_or(Level::baseline())
 }

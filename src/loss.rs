@@ -16,14 +16,14 @@
 //!
 //! impl<T: Real, const OUT: usize> Loss<T, [T; OUT], OUT> for Quartic {
 //!     #[inline(always)]
-//!     fn evaluate<S: Simd, A: Activation>(
+//!     fn evaluate<S: Simd, A: Activation, const B: usize>(
 //!         &self,
-//!         simd: S,
+//!         tile: Tile<S, B>,
 //!         scale: T,
-//!         outputs: &mut [[T; OUT]],
-//!         targets: &[[T; OUT]],
+//!         outputs: &mut [[T; OUT]; B],
+//!         targets: &[[T; OUT]; B],
 //!     ) -> T {
-//!         elementwise::<S, T, A, OUT>(simd, scale, outputs, targets, #[inline(always)] |y, t| {
+//!         elementwise::<S, T, A, OUT, B>(tile, scale, outputs, targets, #[inline(always)] |y, t| {
 //!             let error = y - t;
 //!             let square = error * error;
 //!             (square * square, square * error * T::of(4.0))
@@ -32,10 +32,11 @@
 //! }
 //! ```
 
-use crate::activation::{self, Activation, Link};
+use crate::activation::{Activation, Link};
 use crate::data::Category;
 use crate::error::TargetError;
-use crate::kernel::{largest, map, map_sum, sum};
+use crate::kernel::{self, Exponentials, map, map_sum, softmax};
+use crate::layer::Tile;
 use crate::math::{self, at_least, at_most, splat};
 use crate::real::{Lanes, Real};
 use fearless_simd::{Select, Simd, SimdBase, SimdFloat};
@@ -48,9 +49,16 @@ use fearless_simd::{Select, Simd, SimdBase, SimdFloat};
     note = "the targets must be `[{T}; {OUT}]`, or class indices where the loss takes classes"
 )]
 pub trait Loss<T: Real, Target, const OUT: usize> {
-    /// Gives `scale` times the sum of the losses of some samples. `outputs` holds what the network computed before its
-    /// last activation, `A`; each is replaced by the slope of that sum.
-    fn evaluate<S: Simd, A: Activation>(&self, simd: S, scale: T, outputs: &mut [[T; OUT]], targets: &[Target]) -> T;
+    /// Gives `scale` times the sum of the losses of the samples in use. `outputs` holds what the network computed before
+    /// its last activation, `A`; each is replaced by the slope of that sum. Slopes of samples not in use are of no
+    /// account.
+    fn evaluate<S: Simd, A: Activation, const B: usize>(
+        &self,
+        tile: Tile<S, B>,
+        scale: T,
+        outputs: &mut [[T; OUT]; B],
+        targets: &[Target; B],
+    ) -> T;
 
     /// Whether a target is one that the loss can be computed for.
     #[inline(always)]
@@ -62,30 +70,33 @@ pub trait Loss<T: Real, Target, const OUT: usize> {
 /// [`Loss::evaluate`] for a loss that is the mean over the outputs of `formula(y, t)`, which gives the loss of the output
 /// `y` with the target `t`, and its derivative by `y`.
 #[inline(always)]
-pub fn elementwise<S: Simd, T: Real, A: Activation, const OUT: usize>(
-    simd: S,
+pub fn elementwise<S: Simd, T: Real, A: Activation, const OUT: usize, const B: usize>(
+    tile: Tile<S, B>,
     scale: T,
-    outputs: &mut [[T; OUT]],
-    targets: &[[T; OUT]],
+    outputs: &mut [[T; OUT]; B],
+    targets: &[[T; OUT]; B],
     formula: impl Fn(Lanes<S, T>, Lanes<S, T>) -> (Lanes<S, T>, Lanes<S, T>) + Copy,
 ) -> T {
+    let simd = tile.simd();
     let scale = scale * T::of(1.0 / OUT as f64);
     if !A::COUPLED {
-        return scale
-            * map_sum(
-                simd,
-                [outputs.as_flattened_mut()],
-                [targets.as_flattened()],
-                #[inline(always)]
-                |[x]: [Lanes<S, T>; 1], [t]: [Lanes<S, T>; 1]| {
-                    let y = A::value::<S, T>(simd, x);
-                    let (loss, slope) = formula(y, t);
-                    ([slope * A::slope::<S, T>(simd, x, y) * scale], loss)
-                },
-            );
+        let (outputs, targets) = (outputs.as_flattened_mut(), targets.as_flattened());
+        let sum = map_sum(
+            simd,
+            tile.used() * OUT,
+            [outputs],
+            [targets],
+            #[inline(always)]
+            |[x], [t]| {
+                let y = A::value::<S, T>(simd, x);
+                let (loss, slope) = formula(y, t);
+                ([slope * A::slope::<S, T>(simd, x, y) * scale], loss)
+            },
+        );
+        return scale * sum;
     }
     let mut total = T::ZERO;
-    for (output, target) in outputs.iter_mut().zip(targets) {
+    for (output, target) in outputs.iter_mut().zip(targets).take(tile.used()) {
         let x = *output;
         map(
             simd,
@@ -94,20 +105,21 @@ pub fn elementwise<S: Simd, T: Real, A: Activation, const OUT: usize>(
             #[inline(always)]
             |[x], []| [A::value::<S, T>(simd, x)],
         );
-        A::couple(simd, output, OUT);
+        A::couple(Tile::<S, 1>::new(simd, 1), core::array::from_mut(output));
         let y = *output;
-        total = total
-            + map_sum(
-                simd,
-                [output],
-                [target],
-                #[inline(always)]
-                |[y], [t]| {
-                    let (loss, slope) = formula(y, t);
-                    ([slope * scale], loss)
-                },
-            );
-        A::couple_slope(simd, &y, output, OUT);
+        let sum = map_sum(
+            simd,
+            OUT,
+            [output],
+            [target],
+            #[inline(always)]
+            |[y], [t]| {
+                let (loss, slope) = formula(y, t);
+                ([slope * scale], loss)
+            },
+        );
+        total = total + sum;
+        A::couple_slope(Tile::<S, 1>::new(simd, 1), core::array::from_ref(&y), core::array::from_mut(output));
         map(
             simd,
             [output],
@@ -124,16 +136,16 @@ macro_rules! regression {
     ($name:ty, |$this:ident, $simd:ident, $y:ident, $t:ident| $formula:expr) => {
         impl<T: Real, const OUT: usize> Loss<T, [T; OUT], OUT> for $name {
             #[inline(always)]
-            fn evaluate<S: Simd, A: Activation>(
+            fn evaluate<S: Simd, A: Activation, const B: usize>(
                 &self,
-                $simd: S,
+                tile: Tile<S, B>,
                 scale: T,
-                outputs: &mut [[T; OUT]],
-                targets: &[[T; OUT]],
+                outputs: &mut [[T; OUT]; B],
+                targets: &[[T; OUT]; B],
             ) -> T {
-                let $this = self;
-                elementwise::<S, T, A, OUT>(
-                    $simd,
+                let ($this, $simd) = (self, tile.simd());
+                elementwise::<S, T, A, OUT, B>(
+                    tile,
                     scale,
                     outputs,
                     targets,
@@ -202,52 +214,45 @@ pub struct BinaryCrossEntropy;
 
 impl BinaryCrossEntropy {
     #[inline(always)]
-    fn of_probability<S: Simd, T: Real, A: Activation, const OUT: usize>(
-        simd: S,
+    fn of_probabilities<S: Simd, T: Real, A: Activation, const OUT: usize, const B: usize>(
+        tile: Tile<S, B>,
         scale: T,
-        outputs: &mut [[T; OUT]],
-        targets: &[[T; OUT]],
+        outputs: &mut [[T; OUT]; B],
+        targets: &[[T; OUT]; B],
     ) -> T {
-        if matches!(A::LINK, Link::Sigmoid | Link::Identity) {
-            return Self::of_logits(simd, scale, outputs, targets);
-        }
-        elementwise::<S, T, A, OUT>(
-            simd,
-            scale,
-            outputs,
-            targets,
-            #[inline(always)]
-            |y, t| {
-                let lowest = splat::<S, T>(simd, LOWEST_LOG);
-                let (other_y, other_t) = (-y + T::ONE, -t + T::ONE);
-                let yes = t * at_least(math::ln::<S, T>(simd, y), lowest);
-                let no = other_t * at_least(math::ln::<S, T>(simd, other_y), lowest);
-                (-(yes + no), (y - t) / at_least(y * other_y, splat::<S, T>(simd, LOWEST_DIVISOR)))
-            },
-        )
-    }
-
-    #[inline(always)]
-    fn of_logits<S: Simd, T: Real, const OUT: usize>(
-        simd: S,
-        scale: T,
-        outputs: &mut [[T; OUT]],
-        targets: &[[T; OUT]],
-    ) -> T {
-        let scale = scale * T::of(1.0 / OUT as f64);
-        scale
-            * map_sum(
-                simd,
-                [outputs.as_flattened_mut()],
-                [targets.as_flattened()],
+        let simd = tile.simd();
+        if !matches!(A::LINK, Link::Sigmoid | Link::Identity) {
+            return elementwise::<S, T, A, OUT, B>(
+                tile,
+                scale,
+                outputs,
+                targets,
                 #[inline(always)]
-                |[z]: [Lanes<S, T>; 1], [t]: [Lanes<S, T>; 1]| {
-                    let zero = splat::<S, T>(simd, 0.0);
-                    let e = math::exp_negative::<S, T>(simd, -z.abs());
-                    let y = z.simd_lt(zero).select(e, splat::<S, T>(simd, 1.0)) / (e + T::ONE);
-                    ([(y - t) * scale], at_least(z, zero) - z * t + math::ln_1p::<S, T>(simd, e))
+                |y, t| {
+                    let lowest = splat::<S, T>(simd, LOWEST_LOG);
+                    let (other_y, other_t) = (-y + T::ONE, -t + T::ONE);
+                    let yes = t * at_least(math::ln::<S, T>(simd, y), lowest);
+                    let no = other_t * at_least(math::ln::<S, T>(simd, other_y), lowest);
+                    (-(yes + no), (y - t) / at_least(y * other_y, splat::<S, T>(simd, LOWEST_DIVISOR)))
                 },
-            )
+            );
+        }
+        let scale = scale * T::of(1.0 / OUT as f64);
+        let (outputs, targets) = (outputs.as_flattened_mut(), targets.as_flattened());
+        let sum = map_sum(
+            simd,
+            tile.used() * OUT,
+            [outputs],
+            [targets],
+            #[inline(always)]
+            |[z], [t]| {
+                let zero = splat::<S, T>(simd, 0.0);
+                let e = math::exp_negative::<S, T>(simd, -z.abs());
+                let y = z.simd_lt(zero).select(e, splat::<S, T>(simd, 1.0)) / (e + T::ONE);
+                ([(y - t) * scale], at_least(z, zero) - z * t + math::ln_1p::<S, T>(simd, e))
+            },
+        );
+        scale * sum
     }
 }
 
@@ -268,8 +273,14 @@ fn check_class(found: usize, classes: usize) -> Result<(), TargetError> {
 
 impl<T: Real, const OUT: usize> Loss<T, [T; OUT], OUT> for BinaryCrossEntropy {
     #[inline(always)]
-    fn evaluate<S: Simd, A: Activation>(&self, simd: S, scale: T, outputs: &mut [[T; OUT]], targets: &[[T; OUT]]) -> T {
-        Self::of_probability::<S, T, A, OUT>(simd, scale, outputs, targets)
+    fn evaluate<S: Simd, A: Activation, const B: usize>(
+        &self,
+        tile: Tile<S, B>,
+        scale: T,
+        outputs: &mut [[T; OUT]; B],
+        targets: &[[T; OUT]; B],
+    ) -> T {
+        Self::of_probabilities::<S, T, A, OUT, B>(tile, scale, outputs, targets)
     }
 
     #[inline(always)]
@@ -280,18 +291,18 @@ impl<T: Real, const OUT: usize> Loss<T, [T; OUT], OUT> for BinaryCrossEntropy {
 
 impl<T: Real, C: Category<2>> Loss<T, C, 1> for BinaryCrossEntropy {
     #[inline(always)]
-    fn evaluate<S: Simd, A: Activation>(&self, simd: S, scale: T, outputs: &mut [[T; 1]], targets: &[C]) -> T {
-        // As many at a time as there is room for on the stack.
-        const ROOM: usize = 64;
-        let mut total = T::ZERO;
-        for (outputs, classes) in outputs.chunks_mut(ROOM).zip(targets.chunks(ROOM)) {
-            let mut targets = [[T::ZERO]; ROOM];
-            for (target, class) in targets.iter_mut().zip(classes) {
-                target[0] = if class.index() == 0 { T::ZERO } else { T::ONE };
-            }
-            total = total + Self::of_probability::<S, T, A, 1>(simd, scale, outputs, &targets);
+    fn evaluate<S: Simd, A: Activation, const B: usize>(
+        &self,
+        tile: Tile<S, B>,
+        scale: T,
+        outputs: &mut [[T; 1]; B],
+        targets: &[C; B],
+    ) -> T {
+        let mut numbers = [[T::ZERO]; B];
+        for (number, class) in numbers.iter_mut().zip(targets) {
+            number[0] = if class.index() == 0 { T::ZERO } else { T::ONE };
         }
-        total
+        Self::of_probabilities::<S, T, A, 1, B>(tile, scale, outputs, &numbers)
     }
 
     #[inline(always)]
@@ -320,10 +331,10 @@ impl CrossEntropy {
     ) -> T {
         if !matches!(A::LINK, Link::Softmax | Link::Identity) {
             // The sum over the outputs, where `elementwise` takes the mean.
-            let scale = scale * T::of(OUT as f64);
-            let (output, target) = (core::slice::from_mut(output), core::slice::from_ref(target));
-            return elementwise::<S, T, A, OUT>(
-                simd,
+            let (tile, scale) = (Tile::<S, 1>::new(simd, 1), scale * T::from_count(OUT));
+            let (output, target) = (core::array::from_mut(output), core::array::from_ref(target));
+            return elementwise::<S, T, A, OUT, 1>(
+                tile,
                 scale,
                 output,
                 target,
@@ -334,17 +345,9 @@ impl CrossEntropy {
                 },
             );
         }
-        // Distances from the largest logit, so that large numbers do not have to cancel.
-        let largest = largest(output);
-        let distance = map_sum(
-            simd,
-            [],
-            [output, target],
-            #[inline(always)]
-            |[], [z, t]| ([], (-z + largest) * t),
-        );
-        let whole = sum(simd, target);
-        let log = softmax(simd, output, largest);
+        let logits = *output;
+        let Exponentials { largest, sum } = softmax::<S, T, OUT>(simd, output, 0, T::ONE);
+        let whole = kernel::sum(simd, target);
         map(
             simd,
             [output],
@@ -352,47 +355,31 @@ impl CrossEntropy {
             #[inline(always)]
             |[y], [t]| [(y * whole - t) * scale],
         );
-        scale * (whole * log + distance)
-    }
-
-    /// The loss of one sample, whose `output` is replaced by the slope.
-    #[inline(always)]
-    fn of_class<S: Simd, T: Real, A: Activation, const OUT: usize>(
-        simd: S,
-        scale: T,
-        output: &mut [T; OUT],
-        class: usize,
-    ) -> T {
-        if !matches!(A::LINK, Link::Softmax | Link::Identity) {
-            let mut target = [T::ZERO; OUT];
-            if let Some(right) = target.get_mut(class) {
-                *right = T::ONE;
-            }
-            return Self::of_distribution::<S, T, A, OUT>(simd, scale, output, &target);
-        }
-        let largest = largest(output);
-        let distance = largest - output.get(class).copied().unwrap_or(largest);
-        let log = softmax(simd, output, largest);
-        map(
+        // Distances from the largest logit, so that large numbers do not have to cancel.
+        let distance = map_sum(
             simd,
-            [output],
+            OUT,
             [],
+            [&logits, target],
             #[inline(always)]
-            |[y], []| [y * scale],
+            |[], [z, t]| ([], (-z + largest) * t),
         );
-        if let Some(slope) = output.get_mut(class) {
-            *slope = *slope - scale;
-        }
-        scale * (log + distance)
+        scale * (whole * scalar_ln(simd, sum) + distance)
     }
 }
 
 impl<T: Real, const OUT: usize> Loss<T, [T; OUT], OUT> for CrossEntropy {
     #[inline(always)]
-    fn evaluate<S: Simd, A: Activation>(&self, simd: S, scale: T, outputs: &mut [[T; OUT]], targets: &[[T; OUT]]) -> T {
+    fn evaluate<S: Simd, A: Activation, const B: usize>(
+        &self,
+        tile: Tile<S, B>,
+        scale: T,
+        outputs: &mut [[T; OUT]; B],
+        targets: &[[T; OUT]; B],
+    ) -> T {
         let mut total = T::ZERO;
-        for (output, target) in outputs.iter_mut().zip(targets) {
-            total = total + Self::of_distribution::<S, T, A, OUT>(simd, scale, output, target);
+        for (output, target) in outputs.iter_mut().zip(targets).take(tile.used()) {
+            total = total + Self::of_distribution::<S, T, A, OUT>(tile.simd(), scale, output, target);
         }
         total
     }
@@ -405,12 +392,45 @@ impl<T: Real, const OUT: usize> Loss<T, [T; OUT], OUT> for CrossEntropy {
 
 impl<T: Real, C: Category<OUT>, const OUT: usize> Loss<T, C, OUT> for CrossEntropy {
     #[inline(always)]
-    fn evaluate<S: Simd, A: Activation>(&self, simd: S, scale: T, outputs: &mut [[T; OUT]], targets: &[C]) -> T {
-        let mut total = T::ZERO;
-        for (output, class) in outputs.iter_mut().zip(targets) {
-            total = total + Self::of_class::<S, T, A, OUT>(simd, scale, output, class.index());
+    fn evaluate<S: Simd, A: Activation, const B: usize>(
+        &self,
+        tile: Tile<S, B>,
+        scale: T,
+        outputs: &mut [[T; OUT]; B],
+        targets: &[C; B],
+    ) -> T {
+        let simd = tile.simd();
+        if !matches!(A::LINK, Link::Softmax | Link::Identity) {
+            let mut total = T::ZERO;
+            for (output, class) in outputs.iter_mut().zip(targets).take(tile.used()) {
+                let mut target = [T::ZERO; OUT];
+                if let Some(right) = target.get_mut(class.index()) {
+                    *right = T::ONE;
+                }
+                total = total + Self::of_distribution::<S, T, A, OUT>(simd, scale, output, &target);
+            }
+            return total;
         }
-        total
+        // The logarithms of all samples' sums are taken together.
+        let (mut sums, mut distances) = ([T::ONE; B], T::ZERO);
+        for ((column, sum), class) in sums.iter_mut().enumerate().zip(targets).take(tile.used()) {
+            let right = outputs[column].get(class.index()).copied();
+            let found = softmax::<S, T, OUT>(simd, outputs.as_flattened_mut(), column * OUT, scale);
+            if let Some(slope) = outputs[column].get_mut(class.index()) {
+                *slope = *slope - scale;
+            }
+            *sum = found.sum;
+            distances = distances + (found.largest - right.unwrap_or(found.largest));
+        }
+        let logs = map_sum(
+            simd,
+            tile.used(),
+            [],
+            [&sums],
+            #[inline(always)]
+            |[], [x]| ([], math::ln::<S, T>(simd, x)),
+        );
+        scale * (logs + distances)
     }
 
     #[inline(always)]
@@ -419,10 +439,7 @@ impl<T: Real, C: Category<OUT>, const OUT: usize> Loss<T, C, OUT> for CrossEntro
     }
 }
 
-/// Replaces logits by their softmax; gives the logarithm of the sum of the exponentials of what each lies below the
-/// largest.
 #[inline(always)]
-fn softmax<S: Simd, T: Real>(simd: S, logits: &mut [T], largest: T) -> T {
-    let sum = activation::softmax(simd, logits, largest);
-    math::ln::<S, T>(simd, Lanes::<S, T>::splat(simd, sum)).as_slice()[0]
+fn scalar_ln<S: Simd, T: Real>(simd: S, x: T) -> T {
+    math::ln::<S, T>(simd, Lanes::<S, T>::splat(simd, x)).as_slice()[0]
 }

@@ -1,12 +1,13 @@
 //! What users call on a network: [`new`](Network::new), [`predict`](Network::predict) and its kin.
 
 use crate::data::Samples;
+use crate::dispatch::{dispatch, level};
 use crate::error::Error;
 use crate::init::{Init, Initialize};
 use crate::layer::{Entrance, Layer, Tile};
 use crate::params::{Params, Zeroed};
 use crate::shape::{Batch, Features};
-use fearless_simd::{Simd, dispatch};
+use fearless_simd::Simd;
 use nalgebra::SMatrix;
 use rand::Rng;
 
@@ -63,7 +64,7 @@ pub trait Network: Sized {
         Self: Layer<Features<IN>>,
     {
         let mut y = Zeroed::ZEROED;
-        dispatch!(crate::level(), simd => self.infer(Tile::<_, B>::new(simd, B), x, &mut y));
+        dispatch!(level(), simd => self.infer(Tile::<_, B>::new(simd, B), x, &mut y));
         y
     }
 
@@ -110,7 +111,7 @@ pub trait Network: Sized {
         if expected != found {
             return Err(Error::Lengths { what: "places for outputs, one for each input", expected, found });
         }
-        dispatch!(crate::level(), simd => predict_all(simd, self, inputs, outputs));
+        dispatch!(level(), simd => predict_all(simd, self, inputs, outputs));
         Ok(())
     }
 }

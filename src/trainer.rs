@@ -1,6 +1,7 @@
 //! [`Trainer`]: network, loss, optimizer and generator together; steps, epochs and whole trainings.
 
 use crate::data::{Permutation, Samples};
+use crate::dispatch::{dispatch, level};
 use crate::error::Error;
 use crate::layer::{Entrance, Layer};
 use crate::loss::Loss;
@@ -11,7 +12,7 @@ use crate::real::Real;
 use crate::shape::Features;
 use crate::workspace::{Chosen, Mean, Workspace, check_data};
 use core::ops::ControlFlow;
-use fearless_simd::{Simd, dispatch};
+use fearless_simd::Simd;
 use rand::Rng;
 
 /// How long to train, and how.
@@ -139,7 +140,7 @@ where
         let count = check_data(inputs, targets)?;
         let order = &Permutation::identity(count);
         let chosen = Chosen { inputs, targets, order, range: 0..count, epoch: self.epochs, batch: 0 };
-        Ok(dispatch!(crate::level(), simd => self.step_on(simd, chosen))?.loss)
+        Ok(dispatch!(level(), simd => self.step_on(simd, chosen))?.loss)
     }
 
     /// Shows every sample once, in batches, in an order drawn from the generator; gives the mean loss over the samples,
@@ -154,7 +155,7 @@ where
         let count = check_data(inputs, targets)?;
         let fit = Fit { epochs: 1, batch_size, shuffle: true };
         fit.check()?;
-        dispatch!(crate::level(), simd => self.epoch_on(simd, inputs, targets, count, &fit))
+        dispatch!(level(), simd => self.epoch_on(simd, inputs, targets, count, &fit))
     }
 
     /// Trains for some epochs. `observer` is told of each and may stop the training: `()` looks away, `&mut History::new()`
@@ -227,7 +228,7 @@ where
         let count = check_data(inputs, targets)?;
         fit.check()?;
         // One dispatch for all epochs: it costs more than a step of a small network.
-        dispatch!(crate::level(), simd => {
+        dispatch!(level(), simd => {
             let mut outcome = Outcome { epochs: 0, loss: num_traits::float::FloatCore::nan() };
             while outcome.epochs < fit.epochs {
                 let epoch = self.epochs;
@@ -237,7 +238,7 @@ where
                     Some((inputs, targets)) => {
                         let order = &Permutation::identity(inputs.count());
                         let chosen = Chosen { inputs, targets, order, range: 0..order.count(), epoch, batch: 0 };
-                        Some(self.workspace.accumulate(simd, &self.network, &self.loss, chosen, None)?.loss)
+                        Some(self.workspace.evaluate(simd, &self.network, &self.loss, chosen)?.loss)
                     }
                     None => None,
                 };
@@ -291,7 +292,7 @@ where
         Y: Samples<N::Scalar> + ?Sized,
         L: Loss<N::Scalar, Y::Item, OUT>,
     {
-        let mean = self.workspace.accumulate(simd, &self.network, &self.loss, chosen, Some(&mut self.gradient))?;
+        let mean = self.workspace.accumulate(simd, &self.network, &self.loss, chosen, &mut self.gradient)?;
         self.optimizer.update(simd, &mut self.network, &mut self.gradient, &mut self.state);
         Ok(mean)
     }

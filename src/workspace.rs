@@ -1,6 +1,7 @@
 //! [`Workspace`]: the memory of a training step, owned by the caller and used again and again.
 
 use crate::data::{Permutation, Samples};
+use crate::dispatch::{dispatch, level};
 use crate::error::Error;
 use crate::kernel::map_sum;
 use crate::layer::{Entrance, Layer, Tile};
@@ -9,7 +10,7 @@ use crate::params::{Zeroed, fill};
 use crate::real::Real;
 use crate::shape::{Batch, Features};
 use core::ops::Range;
-use fearless_simd::{Simd, dispatch};
+use fearless_simd::Simd;
 use num_traits::float::FloatCore;
 
 /// What training the network `N` needs besides the network and its gradient: inputs, traces and slopes of a tile of `B`
@@ -90,7 +91,7 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
     /// Computes the outputs for the samples in the columns of `x`, and keeps what [`backward`](Self::backward) needs.
     pub fn forward(&mut self, network: &N, x: &Batch<N::In, N::Scalar, B>) -> &Batch<N::Out, N::Scalar, B> {
         self.input.clone_from(x);
-        dispatch!(crate::level(), simd => network.forward(Tile::new(simd, B), &self.input, &mut self.trace));
+        dispatch!(level(), simd => network.forward(Tile::new(simd, B), &self.input, &mut self.trace));
         N::output(&self.trace)
     }
 
@@ -98,7 +99,7 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
     /// slopes by the parameters of the network, which must be the same still, to `gradient`.
     pub fn backward(&mut self, network: &N, slope: &Batch<N::Out, N::Scalar, B>, gradient: &mut N) {
         self.slope.clone_from(slope);
-        dispatch!(crate::level(), simd => network.backward(
+        dispatch!(level(), simd => network.backward(
             Tile::new(simd, B), &self.input, &self.trace, &mut self.slope, gradient, None,
         ));
     }
@@ -112,7 +113,7 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
     ) -> Batch<N::In, N::Scalar, B> {
         self.slope.clone_from(slope);
         let mut input_slope = Zeroed::ZEROED;
-        dispatch!(crate::level(), simd => network.backward(
+        dispatch!(level(), simd => network.backward(
             Tile::new(simd, B), &self.input, &self.trace, &mut self.slope, gradient, Some(&mut input_slope),
         ));
         input_slope
@@ -135,7 +136,7 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
         let count = check_data(inputs, targets)?;
         let order = &Permutation::identity(count);
         let chosen = Chosen { inputs, targets, order, range: 0..count, epoch: 0, batch: 0 };
-        Ok(dispatch!(crate::level(), simd => self.accumulate(simd, network, loss, chosen, None))?.loss)
+        Ok(dispatch!(level(), simd => self.evaluate(simd, network, loss, chosen))?.loss)
     }
 
     /// Adds the slopes of the mean loss over any number of samples to `gradient`, and gives that loss. After an error
@@ -157,10 +158,10 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
         let count = check_data(inputs, targets)?;
         let order = &Permutation::identity(count);
         let chosen = Chosen { inputs, targets, order, range: 0..count, epoch: 0, batch: 0 };
-        Ok(dispatch!(crate::level(), simd => self.accumulate(simd, network, loss, chosen, Some(gradient)))?.loss)
+        Ok(dispatch!(level(), simd => self.accumulate(simd, network, loss, chosen, gradient))?.loss)
     }
 
-    /// The mean loss of a batch; adds its slopes to the gradient, if there is one, which is zero after an error.
+    /// The mean loss of a batch; adds its slopes to `gradient`, which is zero after an error.
     #[inline(always)]
     pub(crate) fn accumulate<S: Simd, L, X, Y, const IN: usize, const OUT: usize>(
         &mut self,
@@ -168,7 +169,7 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
         network: &N,
         loss: &L,
         chosen: Chosen<X, Y>,
-        mut gradient: Option<&mut N>,
+        gradient: &mut N,
     ) -> Result<Mean<N::Scalar>, Error>
     where
         N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
@@ -176,23 +177,39 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
         Y: Samples<N::Scalar> + ?Sized,
         L: Loss<N::Scalar, Y::Item, OUT>,
     {
-        let mean = self.accumulate_tiles(simd, network, loss, chosen, &mut gradient);
-        if mean.is_err()
-            && let Some(gradient) = gradient
-        {
+        let mean = self.over_tiles(simd, network, loss, chosen, Some(gradient));
+        if mean.is_err() {
             fill(gradient, N::Scalar::ZERO);
         }
         mean
     }
 
+    /// The mean loss of a batch, in evaluation.
     #[inline(always)]
-    fn accumulate_tiles<S: Simd, L, X, Y, const IN: usize, const OUT: usize>(
+    pub(crate) fn evaluate<S: Simd, L, X, Y, const IN: usize, const OUT: usize>(
         &mut self,
         simd: S,
         network: &N,
         loss: &L,
         chosen: Chosen<X, Y>,
-        gradient: &mut Option<&mut N>,
+    ) -> Result<Mean<N::Scalar>, Error>
+    where
+        N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
+        X: Samples<N::Scalar, Item = [N::Scalar; IN]> + ?Sized,
+        Y: Samples<N::Scalar> + ?Sized,
+        L: Loss<N::Scalar, Y::Item, OUT>,
+    {
+        self.over_tiles(simd, network, loss, chosen, None)
+    }
+
+    #[inline(always)]
+    fn over_tiles<S: Simd, L, X, Y, const IN: usize, const OUT: usize>(
+        &mut self,
+        simd: S,
+        network: &N,
+        loss: &L,
+        chosen: Chosen<X, Y>,
+        mut gradient: Option<&mut N>,
     ) -> Result<Mean<N::Scalar>, Error>
     where
         N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
@@ -228,10 +245,11 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
                 targets.copy(sample, t);
                 loss.check(t).map_err(|problem| Error::Target { sample, problem })?;
             }
-            let numbers = &self.input.as_slice()[..used * IN];
             // Zero times a number is zero unless it is infinite or NaN.
+            let numbers = self.input.as_slice();
             let zeros = map_sum(
                 simd,
+                used * IN,
                 [],
                 [numbers],
                 #[inline(always)]
@@ -247,18 +265,20 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
             } else {
                 network.infer(tile, &self.input, &mut self.slope);
             }
-            let (slopes, unused) = self.slope.data.0.split_at_mut(used);
+            let slopes = &mut self.slope.data.0;
             if Y::WEIGHTED {
-                for (place, (slope, target)) in slopes.iter_mut().zip(&tile_targets).enumerate() {
+                for (place, (slope, target)) in slopes.iter_mut().zip(&tile_targets).take(used).enumerate() {
                     let scale = scale * targets.weight(order.at(first + place));
-                    let (slope, target) = (core::slice::from_mut(slope), core::slice::from_ref(target));
-                    mean = mean + loss.evaluate::<S, N::Head>(simd, scale, slope, target);
+                    let (slope, target) = (core::array::from_mut(slope), core::array::from_ref(target));
+                    mean = mean + loss.evaluate::<S, N::Head, 1>(Tile::new(simd, 1), scale, slope, target);
                 }
             } else {
-                mean = mean + loss.evaluate::<S, N::Head>(simd, scale, slopes, &tile_targets[..used]);
+                mean = mean + loss.evaluate::<S, N::Head, B>(tile, scale, slopes, &tile_targets);
             }
-            if let Some(gradient) = gradient {
-                unused.as_flattened_mut().fill(N::Scalar::ZERO);
+            if let Some(gradient) = &mut gradient {
+                for slope in slopes.iter_mut().skip(used) {
+                    slope.fill(N::Scalar::ZERO);
+                }
                 network.backward(tile, &self.input, &self.trace, &mut self.slope, gradient, None);
             }
             first += used;

@@ -21,7 +21,12 @@ const ROUNDS: usize = 6;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Permutation {
-    count: u64,
+    count: usize,
+    mixing: Option<Mixing>,
+}
+
+#[derive(Clone, Debug)]
+struct Mixing {
     mask: u64,
     shift: u32,
     rounds: [(u64, u64); ROUNDS],
@@ -37,42 +42,38 @@ impl Permutation {
             *factor = (bits << 1) | 1;
             *summand = bits >> 32;
         }
-        Permutation::from_rounds(count, rounds)
+        // Fewer than four bits mix badly.
+        let bits = (u64::BITS - (count as u64).saturating_sub(1).leading_zeros()).max(4);
+        let (mask, shift) = (u64::MAX >> (u64::BITS - bits), bits.div_ceil(2));
+        Permutation { count, mixing: Some(Mixing { mask, shift, rounds }) }
     }
 
     /// The numbers in their order.
     #[inline(always)]
-    pub fn identity(count: usize) -> Self {
-        Permutation { mask: u64::MAX, shift: 63, ..Permutation::from_rounds(count, [(1, 0); ROUNDS]) }
-    }
-
-    #[inline(always)]
-    fn from_rounds(count: usize, rounds: [(u64, u64); ROUNDS]) -> Self {
-        let count = count as u64;
-        let bits = (u64::BITS - count.saturating_sub(1).leading_zeros()).max(4);
-        let mask = if bits == 0 { 0 } else { u64::MAX >> (u64::BITS - bits) };
-        Permutation { count, mask, shift: bits.div_ceil(2).max(1), rounds }
+    pub const fn identity(count: usize) -> Self {
+        Permutation { count, mixing: None }
     }
 
     /// How many numbers.
     #[inline(always)]
     pub fn count(&self) -> usize {
-        self.count as usize
+        self.count
     }
 
     /// The number at `place`; `place` itself if it is not below the count.
     #[inline(always)]
     pub fn at(&self, place: usize) -> usize {
-        let mut x = place as u64;
-        if x >= self.count {
+        let Some(Mixing { mask, shift, rounds }) = &self.mixing else { return place };
+        if place >= self.count {
             return place;
         }
+        let mut x = place as u64;
         loop {
-            for (factor, summand) in self.rounds {
-                x = x.wrapping_mul(factor).wrapping_add(summand) & self.mask;
-                x ^= x >> self.shift;
+            for (factor, summand) in rounds {
+                x = x.wrapping_mul(*factor).wrapping_add(*summand) & mask;
+                x ^= x >> shift;
             }
-            if x < self.count {
+            if x < self.count as u64 {
                 return x as usize;
             }
         }

@@ -2,7 +2,7 @@
 
 use crate::activation::{Activation, SlopeFrom};
 use crate::init::Init;
-use crate::kernel::{Factors, Start, map, product};
+use crate::kernel::{Extent, Right, Start, add_columns, map_first, product};
 use crate::layer::{Entrance, Layer, Tile};
 use crate::network::Network;
 use crate::params::{Kind, Parameter, Params, Visitor, VisitorMut, Zeroed};
@@ -60,32 +60,34 @@ impl<const IN: usize, const OUT: usize, A, T: Real> Dense<IN, OUT, A, T> {
     const WEIGHT: Parameter = Parameter { name: "weight", kind: Kind::Weight, rows: OUT, columns: IN };
     const BIAS: Parameter = Parameter { name: "bias", kind: Kind::Bias, rows: OUT, columns: 1 };
 
-    /// `finish(W x + b)` for the columns in use.
+    /// `W x + b` for the columns in use.
     #[inline(always)]
-    fn affine<S: Simd, const B: usize>(
-        &self,
-        tile: Tile<S, B>,
-        x: &SMatrix<T, IN, B>,
-        y: &mut SMatrix<T, OUT, B>,
-        finish: impl Fn(crate::real::Lanes<S, T>) -> crate::real::Lanes<S, T> + Copy,
-    ) {
-        let factors = Factors {
-            left: self.weight.as_slice(),
-            right: x.as_slice(),
-            right_down: 1,
-            right_across: IN,
-            depth: IN,
-            columns: tile.used(),
-        };
+    fn affine<S: Simd, const B: usize>(&self, tile: Tile<S, B>, x: &SMatrix<T, IN, B>, y: &mut SMatrix<T, OUT, B>) {
+        let extent = Extent { depth: IN, columns: tile.used() };
+        let right = Right::Columns(x.as_slice(), IN);
         let start = Start::Column(self.bias.as_slice());
-        product::<S, T, OUT, IN>(tile.simd(), factors, y.as_mut_slice(), start, finish);
+        product::<S, T, OUT>(tile.simd(), extent, self.weight.as_slice(), right, start, y.as_mut_slice());
     }
 }
 
-/// The finish of a product that has none.
+/// `A(y)` in place of `y`, unless the loss does it.
 #[inline(always)]
-fn as_is<V>(sum: V) -> V {
-    sum
+fn activate<S: Simd, A: Activation, T: Real, const OUT: usize, const B: usize>(
+    tile: Tile<S, B>,
+    y: &mut SMatrix<T, OUT, B>,
+) {
+    if !tile.is_to_logits() {
+        let (simd, count) = (tile.simd(), tile.used() * OUT);
+        map_first(
+            simd,
+            count,
+            [y.as_mut_slice()],
+            [],
+            #[inline(always)]
+            |[x], []| [A::value::<S, T>(simd, x)],
+        );
+        A::couple(tile, &mut y.data.0);
+    }
 }
 
 impl<const IN: usize, const OUT: usize, A, T: Clone> Clone for Dense<IN, OUT, A, T> {
@@ -172,40 +174,19 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
 
     #[inline(always)]
     fn infer<S: Simd, const B: usize>(&self, tile: Tile<S, B>, x: &SMatrix<T, IN, B>, y: &mut SMatrix<T, OUT, B>) {
-        let simd = tile.simd();
-        if tile.is_to_logits() {
-            self.affine(tile, x, y, as_is);
-        } else {
-            self.affine(
-                tile,
-                x,
-                y,
-                #[inline(always)]
-                |sum| A::value::<S, T>(simd, sum),
-            );
-            A::couple(simd, &mut y.as_mut_slice()[..tile.used() * OUT], OUT);
-        }
+        self.affine(tile, x, y);
+        activate::<S, A, T, OUT, B>(tile, y);
     }
 
     #[inline(always)]
     fn forward<S: Simd, const B: usize>(&self, tile: Tile<S, B>, x: &SMatrix<T, IN, B>, trace: &mut Self::Trace<B>) {
-        let simd = tile.simd();
-        match A::Slope::room_mut(&mut trace.sums) {
-            Some(sums) if !tile.is_to_logits() => {
-                self.affine(tile, x, sums, as_is);
-                let numbers = tile.used() * OUT;
-                let output = &mut trace.output.as_mut_slice()[..numbers];
-                map(
-                    simd,
-                    [&mut *output],
-                    [&sums.as_slice()[..numbers]],
-                    #[inline(always)]
-                    |_, [sum]| [A::value::<S, T>(simd, sum)],
-                );
-                A::couple(simd, output, OUT);
-            }
-            _ => self.infer(tile, x, &mut trace.output),
+        if let Some(sums) = A::Slope::room_mut(&mut trace.sums) {
+            self.affine(tile, x, sums);
+            trace.output.clone_from(sums);
+        } else {
+            self.affine(tile, x, &mut trace.output);
         }
+        activate::<S, A, T, OUT, B>(tile, &mut trace.output);
     }
 
     #[inline(always)]
@@ -220,32 +201,25 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
     ) {
         let simd = tile.simd();
         if !tile.is_to_logits() {
-            let numbers = tile.used() * OUT;
-            let output = &trace.output.as_slice()[..numbers];
+            let count = tile.used() * OUT;
+            A::couple_slope(tile, &trace.output.data.0, &mut slope.data.0);
             // Where the slope follows from the output, the sums are not looked at.
-            let sums = A::Slope::room(&trace.sums).unwrap_or(&trace.output).as_slice();
-            let slope = &mut slope.as_mut_slice()[..numbers];
-            A::couple_slope(simd, output, slope, OUT);
-            map(
+            let sums = A::Slope::room(&trace.sums).unwrap_or(&trace.output);
+            map_first(
                 simd,
-                [slope],
-                [&sums[..numbers], output],
+                count,
+                [slope.as_mut_slice()],
+                [sums.as_slice(), trace.output.as_slice()],
                 #[inline(always)]
                 |[slope], [sum, y]| [slope * A::slope::<S, T>(simd, sum, y)],
             );
         }
 
-        let samples = Factors {
-            left: slope.as_slice(),
-            right: x.as_slice(),
-            right_down: IN,
-            right_across: 1,
-            depth: tile.used(),
-            columns: IN,
-        };
-        product::<S, T, OUT, B>(simd, samples, gradient.weight.as_mut_slice(), Start::Result, as_is);
-        let ones = Factors { right: &[T::ONE], right_down: 0, right_across: 0, columns: 1, ..samples };
-        product::<S, T, OUT, B>(simd, ones, gradient.bias.as_mut_slice(), Start::Result, as_is);
+        let samples = Extent { depth: tile.used(), columns: IN };
+        let inputs = Right::Rows(x.as_slice(), IN);
+        let weight = gradient.weight.as_mut_slice();
+        product::<S, T, OUT>(simd, samples, slope.as_slice(), inputs, Start::Result, weight);
+        add_columns::<S, T, OUT>(simd, &slope.as_slice()[..tile.used() * OUT], gradient.bias.as_mut_slice());
 
         if let Some(input_slope) = input_slope {
             let mut transposed = [[T::ZERO; IN]; OUT];
@@ -254,15 +228,10 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
                     transposed[row][column] = weight;
                 }
             }
-            let factors = Factors {
-                left: transposed.as_flattened(),
-                right: slope.as_slice(),
-                right_down: 1,
-                right_across: OUT,
-                depth: OUT,
-                columns: tile.used(),
-            };
-            product::<S, T, IN, OUT>(simd, factors, input_slope.as_mut_slice(), Start::Zero, as_is);
+            let extent = Extent { depth: OUT, columns: tile.used() };
+            let slopes = Right::Columns(slope.as_slice(), OUT);
+            let input_slope = input_slope.as_mut_slice();
+            product::<S, T, IN>(simd, extent, transposed.as_flattened(), slopes, Start::Zero, input_slope);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Optimizer;
 use crate::kernel::map;
-use crate::math::{mul_add, square_root};
+use crate::math::{flush, mul_add, square_root};
 use crate::params::{Kind, Parameter, Params, VisitorMut, Zeroed};
 use crate::real::{Lanes, Real};
 use fearless_simd::{Simd, SimdBase, SimdFloat};
@@ -148,8 +148,9 @@ impl<S: Simd, T: Real> VisitorMut<T, 3> for Step<S, T> {
             [],
             #[inline(always)]
             |[w, g, m, v]: [Lanes<S, T>; 4], []: [Lanes<S, T>; 0]| {
-                let m = mul_add(m, beta1, g * rest1);
-                let v = mul_add(v, beta2, g * g * rest2);
+                let m = flush::<S, T>(self.simd, mul_add(m, beta1, g * rest1));
+                let g = flush::<S, T>(self.simd, g * g * rest2);
+                let v = flush::<S, T>(self.simd, mul_add(v, beta2, g));
                 [mul_add(w, keep, m * -self.rate / (v.sqrt() + self.epsilon)), zero, m, v]
             },
         );

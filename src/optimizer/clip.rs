@@ -66,6 +66,7 @@ impl<S: Simd, T: Real> VisitorMut<T, 0> for SumOfSquares<S, T> {
         self.sum = self.sum
             + map_sum(
                 self.simd,
+                values.len(),
                 [],
                 [values],
                 #[inline(always)]

@@ -70,9 +70,10 @@ pub use penalty::{Decay, Penalty};
 pub use rmsprop::RmsProp;
 pub use sgd::{Momentum, Sgd};
 
+use crate::dispatch::{dispatch, level};
 use crate::params::{Params, Zeroed};
 use crate::real::Real;
-use fearless_simd::{Simd, dispatch};
+use fearless_simd::Simd;
 
 /// A rule that changes a network by its gradient.
 pub trait Optimizer: Sized {
@@ -99,7 +100,7 @@ pub trait Optimizer: Sized {
 
     /// [`update`](Self::update) with the best instructions that the CPU has.
     fn step<N: Params<Scalar = Self::Scalar>>(&self, network: &mut N, gradient: &mut N, state: &mut Self::State<N>) {
-        dispatch!(crate::level(), simd => self.update(simd, network, gradient, state));
+        dispatch!(level(), simd => self.update(simd, network, gradient, state));
     }
 
     /// Adds the slope of `strength / 2` times the sum of the squares of all weights: L2 regularization, what PyTorch

@@ -1,11 +1,12 @@
 //! Regularization around any optimizer: L1 and L2 penalties, and decoupled weight decay.
 
 use super::Optimizer;
+use crate::dispatch::{dispatch, level};
 use crate::kernel::{map, map_sum};
 use crate::math::mul_add;
 use crate::params::{Kind, Parameter, Params, Visitor, VisitorMut};
 use crate::real::{Lanes, Real};
-use fearless_simd::{Level, Select, Simd, SimdBase, SimdFloat, dispatch};
+use fearless_simd::{Level, Select, Simd, SimdBase, SimdFloat};
 
 /// An optimizer that follows, besides the loss, the penalty `l1 * sum |w| + l2 / 2 * sum w w` over all weights. Made by
 /// [`Optimizer::l1`] and [`Optimizer::l2`]. The losses that a trainer reports are without it.
@@ -22,7 +23,7 @@ pub struct Penalty<O: Optimizer> {
 impl<O: Optimizer> Penalty<O> {
     /// The penalty itself.
     pub fn value<N: Params<Scalar = O::Scalar>>(&self, network: &N) -> O::Scalar {
-        let mut value = Value { level: crate::level(), l1: self.l1, l2: self.l2, sum: O::Scalar::ZERO };
+        let mut value = Value { level: level(), l1: self.l1, l2: self.l2, sum: O::Scalar::ZERO };
         network.visit(&mut value);
         value.sum
     }
@@ -42,6 +43,7 @@ impl<T: Real> Visitor<T> for Value<T> {
             let half = l2 * T::of(0.5);
             map_sum(
                 simd,
+                values.len(),
                 [],
                 [values],
                 #[inline(always)]

@@ -2,7 +2,7 @@
 
 use super::Optimizer;
 use crate::kernel::map;
-use crate::math::mul_add;
+use crate::math::{flush, mul_add};
 use crate::params::{Parameter, Params, VisitorMut};
 use crate::real::{Lanes, Real};
 use fearless_simd::{Simd, SimdBase, SimdFloat};
@@ -62,7 +62,7 @@ impl<S: Simd, T: Real> VisitorMut<T, 2> for Step<S, T> {
             [],
             #[inline(always)]
             |[w, g, s]: [Lanes<S, T>; 3], []: [Lanes<S, T>; 0]| {
-                let s = mul_add(s, stays, g * g * (T::ONE - smoothing));
+                let s = flush::<S, T>(self.simd, mul_add(s, stays, g * g * (T::ONE - smoothing)));
                 [w - g * rate / (s.sqrt() + epsilon), zero, s]
             },
         );

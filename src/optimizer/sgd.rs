@@ -2,7 +2,7 @@
 
 use super::Optimizer;
 use crate::kernel::map;
-use crate::math::mul_add;
+use crate::math::{flush, mul_add};
 use crate::params::{Parameter, Params, VisitorMut};
 use crate::real::{Lanes, Real};
 use fearless_simd::{Simd, SimdBase};
@@ -118,7 +118,7 @@ impl<S: Simd, T: Real> VisitorMut<T, 2> for MomentumStep<S, T> {
             [],
             #[inline(always)]
             |[w, g, v]: [Lanes<S, T>; 3], []: [Lanes<S, T>; 0]| {
-                let v = mul_add(v, momentum, g);
+                let v = flush::<S, T>(self.simd, mul_add(v, momentum, g));
                 let direction = if nesterov { mul_add(v, momentum, g) } else { v };
                 [mul_add(direction, rate, w), zero, v]
             },

@@ -1,0 +1,47 @@
+//! Which vector instructions are used: the best that the CPU has, found at run time.
+
+use fearless_simd::Level;
+
+/// The best instructions that the CPU is known to have; without the feature `std` those that the program is compiled for.
+#[inline(always)]
+pub(crate) fn level() -> Level {
+    Level::try_detect().unwrap_or(Level::baseline())
+}
+
+/// `dispatch!(level, simd => call(simd, ..))` compiles the call for AVX-512, AVX2 and SSE2 and takes the best at or below
+/// the level. SSE4.2 is left out, since it has neither wider registers nor the fused multiply-add, and would cost a
+/// quarter of the compile time.
+#[cfg(target_arch = "x86_64")]
+macro_rules! dispatch {
+    ($level:expr, $simd:ident => $call:expr) => {{
+        use fearless_simd::Simd as _;
+        let level = $level;
+        if let Some($simd) = level.as_avx512() {
+            $simd.vectorize(
+                #[inline(always)]
+                || $call,
+            )
+        } else if let Some($simd) = level.as_avx2() {
+            $simd.vectorize(
+                #[inline(always)]
+                || $call,
+            )
+        } else if let Some($simd) = level.as_sse2() {
+            $simd.vectorize(
+                #[inline(always)]
+                || $call,
+            )
+        } else {
+            unreachable!("every x86-64 has SSE2")
+        }
+    }};
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+macro_rules! dispatch {
+    ($level:expr, $simd:ident => $call:expr) => {
+        fearless_simd::dispatch!($level, $simd => $call)
+    };
+}
+
+pub(crate) use dispatch;
