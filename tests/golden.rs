@@ -1,11 +1,14 @@
 //! Forward passes, losses, gradients and optimizer steps agree with what PyTorch computes: `golden/make.py` made the
 //! numbers.
 
+mod affine;
+
+use affine::Affine;
 use serde_json::Value;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
-use tuplenet::data::{Category, ClassWeighted, Samples, Weighted};
+use tuplenet::data::{Category, ClassWeighted, Sample, Samples, Weighted};
 use tuplenet::layer::Entrance;
 use tuplenet::loss::Loss;
 use tuplenet::params::{Parameter, Params, Visitor, VisitorMut, Zeroed};
@@ -80,8 +83,8 @@ impl Case {
         }
     }
 
-    /// The outputs, and the loss and the gradient of each batch; `part` makes targets from those of a batch and the place
-    /// of its first sample.
+    /// The loss and the gradient of each batch; `part` makes targets from those of a batch and the place of its first
+    /// sample.
     fn check<'a, N, T, L, E, Y, const IN: usize, const OUT: usize>(
         &self,
         loss: &L,
@@ -89,15 +92,11 @@ impl Case {
         part: impl Fn(&'a [E], usize) -> Y,
     ) where
         T: Real,
-        N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T> + Network,
+        N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T>,
         Y: Samples<T>,
         L: Loss<T, Y::Item, OUT>,
     {
         let (network, inputs) = (self.network::<N>(), self.samples::<T, IN>("inputs"));
-        let mut outputs = vec![[T::ZERO; OUT]; inputs.len()];
-        network.predict_all(&inputs, &mut outputs).unwrap();
-        self.compare("outputs", outputs.as_flattened(), &self.numbers["outputs"]);
-
         let mut workspace = Workspace::<N, TILE>::new();
         for batch in list(&self.numbers["batches"]) {
             let [first, count] = ["first", "count"].map(|key| batch[key].as_u64().unwrap() as usize);
@@ -115,18 +114,19 @@ impl Case {
     fn plain<N, T, E, const IN: usize, const OUT: usize>(&self, loss: &impl Loss<T, E, OUT>)
     where
         T: Real,
-        E: Target + Zeroed + tuplenet::data::Sample<T, Item = E>,
-        N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T> + Network,
+        E: Target + Sample<T, Item = E>,
+        N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T>,
     {
         let targets: Vec<E> = self.targets();
         self.check::<N, T, _, E, Vec<E>, IN, OUT>(loss, &targets, |part, _| part.to_vec());
     }
 
+    /// [`check`](Self::check) with weights for the samples.
     fn weighted<N, T, E, const IN: usize, const OUT: usize>(&self, loss: &impl Loss<T, E, OUT>)
     where
         T: Real,
-        E: Target + Zeroed + tuplenet::data::Sample<T, Item = E>,
-        N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T> + Network,
+        E: Target + Zeroed + Sample<T, Item = E>,
+        N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T>,
     {
         let (targets, weights): (Vec<E>, Vec<T>) = (self.targets(), reals(&self.numbers["weights"]));
         self.check::<N, T, _, E, Weighted<[E], T>, IN, OUT>(loss, &targets, |targets, first| Weighted {
@@ -135,13 +135,14 @@ impl Case {
         });
     }
 
+    /// [`check`](Self::check) with weights for the classes.
     fn class_weighted<N, T, const IN: usize, const OUT: usize, const CLASSES: usize>(
         &self,
         loss: &impl Loss<T, usize, OUT>,
     ) where
         T: Real,
         usize: Category<CLASSES>,
-        N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T> + Network,
+        N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T>,
     {
         let (targets, weights) = (self.targets::<usize>(), array(&self.numbers["class_weights"]));
         self.check::<N, T, _, usize, ClassWeighted<[usize], T, CLASSES>, IN, OUT>(loss, &targets, |targets, _| {
@@ -149,23 +150,21 @@ impl Case {
         });
     }
 
-    /// A chain under mean squared error; and the layers' own backward pass, down to the inputs, which no loss takes over.
-    fn chain<N, T, const IN: usize, const OUT: usize>(&self)
+    /// The layers' own passes, which no loss takes over: outputs, gradient, and slopes by the inputs.
+    fn passes<N, T, const IN: usize, const OUT: usize>(&self)
     where
         T: Real,
-        N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T> + Network,
+        N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T>,
     {
-        self.plain::<N, T, [T; OUT], IN, OUT>(&MeanSquaredError);
-
         const SAMPLES: usize = 5;
-        let matrix = |key| SMatrix::<T, OUT, SAMPLES>::from_vec(reals(&self.numbers[key]));
+        let slopes = SMatrix::<T, OUT, SAMPLES>::from_vec(reals(&self.numbers["output_slopes"]));
         let inputs = SMatrix::<T, IN, SAMPLES>::from_vec(reals(&self.numbers["inputs"]));
         let (network, mut gradient) = (self.network::<N>(), N::ZEROED);
         let mut workspace = Workspace::<N, SAMPLES>::new();
         let outputs = workspace.forward(&network, &inputs);
-        self.compare("outputs of a tile", outputs.as_slice(), &self.numbers["outputs"]);
-        let input_slopes = workspace.backward_to_input(&network, &matrix("output_slopes"), &mut gradient);
-        self.compare_parameters("gradient of a tile", &gradient, &self.numbers["batches"][0]["gradient"]);
+        self.compare("outputs", outputs.as_slice(), &self.numbers["outputs"]);
+        let input_slopes = workspace.backward_to_input(&network, &slopes, &mut gradient);
+        self.compare_parameters("gradient, tensor", &gradient, &self.numbers["batches"][0]["gradient"]);
         self.compare("slopes by the inputs", input_slopes.as_slice(), &self.numbers["input_slopes"]);
     }
 
@@ -240,7 +239,7 @@ impl<T: Real> Visitor<T> for Tensors<T> {
 
 fn activations<T: Real>(section: &Section) {
     fn both<T: Real, A: Activation>(section: &Section, name: &str) {
-        section.case(name).chain::<(Dense<3, 9, A, T>, Dense<9, 4, A, T>), T, 3, 4>();
+        section.case(name).passes::<(Dense<3, 9, A, T>, Dense<9, 4, A, T>), T, 3, 4>();
     }
     both::<T, Identity>(section, "identity");
     both::<T, Relu>(section, "relu");
@@ -255,7 +254,7 @@ fn activations<T: Real>(section: &Section) {
     both::<T, Tanh>(section, "tanh");
     both::<T, Softplus>(section, "softplus");
     both::<T, Softsign>(section, "softsign");
-    section.case("softmax").chain::<(Dense<3, 9, Tanh, T>, Dense<9, 4, Softmax, T>), T, 3, 4>();
+    section.case("softmax").passes::<(Dense<3, 9, Tanh, T>, Dense<9, 4, Softmax, T>), T, 3, 4>();
 }
 
 fn chains<T: Real>(section: &Section) {
@@ -265,14 +264,15 @@ fn chains<T: Real>(section: &Section) {
     type D<T> = Dense<9, 1, Selu, T>;
     type E<T> = Dense<1, 12, Silu, T>;
     type F<T> = Dense<12, 4, Elu, T>;
-    section.case("deep").chain::<(A<T>, B<T>, C<T>, D<T>, E<T>, F<T>), T, 3, 4>();
-    section.case("deep").chain::<((A<T>, (B<T>, C<T>)), (D<T>, (E<T>, F<T>))), T, 3, 4>();
+    section.case("deep").passes::<(A<T>, B<T>, C<T>, D<T>, E<T>, F<T>), T, 3, 4>();
+    section.case("deep").plain::<((A<T>, (B<T>, C<T>)), (D<T>, (E<T>, F<T>))), T, [T; 4], 3, 4>(&MeanSquaredError);
 }
 
 fn losses<T: Real>(section: &Section) {
     fn with_outputs<T: Real, const OUT: usize>(section: &Section) {
         let case = |name: &str| section.case(&format!("{name} {OUT}"));
-        type Last<const OUT: usize, A, T> = Dense<4, OUT, A, T>;
+        type Last<const OUT: usize, A, T> = Affine<4, OUT, A, T>;
+        case("mse").plain::<Dense<4, OUT, Identity, T>, T, [T; OUT], 4, OUT>(&MeanSquaredError);
         case("mse").plain::<Last<OUT, Identity, T>, T, [T; OUT], 4, OUT>(&MeanSquaredError);
         case("mae").plain::<Last<OUT, Identity, T>, T, [T; OUT], 4, OUT>(&MeanAbsoluteError);
         case("huber").plain::<Last<OUT, Identity, T>, T, [T; OUT], 4, OUT>(&Huber::<T>::default());
@@ -292,19 +292,19 @@ fn losses<T: Real>(section: &Section) {
     with_outputs::<T, 10>(section);
     with_outputs::<T, 17>(section);
     let case = |name: &str| section.case(name);
-    case("bce_sigmoid_class 1").plain::<Dense<4, 1, Sigmoid, T>, T, usize, 4, 1>(&BinaryCrossEntropy);
-    case("bce_identity_class 1").plain::<Dense<4, 1, Identity, T>, T, usize, 4, 1>(&BinaryCrossEntropy);
+    case("bce_sigmoid_class 1").plain::<Affine<4, 1, Sigmoid, T>, T, usize, 4, 1>(&BinaryCrossEntropy);
+    case("bce_identity_class 1").plain::<Affine<4, 1, Identity, T>, T, usize, 4, 1>(&BinaryCrossEntropy);
 }
 
 fn weighted<T: Real>(section: &Section) {
     let case = |name: &str| section.case(name);
     case("mse 3").weighted::<Dense<4, 3, Identity, T>, T, [T; 3], 4, 3>(&MeanSquaredError);
-    case("bce_sigmoid 10").weighted::<Dense<4, 10, Sigmoid, T>, T, [T; 10], 4, 10>(&BinaryCrossEntropy);
-    case("ce_softmax 3").weighted::<Dense<4, 3, Softmax, T>, T, [T; 3], 4, 3>(&CrossEntropy);
-    case("ce_softmax_class 10").weighted::<Dense<4, 10, Softmax, T>, T, usize, 4, 10>(&CrossEntropy);
-    case("by class: ce_softmax 3").class_weighted::<Dense<4, 3, Softmax, T>, T, 4, 3, 3>(&CrossEntropy);
-    case("by class: ce_identity 17").class_weighted::<Dense<4, 17, Identity, T>, T, 4, 17, 17>(&CrossEntropy);
-    case("by class: bce_sigmoid 1").class_weighted::<Dense<4, 1, Sigmoid, T>, T, 4, 1, 2>(&BinaryCrossEntropy);
+    case("bce_sigmoid 10").weighted::<Affine<4, 10, Sigmoid, T>, T, [T; 10], 4, 10>(&BinaryCrossEntropy);
+    case("ce_softmax 3").weighted::<Affine<4, 3, Softmax, T>, T, [T; 3], 4, 3>(&CrossEntropy);
+    case("ce_softmax_class 10").weighted::<Affine<4, 10, Softmax, T>, T, usize, 4, 10>(&CrossEntropy);
+    case("by class: ce_softmax 3").class_weighted::<Affine<4, 3, Softmax, T>, T, 4, 3, 3>(&CrossEntropy);
+    case("by class: ce_identity 17").class_weighted::<Affine<4, 17, Identity, T>, T, 4, 17, 17>(&CrossEntropy);
+    case("by class: bce_sigmoid 1").class_weighted::<Affine<4, 1, Sigmoid, T>, T, 4, 1, 2>(&BinaryCrossEntropy);
 }
 
 fn extremes<T: Real>(section: &Section) {
@@ -326,13 +326,15 @@ fn optimizers<T: Real>(section: &Section) {
         type Net<T> = (Dense<3, 5, Tanh, T>, Dense<5, 2, Identity, T>);
         let case = section.case(name);
         let (inputs, targets) = (case.samples::<_, 3>("inputs"), case.samples::<_, 2>("targets"));
-        let network = case.network::<Net<O::Scalar>>();
-        let mut trainer = Trainer::<_, _, _, _, 5>::with_tile(network, MeanSquaredError, optimizer, ());
+        let mut network = case.network::<Net<O::Scalar>>();
+        let (mut gradient, mut state) = (Net::ZEROED, O::State::ZEROED);
+        let mut workspace = Workspace::<Net<O::Scalar>, TILE>::new();
         let steps = list(&case.numbers["steps"]);
         assert_eq!(steps.len(), 10);
         for (number, right) in steps.iter().enumerate() {
-            trainer.step(&inputs, &targets).unwrap();
-            case.compare_parameters(&format!("step {number}, tensor"), &trainer.network, right);
+            workspace.gradient(&network, &MeanSquaredError, &inputs, &targets, &mut gradient).unwrap();
+            optimizer.step(&mut network, &mut gradient, &mut state);
+            case.compare_parameters(&format!("step {number}, tensor"), &network, right);
         }
     }
     let t = T::of;
