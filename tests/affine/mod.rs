@@ -80,7 +80,10 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
         gradient: &mut Self,
         input_slope: Option<&mut SMatrix<T, IN, B>>,
     ) {
-        assert!(tile.is_to_logits() && input_slope.is_none());
+        assert!(tile.is_to_logits());
+        if let Some(input_slope) = input_slope {
+            *input_slope = self.weight.transpose() * &*slope;
+        }
         for sample in 0..tile.used() {
             for row in 0..OUT {
                 let slope = slope[(row, sample)];
