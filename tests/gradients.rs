@@ -1,0 +1,265 @@
+//! Every slope agrees with central differences, in f64 to 1e-7: of activations, losses, their combinations, whole chains,
+//! by the parameters and by the inputs, and of penalties.
+
+mod affine;
+
+use affine::Affine;
+use core::fmt::Debug;
+use tuplenet::activation::FromOutput;
+use tuplenet::check::{GradientCheck, gradient_check};
+use tuplenet::data::{Samples, Weighted};
+use tuplenet::init::GlorotUniform;
+use tuplenet::layer::Entrance;
+use tuplenet::loss::Loss;
+use tuplenet::params::{Parameter, Params, Visitor, VisitorMut, Zeroed};
+use tuplenet::prelude::*;
+use tuplenet::simd::*;
+
+/// More than the check's tile of 8, and not a multiple of it.
+const SAMPLES: usize = 11;
+
+/// Numbers from -1 to 1 without a pattern, never twice the same. Those that the tests use lie at no kink.
+fn number(index: usize) -> f64 {
+    ((index as f64 + 1.0) * 12.9898).sin()
+}
+
+fn inputs<const IN: usize>() -> [[f64; IN]; SAMPLES] {
+    core::array::from_fn(|sample| core::array::from_fn(|place| 2.0 * number(sample * IN + place)))
+}
+
+/// Targets for any loss: distributions, which are also numbers, and probabilities of independent questions.
+fn distributions<const OUT: usize>() -> [[f64; OUT]; SAMPLES] {
+    core::array::from_fn(|sample| {
+        let parts: [f64; OUT] = core::array::from_fn(|place| 1.1 + number(1000 + sample * OUT + place));
+        parts.map(|part| part / (parts.iter().sum::<f64>() + 1e-3))
+    })
+}
+
+fn classes(count: usize) -> [usize; SAMPLES] {
+    core::array::from_fn(|sample| (sample * 7 + sample / 3) % count)
+}
+
+/// A network with weights and biases without a pattern, the weights smaller the more inputs there are.
+fn network<N: Params<Scalar = f64>>() -> N {
+    struct Set(usize);
+    impl VisitorMut<f64, 0> for Set {
+        fn slice(&mut self, parameter: Parameter, values: &mut [f64], []: [&mut [f64]; 0]) {
+            let scale = 1.5 / (parameter.columns as f64).sqrt();
+            for value in values {
+                *value = scale * number(self.0);
+                self.0 += 1;
+            }
+        }
+    }
+    let mut network = N::ZEROED;
+    network.visit_mut([], &mut Set(400));
+    network
+}
+
+fn check<N, L, Y, const IN: usize, const OUT: usize>(loss: L, targets: &Y) -> GradientCheck<f64>
+where
+    N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = f64>,
+    L: Loss<f64, Y::Item, OUT>,
+    Y: Samples<f64> + ?Sized,
+{
+    gradient_check(&mut network::<N>(), &loss, &inputs(), targets).unwrap()
+}
+
+#[track_caller]
+fn agrees(name: impl Debug, check: GradientCheck<f64>) {
+    assert!(check.error <= 1e-7, "{name:?}: {check:?}");
+    // Zeros agree with anything that is zero.
+    assert!(check.slope != 0.0, "{name:?}: {check:?}");
+}
+
+#[test]
+fn activations() {
+    fn hidden_and_last<A: Activation + Debug + Default>() {
+        type Net<A> = (Dense<3, 5, A, f64>, Affine<5, 2, A, f64>);
+        agrees(A::default(), check::<Net<A>, _, _, 3, 2>(MeanSquaredError, &distributions()));
+    }
+    hidden_and_last::<Identity>();
+    hidden_and_last::<Relu>();
+    hidden_and_last::<LeakyRelu>();
+    hidden_and_last::<LeakyRelu<200>>();
+    hidden_and_last::<Elu>();
+    hidden_and_last::<Selu>();
+    hidden_and_last::<Gelu>();
+    hidden_and_last::<Silu>();
+    hidden_and_last::<Sigmoid>();
+    hidden_and_last::<HardSigmoid>();
+    hidden_and_last::<Tanh>();
+    hidden_and_last::<Softplus>();
+    hidden_and_last::<Softsign>();
+}
+
+/// Every loss after every activation that it makes sense for: regression after any; probabilities where the outputs lie
+/// between 0 and 1, of several classes also where they are positive; logits after none.
+#[test]
+fn heads_and_losses() {
+    type Last<const OUT: usize, A> = Affine<2, OUT, A, f64>;
+    fn name<A: Default + Debug>(loss: impl Debug) -> impl Debug {
+        (A::default(), loss)
+    }
+    macro_rules! check_all {
+        ($($head:ty: $($loss:expr),+;)+) => {$($(
+            agrees(name::<$head>($loss), check::<Last<3, $head>, _, _, 2, 3>($loss, &distributions()));
+        )+)+};
+    }
+    let (square, absolute, huber) = (MeanSquaredError, MeanAbsoluteError, Huber { delta: 0.5 });
+    check_all! {
+        Identity: square, absolute, huber, BinaryCrossEntropy, CrossEntropy;
+        Relu: absolute, huber;
+        LeakyRelu: absolute, huber;
+        Elu: absolute, huber;
+        Selu: absolute, huber;
+        Gelu: absolute, huber;
+        Silu: absolute, huber;
+        Sigmoid: absolute, huber, BinaryCrossEntropy, CrossEntropy;
+        HardSigmoid: absolute, huber, BinaryCrossEntropy, CrossEntropy;
+        Tanh: absolute, huber;
+        Softplus: absolute, huber, CrossEntropy;
+        Softsign: absolute, huber;
+        Softmax: square, absolute, huber, BinaryCrossEntropy, CrossEntropy;
+    }
+    agrees("classes", check::<Last<3, Identity>, _, _, 2, 3>(CrossEntropy, &classes(3)));
+    agrees("classes", check::<Last<3, Softmax>, _, _, 2, 3>(CrossEntropy, &classes(3)));
+    agrees("classes", check::<Last<3, Sigmoid>, _, _, 2, 3>(CrossEntropy, &classes(3)));
+    agrees("classes", check::<Last<1, Identity>, _, _, 2, 1>(BinaryCrossEntropy, &classes(2)));
+    agrees("classes", check::<Last<1, Sigmoid>, _, _, 2, 1>(BinaryCrossEntropy, &classes(2)));
+}
+
+#[test]
+fn weighted_samples() {
+    let weights: [f64; SAMPLES] = core::array::from_fn(|sample| sample as f64 * 0.3);
+    let weighted = Weighted { targets: &classes(3), weights: &weights };
+    type Net = (Dense<2, 4, Tanh, f64>, Dense<4, 3, Softmax, f64>);
+    agrees("weighted", check::<Net, _, _, 2, 3>(CrossEntropy, &weighted));
+}
+
+type Flat = (Dense<2, 6, Tanh, f64>, Dense<6, 5, Silu, f64>, Dense<5, 1, Sigmoid, f64>);
+type Nested =
+    ((Dense<3, 4, Gelu, f64>, Dense<4, 7, Elu, f64>), (Dense<7, 2, Softplus, f64>, Dense<2, 3, Softmax, f64>));
+type Deep = (
+    Dense<3, 17, Tanh, f64>,
+    Dense<17, 5, Softplus, f64>,
+    Dense<5, 9, Gelu, f64>,
+    Dense<9, 1, Silu, f64>,
+    Dense<1, 12, Softsign, f64>,
+    Dense<12, 4, Identity, f64>,
+);
+
+#[test]
+fn chains() {
+    agrees("flat", check::<Flat, _, _, 2, 1>(BinaryCrossEntropy, &distributions()));
+    agrees("nested", check::<Nested, _, _, 3, 3>(CrossEntropy, &classes(3)));
+    agrees("deep", check::<Deep, _, _, 3, 4>(MeanSquaredError, &distributions()));
+}
+
+/// Central differences of fourth order, as in the check of parameters.
+fn slope_at(x: f64, mut function: impl FnMut(f64) -> f64) -> f64 {
+    let step = 1e-4;
+    let mut difference = |steps: f64| function(x + steps * step) - function(x - steps * step);
+    (8.0 * difference(1.0) - difference(2.0)) / (12.0 * step)
+}
+
+#[test]
+fn slope_by_the_inputs() {
+    fn agrees<N, const IN: usize, const OUT: usize>()
+    where
+        N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = f64>,
+    {
+        const B: usize = 3;
+        let (network, mut gradient) = (network::<N>(), N::ZEROED);
+        let x = SMatrix::<f64, IN, B>::from_fn(|row, column| 2.0 * number(column * IN + row));
+        let slope = SMatrix::<f64, OUT, B>::from_fn(|row, column| number(300 + column * OUT + row));
+        let mut workspace = Workspace::<N, B>::new();
+        workspace.forward(&network, &x);
+        let found = workspace.backward_to_input(&network, &slope, &mut gradient);
+        for index in 0..IN * B {
+            let estimate = slope_at(x[index], |value| {
+                let mut x = x;
+                x[index] = value;
+                workspace.forward(&network, &x).dot(&slope)
+            });
+            let error = (found[index] - estimate).abs();
+            assert!(error <= 1e-7 * found.amax(), "number {index}: {}, not {estimate}", found[index]);
+        }
+    }
+    agrees::<Flat, 2, 1>();
+    agrees::<Nested, 3, 3>();
+    agrees::<Deep, 3, 4>();
+}
+
+/// All numbers of a network in one row.
+struct Numbers(Vec<f64>);
+
+impl Visitor<f64> for Numbers {
+    fn slice(&mut self, _: Parameter, values: &[f64]) {
+        self.0.extend_from_slice(values);
+    }
+}
+
+/// Adds to the number at an index.
+struct Add(usize, f64);
+
+impl VisitorMut<f64, 0> for Add {
+    fn slice(&mut self, _: Parameter, values: &mut [f64], []: [&mut [f64]; 0]) {
+        if let Some(value) = values.get_mut(self.0) {
+            *value += self.1;
+        }
+        self.0 = self.0.wrapping_sub(values.len());
+    }
+}
+
+/// With a rate of 1 and no gradient, a step goes down the slope of the penalty alone.
+#[test]
+fn penalties() {
+    type Net = (Dense<3, 4, Tanh, f64>, Dense<4, 2, Identity, f64>);
+    let numbers = |network: &Net| {
+        let mut numbers = Numbers(Vec::new());
+        network.visit(&mut numbers);
+        numbers.0
+    };
+    for penalty in [Sgd::new(1.0).l1(0.3), Sgd::new(1.0).l2(0.7)] {
+        let before = network::<Net>();
+        let (mut after, mut gradient) = (before.clone(), Net::ZEROED);
+        penalty.step(&mut after, &mut gradient, &mut ());
+        let slopes: Vec<f64> =
+            numbers(&before).iter().zip(numbers(&after)).map(|(before, after)| before - after).collect();
+        assert!(slopes.iter().any(|slope| slope.abs() > 0.1));
+        for (index, slope) in slopes.iter().enumerate() {
+            let estimate = slope_at(0.0, |step| {
+                let mut network = before.clone();
+                network.visit_mut([], &mut Add(index, step));
+                penalty.value(&network)
+            });
+            assert!((slope - estimate).abs() <= 1e-9, "number {index}: {slope}, not {estimate}");
+        }
+    }
+}
+
+/// The hyperbolic tangent with a slope that is off by a thousandth.
+struct WrongTanh;
+
+impl Activation for WrongTanh {
+    type Slope = FromOutput;
+    type Init = GlorotUniform;
+
+    fn value<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
+        Tanh::value::<S, T>(simd, x)
+    }
+
+    fn slope<S: Simd, T: Real>(simd: S, x: Lanes<S, T>, y: Lanes<S, T>) -> Lanes<S, T> {
+        Tanh::slope::<S, T>(simd, x, y) * T::of(1.001)
+    }
+}
+
+#[test]
+fn the_check_finds_a_wrong_slope() {
+    type Net = (Dense<3, 5, WrongTanh, f64>, Dense<5, 2, Identity, f64>);
+    let check = check::<Net, _, _, 3, 2>(MeanSquaredError, &distributions());
+    assert!((0.9e-3..1.1e-3).contains(&check.error), "{check:?}");
+    // The layer that has the wrong slope, not the one after it.
+    assert!(check.index < <Dense<3, 5, WrongTanh, f64>>::COUNT, "{check:?}");
+}
