@@ -84,7 +84,8 @@ where
 
         let magnitude = slope.abs().max(estimate.abs()).max(floor);
         let error = (slope - estimate).abs() / magnitude;
-        if magnitude > zero && !(error <= worst.error) {
+        // Nothing is worse than NaN.
+        if magnitude > zero && (error > worst.error || error.is_nan()) {
             worst = GradientCheck { error, parameter, index, slope, estimate };
         }
     }
