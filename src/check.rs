@@ -82,6 +82,7 @@ where
 
         let magnitude = slope.abs().max(estimate.abs()).max(floor);
         let error = (slope - estimate).abs() / magnitude;
+        // Nothing is worse than NaN.
         if magnitude > zero && (error > worst.error || error.is_nan()) {
             worst = GradientCheck { error, parameter, index, slope, estimate };
         }
