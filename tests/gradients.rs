@@ -274,8 +274,8 @@ impl Activation for NanRelu {
         Relu::value::<S, T>(simd, x)
     }
 
-    fn slope<S: Simd, T: Real>(_: S, _: Lanes<S, T>, y: Lanes<S, T>) -> Lanes<S, T> {
-        y / y
+    fn slope<S: Simd, T: Real>(simd: S, _: Lanes<S, T>, y: Lanes<S, T>) -> Lanes<S, T> {
+        Relu::slope::<S, T>(simd, y, y) / y
     }
 }
 
