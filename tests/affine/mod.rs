@@ -82,15 +82,14 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
     ) {
         assert!(tile.is_to_logits());
         if let Some(input_slope) = input_slope {
-            *input_slope = self.weight.transpose() * &*slope;
+            *input_slope = self.weight.transpose() * *slope;
         }
         for sample in 0..tile.used() {
             for row in 0..OUT {
                 let slope = slope[(row, sample)];
-                gradient.bias[row] = gradient.bias[row] + slope;
+                gradient.bias[row] += slope;
                 for column in 0..IN {
-                    let weight = &mut gradient.weight[(row, column)];
-                    *weight = *weight + slope * x[(column, sample)];
+                    gradient.weight[(row, column)] += slope * x[(column, sample)];
                 }
             }
         }
