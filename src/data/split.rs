@@ -34,6 +34,10 @@ impl<T: Real, X: Samples<T> + ?Sized> Samples<T> for Subset<'_, X> {
         self.indices.len()
     }
 
+    fn check(&self) -> Result<(), Error> {
+        self.data.check()
+    }
+
     #[inline(always)]
     fn copy(&self, index: usize, to: &mut X::Item) {
         if let Some(&index) = self.indices.get(index) {
@@ -58,8 +62,9 @@ fn check(count: usize, test: f64) -> Result<usize, Error> {
     if count == 0 {
         return Err(Error::NoSamples);
     }
-    let tested = test_count(count, test);
-    let fits = test > 0.0 && test < 1.0 && tested < count;
+    let share = test > 0.0 && test < 1.0;
+    let tested = if share { test_count(count, test) } else { 0 };
+    let fits = share && tested < count;
     if fits { Ok(tested) } else { Err(Error::Split { count, percent: (test * 100.0) as i32 }) }
 }
 

@@ -77,6 +77,10 @@ where
         self.targets.count()
     }
 
+    fn check(&self) -> Result<(), Error> {
+        self.targets.check()
+    }
+
     #[inline(always)]
     fn copy(&self, index: usize, to: &mut Y::Item) {
         self.targets.copy(index, to);
