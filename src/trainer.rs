@@ -12,6 +12,7 @@ use crate::shape::Features;
 use crate::workspace::{Chosen, Mean, Workspace, check_data};
 use core::ops::ControlFlow;
 use fearless_simd::Simd;
+use num_traits::float::FloatCore;
 use rand::Rng;
 
 /// How long to train, and how.
@@ -262,7 +263,7 @@ where
         fit.check()?;
         // One dispatch for all epochs: it costs more than a step of a small network.
         dispatch!(level(), simd => {
-            let mut outcome = Outcome { epochs: 0, loss: num_traits::float::FloatCore::nan() };
+            let mut outcome = Outcome { epochs: 0, loss: N::Scalar::nan() };
             while outcome.epochs < fit.epochs {
                 let epoch = self.epochs;
                 let loss = self.epoch_on(simd, inputs, targets, count, fit)?;
@@ -312,6 +313,10 @@ where
             sum += mean.loss * mean.weight;
             weight += mean.weight;
             (first, batch) = (last, batch + 1);
+        }
+        // Every batch was finite; only numbers near the largest there is can overflow here.
+        if !(sum.is_finite() && weight.is_finite()) {
+            return Err(Error::LossNotFinite { epoch: self.epochs, batch: batch - 1 });
         }
         self.epochs += 1;
         Ok(sum / weight)

@@ -4,17 +4,20 @@
 mod common;
 
 use common::bits;
+use fearless_simd::{Level, Simd, SimdBase, dispatch};
 use proptest::prelude::*;
+use std::any::type_name;
 use std::cell::Cell;
 use std::ops::ControlFlow;
-use tuplenet::activation::*;
 use tuplenet::check::gradient_check;
 use tuplenet::data::*;
 use tuplenet::error::TargetError;
-use tuplenet::init::Init;
-use tuplenet::metrics::{ConfusionMatrix, largest_index};
-use tuplenet::params::{Parameter, Params, VisitorMut, Zeroed};
+use tuplenet::init::Constant;
+use tuplenet::loss::Loss;
+use tuplenet::metrics::ConfusionMatrix;
+use tuplenet::params::Zeroed;
 use tuplenet::prelude::*;
+use tuplenet::real::Lanes;
 use tuplenet::{Error, Error::*};
 
 /// Everything in it twice, with `f32` and with `f64` as `T`.
@@ -33,47 +36,50 @@ macro_rules! both {
     };
 }
 
-/// Fails unless `$inputs` with `$targets` (and whatever else there is) is refused with `$error` by everything that takes
-/// data, without a trace: a good step afterwards does what it does with a trainer that saw nothing bad.
-macro_rules! refused {
-    ($loss:expr, $inputs:expr, $targets:expr, $good:expr, $error:expr) => {{
-        let (inputs, targets, error, good) = ($inputs, $targets, $error, $good);
-        let new = || {
-            let network = Net::new(&mut seeded(0));
-            Trainer::<_, _, _, _, 4>::with_tile(network, $loss, Adam::new(0.01), seeded(1))
-        };
-        let (mut trainer, mut untouched) = (new(), new());
-        let before = bits(&trainer.network);
-        let fit = Fit { epochs: 2, batch_size: 100, shuffle: true };
-        assert_eq!(trainer.step(inputs, targets), Err(error));
-        assert_eq!(trainer.epoch(inputs, targets, 100), Err(error));
-        assert_eq!(trainer.fit(inputs, targets, &fit, ()), Err(error));
-        assert_eq!(trainer.evaluate(inputs, targets), Err(error));
-        let mut gradient = Net::ZEROED;
-        let mut workspace = Workspace::<Net, 3>::new();
-        assert_eq!(workspace.gradient(&trainer.network, &$loss, inputs, targets, &mut gradient), Err(error));
-        assert_eq!(bits(&gradient), bits(&Net::ZEROED));
-        assert_eq!(workspace.loss(&trainer.network, &$loss, inputs, targets), Err(error));
-        assert_eq!(gradient_check(&mut trainer.network, &$loss, inputs, targets), Err(error));
-        assert_eq!(bits(&trainer.network), before);
-
-        assert!(trainer.step(&GOOD, good).unwrap().is_finite());
-        untouched.step(&GOOD, good).unwrap();
-        assert_eq!(bits(&trainer.network), bits(&untouched.network));
-        let message = error.to_string();
-        assert!(message.contains("expected") && message.contains("found"), "{message}");
-    }};
-}
-
 const NAN: f64 = f64::NAN;
 const INFINITY: f64 = f64::INFINITY;
 
 both! {
-    type Net = (Dense<2, 5, Tanh, T>, Dense<5, 3, Softmax, T>);
+    // One network, one kind of data and one tile (that of `gradient_check`), because every function that takes data is
+    // compiled for each of these and for every instruction set: more of them would take minutes.
+    type Net = Dense<2, 3, Identity, T>;
+    type Classes<'a> = Weighted<'a, [usize], T>;
+    type Learner = Trainer<Net, CrossEntropy, Adam<T>, rand::rngs::Xoshiro256PlusPlus, 8>;
 
     const GOOD: [[T; 2]; 5] = [[0.5, 1.0], [-1.0, 2.0], [0.0, 0.0], [3.0, 4.0], [0.1, 0.2]];
     const CLASSES: [usize; 5] = [0, 1, 2, 1, 0];
-    const NUMBERS: [[T; 3]; 5] = [[0.0, 0.5, 1.0]; 5];
+    const SAME: [T; 5] = [1.0; 5];
+
+    fn learner() -> Learner {
+        Trainer::with_tile(Net::new(&mut seeded(0)), CrossEntropy, Adam::new(0.01), seeded(1))
+    }
+
+    fn step(learner: &mut Learner, inputs: &[[T; 2]], targets: &Classes) -> Result<T, Error> {
+        learner.step(inputs, targets)
+    }
+
+    fn epoch(learner: &mut Learner, inputs: &[[T; 2]], targets: &Classes, batch_size: usize) -> Result<T, Error> {
+        learner.epoch(inputs, targets, batch_size)
+    }
+
+    fn evaluate(learner: &mut Learner, inputs: &[[T; 2]], targets: &Classes) -> Result<T, Error> {
+        learner.evaluate(inputs, targets)
+    }
+
+    fn fit(learner: &mut Learner, inputs: &[[T; 2]], targets: &Classes, fit: &Fit) -> Result<Outcome<T>, Error> {
+        learner.fit(inputs, targets, fit, ())
+    }
+
+    fn fit_validated(
+        learner: &mut Learner,
+        inputs: &[[T; 2]],
+        validation: (&[[T; 2]], &Classes),
+        fit: &Fit,
+    ) -> Result<Outcome<T>, Error> {
+        learner.fit_validated(inputs, &GOOD_CLASSES, validation, fit, ())
+    }
+
+    const GOOD_CLASSES: Classes<'static> = Weighted { targets: &CLASSES, weights: &SAME };
 
     fn with_input(value: f64) -> [[T; 2]; 5] {
         let mut inputs = GOOD;
@@ -81,233 +87,191 @@ both! {
         inputs
     }
 
-    fn with_target(value: f64) -> [[T; 3]; 5] {
-        let mut targets = NUMBERS;
-        targets[3][2] = value as T;
-        targets
-    }
+    /// Fails unless everything that takes data refuses this with `error` and without a trace: a good step afterwards does
+    /// what it does with a trainer that saw nothing bad.
+    fn refused(inputs: &[[T; 2]], targets: &[usize], weights: &[T], error: Error) {
+        let targets = &Weighted { targets, weights };
+        let mut trainer = learner();
+        let before = bits(&trainer.network);
+        let all = Fit { epochs: 2, batch_size: 100, shuffle: true };
+        assert_eq!(step(&mut trainer, inputs, targets), Err(error));
+        assert_eq!(epoch(&mut trainer, inputs, targets, 100), Err(error));
+        assert_eq!(fit(&mut trainer, inputs, targets, &all), Err(error));
+        assert_eq!(evaluate(&mut trainer, inputs, targets), Err(error));
+        assert_eq!(bits(&trainer.network), before);
 
-    fn target(problem: TargetError) -> Error {
-        Target { sample: 3, problem }
-    }
+        let (mut gradient, mut workspace) = (Net::ZEROED, Workspace::<Net, 8>::new());
+        let found = workspace.gradient(&trainer.network, &CrossEntropy, inputs, targets, &mut gradient);
+        assert_eq!(found, Err(error));
+        assert_eq!(bits(&gradient), bits(&Net::ZEROED));
+        assert_eq!(gradient_check(&mut trainer.network, &CrossEntropy, inputs, targets), Err(error));
+        assert_eq!(bits(&trainer.network), before);
 
-    #[test]
-    fn no_samples() {
-        refused!(CrossEntropy, &[[0.0; 2]; 0], &[0usize; 0], &CLASSES, NoSamples);
-        refused!(MeanSquaredError, &GOOD[..0], &NUMBERS[..0], &NUMBERS, NoSamples);
-    }
-
-    #[test]
-    fn lengths_that_differ() {
-        let error = |expected, found| Lengths { what: "targets, one for each input", expected, found };
-        refused!(CrossEntropy, &GOOD, &CLASSES[..4], &CLASSES, error(5, 4));
-        refused!(CrossEntropy, &GOOD[..3], &CLASSES, &CLASSES, error(3, 5));
-        refused!(MeanSquaredError, &GOOD, &NUMBERS[..0], &NUMBERS, error(5, 0));
-        let weighted = Weighted { targets: &CLASSES, weights: &[1.0; 4] };
-        let error = Lengths { what: "weights, one for each target", expected: 5, found: 4 };
-        refused!(CrossEntropy, &GOOD, &weighted, &CLASSES, error);
-        let twice = Weighted { targets: &weighted, weights: &[1.0; 5] };
-        refused!(CrossEntropy, &GOOD, &twice, &CLASSES, error);
-        refused!(CrossEntropy, &GOOD, &ClassWeighted { targets: &weighted, weights: [1.0; 3] }, &CLASSES, error);
-        refused!(CrossEntropy, &GOOD[..2], &Subset { data: &weighted, indices: &[0, 4] }, &CLASSES, error);
-        let short = Lengths { what: "places for outputs, one for each input", expected: 5, found: 4 };
-        assert_eq!(Net::ZEROED.predict_all(&GOOD, &mut [[0.0; 3]; 4]), Err(short));
+        let mut untouched = learner();
+        for trainer in [&mut trainer, &mut untouched] {
+            assert!(step(trainer, &GOOD, &GOOD_CLASSES).unwrap().is_finite());
+        }
+        assert_eq!(bits(&trainer.network), bits(&untouched.network));
+        assert_ne!(bits(&trainer.network), before);
+        let message = error.to_string();
+        assert!(message.contains("expected") && message.contains("found"), "{message}");
     }
 
     #[test]
-    fn inputs_that_are_not_finite() {
+    fn bad_data() {
+        let targets = |expected, found| Lengths { what: "targets, one for each input", expected, found };
+        let weights = |expected, found| Lengths { what: "weights, one for each target", expected, found };
+        refused(&[], &[], &[], NoSamples);
+        refused(&GOOD, &CLASSES[..4], &SAME[..4], targets(5, 4));
+        refused(&GOOD[..3], &CLASSES, &SAME, targets(3, 5));
+        refused(&GOOD, &[], &[], targets(5, 0));
+        refused(&GOOD, &CLASSES, &SAME[..4], weights(5, 4));
         for value in [NAN, INFINITY, -INFINITY] {
-            let error = InputNotFinite { epoch: 0, batch: 0 };
-            refused!(CrossEntropy, &with_input(value), &CLASSES, &CLASSES, error);
-            refused!(MeanSquaredError, &with_input(value), &NUMBERS, &NUMBERS, error);
+            refused(&with_input(value), &CLASSES, &SAME, InputNotFinite { epoch: 0, batch: 0 });
+        }
+        for found in [3, 4, usize::MAX] {
+            let problem = TargetError::Class { found, classes: 3 };
+            refused(&GOOD, &[0, 1, 2, found, found], &SAME, Target { sample: 3, problem });
+        }
+        for bad in [[1.0, 1.0, 1.0, 1.0, -0.5], [9.0, 1.0, 1.0, 1.0, NAN], [INFINITY, 1.0, 1.0, 1.0, 1.0], [0.0; 5]] {
+            refused(&GOOD, &CLASSES, &bad.map(|weight| weight as T), Weight { epoch: 0, batch: 0 });
         }
     }
 
+    #[test]
+    fn parts_of_weighted_data_are_checked() {
+        let short = Weighted { targets: &CLASSES, weights: &SAME[..4] };
+        let error = Err(Lengths { what: "weights, one for each target", expected: 5, found: 4 });
+        assert_eq!(Samples::<T>::check(&short), error);
+        assert_eq!(Samples::<T>::check(&Weighted { targets: &short, weights: &SAME }), error);
+        assert_eq!(Samples::<T>::check(&ClassWeighted { targets: &short, weights: [1.0; 3] }), error);
+        assert_eq!(Samples::<T>::check(&Subset { data: &short, indices: &[0, 4] }), error);
+    }
+
+    #[test]
+    fn places_for_outputs() {
+        let error = Lengths { what: "places for outputs, one for each input", expected: 5, found: 4 };
+        assert_eq!(Net::ZEROED.predict_all(&GOOD, &mut [[0.0; 3]; 4]), Err(error));
+    }
+
+    /// The check of targets by each loss.
     #[test]
     fn targets_out_of_range() {
-        let class = target(TargetError::Class { found: 3, classes: 3 });
-        refused!(CrossEntropy, &GOOD, &[0usize, 1, 2, 3, 3], &CLASSES, class);
-        refused!(CrossEntropy, &GOOD, &[0u8, 1, 2, 3, 3], &CLASSES, class);
-        let weighted = ClassWeighted { targets: &[0usize, 1, 2, 3, 3], weights: [1.0, 2.0, 3.0] };
-        refused!(CrossEntropy, &GOOD, &weighted, &CLASSES, class);
-        for value in [NAN, INFINITY, -INFINITY] {
-            let error = target(TargetError::NotFinite);
-            refused!(MeanSquaredError, &GOOD, &with_target(value), &NUMBERS, error);
-            refused!(MeanAbsoluteError, &GOOD, &with_target(value), &NUMBERS, error);
-            refused!(Huber::default(), &GOOD, &with_target(value), &NUMBERS, error);
+        fn check<L: Loss<T, [T; 2], 2>>(loss: L, bad: &[f64], error: TargetError) {
+            for &value in bad {
+                assert_eq!(loss.check(&[0.5, value as T]), Err(error), "{value}");
+            }
+            assert_eq!(loss.check(&[0.0, 1.0]), Ok(()));
+            let message = error.to_string();
+            assert!(message.contains("expected") && message.contains("found"), "{message}");
         }
-        for value in [NAN, INFINITY, -0.1, 1.1] {
-            let error = target(TargetError::Probability);
-            refused!(CrossEntropy, &GOOD, &with_target(value), &NUMBERS, error);
-            refused!(BinaryCrossEntropy, &GOOD, &with_target(value), &NUMBERS, error);
-        }
-    }
-
-    #[test]
-    fn sample_weights() {
-        let error = Weight { epoch: 0, batch: 0 };
-        for weights in [[1.0, 1.0, 1.0, 1.0, -0.5], [9.0, 1.0, 1.0, 1.0, NAN], [INFINITY, 1.0, 1.0, 1.0, 1.0], [0.0; 5]] {
-            let weights = weights.map(|weight| weight as T);
-            refused!(CrossEntropy, &GOOD, &Weighted { targets: &CLASSES, weights: &weights }, &CLASSES, error);
-        }
-        for weight in [-1.0, NAN as T, INFINITY as T] {
-            let weighted = ClassWeighted { targets: &CLASSES, weights: [1.0, weight, 1.0] };
-            refused!(CrossEntropy, &GOOD, &weighted, &CLASSES, error);
-        }
+        check(MeanSquaredError, &[NAN, INFINITY, -INFINITY], TargetError::NotFinite);
+        check(MeanAbsoluteError, &[NAN, INFINITY, -INFINITY], TargetError::NotFinite);
+        check(Huber::default(), &[NAN, INFINITY, -INFINITY], TargetError::NotFinite);
+        check(CrossEntropy, &[NAN, INFINITY, -0.1, 1.1], TargetError::Probability);
+        check(BinaryCrossEntropy, &[NAN, INFINITY, -0.1, 1.1], TargetError::Probability);
+        let error = TargetError::Class { found: 2, classes: 2 };
+        assert_eq!(Loss::<T, usize, 1>::check(&BinaryCrossEntropy, &2), Err(error));
+        assert_eq!(Loss::<T, usize, 1>::check(&BinaryCrossEntropy, &1), Ok(()));
+        assert_eq!(Loss::<T, usize, 2>::check(&CrossEntropy, &2), Err(error));
     }
 
     #[test]
     fn batch_size_of_zero() {
-        let mut trainer = Trainer::new(Net::new(&mut seeded(0)), CrossEntropy, Sgd::new(0.1), seeded(1));
+        let mut trainer = learner();
         let before = bits(&trainer.network);
-        let fit = Fit { batch_size: 0, ..Fit::default() };
-        assert_eq!(trainer.epoch(&GOOD, &CLASSES, 0), Err(BatchSize));
-        assert_eq!(trainer.fit(&GOOD, &CLASSES, &fit, ()), Err(BatchSize));
-        assert_eq!(trainer.fit_validated(&GOOD, &CLASSES, (&GOOD, &CLASSES), &fit, ()), Err(BatchSize));
+        let none = Fit { batch_size: 0, ..Fit::default() };
+        assert_eq!(epoch(&mut trainer, &GOOD, &GOOD_CLASSES, 0), Err(BatchSize));
+        assert_eq!(fit(&mut trainer, &GOOD, &GOOD_CLASSES, &none), Err(BatchSize));
+        assert_eq!(fit_validated(&mut trainer, &GOOD, (&GOOD, &GOOD_CLASSES), &none), Err(BatchSize));
         assert_eq!(bits(&trainer.network), before);
-        // The largest there is works as well as the number of samples.
-        assert!(trainer.epoch(&GOOD, &CLASSES, usize::MAX).unwrap().is_finite());
+        // The largest number there is does what the number of samples does.
+        assert!(epoch(&mut trainer, &GOOD, &GOOD_CLASSES, usize::MAX).unwrap().is_finite());
     }
 
     /// The error names the batch, and the good batches before it have been learnt from.
     #[test]
     fn a_later_batch() {
-        let new = || Trainer::new(Net::new(&mut seeded(0)), CrossEntropy, Sgd::new(0.1), seeded(1));
-        let (mut trainer, mut expected) = (new(), new());
-        let fit = Fit { epochs: 1, batch_size: 2, shuffle: false };
-        let inputs = with_input(NAN);
-        assert_eq!(trainer.fit(&inputs, &CLASSES, &fit, ()), Err(InputNotFinite { epoch: 0, batch: 2 }));
-        expected.step(&GOOD[..2], &CLASSES[..2]).unwrap();
-        expected.step(&GOOD[2..4], &CLASSES[2..4]).unwrap();
+        let (mut trainer, mut expected) = (learner(), learner());
+        let by_two = Fit { epochs: 1, batch_size: 2, shuffle: false };
+        let result = fit(&mut trainer, &with_input(NAN), &GOOD_CLASSES, &by_two);
+        assert_eq!(result, Err(InputNotFinite { epoch: 0, batch: 2 }));
+        for part in [0..2, 2..4] {
+            let targets = Weighted { targets: &CLASSES[part.clone()], weights: &SAME[part.clone()] };
+            step(&mut expected, &GOOD[part], &targets).unwrap();
+        }
         assert_eq!(bits(&trainer.network), bits(&expected.network));
-        let zero_later = Weighted { targets: &CLASSES, weights: &[1.0, 1.0, 0.0, 0.0, 1.0] };
-        assert_eq!(trainer.fit(&GOOD, &zero_later, &fit, ()), Err(Weight { epoch: 0, batch: 1 }));
+
+        let zero_later = Weighted { targets: &CLASSES[..], weights: &[1.0, 1.0, 0.0, 0.0, 1.0] };
+        assert_eq!(fit(&mut trainer, &GOOD, &zero_later, &by_two), Err(Weight { epoch: 0, batch: 1 }));
     }
 
     #[test]
     fn validation_samples_are_checked_too() {
-        let mut trainer = Trainer::new(Net::new(&mut seeded(0)), CrossEntropy, Sgd::new(0.1), seeded(1));
+        let (mut trainer, three) = (learner(), Fit { epochs: 3, ..Fit::default() });
         let before = bits(&trainer.network);
-        let fit = Fit { epochs: 3, ..Fit::default() };
-        let empty = (&GOOD[..0], &CLASSES[..0]);
-        assert_eq!(trainer.fit_validated(&GOOD, &CLASSES, empty, &fit, ()), Err(NoSamples));
-        let error = Lengths { what: "targets, one for each input", expected: 5, found: 2 };
-        assert_eq!(trainer.fit_validated(&GOOD, &CLASSES, (&GOOD, &CLASSES[..2]), &fit, ()), Err(error));
+        let empty = Weighted { targets: &CLASSES[..0], weights: &SAME[..0] };
+        assert_eq!(fit_validated(&mut trainer, &GOOD, (&[], &empty), &three), Err(NoSamples));
+        let error = Lengths { what: "targets, one for each input", expected: 2, found: 5 };
+        assert_eq!(fit_validated(&mut trainer, &GOOD, (&GOOD[..2], &GOOD_CLASSES), &three), Err(error));
         assert_eq!(bits(&trainer.network), before);
-        let bad = with_input(NAN);
-        let error = InputNotFinite { epoch: 0, batch: 0 };
-        assert_eq!(trainer.fit_validated(&GOOD, &CLASSES, (&bad, &CLASSES), &fit, ()), Err(error));
+        let result = fit_validated(&mut trainer, &GOOD, (&with_input(NAN), &GOOD_CLASSES), &three);
+        assert_eq!(result, Err(InputNotFinite { epoch: 0, batch: 0 }));
     }
 
-    /// Inputs that turn bad after a number of copies: a sensor that fails in the middle of a training.
-    struct Failing {
-        good_copies: Cell<usize>,
-    }
-
-    impl Samples<T> for Failing {
-        type Item = [T; 2];
-        fn count(&self) -> usize {
-            GOOD.len()
-        }
-        fn copy(&self, index: usize, to: &mut [T; 2]) {
-            let left = self.good_copies.get();
-            self.good_copies.set(left.saturating_sub(1));
-            *to = if left == 0 { [0.0, INFINITY as T] } else { GOOD[index] };
-        }
-    }
-
+    /// The function at NaN, on every lane, and each loss of a NaN among the outputs, are NaN.
     #[test]
-    fn a_later_epoch() {
-        let mut trainer = Trainer::new(Net::new(&mut seeded(0)), CrossEntropy, Sgd::new(0.1), seeded(1));
-        let inputs = Failing { good_copies: Cell::new(3 * GOOD.len() + 3) };
-        let fit = Fit { epochs: 10, batch_size: 2, shuffle: true };
-        let mut epochs = 0;
-        let count = |_: &Epoch<_>| {
-            epochs += 1;
-            ControlFlow::Continue(())
-        };
-        assert_eq!(trainer.fit(&inputs, &CLASSES, &fit, count), Err(InputNotFinite { epoch: 3, batch: 1 }));
-        assert_eq!((epochs, trainer.epochs), (3, 3));
-        assert!(trainer.fit(&GOOD, &CLASSES, &fit, ()).unwrap().loss.is_finite());
-        // Epochs count on over trainings.
-        let inputs = Failing { good_copies: Cell::new(GOOD.len()) };
-        assert_eq!(trainer.fit(&inputs, &CLASSES, &fit, ()), Err(InputNotFinite { epoch: 14, batch: 0 }));
-    }
-
-    #[test]
-    fn training_that_diverges() {
-        type Line = (Dense<2, 3, Identity, T>, Dense<3, 3, Identity, T>);
-        let mut trainer = Trainer::new(Line::new(&mut seeded(0)), MeanSquaredError, Sgd::new(1e10), seeded(1));
-        let result = trainer.fit(&GOOD, &NUMBERS, &Fit { epochs: 1000, ..Fit::default() }, ());
-        assert!(matches!(result, Err(LossNotFinite { epoch: 1..100, batch: 0 })), "{result:?}");
-        assert!(result.unwrap_err().to_string().contains("learning rate"));
-    }
-
-    /// Sets one parameter of a network to a value.
-    struct Set(usize, T);
-
-    impl VisitorMut<T, 0> for Set {
-        fn slice(&mut self, _: Parameter, values: &mut [T], []: [&mut [T]; 0]) {
-            if let Some(value) = values.get_mut(self.0) {
-                *value = self.1;
+    fn nothing_hides_nan() {
+        #[inline(always)]
+        fn value<S: Simd, A: Activation>(simd: S) {
+            let x = Lanes::<S, T>::splat(simd, NAN as T);
+            assert!(A::value::<S, T>(simd, x).as_slice().iter().all(|y| y.is_nan()), "{}", type_name::<A>());
+        }
+        #[inline(always)]
+        fn loss<S: Simd, A: Activation, L: Loss<T, [T; 3], 3>>(simd: S, loss: L) {
+            for place in 0..3 {
+                let mut outputs = [[0.5; 3]];
+                outputs[0][place] = NAN as T;
+                let found = loss.evaluate::<S, A>(simd, 1.0, &mut outputs, &[[1.0, 0.0, 0.0]]);
+                assert!(found.is_nan(), "{} after {} is {found}", type_name::<L>(), type_name::<A>());
             }
-            self.0 = self.0.wrapping_sub(values.len());
         }
-    }
-
-    /// Fails if a NaN in any parameter of a network with the activation, within it or at its end, stays unnoticed.
-    fn nan_surfaces<A: Activation, E: Activation, L>(loss: L)
-    where
-        [[T; 3]; 5]: Targets<T, L, 3>,
-    {
-        type Ends<A, E> = (Dense<2, 5, A, T>, Dense<5, 3, E, T>);
-        for index in 0..<Ends<A, E>>::COUNT {
-            let mut network = <Ends<A, E>>::new(&mut seeded(0));
-            network.visit_mut([], &mut Set(index, NAN as T));
-            assert!(network.predict_one(&GOOD[0]).iter().any(|y| y.is_nan()), "parameter {index}");
-            let mut workspace = Workspace::<Ends<A, E>, 4>::new();
-            let mut gradient = <Ends<A, E>>::ZEROED;
-            let error = Err(LossNotFinite { epoch: 0, batch: 0 });
-            assert_eq!(workspace.loss(&network, &loss, &GOOD, &NUMBERS), error, "parameter {index}");
-            let found = workspace.gradient(&network, &loss, &GOOD, &NUMBERS, &mut gradient);
-            assert_eq!(found, error, "parameter {index}");
+        #[inline(always)]
+        fn all<S: Simd>(simd: S) {
+            value::<S, Identity>(simd);
+            value::<S, Relu>(simd);
+            value::<S, LeakyRelu>(simd);
+            value::<S, Elu>(simd);
+            value::<S, Selu>(simd);
+            value::<S, Gelu>(simd);
+            value::<S, Silu>(simd);
+            value::<S, Sigmoid>(simd);
+            value::<S, HardSigmoid>(simd);
+            value::<S, Tanh>(simd);
+            value::<S, Softplus>(simd);
+            value::<S, Softsign>(simd);
+            loss::<S, Identity, _>(simd, MeanSquaredError);
+            loss::<S, Softmax, _>(simd, MeanSquaredError);
+            loss::<S, Identity, _>(simd, MeanAbsoluteError);
+            loss::<S, Identity, _>(simd, Huber::default());
+            loss::<S, Sigmoid, _>(simd, BinaryCrossEntropy);
+            loss::<S, HardSigmoid, _>(simd, BinaryCrossEntropy);
+            loss::<S, Softmax, _>(simd, CrossEntropy);
+            loss::<S, Sigmoid, _>(simd, CrossEntropy);
         }
-    }
-
-
-    /// The activation within and at the end of a network.
-    fn activation<A: Activation>() {
-        nan_surfaces::<A, Identity, _>(MeanSquaredError);
-        nan_surfaces::<Tanh, A, _>(MeanSquaredError);
+        dispatch!(Level::new(), simd => all(simd));
+        dispatch!(Level::baseline(), simd => all(simd));
     }
 
     #[test]
-    fn no_activation_hides_nan() {
-        activation::<Identity>();
-        activation::<Relu>();
-        activation::<LeakyRelu>();
-        activation::<Elu>();
-        activation::<Selu>();
-        activation::<Gelu>();
-        activation::<Silu>();
-        activation::<Sigmoid>();
-        activation::<HardSigmoid>();
-        activation::<Tanh>();
-        activation::<Softplus>();
-        activation::<Softsign>();
-        activation::<Softmax>();
-    }
-
-    #[test]
-    fn no_loss_hides_nan() {
-        nan_surfaces::<Relu, Identity, _>(MeanAbsoluteError);
-        nan_surfaces::<Relu, Identity, _>(Huber::default());
-        nan_surfaces::<Relu, Identity, _>(BinaryCrossEntropy);
-        nan_surfaces::<Relu, Sigmoid, _>(BinaryCrossEntropy);
-        nan_surfaces::<Relu, HardSigmoid, _>(BinaryCrossEntropy);
-        nan_surfaces::<Relu, Identity, _>(CrossEntropy);
-        nan_surfaces::<Relu, Softmax, _>(CrossEntropy);
-        nan_surfaces::<Relu, Sigmoid, _>(CrossEntropy);
+    fn a_step_with_nan_weights_fails() {
+        for place in 0..9 {
+            let mut trainer = learner();
+            let parameters = trainer.network.weight.as_mut_slice().iter_mut().chain(&mut trainer.network.bias);
+            *parameters.skip(place).next().unwrap() = NAN as T;
+            let result = step(&mut trainer, &GOOD, &GOOD_CLASSES);
+            assert_eq!(result, Err(LossNotFinite { epoch: 0, batch: 0 }));
+        }
     }
 
     #[test]
@@ -320,98 +284,98 @@ both! {
         }
     }
 
+    const ODD: [T; 8] =
+        [NAN as T, INFINITY as T, -INFINITY as T, T::MAX, T::MIN, 1e30, T::MIN_POSITIVE / 2.0, -0.0];
+
+    /// Mostly good numbers, so that good and bad batches both come up.
     fn number() -> impl Strategy<Value = T> {
-        prop_oneof![
-            20 => -2.0 as T..2.0,
-            1 => prop::sample::select(vec![NAN as T, INFINITY as T, -INFINITY as T, T::MAX, T::MIN, 1e30, T::MIN_POSITIVE / 2.0, -0.0]),
-        ]
+        prop_oneof![200 => -2.0 as T..2.0, 1 => prop::sample::select(&ODD)]
     }
 
-    /// Mostly good data, so that good and bad batches both come up.
-    fn samples<const N: usize>(count: usize) -> impl Strategy<Value = Vec<[T; N]>> {
-        prop_oneof![
-            prop::collection::vec(prop::array::uniform(-1.0 as T..1.0), count),
-            prop::collection::vec(prop::array::uniform(number()), count),
-        ]
-    }
-
-    fn finite_or_error(result: Result<T, Error>) -> Result<(), TestCaseError> {
-        prop_assert!(result.is_err() || result.is_ok_and(T::is_finite), "{:?}", result);
-        Ok(())
-    }
-
-    /// A step, then epochs in tiles of `B`: never a panic, and a loss that is given is finite.
-    fn survives<L: Copy, Y: Targets<T, L, 3>, const B: usize>(
-        loss: L,
-        inputs: &[[T; 2]],
-        targets: &Y,
-        batch_size: usize,
-    ) -> Result<(), TestCaseError>
-    where
-        [[T; 3]; 5]: Targets<T, L, 3>,
-    {
-        let mut trainer = Trainer::<_, _, _, _, B>::with_tile(Net::new(&mut seeded(0)), loss, Adam::new(0.01), seeded(1));
-        let before = bits(&trainer.network);
-        let result = trainer.step(inputs, targets);
-        finite_or_error(result)?;
-        if result.is_err() {
-            prop_assert_eq!(bits(&trainer.network), before);
-            prop_assert!(trainer.step(&GOOD, &NUMBERS).is_ok());
-        }
-        finite_or_error(trainer.evaluate(inputs, targets))?;
-        for _ in 0..2 {
-            finite_or_error(trainer.epoch(inputs, targets, batch_size))?;
-        }
-        let mut outputs = vec![[0.0; 3]; inputs.len()];
-        prop_assert!(trainer.network.predict_all(inputs, &mut outputs).is_ok());
-        Ok(())
-    }
-
-    /// The same in a tile chosen at run time.
-    fn survives_in<L: Copy, Y: Targets<T, L, 3>>(
-        tile: usize,
-        loss: L,
-        inputs: &[[T; 2]],
-        targets: &Y,
-        batch_size: usize,
-    ) -> Result<(), TestCaseError>
-    where
-        [[T; 3]; 5]: Targets<T, L, 3>,
-    {
-        match tile {
-            0 => survives::<L, Y, 1>(loss, inputs, targets, batch_size),
-            1 => survives::<L, Y, 7>(loss, inputs, targets, batch_size),
-            _ => survives::<L, Y, 32>(loss, inputs, targets, batch_size),
-        }
+    fn finite(result: Result<T, Error>) -> bool {
+        result.is_err() || result.is_ok_and(T::is_finite)
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(200))]
+        #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
+        /// Never a panic; a loss that is given is finite; after an error the network is as it was.
         #[test]
-        fn anything_goes_numbers(
-            (inputs, targets) in (0usize..90).prop_flat_map(|count| (samples(count), samples(count))),
-            weights in prop::collection::vec(number(), 0..90),
-            (batch_size, tile) in (0usize..=100, 0usize..3),
+        fn anything_goes(
+            inputs in prop::collection::vec(prop::array::uniform2(number()), 0..90),
+            mut targets in prop::collection::vec(prop_oneof![200 => 0usize..3, 1 => 0usize..5], 90),
+            weights in prop_oneof![Just(vec![1.0; 90]), prop::collection::vec(number().prop_map(T::abs), 90)],
+            missing in prop_oneof![20 => Just(0usize), 1 => 0usize..3],
+            batch_size in 0usize..=100,
         ) {
-            survives_in(tile, MeanSquaredError, &inputs, &targets, batch_size)?;
-            let weights: Vec<T> = (0..targets.len()).map(|i| weights.get(i).map_or(1.0, |weight| weight.abs())).collect();
-            let weighted = Weighted { targets: &targets, weights: &weights };
-            survives_in(tile, BinaryCrossEntropy, &inputs, &weighted, batch_size)?;
-        }
-
-        #[test]
-        fn anything_goes_classes(
-            (inputs, targets) in (0usize..90, 1usize..5).prop_flat_map(|(count, classes)| {
-                (samples(count), prop::collection::vec(0..classes, count))
-            }),
-            cut in 0usize..3,
-            (batch_size, tile) in (1usize..=100, 0usize..3),
-        ) {
-            let targets = &targets[cut.min(targets.len())..].to_vec();
-            survives_in(tile, CrossEntropy, &inputs, targets, batch_size)?;
+            targets.truncate(inputs.len().saturating_sub(missing));
+            let targets = &Weighted { weights: &weights[..targets.len()], targets: &targets[..] };
+            let mut trainer = learner();
+            let before = bits(&trainer.network);
+            let result = step(&mut trainer, &inputs, targets);
+            prop_assert!(finite(result), "{:?}", result);
+            if result.is_err() {
+                prop_assert_eq!(bits(&trainer.network), before);
+                prop_assert!(step(&mut trainer, &GOOD, &GOOD_CLASSES).is_ok());
+            }
+            for _ in 0..2 {
+                let result = epoch(&mut trainer, &inputs, targets, batch_size);
+                prop_assert!(finite(result), "{:?}", result);
+                let result = evaluate(&mut trainer, &inputs, targets);
+                prop_assert!(finite(result), "{:?}", result);
+            }
         }
     }
+}
+
+/// Inputs that turn bad after a number of copies: a sensor that fails in the middle of a training.
+struct Failing {
+    good_copies: Cell<usize>,
+}
+
+impl Samples<f32> for Failing {
+    type Item = [f32; 1];
+    fn count(&self) -> usize {
+        5
+    }
+    fn copy(&self, index: usize, to: &mut [f32; 1]) {
+        let left = self.good_copies.get();
+        self.good_copies.set(left.saturating_sub(1));
+        *to = [if left == 0 { f32::INFINITY } else { index as f32 / 5.0 }];
+    }
+}
+
+#[test]
+fn a_later_epoch() {
+    let network = <Dense<1, 1, Identity>>::new(&mut seeded(0));
+    let mut trainer = Trainer::new(network, MeanSquaredError, Sgd::new(0.1), seeded(1));
+    let fit = Fit { epochs: 10, batch_size: 2, shuffle: true };
+    let mut told = Vec::new();
+    for (good_epochs, extra, error) in [
+        (3, 3, Err(InputNotFinite { epoch: 3, batch: 1 })),
+        (10, 0, Ok(10)),
+        // Epochs count on over trainings.
+        (1, 0, Err(InputNotFinite { epoch: 14, batch: 0 })),
+    ] {
+        let inputs = Failing { good_copies: Cell::new(5 * good_epochs + extra) };
+        let observer = |epoch: &Epoch<_>| {
+            told.push(epoch.number);
+            ControlFlow::Continue(())
+        };
+        let result = trainer.fit(&inputs, &[[1.0]; 5], &fit, observer);
+        assert_eq!(result.map(|outcome| outcome.epochs), error);
+    }
+    assert_eq!(told, Vec::from_iter(0..14));
+}
+
+#[test]
+fn training_that_diverges() {
+    type Line = (Dense<1, 2, Relu>, Dense<2, 1, Identity>);
+    let network = Line::with_init(&Constant(1.0), &mut seeded(0));
+    let mut trainer = Trainer::new(network, MeanSquaredError, Sgd::new(1e10), seeded(1));
+    let result = trainer.fit(&[[1.0], [2.0]], &[[1.0], [-1.0]], &Fit { epochs: 1000, ..Fit::default() }, ());
+    assert!(matches!(result, Err(LossNotFinite { epoch: 1..100, batch: 0 })), "{result:?}");
+    assert!(result.unwrap_err().to_string().contains("learning rate"));
 }
 
 #[test]
@@ -441,19 +405,4 @@ fn classes_that_do_not_exist() {
     assert_eq!((confusion.total(), confusion.count(5, 5), confusion.accuracy()), (1, 0, 0.0));
     assert_eq!(ConfusionMatrix::<0>::new().accuracy(), 0.0);
     assert!(Class::<3>::new(3).is_none() && Class::<3>::new(2).is_some());
-}
-
-/// A rule of initialization by which training can't begin is noticed too.
-#[test]
-fn bad_weights_from_the_beginning() {
-    struct Broken;
-    impl Init for Broken {
-        fn fill<T: Real, R: Rng>(&self, _: &mut R, _: usize, _: usize, weights: &mut [T]) {
-            weights.fill(T::of(NAN));
-        }
-    }
-    let network = <Dense<2, 3, Relu>>::with_init(&Broken, &mut seeded(0));
-    assert_eq!(largest_index(&network.predict_one(&[1.0, 1.0])), 0);
-    let mut trainer = Trainer::new(network, MeanSquaredError, Sgd::new(0.1), seeded(1));
-    assert_eq!(trainer.step(&[[1.0, 1.0]], &[[0.0; 3]]), Err(LossNotFinite { epoch: 0, batch: 0 }));
 }

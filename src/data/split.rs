@@ -67,8 +67,9 @@ fn check(count: usize, test: f64) -> Result<usize, Error> {
     if count == 0 {
         return Err(Error::NoSamples);
     }
-    let tested = test_count(count, test);
-    let fits = test > 0.0 && test < 1.0 && tested < count;
+    let share = test > 0.0 && test < 1.0;
+    let tested = if share { test_count(count, test) } else { 0 };
+    let fits = share && tested < count;
     if fits { Ok(tested) } else { Err(Error::Split { count, percent: (test * 100.0) as i32 }) }
 }
 
