@@ -18,10 +18,9 @@ use core::fmt;
 pub fn largest_index<T: PartialOrd + Copy>(outputs: &[T]) -> usize {
     let mut best = 0;
     for (index, output) in outputs.iter().enumerate() {
-        let better = match outputs.get(best) {
-            Some(largest) => output > largest || largest.partial_cmp(largest).is_none(),
-            None => false,
-        };
+        // A number without an order with itself is NaN.
+        let is_number = |x: &T| x.partial_cmp(x).is_some();
+        let better = outputs.get(best).is_some_and(|best| output > best || (!is_number(best) && is_number(output)));
         if better {
             best = index;
         }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::numbers;
+use common::{bits, numbers};
 use proptest::prelude::*;
 use std::ops::ControlFlow;
 use tuplenet::data::*;
@@ -213,7 +213,9 @@ fn parameters_count_and_are_finite() {
     let mut network = Net::new(&mut seeded(0));
     assert_eq!((Net::COUNT, numbers(&network).len()), (16 + 10 + 3, 16 + 10 + 3));
     assert!(is_finite(&network));
+    let before = bits(&network);
     network.1.1.bias[0] = f32::NAN;
+    assert_ne!(bits(&network), before);
     assert!(!is_finite(&network));
 }
 

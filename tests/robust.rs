@@ -13,6 +13,7 @@ use tuplenet::check::gradient_check;
 use tuplenet::data::*;
 use tuplenet::error::TargetError;
 use tuplenet::init::Constant;
+use tuplenet::layer::Tile;
 use tuplenet::loss::Loss;
 use tuplenet::metrics::ConfusionMatrix;
 use tuplenet::params::Zeroed;
@@ -232,7 +233,8 @@ both! {
             for place in 0..3 {
                 let mut outputs = [[0.5; 3]];
                 outputs[0][place] = NAN as T;
-                let found = loss.evaluate::<S, A>(simd, 1.0, &mut outputs, &[[1.0, 0.0, 0.0]]);
+                let tile = Tile::<S, 1>::new(simd, 1);
+                let found = loss.evaluate::<S, A, 1>(tile, 1.0, &mut outputs, &[[1.0, 0.0, 0.0]]);
                 assert!(found.is_nan(), "{} after {} is {found}", type_name::<L>(), type_name::<A>());
             }
         }
