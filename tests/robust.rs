@@ -269,8 +269,8 @@ both! {
     fn a_step_with_nan_weights_fails() {
         for place in 0..9 {
             let mut trainer = learner();
-            let parameters = trainer.network.weight.as_mut_slice().iter_mut().chain(&mut trainer.network.bias);
-            *parameters.skip(place).next().unwrap() = NAN as T;
+            let mut parameters = trainer.network.weight.as_mut_slice().iter_mut().chain(&mut trainer.network.bias);
+            *parameters.nth(place).unwrap() = NAN as T;
             let result = step(&mut trainer, &GOOD, &GOOD_CLASSES);
             assert_eq!(result, Err(LossNotFinite { epoch: 0, batch: 0 }));
         }
