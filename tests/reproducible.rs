@@ -1,5 +1,7 @@
 //! Same seed, same bits; and what may not depend on the tile or on the grouping of a tuple doesn't.
 
+#![cfg(feature = "alloc")]
+
 mod common;
 
 use common::{bits, numbers};
