@@ -230,7 +230,7 @@ fn penalties() {
             let estimate = slope_at(0.0, |step| {
                 let mut network = before.clone();
                 network.visit_mut([], &mut Add(index, step));
-                penalty.value(&network)
+                penalty.preparation.value(&network)
             });
             assert!((slope - estimate).abs() <= 1e-9, "number {index}: {slope}, not {estimate}");
         }

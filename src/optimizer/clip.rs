@@ -1,57 +1,28 @@
-//! Limits to the gradient, around any optimizer.
+//! Limits to the gradient before the steps of any optimizer.
 
-use super::Optimizer;
+use super::Prepare;
 use crate::kernel::{map, map_sum};
 use crate::math::{at_least, at_most, square_root};
 use crate::params::{Parameter, Params, VisitorMut};
 use crate::real::{Lanes, Real};
 use fearless_simd::{Simd, SimdBase};
 
-/// An optimizer that scales long gradients down. Made by [`Optimizer::clip_norm`].
+/// Scales gradients that are longer than the limit, all parameters taken together, down to that length.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct ClipNorm<O: Optimizer> {
-    /// What takes the step.
-    pub optimizer: O,
+pub struct ClipNorm<T> {
     /// The largest length.
-    pub limit: O::Scalar,
+    pub limit: T,
 }
 
-/// An optimizer that keeps each number of the gradient within bounds. Made by [`Optimizer::clip_value`].
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct ClipValue<O: Optimizer> {
-    /// What takes the step.
-    pub optimizer: O,
-    /// The largest absolute value.
-    pub limit: O::Scalar,
-}
-
-impl<O: Optimizer> Optimizer for ClipNorm<O> {
-    type Scalar = O::Scalar;
-    type State<N: Params<Scalar = O::Scalar>> = O::State<N>;
-
-    fn rate(&self) -> O::Scalar {
-        self.optimizer.rate()
-    }
-
-    fn set_rate(&mut self, rate: O::Scalar) {
-        self.optimizer.set_rate(rate);
-    }
-
+impl<T: Real> Prepare<T> for ClipNorm<T> {
     #[inline(always)]
-    fn update<S: Simd, N: Params<Scalar = O::Scalar>>(
-        &self,
-        simd: S,
-        network: &mut N,
-        gradient: &mut N,
-        state: &mut O::State<N>,
-    ) {
-        let mut squares = SumOfSquares { simd, sum: O::Scalar::ZERO };
+    fn prepare<S: Simd, N: Params<Scalar = T>>(&self, simd: S, _: T, _: &mut N, gradient: &mut N) {
+        let mut squares = SumOfSquares { simd, sum: T::ZERO };
         gradient.visit_mut([], &mut squares);
         let norm = square_root(squares.sum);
         if norm > self.limit {
             gradient.visit_mut([], &mut Scale { simd, factor: self.limit / norm });
         }
-        self.optimizer.update(simd, network, gradient, state);
     }
 }
 
@@ -92,28 +63,17 @@ impl<S: Simd, T: Real> VisitorMut<T, 0> for Scale<S, T> {
     }
 }
 
-impl<O: Optimizer> Optimizer for ClipValue<O> {
-    type Scalar = O::Scalar;
-    type State<N: Params<Scalar = O::Scalar>> = O::State<N>;
+/// Keeps each number of the gradient between `-limit` and `limit`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ClipValue<T> {
+    /// The largest absolute value.
+    pub limit: T,
+}
 
-    fn rate(&self) -> O::Scalar {
-        self.optimizer.rate()
-    }
-
-    fn set_rate(&mut self, rate: O::Scalar) {
-        self.optimizer.set_rate(rate);
-    }
-
+impl<T: Real> Prepare<T> for ClipValue<T> {
     #[inline(always)]
-    fn update<S: Simd, N: Params<Scalar = O::Scalar>>(
-        &self,
-        simd: S,
-        network: &mut N,
-        gradient: &mut N,
-        state: &mut O::State<N>,
-    ) {
+    fn prepare<S: Simd, N: Params<Scalar = T>>(&self, simd: S, _: T, _: &mut N, gradient: &mut N) {
         gradient.visit_mut([], &mut Bound { simd, limit: self.limit });
-        self.optimizer.update(simd, network, gradient, state);
     }
 }
 

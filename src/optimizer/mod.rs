@@ -60,6 +60,7 @@ mod adagrad;
 mod adam;
 mod clip;
 mod penalty;
+mod prepare;
 mod rmsprop;
 mod sgd;
 
@@ -67,6 +68,7 @@ pub use adagrad::Adagrad;
 pub use adam::{Adam, AdamState, AdamW};
 pub use clip::{ClipNorm, ClipValue};
 pub use penalty::{Decay, Penalty};
+pub use prepare::{Prepare, Prepared};
 pub use rmsprop::RmsProp;
 pub use sgd::{Momentum, Sgd};
 
@@ -103,31 +105,36 @@ pub trait Optimizer: Sized {
         dispatch!(level(), simd => self.update(simd, network, gradient, state));
     }
 
+    /// This optimizer, with a preparation before each of its steps.
+    fn after<P: Prepare<Self::Scalar>>(self, preparation: P) -> Prepared<Self, P> {
+        Prepared { optimizer: self, preparation }
+    }
+
     /// Adds the slope of `strength / 2` times the sum of the squares of all weights: L2 regularization, what PyTorch
     /// calls `weight_decay`. Biases are left alone.
-    fn l2(self, strength: Self::Scalar) -> Penalty<Self> {
-        Penalty { optimizer: self, l1: Self::Scalar::ZERO, l2: strength }
+    fn l2(self, strength: Self::Scalar) -> Prepared<Self, Penalty<Self::Scalar>> {
+        self.after(Penalty { l1: Self::Scalar::ZERO, l2: strength })
     }
 
     /// Adds the slope of `strength` times the sum of the absolute values of all weights: L1 regularization, which drives
     /// weights to zero. Biases are left alone.
-    fn l1(self, strength: Self::Scalar) -> Penalty<Self> {
-        Penalty { optimizer: self, l1: strength, l2: Self::Scalar::ZERO }
+    fn l1(self, strength: Self::Scalar) -> Prepared<Self, Penalty<Self::Scalar>> {
+        self.after(Penalty { l1: strength, l2: Self::Scalar::ZERO })
     }
 
     /// Shrinks every weight by the factor `1 - rate * strength` before each step: decoupled weight decay. Biases are left
     /// alone.
-    fn decay(self, strength: Self::Scalar) -> Decay<Self> {
-        Decay { optimizer: self, strength }
+    fn decay(self, strength: Self::Scalar) -> Prepared<Self, Decay<Self::Scalar>> {
+        self.after(Decay { strength })
     }
 
     /// Scales gradients that are longer than `limit`, all parameters taken together, down to that length.
-    fn clip_norm(self, limit: Self::Scalar) -> ClipNorm<Self> {
-        ClipNorm { optimizer: self, limit }
+    fn clip_norm(self, limit: Self::Scalar) -> Prepared<Self, ClipNorm<Self::Scalar>> {
+        self.after(ClipNorm { limit })
     }
 
     /// Keeps each number of the gradient between `-limit` and `limit`.
-    fn clip_value(self, limit: Self::Scalar) -> ClipValue<Self> {
-        ClipValue { optimizer: self, limit }
+    fn clip_value(self, limit: Self::Scalar) -> Prepared<Self, ClipValue<Self::Scalar>> {
+        self.after(ClipValue { limit })
     }
 }

@@ -1,83 +1,63 @@
-//! Regularization around any optimizer: L1 and L2 penalties, and decoupled weight decay.
+//! Regularization before the steps of any optimizer: L1 and L2 penalties, and decoupled weight decay.
 
-use super::Optimizer;
+use super::Prepare;
 use crate::dispatch::{dispatch, level};
 use crate::kernel::{map, map_sum};
 use crate::math::mul_add;
 use crate::params::{Kind, Parameter, Params, Visitor, VisitorMut};
 use crate::real::{Lanes, Real};
-use fearless_simd::{Level, Select, Simd, SimdBase, SimdFloat};
+use fearless_simd::{Select, Simd, SimdBase, SimdFloat};
 
-/// An optimizer that follows, besides the loss, the penalty `l1 * sum |w| + l2 / 2 * sum w w` over all weights. Made by
-/// [`Optimizer::l1`] and [`Optimizer::l2`]. The losses that a trainer reports are without it.
+/// Adds the slope of the penalty `l1 * sum |w| + l2 / 2 * sum w w` over all weights to the gradient. The losses that a
+/// trainer reports are without it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Penalty<O: Optimizer> {
-    /// What takes the step.
-    pub optimizer: O,
+pub struct Penalty<T> {
     /// The strength of the sum of absolute values.
-    pub l1: O::Scalar,
+    pub l1: T,
     /// The strength of half the sum of squares.
-    pub l2: O::Scalar,
+    pub l2: T,
 }
 
-impl<O: Optimizer> Penalty<O> {
+impl<T: Real> Penalty<T> {
     /// The penalty itself.
-    pub fn value<N: Params<Scalar = O::Scalar>>(&self, network: &N) -> O::Scalar {
-        let mut value = Value { level: level(), l1: self.l1, l2: self.l2, sum: O::Scalar::ZERO };
-        network.visit(&mut value);
-        value.sum
+    pub fn value<N: Params<Scalar = T>>(&self, network: &N) -> T {
+        #[inline(always)]
+        fn value<S: Simd, T: Real, N: Params<Scalar = T>>(simd: S, penalty: Penalty<T>, network: &N) -> T {
+            let mut value = Value { simd, penalty, sum: T::ZERO };
+            network.visit(&mut value);
+            value.sum
+        }
+        dispatch!(level(), simd => value(simd, *self, network))
     }
 }
 
-struct Value<T> {
-    level: Level,
-    l1: T,
-    l2: T,
+struct Value<S, T> {
+    simd: S,
+    penalty: Penalty<T>,
     sum: T,
 }
 
-impl<T: Real> Visitor<T> for Value<T> {
+impl<S: Simd, T: Real> Visitor<T> for Value<S, T> {
+    #[inline(always)]
     fn slice(&mut self, parameter: Parameter, values: &[T]) {
-        #[inline(always)]
-        fn sum<S: Simd, T: Real>(simd: S, values: &[T], l1: T, l2: T) -> T {
-            let half = l2 * T::of(0.5);
-            map_sum(
-                simd,
+        if matches!(parameter.kind, Kind::Weight) {
+            let (l1, half) = (self.penalty.l1, self.penalty.l2 * T::of(0.5));
+            self.sum += map_sum(
+                self.simd,
                 values.len(),
                 [],
                 [values],
                 #[inline(always)]
                 |[], [w]| ([], w.abs() * l1 + w * w * half),
-            )
-        }
-        if matches!(parameter.kind, Kind::Weight) {
-            self.sum += dispatch!(self.level, simd => sum(simd, values, self.l1, self.l2));
+            );
         }
     }
 }
 
-impl<O: Optimizer> Optimizer for Penalty<O> {
-    type Scalar = O::Scalar;
-    type State<N: Params<Scalar = O::Scalar>> = O::State<N>;
-
-    fn rate(&self) -> O::Scalar {
-        self.optimizer.rate()
-    }
-
-    fn set_rate(&mut self, rate: O::Scalar) {
-        self.optimizer.set_rate(rate);
-    }
-
+impl<T: Real> Prepare<T> for Penalty<T> {
     #[inline(always)]
-    fn update<S: Simd, N: Params<Scalar = O::Scalar>>(
-        &self,
-        simd: S,
-        network: &mut N,
-        gradient: &mut N,
-        state: &mut O::State<N>,
-    ) {
-        network.visit_mut([&mut *gradient], &mut AddSlope { simd, l1: self.l1, l2: self.l2 });
-        self.optimizer.update(simd, network, gradient, state);
+    fn prepare<S: Simd, N: Params<Scalar = T>>(&self, simd: S, _: T, network: &mut N, gradient: &mut N) {
+        network.visit_mut([gradient], &mut AddSlope { simd, l1: self.l1, l2: self.l2 });
     }
 }
 
@@ -109,38 +89,17 @@ impl<S: Simd, T: Real> VisitorMut<T, 1> for AddSlope<S, T> {
     }
 }
 
-/// An optimizer with decoupled weight decay. Made by [`Optimizer::decay`].
+/// Shrinks every weight by the factor `1 - rate * strength`.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Decay<O: Optimizer> {
-    /// What takes the step.
-    pub optimizer: O,
+pub struct Decay<T> {
     /// The strength of the decay.
-    pub strength: O::Scalar,
+    pub strength: T,
 }
 
-impl<O: Optimizer> Optimizer for Decay<O> {
-    type Scalar = O::Scalar;
-    type State<N: Params<Scalar = O::Scalar>> = O::State<N>;
-
-    fn rate(&self) -> O::Scalar {
-        self.optimizer.rate()
-    }
-
-    fn set_rate(&mut self, rate: O::Scalar) {
-        self.optimizer.set_rate(rate);
-    }
-
+impl<T: Real> Prepare<T> for Decay<T> {
     #[inline(always)]
-    fn update<S: Simd, N: Params<Scalar = O::Scalar>>(
-        &self,
-        simd: S,
-        network: &mut N,
-        gradient: &mut N,
-        state: &mut O::State<N>,
-    ) {
-        let keep = O::Scalar::ONE - self.rate() * self.strength;
-        network.visit_mut([], &mut Shrink { simd, keep });
-        self.optimizer.update(simd, network, gradient, state);
+    fn prepare<S: Simd, N: Params<Scalar = T>>(&self, simd: S, rate: T, network: &mut N, _: &mut N) {
+        network.visit_mut([], &mut Shrink { simd, keep: T::ONE - rate * self.strength });
     }
 }
 

@@ -1,0 +1,47 @@
+//! What is done around any optimizer before its steps: [`Prepare`], and [`Prepared`], which puts the two together.
+
+use super::Optimizer;
+use crate::params::Params;
+use crate::real::Real;
+use fearless_simd::Simd;
+
+/// What is done to a network and its gradient before an optimizer takes its step.
+pub trait Prepare<T: Real> {
+    /// Changes the network or the mean `gradient` of a batch. `rate` is the optimizer's learning rate.
+    fn prepare<S: Simd, N: Params<Scalar = T>>(&self, simd: S, rate: T, network: &mut N, gradient: &mut N);
+}
+
+/// An optimizer with a preparation before each of its steps. Made by [`Optimizer::after`], or by a method such
+/// as [`Optimizer::l2`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Prepared<O, P> {
+    /// What takes the step.
+    pub optimizer: O,
+    /// What is done before it.
+    pub preparation: P,
+}
+
+impl<O: Optimizer, P: Prepare<O::Scalar>> Optimizer for Prepared<O, P> {
+    type Scalar = O::Scalar;
+    type State<N: Params<Scalar = O::Scalar>> = O::State<N>;
+
+    fn rate(&self) -> O::Scalar {
+        self.optimizer.rate()
+    }
+
+    fn set_rate(&mut self, rate: O::Scalar) {
+        self.optimizer.set_rate(rate);
+    }
+
+    #[inline(always)]
+    fn update<S: Simd, N: Params<Scalar = O::Scalar>>(
+        &self,
+        simd: S,
+        network: &mut N,
+        gradient: &mut N,
+        state: &mut O::State<N>,
+    ) {
+        self.preparation.prepare(simd, self.rate(), network, gradient);
+        self.optimizer.update(simd, network, gradient, state);
+    }
+}
