@@ -39,9 +39,8 @@ use fearless_simd::{Select, Simd, SimdBase};
 
 /// A function applied to every output of a layer, on vector lanes.
 ///
-/// [`value`](Self::value) and [`slope`](Self::slope) must propagate NaN (`x.max(0)` may not: see
-/// [`at_least`]), or the trainer can't see that a network has diverged. Mark them
-/// `#[inline(always)]` for speed.
+/// [`value`](Self::value) must propagate NaN (`x.max(0)` may not: see [`at_least`]), or the trainer can't see that a
+/// network has diverged. Mark both functions `#[inline(always)]` for speed.
 pub trait Activation: 'static {
     /// What [`slope`](Self::slope) is computed from: [`FromOutput`] if its `x` is not used, which spares the memory of the
     /// input, else [`FromInput`].

@@ -23,7 +23,8 @@
 //! ```
 //!
 //! Random numbers are made from the top bits of the generator's 64-bit numbers, so that a portable generator such as
-//! [`Xoshiro256PlusPlus`](rand::rngs::Xoshiro256PlusPlus) gives the same weights on every machine.
+//! [`Xoshiro256PlusPlus`](rand::rngs::Xoshiro256PlusPlus) gives the same uniform numbers on every machine. Normal ones pass
+//! through a logarithm: for the same bits everywhere they need the feature `reproducible`.
 
 use crate::dispatch::dispatch;
 use crate::math::{self, square_root};

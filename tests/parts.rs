@@ -1,5 +1,7 @@
 //! The parts around the network: splits, scalers, weights, initialization, metrics, observers.
 
+#![cfg(feature = "std")]
+
 mod common;
 
 use common::{bits, numbers};

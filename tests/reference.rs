@@ -5,6 +5,8 @@
 //! whatever order it is taken (N. Higham, "Accuracy and stability of numerical algorithms", 2002, section 4.2). The
 //! terms here are products, which add one rounding each.
 
+#![cfg(feature = "std")]
+
 use fearless_simd::Simd;
 use tuplenet::layer::Tile;
 use tuplenet::params::Zeroed;

@@ -1,6 +1,8 @@
 //! No input makes the library panic or lose a network: what can't be used is an `Err` that says what was expected and
 //! what was found, and the network stays as it was, bit for bit.
 
+#![cfg(feature = "std")]
+
 mod common;
 
 use common::bits;
@@ -47,9 +49,13 @@ both! {
     type Classes<'a> = Weighted<'a, [usize], T>;
     type Learner = Trainer<Net, CrossEntropy, Adam<T>, rand::rngs::Xoshiro256PlusPlus, 8>;
 
-    const GOOD: [[T; 2]; 5] = [[0.5, 1.0], [-1.0, 2.0], [0.0, 0.0], [3.0, 4.0], [0.1, 0.2]];
-    const CLASSES: [usize; 5] = [0, 1, 2, 1, 0];
-    const SAME: [T; 5] = [1.0; 5];
+    // More than a tile, so that the slopes of a good tile are there when the last sample turns out to be bad.
+    const GOOD: [[T; 2]; 10] = [
+        [0.5, 1.0], [-1.0, 2.0], [0.0, 0.0], [3.0, 4.0], [0.1, 0.2],
+        [0.7, 0.0], [-1.5, 0.3], [1.0, 1.0], [-3.0, 0.4], [0.2, 0.1],
+    ];
+    const CLASSES: [usize; 10] = [0, 1, 2, 1, 0, 2, 2, 1, 0, 0];
+    const SAME: [T; 10] = [1.0; 10];
 
     fn learner() -> Learner {
         Trainer::with_tile(Net::new(&mut seeded(0)), CrossEntropy, Adam::new(0.01), seeded(1))
@@ -82,9 +88,9 @@ both! {
 
     const GOOD_CLASSES: Classes<'static> = Weighted { targets: &CLASSES, weights: &SAME };
 
-    fn with_input(value: f64) -> [[T; 2]; 5] {
+    fn with_input(value: f64) -> [[T; 2]; 10] {
         let mut inputs = GOOD;
-        inputs[4][1] = value as T;
+        inputs[9][1] = value as T;
         inputs
     }
 
@@ -123,26 +129,29 @@ both! {
         let targets = |expected, found| Lengths { what: "targets, one for each input", expected, found };
         let weights = |expected, found| Lengths { what: "weights, one for each target", expected, found };
         refused(&[], &[], &[], NoSamples);
-        refused(&GOOD, &CLASSES[..4], &SAME[..4], targets(5, 4));
-        refused(&GOOD[..3], &CLASSES, &SAME, targets(3, 5));
-        refused(&GOOD, &[], &[], targets(5, 0));
-        refused(&GOOD, &CLASSES, &SAME[..4], weights(5, 4));
+        refused(&GOOD, &CLASSES[..9], &SAME[..9], targets(10, 9));
+        refused(&GOOD[..3], &CLASSES, &SAME, targets(3, 10));
+        refused(&GOOD, &[], &[], targets(10, 0));
+        refused(&GOOD, &CLASSES, &SAME[..9], weights(10, 9));
         for value in [NAN, INFINITY, -INFINITY] {
             refused(&with_input(value), &CLASSES, &SAME, InputNotFinite { epoch: 0, batch: 0 });
         }
         for found in [3, 4, usize::MAX] {
             let problem = TargetError::Class { found, classes: 3 };
-            refused(&GOOD, &[0, 1, 2, found, found], &SAME, Target { sample: 3, problem });
+            refused(&GOOD, &[0, 1, 2, 0, 1, 2, 0, 1, 2, found], &SAME, Target { sample: 9, problem });
         }
-        for bad in [[1.0, 1.0, 1.0, 1.0, -0.5], [9.0, 1.0, 1.0, 1.0, NAN], [INFINITY, 1.0, 1.0, 1.0, 1.0], [0.0; 5]] {
-            refused(&GOOD, &CLASSES, &bad.map(|weight| weight as T), Weight { epoch: 0, batch: 0 });
+        for weight in [-0.5, NAN, INFINITY] {
+            let mut weights = SAME;
+            weights[9] = weight as T;
+            refused(&GOOD, &CLASSES, &weights, Weight { epoch: 0, batch: 0 });
         }
+        refused(&GOOD, &CLASSES, &[0.0; 10], Weight { epoch: 0, batch: 0 });
     }
 
     #[test]
     fn parts_of_weighted_data_are_checked() {
-        let short = Weighted { targets: &CLASSES, weights: &SAME[..4] };
-        let error = Err(Lengths { what: "weights, one for each target", expected: 5, found: 4 });
+        let short = Weighted { targets: &CLASSES, weights: &SAME[..9] };
+        let error = Err(Lengths { what: "weights, one for each target", expected: 10, found: 9 });
         assert_eq!(Samples::<T>::check(&short), error);
         assert_eq!(Samples::<T>::check(&Weighted { targets: &short, weights: &SAME }), error);
         assert_eq!(Samples::<T>::check(&ClassWeighted { targets: &short, weights: [1.0; 3] }), error);
@@ -151,8 +160,8 @@ both! {
 
     #[test]
     fn places_for_outputs() {
-        let error = Lengths { what: "places for outputs, one for each input", expected: 5, found: 4 };
-        assert_eq!(Net::ZEROED.predict_all(&GOOD, &mut [[0.0; 3]; 4]), Err(error));
+        let error = Lengths { what: "places for outputs, one for each input", expected: 10, found: 9 };
+        assert_eq!(Net::ZEROED.predict_all(&GOOD, &mut [[0.0; 3]; 9]), Err(error));
     }
 
     /// The check of targets by each loss.
@@ -196,14 +205,14 @@ both! {
         let (mut trainer, mut expected) = (learner(), learner());
         let by_two = Fit { epochs: 1, batch_size: 2, shuffle: false };
         let result = fit(&mut trainer, &with_input(NAN), &GOOD_CLASSES, &by_two);
-        assert_eq!(result, Err(InputNotFinite { epoch: 0, batch: 2 }));
-        for part in [0..2, 2..4] {
+        assert_eq!(result, Err(InputNotFinite { epoch: 0, batch: 4 }));
+        for part in [0..2, 2..4, 4..6, 6..8] {
             let targets = Weighted { targets: &CLASSES[part.clone()], weights: &SAME[part.clone()] };
             step(&mut expected, &GOOD[part], &targets).unwrap();
         }
         assert_eq!(bits(&trainer.network), bits(&expected.network));
 
-        let zero_later = Weighted { targets: &CLASSES[..], weights: &[1.0, 1.0, 0.0, 0.0, 1.0] };
+        let zero_later = Weighted { targets: &CLASSES[..], weights: &[1.0, 1.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0] };
         assert_eq!(fit(&mut trainer, &GOOD, &zero_later, &by_two), Err(Weight { epoch: 0, batch: 1 }));
     }
 
@@ -213,7 +222,7 @@ both! {
         let before = bits(&trainer.network);
         let empty = Weighted { targets: &CLASSES[..0], weights: &SAME[..0] };
         assert_eq!(fit_validated(&mut trainer, &GOOD, (&[], &empty), &three), Err(NoSamples));
-        let error = Lengths { what: "targets, one for each input", expected: 2, found: 5 };
+        let error = Lengths { what: "targets, one for each input", expected: 2, found: 10 };
         assert_eq!(fit_validated(&mut trainer, &GOOD, (&GOOD[..2], &GOOD_CLASSES), &three), Err(error));
         assert_eq!(bits(&trainer.network), before);
         let result = fit_validated(&mut trainer, &GOOD, (&with_input(NAN), &GOOD_CLASSES), &three);
@@ -281,8 +290,8 @@ both! {
         assert_eq!(StandardScaler::fit(&GOOD[..0]), Err(NoSamples));
         assert_eq!(MinMaxScaler::fit(&GOOD[..0]), Err(NoSamples));
         for value in [NAN, INFINITY, -INFINITY] {
-            assert_eq!(StandardScaler::fit(&with_input(value)), Err(SampleNotFinite { sample: 4 }));
-            assert_eq!(MinMaxScaler::fit(&with_input(value)), Err(SampleNotFinite { sample: 4 }));
+            assert_eq!(StandardScaler::fit(&with_input(value)), Err(SampleNotFinite { sample: 9 }));
+            assert_eq!(MinMaxScaler::fit(&with_input(value)), Err(SampleNotFinite { sample: 9 }));
         }
     }
 

@@ -2,6 +2,8 @@
 //!
 //! After a change of words, `TRYBUILD=overwrite cargo test --test words` writes them anew; read every one.
 
+#![cfg(feature = "std")]
+
 use std::process::Command;
 
 /// The compiler whose words these are; another one says the same in another way.

@@ -54,6 +54,7 @@ impl<const IN: usize, const OUT: usize, A, T: Real> Dense<IN, OUT, A, T> {
 
     /// From `W` and `b`.
     pub const fn from_matrix(weight: SMatrix<T, OUT, IN>, bias: SVector<T, OUT>) -> Self {
+        const { assert!(IN > 0 && OUT > 0, "a Dense layer needs at least one input and one output") };
         Dense { weight, bias, activation: PhantomData }
     }
 
