@@ -140,7 +140,7 @@ impl<const IN: usize, const OUT: usize, T: Real> Layer<Features<IN>> for Bumps<I
         &self,
         tile: Tile<S, B>,
         x: &SMatrix<T, IN, B>,
-        trace: &SMatrix<T, OUT, B>,
+        trace: &mut SMatrix<T, OUT, B>,
         slope: &mut SMatrix<T, OUT, B>,
         gradient: &mut Self,
         mut input_slope: Option<&mut SMatrix<T, IN, B>>,

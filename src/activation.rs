@@ -311,9 +311,7 @@ impl Activation for Softmax {
 
     #[inline(always)]
     fn couple<S: Simd, T: Real, const OUT: usize, const B: usize>(tile: Tile<S, B>, values: &mut [[T; OUT]; B]) {
-        for column in 0..tile.used() {
-            kernel::softmax::<S, T, OUT>(tile.simd(), values.as_flattened_mut(), column * OUT, T::ONE);
-        }
+        kernel::softmax(tile.simd(), tile.used(), values, T::ONE);
     }
 
     #[inline(always)]

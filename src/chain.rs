@@ -12,6 +12,20 @@ use rand::Rng;
 /// What comes out of the layer `L` when `In` goes in.
 type Out<L, In> = <L as Layer<In>>::Out;
 
+/// What a chain keeps for its backward pass: the layers' traces, and room for the slopes between them.
+pub struct ChainTrace<TRACES, SLOPES> {
+    traces: TRACES,
+    slopes: SLOPES,
+}
+
+impl<TRACES: Zeroed, SLOPES: Zeroed> Zeroed for ChainTrace<TRACES, SLOPES> {
+    const ZEROED: Self = ChainTrace { traces: Zeroed::ZEROED, slopes: Zeroed::ZEROED };
+}
+
+impl<A: Zeroed> Zeroed for (A,) {
+    const ZEROED: Self = (A::ZEROED,);
+}
+
 // `chain!(A 0, B 1, C 2)` first walks along the layers and notes what reaches each, and which one is before it. Then it
 // writes, here for three:
 //
@@ -27,13 +41,9 @@ type Out<L, In> = <L as Layer<In>>::Out;
 //             self.2.forward(tile, B::output(&trace.1), &mut trace.2);
 //         }
 //         fn backward(..) {
-//             let mut before = zeros;
-//             self.2.backward(tile, B::output(&trace.1), &trace.2, slope, &mut gradient.2, Some(&mut before));
-//             let slope = &mut before;
-//             let mut before = zeros;
-//             self.1.backward(tile, A::output(&trace.0), &trace.1, slope, &mut gradient.1, Some(&mut before));
-//             let slope = &mut before;
-//             self.0.backward(tile, x, &trace.0, slope, &mut gradient.0, input_slope);
+//             self.2.backward(tile, B::output(&trace.1), &mut trace.2, slope, &mut gradient.2, Some(&mut slopes.1));
+//             self.1.backward(tile, A::output(&trace.0), &mut trace.1, &mut slopes.1, &mut gradient.1, Some(&mut slopes.0));
+//             self.0.backward(tile, x, &mut trace.0, &mut slopes.0, &mut gradient.0, input_slope);
 //         }
 //     }
 macro_rules! chain {
@@ -98,12 +108,15 @@ macro_rules! chain {
             $($layer: Of<$first::Scalar> + Layer<$in>),+
         {
             type Out = Out<$last, $last_in>;
-            type Trace<const TILE: usize> = ($first::Trace<TILE>, $(<$layer as Layer<$in>>::Trace<TILE>),+);
+            type Trace<const TILE: usize> = ChainTrace<
+                ($first::Trace<TILE>, $(<$layer as Layer<$in>>::Trace<TILE>),+),
+                ($(Batch<$in, $first::Scalar, TILE>,)+),
+            >;
             type Head = <$last as Layer<$last_in>>::Head;
 
             #[inline(always)]
             fn output<const TILE: usize>(trace: &Self::Trace<TILE>) -> &Batch<Self::Out, Self::Scalar, TILE> {
-                <$last as Layer<$last_in>>::output::<TILE>(&trace.$l)
+                <$last as Layer<$last_in>>::output::<TILE>(&trace.traces.$l)
             }
 
             #[inline(always)]
@@ -128,6 +141,7 @@ macro_rules! chain {
                 x: &Batch<In, Self::Scalar, TILE>,
                 trace: &mut Self::Trace<TILE>,
             ) {
+                let trace = &mut trace.traces;
                 self.$zero.forward(tile.inner(), x, &mut trace.$zero);
                 $(
                     let tile_here = if $i == $l { tile } else { tile.inner() };
@@ -140,25 +154,25 @@ macro_rules! chain {
                 &self,
                 tile: Tile<S, TILE>,
                 x: &Batch<In, Self::Scalar, TILE>,
-                trace: &Self::Trace<TILE>,
+                trace: &mut Self::Trace<TILE>,
                 slope: &mut Batch<Self::Out, Self::Scalar, TILE>,
                 gradient: &mut Self,
                 input_slope: Option<&mut Batch<In, Self::Scalar, TILE>>,
             ) {
+                let ChainTrace { traces: trace, slopes } = trace;
                 $(
                     let tile_here = if $k == $l { tile } else { tile.inner() };
-                    let mut before = Batch::<$back_in, $first::Scalar, TILE>::ZEROED;
                     self.$k.backward(
                         tile_here,
                         <$back_before as Layer<$back_before_in>>::output::<TILE>(&trace.$j),
-                        &trace.$k,
+                        &mut trace.$k,
                         slope,
                         &mut gradient.$k,
-                        Some(&mut before),
+                        Some(&mut slopes.$j),
                     );
-                    let slope = &mut before;
+                    let slope = &mut slopes.$j;
                 )+
-                self.$zero.backward(tile.inner(), x, &trace.$zero, slope, &mut gradient.$zero, input_slope);
+                self.$zero.backward(tile.inner(), x, &mut trace.$zero, slope, &mut gradient.$zero, input_slope);
             }
         }
     };

@@ -106,12 +106,13 @@ pub trait Layer<In: Shape>: Params {
     );
 
     /// From the `slope` by the output, which it may overwrite: adds the slopes by the parameters to `gradient` and sets
-    /// `input_slope`, if asked for, to the slope by `x`. `x` and `trace` are those of the forward pass.
+    /// `input_slope`, if asked for, to the slope by `x`. `x` and `trace` are those of the forward pass; what `trace` holds
+    /// afterwards is of no account, except the output.
     fn backward<S: Simd, const B: usize>(
         &self,
         tile: Tile<S, B>,
         x: &Batch<In, Self::Scalar, B>,
-        trace: &Self::Trace<B>,
+        trace: &mut Self::Trace<B>,
         slope: &mut Batch<Self::Out, Self::Scalar, B>,
         gradient: &mut Self,
         input_slope: Option<&mut Batch<In, Self::Scalar, B>>,

@@ -347,7 +347,7 @@ impl CrossEntropy {
             );
         }
         let logits = *output;
-        let Exponentials { largest, sum } = softmax::<S, T, OUT>(simd, output, 0, T::ONE);
+        let Exponentials { largest: [largest], sum: [sum] } = softmax(simd, 1, core::array::from_mut(output), T::ONE);
         let whole = kernel::sum(simd, target);
         map(
             simd,
@@ -413,22 +413,24 @@ impl<T: Real, C: Category<OUT>, const OUT: usize> Loss<T, C, OUT> for CrossEntro
             }
             return total;
         }
-        // The logarithms of all samples' sums are taken together.
-        let (mut sums, mut distances) = ([T::ONE; B], T::ZERO);
-        for ((column, sum), class) in sums.iter_mut().enumerate().zip(targets).take(tile.used()) {
-            let right = outputs[column].get(class.index()).copied();
-            let found = softmax::<S, T, OUT>(simd, outputs.as_flattened_mut(), column * OUT, scale);
+        let used = tile.used();
+        let mut right = [T::ZERO; B];
+        for ((right, output), class) in right.iter_mut().zip(&*outputs).zip(targets).take(used) {
+            *right = output.get(class.index()).copied().unwrap_or(T::ZERO);
+        }
+        let found = softmax(simd, used, outputs, scale);
+        let mut distances = T::ZERO;
+        for (column, class) in targets.iter().enumerate().take(used) {
             if let Some(slope) = outputs[column].get_mut(class.index()) {
                 *slope -= scale;
             }
-            *sum = found.sum;
-            distances += found.largest - right.unwrap_or(found.largest);
+            distances += found.largest[column] - right[column];
         }
         let logs = map_sum(
             simd,
             tile.used(),
             [],
-            [&sums],
+            [&found.sum],
             #[inline(always)]
             |[], [x]| ([], math::ln::<S, T>(simd, x)),
         );

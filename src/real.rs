@@ -1,6 +1,7 @@
 //! The two number types a network may be made of, `f32` and `f64`, and what the lane code must know of each.
 
-use fearless_simd::SimdFloatElement;
+use fearless_simd::prelude::*;
+use fearless_simd::{SimdFloatElement, f32x4, f64x2};
 use nalgebra::Scalar;
 use num_traits::float::FloatCore;
 
@@ -46,6 +47,19 @@ pub trait Real: Scalar + FloatCore + SimdFloatElement {
 
     /// Uniform in `[0, 1)`, from the top bits of `bits`.
     fn from_random_bits(bits: u64) -> Self;
+
+    /// The lanes' first numbers from a slice shorter than a register; the others are zero.
+    ///
+    /// Read in halves, quarters and so on: from a copy, which consists of several stores, a CPU can't load a register before
+    /// the stores have left its buffers.
+    fn load_part<S: Simd>(simd: S, from: &[Self]) -> Lanes<S, Self>;
+
+    /// The square root of zero or a number not near the ends of the range, within 1 ulp.
+    #[inline(always)]
+    fn root<S: Simd>(simd: S, x: Lanes<S, Self>) -> Lanes<S, Self> {
+        let _ = simd;
+        x.sqrt()
+    }
 }
 
 /// How many terms each series of [`math`](crate::math) takes.
@@ -88,6 +102,29 @@ impl Real for f32 {
     fn from_random_bits(bits: u64) -> Self {
         (bits >> 40) as f32 * (1.0 / (1u64 << 24) as f32)
     }
+
+    #[inline(always)]
+    fn root<S: Simd>(simd: S, x: Lanes<S, f32>) -> Lanes<S, f32> {
+        crate::math::root_f32(simd, x)
+    }
+
+    #[inline(always)]
+    fn load_part<S: Simd>(simd: S, from: &[f32]) -> Lanes<S, f32> {
+        #[inline(always)]
+        fn at(from: &[f32], i: usize) -> f32 {
+            if i < from.len() { from[i] } else { 0.0 }
+        }
+        #[inline(always)]
+        fn quarter<S: Simd>(simd: S, from: &[f32], first: usize) -> f32x4<S> {
+            f32x4::load_array(simd, [at(from, first), at(from, first + 1), at(from, first + 2), at(from, first + 3)])
+        }
+        let halves = [
+            simd.combine_f32x4(quarter(simd, from, 0), quarter(simd, from, 4)),
+            simd.combine_f32x4(quarter(simd, from, 8), quarter(simd, from, 12)),
+        ];
+        let whole = simd.combine_f32x8(halves[0], halves[1]);
+        Lanes::<S, f32>::from_slice(simd, &whole.as_slice()[..Lanes::<S, f32>::LEN])
+    }
 }
 
 impl Real for f64 {
@@ -118,5 +155,23 @@ impl Real for f64 {
     #[inline(always)]
     fn from_random_bits(bits: u64) -> Self {
         (bits >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
+    }
+
+    #[inline(always)]
+    fn load_part<S: Simd>(simd: S, from: &[f64]) -> Lanes<S, f64> {
+        #[inline(always)]
+        fn at(from: &[f64], i: usize) -> f64 {
+            if i < from.len() { from[i] } else { 0.0 }
+        }
+        #[inline(always)]
+        fn quarter<S: Simd>(simd: S, from: &[f64], first: usize) -> f64x2<S> {
+            f64x2::load_array(simd, [at(from, first), at(from, first + 1)])
+        }
+        let halves = [
+            simd.combine_f64x2(quarter(simd, from, 0), quarter(simd, from, 2)),
+            simd.combine_f64x2(quarter(simd, from, 4), quarter(simd, from, 6)),
+        ];
+        let whole = simd.combine_f64x4(halves[0], halves[1]);
+        Lanes::<S, f64>::from_slice(simd, &whole.as_slice()[..Lanes::<S, f64>::LEN])
     }
 }

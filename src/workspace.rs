@@ -3,7 +3,7 @@
 use crate::data::{Inputs, Permutation, Samples, Targets};
 use crate::dispatch::{dispatch, level};
 use crate::error::Error;
-use crate::kernel::map_sum;
+use crate::kernel::is_finite;
 use crate::layer::{Entrance, Layer, Tile};
 use crate::params::{Zeroed, fill};
 use crate::real::Real;
@@ -100,7 +100,7 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
     pub fn backward(&mut self, network: &N, slope: &Batch<N::Out, N::Scalar, B>, gradient: &mut N) {
         self.slope.clone_from(slope);
         dispatch!(level(), simd => network.backward(
-            Tile::new(simd, B), &self.input, &self.trace, &mut self.slope, gradient, None,
+            Tile::new(simd, B), &self.input, &mut self.trace, &mut self.slope, gradient, None,
         ));
     }
 
@@ -114,7 +114,7 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
         self.slope.clone_from(slope);
         let mut input_slope = Zeroed::ZEROED;
         dispatch!(level(), simd => network.backward(
-            Tile::new(simd, B), &self.input, &self.trace, &mut self.slope, gradient, Some(&mut input_slope),
+            Tile::new(simd, B), &self.input, &mut self.trace, &mut self.slope, gradient, Some(&mut input_slope),
         ));
         input_slope
     }
@@ -234,24 +234,22 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
             let tile = Tile::<S, B>::new(simd, range.end - first).to_logits();
             let used = tile.used();
 
-            let mut tile_targets = [Y::Item::ZEROED; B];
-            for (place, (x, t)) in self.input.data.0.iter_mut().zip(&mut tile_targets).take(used).enumerate() {
-                let sample = order.at(first + place);
+            // One loop for each kind of work: together they have too many numbers for the CPU's registers.
+            let mut chosen = [0; B];
+            for (place, sample) in chosen.iter_mut().enumerate().take(used) {
+                *sample = order.at(first + place);
+            }
+            for (x, &sample) in self.input.data.0.iter_mut().zip(&chosen).take(used) {
                 inputs.copy(sample, x);
+            }
+            let mut tile_targets = [Y::Item::ZEROED; B];
+            for (t, &sample) in tile_targets.iter_mut().zip(&chosen).take(used) {
                 targets.copy(sample, t);
                 Y::check_target(loss, t).map_err(|problem| Error::Target { sample, problem })?;
             }
-            // Zero times a number is zero unless it is infinite or NaN.
-            let numbers = self.input.as_slice();
-            let zeros = map_sum(
-                simd,
-                used * IN,
-                [],
-                [numbers],
-                #[inline(always)]
-                |[], [x]| ([], x * N::Scalar::ZERO),
-            );
-            if zeros != N::Scalar::ZERO {
+            if !is_finite(simd, self.input.as_slice(), used * IN) {
+                // The next tile may be smaller, and the check looks a little further than it must.
+                self.input.fill(N::Scalar::ZERO);
                 return Err(Error::InputNotFinite { epoch, batch });
             }
 
@@ -275,7 +273,7 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
                 for slope in slopes.iter_mut().skip(used) {
                     slope.fill(N::Scalar::ZERO);
                 }
-                network.backward(tile, &self.input, &self.trace, &mut self.slope, gradient, None);
+                network.backward(tile, &self.input, &mut self.trace, &mut self.slope, gradient, None);
             }
             first += used;
         }

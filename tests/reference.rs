@@ -61,7 +61,7 @@ fn check<S: Simd, T: Real, const IN: usize, const OUT: usize, const B: usize>(si
         let (mut gradients, mut input_slope) = ([start.clone(), start.clone()], SMatrix::ZEROED);
         for (gradient, wanted) in gradients.iter_mut().zip([true, false]) {
             let mut slope = slopes;
-            layer.backward(tile, &x, &trace, &mut slope, gradient, wanted.then_some(&mut input_slope));
+            layer.backward(tile, &x, &mut trace, &mut slope, gradient, wanted.then_some(&mut input_slope));
         }
         let [gradient, again] = gradients;
         assert!(again == gradient, "{}", case("gradient without slope by input"));

@@ -2,7 +2,7 @@
 
 use crate::activation::{Activation, SlopeFrom};
 use crate::init::Init;
-use crate::kernel::{Extent, Right, Start, add_columns, map_first, product, product_with_column};
+use crate::kernel::{Extent, Right, Start, add_columns, dots, map_first, product, product_with_column, transpose};
 use crate::layer::{Entrance, Layer, Tile};
 use crate::network::Network;
 use crate::params::{Kind, Parameter, Params, Visitor, VisitorMut, Zeroed};
@@ -61,14 +61,21 @@ impl<const IN: usize, const OUT: usize, A, T: Real> Dense<IN, OUT, A, T> {
     const WEIGHT: Parameter = Parameter { name: "weight", kind: Kind::Weight, rows: OUT, columns: IN };
     const BIAS: Parameter = Parameter { name: "bias", kind: Kind::Bias, rows: OUT, columns: 1 };
 
+    /// Whether there are so few outputs for the inputs that the products with lanes across outputs would be mostly idle.
+    const NARROW: bool = OUT <= 4 && IN >= 2 * OUT;
+
     /// `W x + b` for the columns in use.
     #[inline(always)]
     fn affine<S: Simd, const B: usize>(&self, tile: Tile<S, B>, x: &SMatrix<T, IN, B>, y: &mut SMatrix<T, OUT, B>) {
+        if OUT == 1 && IN >= 8 {
+            let (weight, bias) = (self.weight.as_slice(), self.bias.as_slice());
+            return dots::<S, T, OUT, IN>(tile.simd(), tile.used(), weight, x.as_slice(), bias, y.as_mut_slice());
+        }
         if B == 1 {
             let (weight, bias) = (self.weight.as_slice(), self.bias.as_slice());
             return product_with_column::<S, T, OUT>(tile.simd(), weight, x.as_slice(), bias, y.as_mut_slice());
         }
-        let extent = Extent { depth: IN, columns: tile.used() };
+        let extent = Extent { depth: IN, columns: tile.used(), room: B };
         let right = Right::Columns(x.as_slice(), IN);
         let start = Start::Column(self.bias.as_slice());
         product::<S, T, OUT>(tile.simd(), extent, self.weight.as_slice(), right, start, y.as_mut_slice());
@@ -199,7 +206,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
         &self,
         tile: Tile<S, B>,
         x: &SMatrix<T, IN, B>,
-        trace: &Self::Trace<B>,
+        trace: &mut Self::Trace<B>,
         slope: &mut SMatrix<T, OUT, B>,
         gradient: &mut Self,
         input_slope: Option<&mut SMatrix<T, IN, B>>,
@@ -220,20 +227,29 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
             );
         }
 
-        let samples = Extent { depth: tile.used(), columns: IN };
-        let inputs = Right::Rows(x.as_slice(), IN);
         let weight = gradient.weight.as_mut_slice();
-        product::<S, T, OUT>(simd, samples, slope.as_slice(), inputs, Start::Result, weight);
+        if Self::NARROW {
+            // Lanes across the few outputs would be idle, so they run across the inputs.
+            let samples = Extent { depth: tile.used(), columns: OUT, room: OUT };
+            let slopes = Right::Rows(slope.as_slice(), OUT);
+            let mut transposed = [[T::ZERO; IN]; OUT];
+            product::<S, T, IN>(simd, samples, x.as_slice(), slopes, Start::Zero, transposed.as_flattened_mut());
+            for (column, weights) in weight.chunks_exact_mut(OUT).enumerate() {
+                for (weight, row) in weights.iter_mut().zip(&transposed) {
+                    *weight += row[column];
+                }
+            }
+        } else {
+            let samples = Extent { depth: tile.used(), columns: IN, room: IN };
+            let inputs = Right::Rows(x.as_slice(), IN);
+            product::<S, T, OUT>(simd, samples, slope.as_slice(), inputs, Start::Result, weight);
+        }
         add_columns::<S, T, OUT>(simd, &slope.as_slice()[..tile.used() * OUT], gradient.bias.as_mut_slice());
 
         if let Some(input_slope) = input_slope {
             let mut transposed = [[T::ZERO; IN]; OUT];
-            for (column, weights) in self.weight.as_slice().chunks_exact(OUT).enumerate() {
-                for (row, &weight) in weights.iter().enumerate() {
-                    transposed[row][column] = weight;
-                }
-            }
-            let extent = Extent { depth: OUT, columns: tile.used() };
+            transpose::<S, T, OUT, IN>(simd, self.weight.as_slice(), transposed.as_flattened_mut());
+            let extent = Extent { depth: OUT, columns: tile.used(), room: B };
             let slopes = Right::Columns(slope.as_slice(), OUT);
             let input_slope = input_slope.as_mut_slice();
             product::<S, T, IN>(simd, extent, transposed.as_flattened(), slopes, Start::Zero, input_slope);

@@ -75,7 +75,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
         &self,
         tile: Tile<S, B>,
         x: &SMatrix<T, IN, B>,
-        _: &SMatrix<T, OUT, B>,
+        _: &mut SMatrix<T, OUT, B>,
         slope: &mut SMatrix<T, OUT, B>,
         gradient: &mut Self,
         input_slope: Option<&mut SMatrix<T, IN, B>>,

@@ -1,0 +1,97 @@
+//! Products with a single column: the forward pass of one sample.
+
+#![allow(clippy::needless_range_loop, reason = "what an iterator adds to a loop over registers may not be inlined")]
+
+use super::load_part;
+use super::product::{add_products, rows, set_rows, whole_columns};
+use crate::real::{Lanes, Real};
+use fearless_simd::{Simd, SimdBase};
+
+/// Sets `result` to `start + left * right` for a single column `right`; all but `right` have `ROWS` numbers or rows.
+///
+/// With few rows the time is that of one addition after the other, so the sum is split: every fourth product goes into a
+/// sum of its own, or every second, depending on the rows alone.
+#[cfg_attr(not(debug_assertions), inline(always))]
+pub(crate) fn product_with_column<S: Simd, T: Real, const ROWS: usize>(
+    simd: S,
+    left: &[T],
+    right: &[T],
+    start: &[T],
+    result: &mut [T],
+) {
+    if ROWS <= 32 {
+        chains::<S, T, ROWS, 4, 2>(simd, left, right, start, result);
+    } else if ROWS <= 64 {
+        chains::<S, T, ROWS, 2, 4>(simd, left, right, start, result);
+    } else {
+        chains::<S, T, ROWS, 1, 8>(simd, left, right, start, result);
+    }
+}
+
+/// All rows of a product with a column, in `CHAINS` sums each, as many as `REGISTERS` registers of rows at a time.
+#[inline(always)]
+fn chains<S: Simd, T: Real, const ROWS: usize, const CHAINS: usize, const REGISTERS: usize>(
+    simd: S,
+    left: &[T],
+    right: &[T],
+    start: &[T],
+    result: &mut [T],
+) {
+    let lanes = Lanes::<S, T>::LEN;
+    let mut first = 0;
+    // The last register may begin before its turn, so as to end with the last row.
+    while first + (REGISTERS - 1) * lanes < ROWS {
+        some_rows::<S, T, ROWS, CHAINS, REGISTERS>(simd, left, first, right, start, result);
+        first += REGISTERS * lanes;
+    }
+    while first < ROWS {
+        some_rows::<S, T, ROWS, CHAINS, 1>(simd, left, first, right, start, result);
+        first += lanes;
+    }
+}
+
+#[cfg_attr(not(debug_assertions), inline(always))]
+fn some_rows<S: Simd, T: Real, const ROWS: usize, const CHAINS: usize, const REGISTERS: usize>(
+    simd: S,
+    left: &[T],
+    first: usize,
+    right: &[T],
+    start: &[T],
+    result: &mut [T],
+) {
+    let depth = right.len();
+    let mut sums = [[Lanes::<S, T>::splat(simd, T::ZERO); REGISTERS]; CHAINS];
+    sums[0] = rows::<S, T, ROWS, REGISTERS>(simd, &start[..ROWS], first);
+    let whole = whole_columns::<S, T, ROWS>(left, depth);
+    let mut k = 0;
+    while k + CHAINS <= whole {
+        for chain in 0..CHAINS {
+            let left = rows::<S, T, ROWS, REGISTERS>(simd, &left[(k + chain) * ROWS..], first);
+            add_products(simd, &left, right[k + chain], &mut sums[chain]);
+        }
+        k += CHAINS;
+    }
+    while k < depth {
+        for chain in 0..CHAINS {
+            if k < depth {
+                let left = if k < whole {
+                    rows::<S, T, ROWS, REGISTERS>(simd, &left[k * ROWS..], first)
+                } else {
+                    [load_part(simd, &left[k * ROWS..][..ROWS]); REGISTERS]
+                };
+                add_products(simd, &left, right[k], &mut sums[chain]);
+                k += 1;
+            }
+        }
+    }
+    let mut half = CHAINS / 2;
+    while half > 0 {
+        for chain in 0..half {
+            for r in 0..REGISTERS {
+                sums[chain][r] += sums[chain + half][r];
+            }
+        }
+        half /= 2;
+    }
+    set_rows::<S, T, REGISTERS>(&sums[0], &mut result[..ROWS], first);
+}

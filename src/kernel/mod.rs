@@ -1,0 +1,255 @@
+//! The loops: products of matrices and maps over slices. Nothing else in the library touches vector registers, except
+//! the functions of [`math`](crate::math) and what an activation, a loss or an optimizer does to one register at a time.
+//!
+//! A matrix is a slice that holds it column by column. Lanes run across rows, so that every sum has one order on every
+//! CPU; where a single sample's sum is split to hide the latency of the additions, the parts depend on sizes alone.
+
+#![allow(clippy::needless_range_loop, reason = "what an iterator adds to a loop over registers may not be inlined")]
+
+// The largest functions are inlined by force only without `debug_assertions`: an unoptimized build gives every inlined
+// call room of its own on the stack, and a test's thread has two megabytes of it.
+
+mod column;
+mod product;
+mod softmax;
+
+pub(crate) use column::product_with_column;
+pub(crate) use product::{Extent, Right, Start, add_columns, dots, product, transpose};
+pub(crate) use softmax::{Exponentials, softmax};
+
+use crate::real::{Lanes, Real};
+use fearless_simd::{Select, Simd, SimdBase, SimdFloat, SimdMask};
+
+/// Room for the widest vector register: 16 numbers of type `f32`.
+pub(crate) const WIDEST: usize = 16;
+
+#[inline(always)]
+fn load<S: Simd, T: Real>(simd: S, from: &[T]) -> Lanes<S, T> {
+    Lanes::<S, T>::from_slice(simd, &from[..Lanes::<S, T>::LEN])
+}
+
+#[inline(always)]
+fn store<S: Simd, T: Real>(lanes: Lanes<S, T>, to: &mut [T]) {
+    lanes.store_slice(&mut to[..Lanes::<S, T>::LEN]);
+}
+
+/// The lanes' first numbers from a slice shorter than a register; the others are zero.
+#[inline(always)]
+fn load_part<S: Simd, T: Real>(simd: S, from: &[T]) -> Lanes<S, T> {
+    T::load_part(simd, from)
+}
+
+/// The lanes' places, counted from zero.
+#[inline(always)]
+fn places<S: Simd, T: Real>(simd: S) -> Lanes<S, T> {
+    Lanes::<S, T>::from_fn(
+        simd,
+        #[inline(always)]
+        |lane| T::from_count(lane),
+    )
+}
+
+#[inline(always)]
+fn store_part<S: Simd, T: Real>(lanes: Lanes<S, T>, to: &mut [T]) {
+    to.copy_from_slice(&lanes.as_slice()[..to.len()]);
+}
+
+/// Runs `step` over several slices of the same length, a register of each at a time: it gets what stands in `changed`
+/// and in `read` and returns what shall stand in `changed`. Goes as far as the shortest slice.
+#[inline(always)]
+pub fn map<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
+    simd: S,
+    changed: [&mut [T]; CHANGED],
+    read: [&[T]; READ],
+    step: impl Fn([Lanes<S, T>; CHANGED], [Lanes<S, T>; READ]) -> [Lanes<S, T>; CHANGED],
+) {
+    map_first(simd, usize::MAX, changed, read, step);
+}
+
+/// Like [`map`], for the first `count` numbers of each slice, or a few more: it stops at the next whole register.
+///
+/// A length that is known only at run time costs less here than in the slices, since what is left of a slice after its
+/// last whole register is moved by a copy of that many numbers.
+#[inline(always)]
+pub fn map_first<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
+    simd: S,
+    count: usize,
+    mut changed: [&mut [T]; CHANGED],
+    read: [&[T]; READ],
+    step: impl Fn([Lanes<S, T>; CHANGED], [Lanes<S, T>; READ]) -> [Lanes<S, T>; CHANGED],
+) {
+    each_register(
+        simd,
+        count,
+        &mut changed,
+        &read,
+        #[inline(always)]
+        |_, c, r| step(c, r),
+    );
+}
+
+/// Like [`map`], for the first `count` numbers of each slice, and gives the sum of the lanes that `step` returns second.
+/// Numbers of `changed` behind those are set to zero as far as the next whole register.
+///
+/// It is the sum of 16 sums, each over every sixteenth number, which are added in pairs.
+#[inline(always)]
+pub fn map_sum<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
+    simd: S,
+    count: usize,
+    mut changed: [&mut [T]; CHANGED],
+    read: [&[T]; READ],
+    step: impl Fn([Lanes<S, T>; CHANGED], [Lanes<S, T>; READ]) -> ([Lanes<S, T>; CHANGED], Lanes<S, T>),
+) -> T {
+    let zero = Lanes::<S, T>::splat(simd, T::ZERO);
+    let places = places::<S, T>(simd);
+    let mut sums = [T::ZERO; WIDEST];
+    each_register(
+        simd,
+        count,
+        &mut changed,
+        &read,
+        #[inline(always)]
+        |at, c, r| {
+            let (mut results, term) = step(c, r);
+            // The lanes below the count; all of them except in the last register.
+            let left = if count - at < WIDEST { count - at } else { WIDEST };
+            let counts = places.simd_lt(Lanes::<S, T>::splat(simd, T::from_count(left)));
+            let sum = &mut sums[at % WIDEST..];
+            store::<S, T>(load::<S, T>(simd, sum) + counts.select(term, zero), sum);
+            for result in &mut results {
+                *result = counts.select(*result, zero);
+            }
+            results
+        },
+    );
+    let mut registers = [zero; WIDEST / 2];
+    for (register, sums) in registers.iter_mut().zip(sums.chunks_exact(Lanes::<S, T>::LEN)) {
+        *register = load(simd, sums);
+    }
+    sum_of_16(registers)
+}
+
+/// The sum of the 16 numbers in the first registers, added in pairs: the first to the ninth, and so on.
+#[inline(always)]
+fn sum_of_16<S: Simd, T: Real, V: SimdFloat<S, Element = T>>(mut registers: [V; WIDEST / 2]) -> T {
+    let mut half = WIDEST / V::LEN / 2;
+    while half > 0 {
+        for i in 0..half {
+            registers[i] += registers[i + half];
+        }
+        half /= 2;
+    }
+    let mut sum = registers[0];
+    if V::LEN > 8 {
+        sum += sum.rotate_elements_left::<8>();
+    }
+    if V::LEN > 4 {
+        sum += sum.rotate_elements_left::<4>();
+    }
+    if V::LEN > 2 {
+        sum += sum.rotate_elements_left::<2>();
+    }
+    if V::LEN > 1 {
+        sum += sum.rotate_elements_left::<1>();
+    }
+    sum.as_slice()[0]
+}
+
+/// Calls `step` for each register of the slices, with the place where it begins, until `count` numbers are done.
+#[cfg_attr(not(debug_assertions), inline(always))]
+fn each_register<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
+    simd: S,
+    count: usize,
+    changed: &mut [&mut [T]; CHANGED],
+    read: &[&[T]; READ],
+    mut step: impl FnMut(usize, [Lanes<S, T>; CHANGED], [Lanes<S, T>; READ]) -> [Lanes<S, T>; CHANGED],
+) {
+    let lanes = Lanes::<S, T>::LEN;
+    let mut length = usize::MAX;
+    for slice in changed.iter() {
+        length = length.min(slice.len());
+    }
+    for slice in read {
+        length = length.min(slice.len());
+    }
+    let whole = length - length % lanes;
+    // Loops, not `array::map`: what the compiler does not inline is compiled without the vector instructions.
+    let zero = Lanes::<S, T>::splat(simd, T::ZERO);
+    let (mut c, mut r) = ([zero; CHANGED], [zero; READ]);
+    let mut at = 0;
+    while at < whole && at < count {
+        let end = at + lanes;
+        for i in 0..CHANGED {
+            c[i] = load(simd, &changed[i][at..end]);
+        }
+        for i in 0..READ {
+            r[i] = load(simd, &read[i][at..end]);
+        }
+        let results = step(at, c, r);
+        for i in 0..CHANGED {
+            store::<S, T>(results[i], &mut changed[i][at..end]);
+        }
+        at = end;
+    }
+    if whole < length && whole < count {
+        for i in 0..CHANGED {
+            c[i] = load_part(simd, &changed[i][whole..length]);
+        }
+        for i in 0..READ {
+            r[i] = load_part(simd, &read[i][whole..length]);
+        }
+        let results = step(whole, c, r);
+        for i in 0..CHANGED {
+            store_part::<S, T>(results[i], &mut changed[i][whole..length]);
+        }
+    }
+}
+
+/// The sum of `values`.
+#[inline(always)]
+pub fn sum<S: Simd, T: Real>(simd: S, values: &[T]) -> T {
+    map_sum(
+        simd,
+        values.len(),
+        [],
+        [values],
+        #[inline(always)]
+        |[], [x]| ([], x),
+    )
+}
+
+/// The sum of the products of `a` and `b`.
+#[inline(always)]
+pub fn dot<S: Simd, T: Real>(simd: S, a: &[T], b: &[T]) -> T {
+    map_sum(
+        simd,
+        a.len(),
+        [],
+        [a, b],
+        #[inline(always)]
+        |[], [a, b]| ([], a * b),
+    )
+}
+
+/// Whether the first `count` numbers are neither infinite nor NaN, and some behind them as far as a whole register goes.
+#[inline(always)]
+pub(crate) fn is_finite<S: Simd, T: Real>(simd: S, values: &[T], count: usize) -> bool {
+    let lanes = Lanes::<S, T>::LEN;
+    let zero = Lanes::<S, T>::splat(simd, T::ZERO);
+    // Zero times a number is zero unless it is infinite or NaN. Four sums, since an addition waits for the one before.
+    let mut sums = [zero; 4];
+    let mut at = 0;
+    while at < count && at + 4 * lanes <= values.len() {
+        for i in 0..4 {
+            sums[i] = load::<S, T>(simd, &values[at + i * lanes..]).mul_add(zero, sums[i]);
+        }
+        at += 4 * lanes;
+    }
+    let mut rest = T::ZERO;
+    while at < count && at < values.len() {
+        rest += values[at] * T::ZERO;
+        at += 1;
+    }
+    let sum = (sums[0] + sums[1]) + (sums[2] + sums[3]) + rest;
+    sum.simd_eq(zero).all_true()
+}

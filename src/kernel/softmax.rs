@@ -1,0 +1,158 @@
+//! Softmax of columns: of one, or of as many at once as a register has lanes.
+
+#![allow(clippy::needless_range_loop, reason = "what an iterator adds to a loop over registers may not be inlined")]
+
+use super::product::{begin, rows, set_rows, transpose_square};
+use super::{WIDEST, load, map, map_sum, store};
+use crate::math::{divide, exp_negative};
+use crate::real::{Lanes, Real};
+use fearless_simd::{Simd, SimdBase};
+
+/// What [`softmax`] found on its way, for each column.
+pub(crate) struct Exponentials<T, const B: usize> {
+    /// The largest logit.
+    pub largest: [T; B],
+    /// The sum of the exponentials of what the logits lie below the largest.
+    pub sum: [T; B],
+}
+
+/// From so many columns on it pays to turn them so that each has a lane.
+const MANY: usize = 8;
+
+/// Replaces the logits of the first `used` columns by `scale` times their softmax. Of the columns behind them, and of what
+/// was found there, nothing is said.
+#[cfg_attr(not(debug_assertions), inline(always))]
+pub(crate) fn softmax<S: Simd, T: Real, const SIZE: usize, const B: usize>(
+    simd: S,
+    used: usize,
+    matrix: &mut [[T; SIZE]; B],
+    scale: T,
+) -> Exponentials<T, B> {
+    let mut found = Exponentials { largest: [T::ZERO; B], sum: [T::ONE; B] };
+    if B < MANY {
+        for column in 0..B {
+            if column < used {
+                (found.largest[column], found.sum[column]) = softmax_of_one(simd, &mut matrix[column], scale);
+            }
+        }
+        return found;
+    }
+    let lanes = Lanes::<S, T>::LEN;
+    let mut first = 0;
+    while first < used {
+        let columns = if B - first < lanes { B - first } else { lanes };
+        let mut turned = [[T::ZERO; WIDEST]; SIZE];
+        turn::<S, T, SIZE>(simd, &matrix.as_flattened()[first * SIZE..], columns, &mut turned);
+        let (largest, sum) = softmax_of_rows(simd, &mut turned, scale);
+        turn_back::<S, T, SIZE>(simd, &turned, columns, &mut matrix.as_flattened_mut()[first * SIZE..]);
+        if columns == lanes {
+            store::<S, T>(largest, &mut found.largest[first..]);
+            store::<S, T>(sum, &mut found.sum[first..]);
+        } else {
+            found.largest[first..].copy_from_slice(&largest.as_slice()[..columns]);
+            found.sum[first..].copy_from_slice(&sum.as_slice()[..columns]);
+        }
+        first += lanes;
+    }
+    found
+}
+
+/// [`softmax`] of one column.
+#[inline(always)]
+fn softmax_of_one<S: Simd, T: Real, const SIZE: usize>(simd: S, logits: &mut [T; SIZE], scale: T) -> (T, T) {
+    let mut largest = T::neg_infinity();
+    for &logit in logits.iter() {
+        largest = if logit > largest { logit } else { largest };
+    }
+    let sum = map_sum(
+        simd,
+        SIZE,
+        [&mut *logits],
+        [],
+        #[inline(always)]
+        |[x], []| {
+            let e = exp_negative::<S, T>(simd, x - largest);
+            ([e], e)
+        },
+    );
+    let scale = scale / sum;
+    map(
+        simd,
+        [logits],
+        [],
+        #[inline(always)]
+        |[e], []| [e * scale],
+    );
+    (largest, sum)
+}
+
+/// [`softmax`] of columns that lie in lanes; what was found comes in lanes too.
+#[inline(always)]
+fn softmax_of_rows<S: Simd, T: Real, const SIZE: usize>(
+    simd: S,
+    rows: &mut [[T; WIDEST]; SIZE],
+    scale: T,
+) -> (Lanes<S, T>, Lanes<S, T>) {
+    let mut largest = load::<S, T>(simd, &rows[0]);
+    for row in rows.iter() {
+        largest = largest.max(load(simd, row));
+    }
+    let mut sum = Lanes::<S, T>::splat(simd, T::ZERO);
+    for row in rows.iter_mut() {
+        let e = exp_negative::<S, T>(simd, load::<S, T>(simd, row) - largest);
+        sum += e;
+        store::<S, T>(e, row);
+    }
+    let factor = divide::<S, T>(simd, Lanes::<S, T>::splat(simd, scale), sum);
+    for row in rows.iter_mut() {
+        store::<S, T>(load::<S, T>(simd, row) * factor, row);
+    }
+    (largest, sum)
+}
+
+/// Lays columns into lanes.
+#[inline(always)]
+fn turn<S: Simd, T: Real, const SIZE: usize>(simd: S, columns: &[T], count: usize, turned: &mut [[T; WIDEST]; SIZE]) {
+    let lanes = Lanes::<S, T>::LEN;
+    for first in (0..SIZE).step_by(lanes) {
+        let mut square = [Lanes::<S, T>::splat(simd, T::ZERO); WIDEST];
+        for i in 0..lanes {
+            if i < count {
+                square[i] = rows::<S, T, SIZE, 1>(simd, &columns[i * SIZE..], first)[0];
+            }
+        }
+        transpose_square::<S, T>(&mut square);
+        let first = begin::<S, T>(SIZE, first, 0);
+        for i in 0..lanes {
+            if first + i < SIZE {
+                store::<S, T>(square[i], &mut turned[first + i]);
+            }
+        }
+    }
+}
+
+/// Undoes [`turn`].
+#[inline(always)]
+fn turn_back<S: Simd, T: Real, const SIZE: usize>(
+    simd: S,
+    turned: &[[T; WIDEST]; SIZE],
+    count: usize,
+    columns: &mut [T],
+) {
+    let lanes = Lanes::<S, T>::LEN;
+    for first in (0..SIZE).step_by(lanes) {
+        let mut square = [Lanes::<S, T>::splat(simd, T::ZERO); WIDEST];
+        let begin = begin::<S, T>(SIZE, first, 0);
+        for i in 0..lanes {
+            if begin + i < SIZE {
+                square[i] = load(simd, &turned[begin + i]);
+            }
+        }
+        transpose_square::<S, T>(&mut square);
+        for i in 0..lanes {
+            if i < count {
+                set_rows::<S, T, 1>(&[square[i]], &mut columns[i * SIZE..][..SIZE], first);
+            }
+        }
+    }
+}
