@@ -4,7 +4,7 @@
 
 use crate::layer::{Entrance, Layer, Tile};
 use crate::network::Network;
-use crate::params::{Of, Params, Visitor, VisitorMut, Zeroed};
+use crate::params::{Aligned, Of, Params, Visitor, VisitorMut, Zeroed};
 use crate::shape::{Batch, Shape};
 use fearless_simd::Simd;
 use rand::Rng;
@@ -110,7 +110,7 @@ macro_rules! chain {
             type Out = Out<$last, $last_in>;
             type Trace<const TILE: usize> = ChainTrace<
                 ($first::Trace<TILE>, $(<$layer as Layer<$in>>::Trace<TILE>),+),
-                ($(Batch<$in, $first::Scalar, TILE>,)+),
+                ($(Aligned<Batch<$in, $first::Scalar, TILE>>,)+),
             >;
             type Head = <$last as Layer<$last_in>>::Head;
 
@@ -127,9 +127,9 @@ macro_rules! chain {
                 y: &mut Batch<Self::Out, Self::Scalar, TILE>,
             ) {
                 $(
-                    let mut between = Batch::<$in, $first::Scalar, TILE>::ZEROED;
-                    self.$b.infer(tile.inner(), x, &mut between);
-                    let x = &between;
+                    let mut between = Aligned::<Batch<$in, $first::Scalar, TILE>>::ZEROED;
+                    self.$b.infer(tile.inner(), x, &mut between.0);
+                    let x = &between.0;
                 )+
                 self.$l.infer(tile, x, y);
             }
@@ -168,9 +168,9 @@ macro_rules! chain {
                         &mut trace.$k,
                         slope,
                         &mut gradient.$k,
-                        Some(&mut slopes.$j),
+                        Some(&mut slopes.$j.0),
                     );
-                    let slope = &mut slopes.$j;
+                    let slope = &mut slopes.$j.0;
                 )+
                 self.$zero.backward(tile.inner(), x, &mut trace.$zero, slope, &mut gradient.$zero, input_slope);
             }

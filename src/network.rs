@@ -5,7 +5,7 @@ use crate::dispatch::{dispatch, level};
 use crate::error::Error;
 use crate::init::{Init, Initialize};
 use crate::layer::{Entrance, Layer, Tile};
-use crate::params::{Of, Params, Zeroed};
+use crate::params::{Aligned, Of, Params, Zeroed};
 use crate::real::Real;
 use crate::shape::{Batch, Features, Shape};
 use fearless_simd::Simd;
@@ -157,14 +157,14 @@ fn predict_all<S: Simd, N, X, const IN: usize, const OUT: usize>(
     X: Inputs<N::Scalar, IN> + ?Sized,
     N: Layer<Features<IN>, Out = Features<OUT>>,
 {
-    let mut x = SMatrix::<N::Scalar, IN, TILE>::ZEROED;
-    let mut y = SMatrix::<N::Scalar, OUT, TILE>::ZEROED;
+    let mut x = Aligned::<SMatrix<N::Scalar, IN, TILE>>::ZEROED;
+    let mut y = Aligned::<SMatrix<N::Scalar, OUT, TILE>>::ZEROED;
     for (tile, outputs) in outputs.chunks_mut(TILE).enumerate() {
-        for (column, place) in x.data.0.iter_mut().zip(0..outputs.len()) {
+        for (column, place) in x.0.data.0.iter_mut().zip(0..outputs.len()) {
             inputs.copy(tile * TILE + place, column);
         }
-        network.infer(Tile::<S, TILE>::new(simd, outputs.len()), &x, &mut y);
-        for (output, column) in outputs.iter_mut().zip(&y.data.0) {
+        network.infer(Tile::<S, TILE>::new(simd, outputs.len()), &x.0, &mut y.0);
+        for (output, column) in outputs.iter_mut().zip(&y.0.data.0) {
             *output = *column;
         }
     }

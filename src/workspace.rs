@@ -5,7 +5,7 @@ use crate::dispatch::{dispatch, level};
 use crate::error::Error;
 use crate::kernel::is_finite;
 use crate::layer::{Entrance, Layer, Tile};
-use crate::params::{Zeroed, fill};
+use crate::params::{Aligned, Zeroed, fill};
 use crate::real::Real;
 use crate::shape::{Batch, Features};
 use core::ops::Range;
@@ -32,9 +32,9 @@ use num_traits::float::FloatCore;
 /// Sgd::new(0.1).step(&mut network, &mut gradient, &mut state);
 /// ```
 pub struct Workspace<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> {
-    input: Batch<N::In, N::Scalar, B>,
+    input: Aligned<Batch<N::In, N::Scalar, B>>,
     trace: N::Trace<B>,
-    slope: Batch<N::Out, N::Scalar, B>,
+    slope: Aligned<Batch<N::Out, N::Scalar, B>>,
 }
 
 impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Zeroed for Workspace<N, B> {
@@ -90,17 +90,17 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
     /// Computes the outputs, `OUT` by `B`, for the samples in the columns of `x`, `IN` by `B`, and keeps what
     /// [`backward`](Self::backward) needs.
     pub fn forward(&mut self, network: &N, x: &Batch<N::In, N::Scalar, B>) -> &Batch<N::Out, N::Scalar, B> {
-        self.input.clone_from(x);
-        dispatch!(level(), simd => network.forward(Tile::new(simd, B), &self.input, &mut self.trace));
+        self.input.0.clone_from(x);
+        dispatch!(level(), simd => network.forward(Tile::new(simd, B), &self.input.0, &mut self.trace));
         N::output(&self.trace)
     }
 
     /// From the slope of what is to become smaller, by the outputs of the last [`forward`](Self::forward): adds its
     /// slopes by the parameters of the network, which must be the same still, to `gradient`.
     pub fn backward(&mut self, network: &N, slope: &Batch<N::Out, N::Scalar, B>, gradient: &mut N) {
-        self.slope.clone_from(slope);
+        self.slope.0.clone_from(slope);
         dispatch!(level(), simd => network.backward(
-            Tile::new(simd, B), &self.input, &mut self.trace, &mut self.slope, gradient, None,
+            Tile::new(simd, B), &self.input.0, &mut self.trace, &mut self.slope.0, gradient, None,
         ));
     }
 
@@ -111,10 +111,10 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
         slope: &Batch<N::Out, N::Scalar, B>,
         gradient: &mut N,
     ) -> Batch<N::In, N::Scalar, B> {
-        self.slope.clone_from(slope);
+        self.slope.0.clone_from(slope);
         let mut input_slope = Zeroed::ZEROED;
         dispatch!(level(), simd => network.backward(
-            Tile::new(simd, B), &self.input, &mut self.trace, &mut self.slope, gradient, Some(&mut input_slope),
+            Tile::new(simd, B), &self.input.0, &mut self.trace, &mut self.slope.0, gradient, Some(&mut input_slope),
         ));
         input_slope
     }
@@ -239,7 +239,7 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
             for (place, sample) in chosen.iter_mut().enumerate().take(used) {
                 *sample = order.at(first + place);
             }
-            for (x, &sample) in self.input.data.0.iter_mut().zip(&chosen).take(used) {
+            for (x, &sample) in self.input.0.data.0.iter_mut().zip(&chosen).take(used) {
                 inputs.copy(sample, x);
             }
             let mut tile_targets = [Y::Item::ZEROED; B];
@@ -247,19 +247,19 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
                 targets.copy(sample, t);
                 Y::check_target(loss, t).map_err(|problem| Error::Target { sample, problem })?;
             }
-            if !is_finite(simd, self.input.as_slice(), used * IN) {
+            if !is_finite(simd, self.input.0.as_slice(), used * IN) {
                 // The next tile may be smaller, and the check looks a little further than it must.
-                self.input.fill(N::Scalar::ZERO);
+                self.input.0.fill(N::Scalar::ZERO);
                 return Err(Error::InputNotFinite { epoch, batch });
             }
 
             if gradient.is_some() {
-                network.forward(tile, &self.input, &mut self.trace);
-                self.slope.clone_from(N::output(&self.trace));
+                network.forward(tile, &self.input.0, &mut self.trace);
+                self.slope.0.clone_from(N::output(&self.trace));
             } else {
-                network.infer(tile, &self.input, &mut self.slope);
+                network.infer(tile, &self.input.0, &mut self.slope.0);
             }
-            let slopes = &mut self.slope.data.0;
+            let slopes = &mut self.slope.0.data.0;
             if Y::WEIGHTED {
                 for (place, (slope, target)) in slopes.iter_mut().zip(&tile_targets).take(used).enumerate() {
                     let scale = scale * targets.weight(order.at(first + place));
@@ -273,7 +273,7 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
                 for slope in slopes.iter_mut().skip(used) {
                     slope.fill(N::Scalar::ZERO);
                 }
-                network.backward(tile, &self.input, &mut self.trace, &mut self.slope, gradient, None);
+                network.backward(tile, &self.input.0, &mut self.trace, &mut self.slope.0, gradient, None);
             }
             first += used;
         }

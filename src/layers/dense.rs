@@ -23,6 +23,9 @@ use rand::Rng;
 /// assert!(NAND.predict_one(&[1.0, 1.0])[0] < 0.01);
 /// assert!(NAND.predict_one(&[1.0, 0.0])[0] > 0.99);
 /// ```
+///
+/// On x86-64 it begins at a multiple of 64 bytes, as vector registers do, and its size is one too.
+#[cfg_attr(target_arch = "x86_64", repr(align(64)))]
 pub struct Dense<const IN: usize, const OUT: usize, A, T = f32> {
     /// `W`, `OUT` by `IN`.
     pub weight: SMatrix<T, OUT, IN>,
@@ -165,6 +168,7 @@ impl<const IN: usize, const OUT: usize, A, T> Entrance for Dense<IN, OUT, A, T> 
 impl<const IN: usize, const OUT: usize, A, T> Network for Dense<IN, OUT, A, T> {}
 
 /// What [`Dense`] keeps for its backward pass: `y`, `OUT` by `B`, and where the activation needs it `W x + b`.
+#[cfg_attr(target_arch = "x86_64", repr(align(64)))]
 pub struct DenseTrace<A: Activation, T: Real, const OUT: usize, const B: usize> {
     output: SMatrix<T, OUT, B>,
     sums: <A::Slope as SlopeFrom>::Room<SMatrix<T, OUT, B>>,
