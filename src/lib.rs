@@ -69,7 +69,7 @@
 //! | `optimizer/` | rules that change a network by its gradient; penalties, decay and clipping around them |
 //! | `observer.rs` | who is told of each epoch |
 //! | `trainer.rs` | steps, epochs, whole trainings |
-//! | `metrics.rs` | the confusion matrix and what follows from it |
+//! | `metrics/` | judgements: the confusion matrix and what follows from it, ROC, log loss, errors of regression |
 //! | `check.rs` | gradients against differences |
 //! | `error.rs` | what only run time can know, in words |
 //!

@@ -64,8 +64,8 @@ fn each<T: Real, const N: usize>(
     let mut sample = [T::ZERO; N];
     for index in 0..samples.count() {
         samples.copy(index, &mut sample);
-        if !sample.iter().all(|x| x.is_finite()) {
-            return Err(Error::SampleNotFinite { sample: index });
+        if let Some(column) = sample.iter().position(|x| !x.is_finite()) {
+            return Err(Error::SampleNotFinite { sample: index, column });
         }
         visit(&sample);
     }
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn bad_samples_are_named() {
         assert_eq!(StandardScaler::<f32, 2>::fit(&[[0.0; 2]; 0]), Err(Error::NoSamples));
-        let samples = [[0.0f32], [f32::NAN]];
-        assert_eq!(MinMaxScaler::fit(&samples), Err(Error::SampleNotFinite { sample: 1 }));
+        let samples = [[0.0f32, 1.0], [0.0, f32::NAN]];
+        assert_eq!(MinMaxScaler::fit(&samples), Err(Error::SampleNotFinite { sample: 1, column: 1 }));
     }
 }
