@@ -105,6 +105,12 @@ pub trait Optimizer: Sized {
         dispatch!(level(), simd => self.update(simd, network, gradient, state));
     }
 
+    /// Is told of each step that was taken, for a schedule.
+    fn after_step(&mut self) {}
+
+    /// Is told of the mean training loss of each epoch, for a schedule.
+    fn after_epoch(&mut self, _loss: Self::Scalar) {}
+
     /// This optimizer, with a preparation before each of its steps.
     fn after<P: Prepare<Self::Scalar>>(self, preparation: P) -> Prepared<Self, P> {
         Prepared { optimizer: self, preparation }
