@@ -49,6 +49,8 @@ pub enum Error {
         /// The place in the sample, counted from zero.
         column: usize,
     },
+    /// A range of learning rates did not begin above zero and end higher.
+    Rates,
     /// There were not enough samples for what was asked for.
     TooFewSamples {
         /// How many there must be at least.
@@ -146,6 +148,7 @@ impl fmt::Display for Error {
             Error::Probability { sample, column } => {
                 write!(f, "expected probabilities between 0 and 1, found none in sample {sample}, column {column}")
             }
+            Error::Rates => f.write_str("expected learning rates from one above zero to a higher one, found others"),
             Error::TooFewSamples { expected, found } => {
                 write!(f, "expected at least {expected} samples, found {found}")
             }

@@ -29,6 +29,7 @@
 //! * [`Trainer`](trainer::Trainer) trains; [`Workspace`](workspace::Workspace) has the single pieces: forward, backward,
 //!   loss and gradient.
 //! * [`data`] says what inputs and targets may be, and scales, splits and weights them; [`metrics`] judges predictions.
+//! * [`schedule`] changes the learning rate while a network learns, and helps to find the first one.
 //! * [`activation`], [`loss`], [`optimizer`] and [`init`] list what there is, and each shows how to write your own. For a
 //!   layer of your own see [`layer::Layer`] and the example `custom_layer`.
 //! * [`check::gradient_check`] tells whether the derivatives of what you wrote are right.
@@ -54,6 +55,7 @@
 //! |---|---|
 //! | `real.rs` | `f32` and `f64`, and what the lane code must know of each |
 //! | `math.rs` | `exp`, `ln`, `tanh` and friends on vector lanes |
+//! | `scalar.rs` | the few functions that are needed of a single number |
 //! | `kernel.rs` | the loops: products of matrices, maps and sums over slices |
 //! | `shape.rs` | what flows between layers: `Features<N>` |
 //! | `params.rs` | everything that has the type of a network, and the visit of its parameters |
@@ -67,6 +69,7 @@
 //! | `data/` | samples, order, parts, scaling, weights |
 //! | `workspace.rs` | the memory of a training step, and forward, loss, backward in it |
 //! | `optimizer/` | rules that change a network by its gradient; penalties, decay and clipping around them |
+//! | `schedule/` | learning rates that change: curves, what looks at the loss, the range test |
 //! | `observer.rs` | who is told of each epoch |
 //! | `trainer.rs` | steps, epochs, whole trainings |
 //! | `metrics/` | judgements: the confusion matrix and what follows from it, ROC, log loss, errors of regression |
@@ -128,6 +131,8 @@ pub mod observer;
 pub mod optimizer;
 pub mod params;
 pub mod real;
+mod scalar;
+pub mod schedule;
 pub mod shape;
 pub mod trainer;
 pub mod workspace;

@@ -41,6 +41,9 @@ pub trait Real: Scalar + FloatCore + SimdFloatElement {
     /// The nearest number of this type.
     fn of(value: f64) -> Self;
 
+    /// The same number as `f64`.
+    fn exact(self) -> f64;
+
     /// The number nearest to a count.
     fn from_count(count: usize) -> Self;
 
@@ -80,6 +83,11 @@ impl Real for f32 {
     }
 
     #[inline(always)]
+    fn exact(self) -> f64 {
+        f64::from(self)
+    }
+
+    #[inline(always)]
     fn from_count(count: usize) -> Self {
         count as f32
     }
@@ -108,6 +116,11 @@ impl Real for f64 {
     #[inline(always)]
     fn of(value: f64) -> Self {
         value
+    }
+
+    #[inline(always)]
+    fn exact(self) -> f64 {
+        self
     }
 
     #[inline(always)]

@@ -1,12 +1,10 @@
 //! Log loss: how surprised predicted probabilities are by the truth.
 
-use super::{check, class_at, exact};
+use super::{check, class_at};
 use crate::data::Samples;
-use crate::dispatch::dispatch;
 use crate::error::Error;
-use crate::math;
-use crate::real::{Lanes, Real};
-use fearless_simd::{Level, Simd, SimdBase};
+use crate::real::Real;
+use crate::scalar::ln;
 
 /// The mean of `-ln` of the probability of the right class: cross-entropy, as a judgement. Each sample has the
 /// probabilities of `OUT` classes; or one number, the probability of class 1 against class 0. Probabilities of 0 and 1
@@ -42,15 +40,7 @@ where
         } else {
             probability[class_at(classes, sample, OUT)?]
         };
-        sum -= ln(exact(right.max(T::epsilon()).min(T::ONE - T::epsilon())));
+        sum -= ln(right.max(T::epsilon()).min(T::ONE - T::epsilon()).exact());
     }
     Ok(sum / count as f64)
-}
-
-fn ln(x: f64) -> f64 {
-    #[inline(always)]
-    fn of<S: Simd>(simd: S, x: f64) -> f64 {
-        math::ln::<S, f64>(simd, Lanes::<S, f64>::splat(simd, x)).as_slice()[0]
-    }
-    dispatch!(Level::baseline(), simd => of(simd, x))
 }

@@ -77,8 +77,3 @@ fn class_at<T: Real, Y: Samples<T, Item = usize> + ?Sized>(
     }
     Err(Error::Target { sample, problem: TargetError::Class { found, classes } })
 }
-
-/// The number as `f64`, exactly.
-fn exact<T: Real>(value: T) -> f64 {
-    value.to_f64().unwrap_or(f64::NAN)
-}

@@ -1,6 +1,6 @@
 //! The errors of predicted numbers.
 
-use super::{check, exact};
+use super::check;
 use crate::data::Samples;
 use crate::error::Error;
 use crate::real::Real;
@@ -69,7 +69,7 @@ where
     let samples = each(predictions, targets, |prediction, target| {
         count += 1.0;
         for output in 0..OUT {
-            let (p, t) = (exact(prediction[output]), exact(target[output]));
+            let (p, t) = (prediction[output].exact(), target[output].exact());
             errors[output] += (t - p) * (t - p);
             let difference = t - mean[output];
             mean[output] += difference / count;
@@ -95,7 +95,7 @@ where
     let mut sum = 0.0;
     let samples = each(predictions, targets, |prediction, target| {
         for (p, t) in prediction.iter().zip(target) {
-            sum += term(exact(*p) - exact(*t));
+            sum += term(p.exact() - t.exact());
         }
     })?;
     Ok(sum / (samples as f64 * OUT as f64))
