@@ -330,6 +330,7 @@ where
         Y: Targets<N::Scalar, L, OUT> + ?Sized,
     {
         let mean = self.workspace.accumulate(simd, &self.network, &self.loss, chosen, &mut self.gradient)?;
+        self.network.after_batch(&mut self.gradient);
         self.optimizer.update(simd, &mut self.network, &mut self.gradient, &mut self.state);
         self.optimizer.after_step();
         Ok(mean)

@@ -231,7 +231,7 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
         let mut mean = N::Scalar::ZERO;
         let mut first = range.start;
         while first < range.end {
-            let tile = Tile::<S, B>::new(simd, range.end - first).to_logits();
+            let tile = Tile::<S, B>::new(simd, range.end - first).starting_at(first - range.start).to_logits();
             let used = tile.used();
 
             let mut tile_targets = [Y::Item::ZEROED; B];
