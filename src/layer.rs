@@ -82,7 +82,8 @@ impl<S: Simd, const B: usize> Tile<S, B> {
     message = "layer sizes do not match: `{Self}` does not accept `{In}`",
     label = "`{In}` arrives at `{Self}`",
     note = "the `IN` of a layer must equal the `OUT` of the layer before it, and that of the first the size of the data",
-    note = "layers are `Dense`, tuples of layers and types of your own; an activation stands in a layer: `Dense<2, 8, Tanh>`"
+    note = "layers are those of `tuplenet::layers`, tuples of layers and types of your own; an activation stands in a layer: \
+            `Dense<2, 8, Tanh>`"
 )]
 pub trait Layer<In: Shape>: Params {
     /// The shape of the output.

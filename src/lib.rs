@@ -24,7 +24,7 @@
 //!
 //! # Where to look
 //!
-//! * A network is a [`Dense`](layers::Dense) layer or a tuple of layers; what it can do is in [`Network`](network::Network).
+//! * A network is a [`Dense`](layers::Dense) layer or a tuple of [`layers`]; what it can do is in [`Network`](network::Network).
 //!   A wrong size is a compile error that names the layer: [`layer::check`].
 //! * [`Trainer`](trainer::Trainer) trains; [`Workspace`](workspace::Workspace) has the single pieces: forward, backward,
 //!   loss and gradient.
@@ -60,7 +60,7 @@
 //! | `shape.rs` | what flows between layers: `Features<N>` |
 //! | `params.rs` | everything that has the type of a network, and the visit of its parameters |
 //! | `layer.rs` | the trait `Layer`, the tile, and the words of the size error |
-//! | `layers/` | one room per layer: `dense.rs` |
+//! | `layers/` | one room per layer: `dense.rs`, `dropout.rs` and so on |
 //! | `activation.rs` | zero-sized types: value, slope, and the initialization each wants |
 //! | `init.rs` | what weights begin with |
 //! | `chain.rs` | tuples of layers: all of backpropagation through a chain |
@@ -95,6 +95,10 @@
 //!
 //! What follows from them and is not obvious:
 //!
+//! * A pass never changes a layer, in training neither: `forward` takes `&self`, so that a gradient can be computed twice and
+//!   checked. What changes between batches, running statistics and the source of random numbers, changes in
+//!   [`after_batch`](params::Params::after_batch); the backward pass leaves what it needs in the gradient, which has the
+//!   layer's type.
 //! * A [`Tile`](layer::Tile) has room for `B` columns and says how many are `used`. Loops run over those alone: a last tile
 //!   that is half empty costs half.
 //! * A shuffled epoch has no list of indices. [`Permutation`](data::Permutation) computes the place of each sample, in

@@ -132,10 +132,11 @@ pub trait Params: Zeroed {
     /// between the gradient and the optimizer's step. Most layers have nothing to do.
     ///
     /// ```
+    /// use tuplenet::layers::Dropout;
     /// use tuplenet::params::{Params, Zeroed};
     /// use tuplenet::prelude::*;
     ///
-    /// type Net = (Dense<2, 8, Tanh>, Dense<8, 1, Identity>);
+    /// type Net = (Dense<2, 8, Tanh>, Dropout<8, 200>, Dense<8, 1, Identity>);
     /// let mut network = Net::new(&mut seeded(0));
     /// let (mut gradient, mut state) = (Net::ZEROED, Zeroed::ZEROED);
     /// let mut workspace = Workspace::<Net, 4>::new();

@@ -87,7 +87,7 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
         Self::ZEROED
     }
 
-    /// Computes the outputs, `OUT` by `B`, for the samples in the columns of `x`, `IN` by `B`, and keeps what
+    /// Computes the outputs, `OUT` by `B`, as in training, for the samples in the columns of `x`, `IN` by `B`, and keeps what
     /// [`backward`](Self::backward) needs.
     pub fn forward(&mut self, network: &N, x: &Batch<N::In, N::Scalar, B>) -> &Batch<N::Out, N::Scalar, B> {
         self.input.clone_from(x);
