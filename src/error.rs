@@ -51,6 +51,11 @@ pub enum Error {
     },
     /// A range of learning rates did not begin above zero and end higher.
     Rates,
+    /// The number of folds was less than two.
+    Folds {
+        /// What it was.
+        found: usize,
+    },
     /// There were not enough samples for what was asked for.
     TooFewSamples {
         /// How many there must be at least.
@@ -149,6 +154,7 @@ impl fmt::Display for Error {
                 write!(f, "expected probabilities between 0 and 1, found none in sample {sample}, column {column}")
             }
             Error::Rates => f.write_str("expected learning rates from one above zero to a higher one, found others"),
+            Error::Folds { found } => write!(f, "expected at least 2 folds, found {found}"),
             Error::TooFewSamples { expected, found } => {
                 write!(f, "expected at least {expected} samples, found {found}")
             }

@@ -66,7 +66,7 @@
 //! | `chain.rs` | tuples of layers: all of backpropagation through a chain |
 //! | `network.rs` | what users call: `new`, `predict`, `predict_one`, `predict_all` |
 //! | `loss.rs` | losses with their slopes, fused with the last activation where that is more exact |
-//! | `data/` | samples, order, parts, scaling, weights |
+//! | `data/` | samples, order, parts and folds, scaling, weights |
 //! | `workspace.rs` | the memory of a training step, and forward, loss, backward in it |
 //! | `optimizer/` | rules that change a network by its gradient; penalties, decay and clipping around them |
 //! | `schedule/` | learning rates that change: curves, what looks at the loss, the range test |

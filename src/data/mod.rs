@@ -18,11 +18,15 @@
 //! # Ok::<(), tuplenet::Error>(())
 //! ```
 
+mod folds;
+mod one_hot;
 mod scale;
 mod shuffle;
 mod split;
 mod weights;
 
+pub use folds::{Folds, k_folds, stratified_k_folds};
+pub use one_hot::one_hot;
 pub use scale::{MinMaxScaler, StandardScaler};
 pub use shuffle::Permutation;
 pub use split::{Subset, split, stratified_split};
