@@ -40,6 +40,7 @@
 //! |---|---|---|
 //! | `std` | yes | detects the vector instructions of the CPU at run time; implies `alloc` |
 //! | `alloc` | with `std` | [`History`](observer::History), and `Vec` as data |
+//! | `csv` | no | `data::Csv`, tables from comma-separated values; implies `std` |
 //! | `reproducible` | no | no fused multiply-add: the same bits on every CPU, at some cost in speed |
 //!
 //! Without the default features the library is `no_std`, uses no heap, and computes with the vector instructions that the
@@ -66,7 +67,7 @@
 //! | `chain.rs` | tuples of layers: all of backpropagation through a chain |
 //! | `network.rs` | what users call: `new`, `predict`, `predict_one`, `predict_all` |
 //! | `loss.rs` | losses with their slopes, fused with the last activation where that is more exact |
-//! | `data/` | samples, order, parts and folds, scaling, weights |
+//! | `data/` | samples, order, parts and folds, scaling, weights, CSV |
 //! | `workspace.rs` | the memory of a training step, and forward, loss, backward in it |
 //! | `optimizer/` | rules that change a network by its gradient; penalties, decay and clipping around them |
 //! | `schedule/` | learning rates that change: curves, what looks at the loss, the range test |
