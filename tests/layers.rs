@@ -11,6 +11,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 use tuplenet::Error;
+use tuplenet::check::gradient_check;
 use tuplenet::data::{Subset, stratified_split};
 use tuplenet::layer::Entrance;
 use tuplenet::layers::*;
@@ -248,6 +249,23 @@ fn a_lone_sample_is_normalized_by_the_running_statistics() {
     let before = norm.clone();
     norm.after_batch(&mut gradient);
     assert_eq!(norm, before);
+}
+
+/// Nine samples in tiles of eight: the last one is alone.
+#[test]
+fn the_gradient_is_right_with_a_lone_sample_at_the_end() {
+    type Net = (Dense<2, 5, Tanh, f64>, BatchNorm<5, f64>, Dense<5, 1, Identity, f64>);
+    let mut network = Net::new(&mut seeded(0));
+    network.1.running_mean.fill(0.3);
+    network.1.running_variance.fill(0.5);
+    let inputs: [[f64; 2]; 9] = std::array::from_fn(|i| [(i as f64).sin(), (i as f64 * 1.7).cos()]);
+    let targets: [[f64; 1]; 9] = std::array::from_fn(|i| [i as f64 / 9.0]);
+    let check = gradient_check(&mut network, &MeanSquaredError, &inputs, &targets).unwrap();
+    assert!(check.error < 1e-7, "{check:?}");
+
+    let mut trainer = Trainer::<_, _, _, _, 8>::with_tile(network, MeanSquaredError, Sgd::new(0.1), seeded(1));
+    trainer.step(&inputs, &targets).unwrap();
+    assert_eq!(trainer.network.1.tiles, 1);
 }
 
 type Hidden = Residual<(LayerNorm<16>, Dense<16, 16, Relu>, Dropout<16, 100>, Dense<16, 16, Identity>)>;

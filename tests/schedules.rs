@@ -209,6 +209,14 @@ fn a_range_test() {
     let lowest = curve.iter().map(|(_, loss)| *loss).fold(f32::INFINITY, f32::min);
     assert!(lowest < 0.5 * curve[0].1 && curve.last().unwrap().1 > 10.0 * curve[0].1, "{curve:?}");
 
+    // The rate that is taken, not the one that was asked for.
+    let mut halved = [(0.0, 0.0); 3];
+    let optimizer = Sgd::new(0.0).by_step(Step::new(1, 0.5));
+    trainer(optimizer).range_test(&INPUTS, &TARGETS, 2, 1e-3..=1e-1, &mut halved).unwrap();
+    for ((rate, _), right) in halved.into_iter().zip([1e-3, 0.5e-2, 0.25e-1]) {
+        assert!((rate / right - 1.0f32).abs() < 1e-6);
+    }
+
     // All the way up where nothing diverges, in the order of the same generator.
     let mut flat = [(0.0, 0.0); 10];
     let count = trainer(Sgd::new(0.0)).range_test(&INPUTS, &TARGETS, 7, 1e-9..=1e-8, &mut flat).unwrap();

@@ -23,7 +23,8 @@ use rand::Rng;
 ///
 /// In prediction they are the running statistics, which follow those of the tiles by a tenth each time, the variance with
 /// the number of samples less one as divisor, as in PyTorch. The standard deviation is the root of the variance plus
-/// 0.00001. With a tile of one sample, nothing ever changes them.
+/// 0.00001. With a tile of one sample, nothing ever changes them. They are no parameters: a
+/// [visit](Params::visit) does not see them, and who writes a network down must write them too.
 ///
 /// ```
 /// use tuplenet::layers::{Activate, BatchNorm};

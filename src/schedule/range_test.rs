@@ -101,12 +101,13 @@ where
                 (order, first) = (Permutation::new(samples, &mut self.rng), 0);
             }
             let count = batch_size.min(samples - first);
-            let rate = match step {
+            self.optimizer.set_rate(match step {
                 0 => *rates.start(),
                 step if step == last => *rates.end(),
                 step => N::Scalar::of(exp(first_log + (last_log - first_log) * (step as f64 / last as f64))),
-            };
-            self.optimizer.set_rate(rate);
+            });
+            // What is really taken, where a schedule changes it.
+            let rate = self.optimizer.rate();
             let inputs = Batch { data: inputs, order: &order, first, count };
             let targets = Batch { data: targets, order: &order, first, count };
             match self.step(&inputs, &targets) {
