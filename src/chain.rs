@@ -94,6 +94,12 @@ macro_rules! chain {
                 self.$zero.initialize(rng);
                 $(self.$index.initialize(rng);)+
             }
+
+            #[inline(always)]
+            fn after_batch(&mut self, gradient: &mut Self) {
+                self.$zero.after_batch(&mut gradient.$zero);
+                $(self.$index.after_batch(&mut gradient.$index);)+
+            }
         }
 
         impl<$first, $($rest),+> Network for ($first, $($rest),+) {}

@@ -39,6 +39,38 @@ pub enum Error {
     SampleNotFinite {
         /// Counted from zero.
         sample: usize,
+        /// The first such number of the sample, counted from zero.
+        column: usize,
+    },
+    /// What should be a probability was not a number between 0 and 1.
+    Probability {
+        /// The sample, counted from zero.
+        sample: usize,
+        /// The place in the sample, counted from zero.
+        column: usize,
+    },
+    /// A range of learning rates did not begin above zero and end higher.
+    Rates,
+    /// The number of folds was less than two.
+    Folds {
+        /// What it was.
+        found: usize,
+    },
+    /// There were not enough samples for what was asked for.
+    TooFewSamples {
+        /// How many there must be at least.
+        expected: usize,
+        /// How many there were.
+        found: usize,
+    },
+    /// There were not enough samples of a class for what was asked for.
+    TooFewOfClass {
+        /// The class.
+        class: usize,
+        /// How many samples it must have at least.
+        expected: usize,
+        /// How many it had.
+        found: usize,
     },
     /// The loss was infinite or NaN: a target was, or the training has diverged.
     LossNotFinite {
@@ -115,8 +147,20 @@ impl fmt::Display for Error {
             Error::InputNotFinite { epoch, batch } => {
                 write!(f, "expected finite inputs, found an infinite one or NaN in epoch {epoch}, batch {batch}")
             }
-            Error::SampleNotFinite { sample } => {
-                write!(f, "expected finite numbers, found an infinite one or NaN in sample {sample}")
+            Error::SampleNotFinite { sample, column } => {
+                write!(f, "expected finite numbers, found an infinite one or NaN in sample {sample}, column {column}")
+            }
+            Error::Probability { sample, column } => {
+                write!(f, "expected probabilities between 0 and 1, found none in sample {sample}, column {column}")
+            }
+            Error::Rates => f.write_str("expected learning rates from one above zero to a higher one, found others"),
+            Error::Folds { found } => write!(f, "expected at least 2 folds, found {found}"),
+            Error::TooFewSamples { expected, found } => {
+                write!(f, "expected at least {expected} samples, found {found}")
+            }
+            Error::TooFewOfClass { class, expected, found } => {
+                let s = if *expected == 1 { "" } else { "s" };
+                write!(f, "expected at least {expected} sample{s} of class {class}, found {found}")
             }
             Error::LossNotFinite { epoch, batch } => write!(
                 f,

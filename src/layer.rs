@@ -13,6 +13,7 @@ use fearless_simd::Simd;
 pub struct Tile<S, const B: usize> {
     simd: S,
     used: usize,
+    first: usize,
     logits: bool,
 }
 
@@ -20,7 +21,13 @@ impl<S: Simd, const B: usize> Tile<S, B> {
     /// A tile of which the first `used` columns count; all of them if `used` is more than `B`.
     #[inline(always)]
     pub fn new(simd: S, used: usize) -> Self {
-        Tile { simd, used: if used < B { used } else { B }, logits: false }
+        Tile { simd, used: if used < B { used } else { B }, first: 0, logits: false }
+    }
+
+    /// The same tile, with its first column at that place of the batch.
+    #[inline(always)]
+    pub fn starting_at(self, first: usize) -> Self {
+        Tile { first, ..self }
     }
 
     /// The same tile, for a pass that stops short of the network's last activation, because the loss takes it over.
@@ -48,6 +55,13 @@ impl<S: Simd, const B: usize> Tile<S, B> {
         self.used
     }
 
+    /// Which sample of the batch stands in the first column: zero in a batch's first tile. A layer that draws random
+    /// numbers for each sample makes them of this place, so that they do not depend on the size of the tile.
+    #[inline(always)]
+    pub fn first(self) -> usize {
+        self.first
+    }
+
     /// Whether the pass leaves out the layer's [`Head`](Layer::Head): if so, `forward` gives its input instead of its
     /// output, and `backward` receives the slope of its input.
     #[inline(always)]
@@ -68,7 +82,8 @@ impl<S: Simd, const B: usize> Tile<S, B> {
     message = "layer sizes do not match: `{Self}` does not accept `{In}`",
     label = "`{In}` arrives at `{Self}`",
     note = "the `IN` of a layer must equal the `OUT` of the layer before it, and that of the first the size of the data",
-    note = "layers are `Dense`, tuples of layers and types of your own; an activation stands in a layer: `Dense<2, 8, Tanh>`"
+    note = "layers are those of `tuplenet::layers`, tuples of layers and types of your own; an activation stands in a layer: \
+            `Dense<2, 8, Tanh>`"
 )]
 pub trait Layer<In: Shape>: Params {
     /// The shape of the output.
@@ -84,7 +99,8 @@ pub trait Layer<In: Shape>: Params {
     /// The output that [`forward`](Self::forward) left in `trace`.
     fn output<const B: usize>(trace: &Self::Trace<B>) -> &Batch<Self::Out, Self::Scalar, B>;
 
-    /// Computes the output `y` of `x` and keeps nothing else.
+    /// Computes the output `y` of `x` and keeps nothing else: the pass of prediction and evaluation. A layer that does
+    /// something else in training, in [`forward`](Self::forward), must say here what it does now.
     #[inline(always)]
     fn infer<S: Simd, const B: usize>(
         &self,
@@ -97,7 +113,9 @@ pub trait Layer<In: Shape>: Params {
         y.clone_from(Self::output(&trace));
     }
 
-    /// Computes the output of `x` into `trace`, with what the backward pass needs.
+    /// Computes the output of `x` into `trace`, with what the backward pass needs: the pass of training. What a layer needs
+    /// to change between batches, such as a source of random numbers, it changes in
+    /// [`after_batch`](Params::after_batch).
     fn forward<S: Simd, const B: usize>(
         &self,
         tile: Tile<S, B>,

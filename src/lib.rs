@@ -24,11 +24,12 @@
 //!
 //! # Where to look
 //!
-//! * A network is a [`Dense`](layers::Dense) layer or a tuple of layers; what it can do is in [`Network`](network::Network).
+//! * A network is a [`Dense`](layers::Dense) layer or a tuple of [`layers`]; what it can do is in [`Network`](network::Network).
 //!   A wrong size is a compile error that names the layer: [`layer::check`].
 //! * [`Trainer`](trainer::Trainer) trains; [`Workspace`](workspace::Workspace) has the single pieces: forward, backward,
 //!   loss and gradient.
 //! * [`data`] says what inputs and targets may be, and scales, splits and weights them; [`metrics`] judges predictions.
+//! * [`schedule`] changes the learning rate while a network learns, and helps to find the first one.
 //! * [`activation`], [`loss`], [`optimizer`] and [`init`] list what there is, and each shows how to write your own. For a
 //!   layer of your own see [`layer::Layer`] and the example `custom_layer`.
 //! * [`check::gradient_check`] tells whether the derivatives of what you wrote are right.
@@ -39,6 +40,7 @@
 //! |---|---|---|
 //! | `std` | yes | detects the vector instructions of the CPU at run time; implies `alloc` |
 //! | `alloc` | with `std` | [`History`](observer::History), and `Vec` as data |
+//! | `csv` | no | `data::Csv`, tables from comma-separated values; implies `std` |
 //! | `reproducible` | no | no fused multiply-add: the same bits on every CPU, at some cost in speed |
 //!
 //! Without the default features the library is `no_std`, uses no heap, and computes with the vector instructions that the
@@ -54,22 +56,24 @@
 //! |---|---|
 //! | `real.rs` | `f32` and `f64`, and what the lane code must know of each |
 //! | `math.rs` | `exp`, `ln`, `tanh` and friends on vector lanes |
+//! | `scalar.rs` | the few functions that are needed of a single number |
 //! | `kernel.rs` | the loops: products of matrices, maps and sums over slices |
 //! | `shape.rs` | what flows between layers: `Features<N>` |
 //! | `params.rs` | everything that has the type of a network, and the visit of its parameters |
 //! | `layer.rs` | the trait `Layer`, the tile, and the words of the size error |
-//! | `layers/` | one room per layer: `dense.rs` |
+//! | `layers/` | one room per layer: `dense.rs`, `dropout.rs` and so on |
 //! | `activation.rs` | zero-sized types: value, slope, and the initialization each wants |
 //! | `init.rs` | what weights begin with |
 //! | `chain.rs` | tuples of layers: all of backpropagation through a chain |
 //! | `network.rs` | what users call: `new`, `predict`, `predict_one`, `predict_all` |
 //! | `loss.rs` | losses with their slopes, fused with the last activation where that is more exact |
-//! | `data/` | samples, order, parts, scaling, weights |
+//! | `data/` | samples, order, parts and folds, scaling, weights, CSV |
 //! | `workspace.rs` | the memory of a training step, and forward, loss, backward in it |
 //! | `optimizer/` | rules that change a network by its gradient; penalties, decay and clipping around them |
+//! | `schedule/` | learning rates that change: curves, what looks at the loss, the range test |
 //! | `observer.rs` | who is told of each epoch |
 //! | `trainer.rs` | steps, epochs, whole trainings |
-//! | `metrics.rs` | the confusion matrix and what follows from it |
+//! | `metrics/` | judgements: the confusion matrix and what follows from it, ROC, log loss, errors of regression |
 //! | `check.rs` | gradients against differences |
 //! | `error.rs` | what only run time can know, in words |
 //!
@@ -92,6 +96,10 @@
 //!
 //! What follows from them and is not obvious:
 //!
+//! * A pass never changes a layer, in training neither: `forward` takes `&self`, so that a gradient can be computed twice and
+//!   checked. What changes between batches, running statistics and the source of random numbers, changes in
+//!   [`after_batch`](params::Params::after_batch); the backward pass leaves what it needs in the gradient, which has the
+//!   layer's type.
 //! * A [`Tile`](layer::Tile) has room for `B` columns and says how many are `used`. Loops run over those alone: a last tile
 //!   that is half empty costs half.
 //! * A shuffled epoch has no list of indices. [`Permutation`](data::Permutation) computes the place of each sample, in
@@ -128,6 +136,8 @@ pub mod observer;
 pub mod optimizer;
 pub mod params;
 pub mod real;
+mod scalar;
+pub mod schedule;
 pub mod shape;
 pub mod trainer;
 pub mod workspace;

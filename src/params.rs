@@ -131,6 +131,33 @@ pub trait Params: Zeroed {
     /// Sets the parameters to what a training begins with, in place. A layer whose parameters begin with zero, or that
     /// has none, has nothing to do.
     fn initialize<R: Rng>(&mut self, _rng: &mut R) {}
+
+    /// Ends a batch of a training, before the optimizer's step: for what changes in a layer but does not follow a slope,
+    /// such as running statistics and random numbers. `gradient` is that of the batch; what a layer's backward pass has
+    /// left there beside slopes may be taken out of it. After a batch that failed this is not called.
+    ///
+    /// The trainer does it; where steps are taken by hand, with a [`Workspace`](crate::workspace::Workspace), it belongs
+    /// between the gradient and the optimizer's step. Most layers have nothing to do.
+    ///
+    /// ```
+    /// use tuplenet::layers::Dropout;
+    /// use tuplenet::params::{Params, Zeroed};
+    /// use tuplenet::prelude::*;
+    ///
+    /// type Net = (Dense<2, 8, Tanh>, Dropout<8, 200>, Dense<8, 1, Identity>);
+    /// let mut network = Net::new(&mut seeded(0));
+    /// let (mut gradient, mut state) = (Net::ZEROED, Zeroed::ZEROED);
+    /// let mut workspace = Workspace::<Net, 4>::new();
+    /// let (inputs, targets) = ([[0.0, 1.0], [1.0, 1.0]], [[1.0], [0.0]]);
+    /// for _ in 0..10 {
+    ///     workspace.gradient(&network, &MeanSquaredError, &inputs, &targets, &mut gradient)?;
+    ///     network.after_batch(&mut gradient);
+    ///     Sgd::new(0.1).step(&mut network, &mut gradient, &mut state);
+    /// }
+    /// # Ok::<(), tuplenet::Error>(())
+    /// ```
+    #[inline(always)]
+    fn after_batch(&mut self, _gradient: &mut Self) {}
 }
 
 /// Layers whose numbers are of type `T`. Every layer is, for its own type.

@@ -42,6 +42,9 @@ pub trait Real: Scalar + FloatCore + SimdFloatElement {
     /// The nearest number of this type.
     fn of(value: f64) -> Self;
 
+    /// The same number as `f64`.
+    fn exact(self) -> f64;
+
     /// The number nearest to a count.
     fn from_count(count: usize) -> Self;
 
@@ -91,6 +94,11 @@ impl Real for f32 {
     #[inline(always)]
     fn of(value: f64) -> Self {
         value as f32
+    }
+
+    #[inline(always)]
+    fn exact(self) -> f64 {
+        f64::from(self)
     }
 
     #[inline(always)]
@@ -145,6 +153,11 @@ impl Real for f64 {
     #[inline(always)]
     fn of(value: f64) -> Self {
         value
+    }
+
+    #[inline(always)]
+    fn exact(self) -> f64 {
+        self
     }
 
     #[inline(always)]

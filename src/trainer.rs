@@ -319,6 +319,7 @@ where
             return Err(Error::LossNotFinite { epoch: self.epochs, batch: batch - 1 });
         }
         self.epochs += 1;
+        self.optimizer.after_epoch(sum / weight);
         Ok(sum / weight)
     }
 
@@ -329,7 +330,9 @@ where
         Y: Targets<N::Scalar, L, OUT> + ?Sized,
     {
         let mean = self.workspace.accumulate(simd, &self.network, &self.loss, chosen, &mut self.gradient)?;
+        self.network.after_batch(&mut self.gradient);
         self.optimizer.update(simd, &mut self.network, &mut self.gradient, &mut self.state);
+        self.optimizer.after_step();
         Ok(mean)
     }
 }

@@ -87,7 +87,7 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
         Self::ZEROED
     }
 
-    /// Computes the outputs, `OUT` by `B`, for the samples in the columns of `x`, `IN` by `B`, and keeps what
+    /// Computes the outputs, `OUT` by `B`, as in training, for the samples in the columns of `x`, `IN` by `B`, and keeps what
     /// [`backward`](Self::backward) needs.
     pub fn forward(&mut self, network: &N, x: &Batch<N::In, N::Scalar, B>) -> &Batch<N::Out, N::Scalar, B> {
         self.input.0.clone_from(x);
@@ -231,7 +231,7 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
         let mut mean = N::Scalar::ZERO;
         let mut first = range.start;
         while first < range.end {
-            let tile = Tile::<S, B>::new(simd, range.end - first).to_logits();
+            let tile = Tile::<S, B>::new(simd, range.end - first).starting_at(first - range.start).to_logits();
             let used = tile.used();
 
             // One loop for each kind of work: together they have too many numbers for the CPU's registers.

@@ -10,6 +10,7 @@ use tuplenet::check::{GradientCheck, gradient_check};
 use tuplenet::data::{Samples, Weighted};
 use tuplenet::init::GlorotUniform;
 use tuplenet::layer::Entrance;
+use tuplenet::layers::{Activate, BatchNorm, Dropout, LayerNorm, Residual};
 use tuplenet::loss::Loss;
 use tuplenet::params::{Parameter, Params, Visitor, VisitorMut, Zeroed};
 use tuplenet::prelude::*;
@@ -156,6 +157,37 @@ fn chains() {
     agrees("deep", check::<Deep, _, _, 3, 4>(MeanSquaredError, &distributions()));
 }
 
+type Normalized = (Dense<3, 5, Tanh, f64>, BatchNorm<5, f64>, Dense<5, 2, Identity, f64>);
+type LayerNormalized = (LayerNorm<3, f64>, Dense<3, 17, Tanh, f64>, LayerNorm<17, f64>, Dense<17, 2, Identity, f64>);
+type Thinned = (Dropout<3, 300, f64>, Dense<3, 9, Tanh, f64>, Dropout<9, 200, f64>, Dense<9, 2, Identity, f64>);
+type Around = (
+    Dense<3, 4, Tanh, f64>,
+    Residual<(Dense<4, 6, Gelu, f64>, Dense<6, 4, Identity, f64>)>,
+    Dense<4, 2, Identity, f64>,
+);
+type Apart =
+    (Dense<3, 5, Identity, f64>, Activate<5, Silu, f64>, Dense<5, 2, Identity, f64>, Activate<2, Softmax, f64>);
+type Together = (
+    BatchNorm<3, f64>,
+    Dense<3, 6, Identity, f64>,
+    BatchNorm<6, f64>,
+    Activate<6, Tanh, f64>,
+    Residual<(LayerNorm<6, f64>, Dense<6, 6, Softplus, f64>, Dropout<6, 250, f64>)>,
+    Dense<6, 2, Softmax, f64>,
+);
+
+/// The layers beside `Dense`, first, last and in the middle: two tiles, with what each layer does in training.
+#[test]
+fn other_layers() {
+    agrees("batch", check::<Normalized, _, _, 3, 2>(MeanSquaredError, &distributions()));
+    agrees("layer", check::<LayerNormalized, _, _, 3, 2>(MeanSquaredError, &distributions()));
+    agrees("dropout", check::<Thinned, _, _, 3, 2>(MeanSquaredError, &distributions()));
+    agrees("residual", check::<Around, _, _, 3, 2>(MeanSquaredError, &distributions()));
+    agrees("activate", check::<Apart, _, _, 3, 2>(CrossEntropy, &classes(2)));
+    agrees("activate", check::<Apart, _, _, 3, 2>(MeanSquaredError, &distributions()));
+    agrees("all", check::<Together, _, _, 3, 2>(CrossEntropy, &classes(2)));
+}
+
 /// Central differences of fourth order, as in the check of parameters.
 fn slope_at(x: f64, mut function: impl FnMut(f64) -> f64) -> f64 {
     let step = 1e-4;
@@ -187,6 +219,12 @@ fn slope_by_the_inputs() {
         }
     }
     agrees::<Flat, 2, 1>();
+    agrees::<Normalized, 3, 2>();
+    agrees::<LayerNormalized, 3, 2>();
+    agrees::<Thinned, 3, 2>();
+    agrees::<Around, 3, 2>();
+    agrees::<Apart, 3, 2>();
+    agrees::<Together, 3, 2>();
 }
 
 /// All numbers of a network in one row.

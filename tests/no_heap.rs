@@ -4,8 +4,11 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::hint::black_box;
 use tuplenet::data::Weighted;
+use tuplenet::layers::{Activate, BatchNorm, Dropout, LayerNorm, Residual};
+use tuplenet::metrics::{ConfusionMatrix, log_loss, r2, roc_auc};
 use tuplenet::params::Zeroed;
 use tuplenet::prelude::*;
+use tuplenet::schedule::{Adaptive, OneCycle, Schedule};
 
 struct Counting;
 
@@ -78,4 +81,29 @@ fn nothing_allocates() {
     let classes: Vec<usize> = (0..70).map(|i| i / 5 % 2).collect();
     let mut trainer = Trainer::new(Chain::new(&mut seeded(0)), CrossEntropy, Adam::new(0.01), seeded(1));
     none! { trainer.fit(&inputs, &classes, &fit, ()).unwrap() }
+}
+
+#[test]
+fn no_layer_schedule_or_metric_allocates() {
+    type Block = Residual<(LayerNorm<2>, Dropout<2, 100>)>;
+    type Net = (Dense<3, 2, Identity>, BatchNorm<2>, Activate<2, Tanh>, Block);
+    let inputs: Vec<[f32; 3]> = (0..70).map(|i| [i as f32 / 70.0, (i % 7) as f32 / 7.0, 1.0]).collect();
+    let targets: Vec<[f32; 2]> = (0..70).map(|i| [i as f32 / 70.0, 0.5]).collect();
+    let classes: Vec<usize> = (0..70).map(|i| i % 2).collect();
+    let optimizer = Sgd::new(0.01).by_step(OneCycle::new(100).after_warmup(3, 0.1)).by_epoch(Adaptive::new());
+    let mut trainer = Trainer::new(Net::new(&mut seeded(0)), MeanSquaredError, optimizer, seeded(1));
+    let fit = Fit { epochs: 3, batch_size: 20, shuffle: true };
+    let mut places = vec![0; 70];
+    let mut curve = vec![(0.0, 0.0); 5];
+    macro_rules! none {
+        ($($work:expr),+ $(,)?) => { $(assert_eq!(allocations(|| $work), 0, stringify!($work));)+ };
+    }
+    none! {
+        trainer.fit_validated(&inputs, &targets, (&inputs, &targets), &fit, ()).unwrap(),
+        ConfusionMatrix::<2>::from_classes(&classes, &classes).unwrap().matthews(),
+        roc_auc(&targets, &classes, &mut places).unwrap(),
+        log_loss(&targets, &classes).unwrap(),
+        r2(&targets, &targets).unwrap(),
+        trainer.range_test(&inputs, &targets, 20, 1e-6..=1e-4, &mut curve).unwrap(),
+    }
 }

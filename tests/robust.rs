@@ -290,8 +290,8 @@ both! {
         assert_eq!(StandardScaler::fit(&GOOD[..0]), Err(NoSamples));
         assert_eq!(MinMaxScaler::fit(&GOOD[..0]), Err(NoSamples));
         for value in [NAN, INFINITY, -INFINITY] {
-            assert_eq!(StandardScaler::fit(&with_input(value)), Err(SampleNotFinite { sample: 9 }));
-            assert_eq!(MinMaxScaler::fit(&with_input(value)), Err(SampleNotFinite { sample: 9 }));
+            assert_eq!(StandardScaler::fit(&with_input(value)), Err(SampleNotFinite { sample: 9, column: 1 }));
+            assert_eq!(MinMaxScaler::fit(&with_input(value)), Err(SampleNotFinite { sample: 9, column: 1 }));
         }
     }
 

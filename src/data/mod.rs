@@ -18,11 +18,19 @@
 //! # Ok::<(), tuplenet::Error>(())
 //! ```
 
+#[cfg(feature = "csv")]
+mod csv;
+mod folds;
+mod one_hot;
 mod scale;
 mod shuffle;
 mod split;
 mod weights;
 
+#[cfg(feature = "csv")]
+pub use csv::{Classified, Csv, CsvError};
+pub use folds::{Folds, k_folds, stratified_k_folds};
+pub use one_hot::one_hot;
 pub use scale::{MinMaxScaler, StandardScaler};
 pub use shuffle::Permutation;
 pub use split::{Subset, split, stratified_split};

@@ -2,6 +2,7 @@
 
 use super::Samples;
 use crate::error::Error;
+use crate::layers::Dense;
 use crate::math::square_root;
 use crate::real::Real;
 
@@ -50,6 +51,17 @@ impl<T: Real, const N: usize> Line<T, N> {
     fn inverse(&self, sample: &[T; N]) -> [T; N] {
         core::array::from_fn(|i| sample[i] * self.unit[i] + self.origin[i])
     }
+
+    /// `W (x - origin) / unit + b`, as a layer for `x`.
+    fn fold<const OUT: usize, A>(&self, mut first: Dense<N, OUT, A, T>) -> Dense<N, OUT, A, T> {
+        for column in 0..N {
+            for row in 0..OUT {
+                first.weight[(row, column)] /= self.unit[column];
+                first.bias[row] -= first.weight[(row, column)] * self.origin[column];
+            }
+        }
+        first
+    }
 }
 
 /// Calls `visit` with every sample.
@@ -64,8 +76,8 @@ fn each<T: Real, const N: usize>(
     let mut sample = [T::ZERO; N];
     for index in 0..samples.count() {
         samples.copy(index, &mut sample);
-        if !sample.iter().all(|x| x.is_finite()) {
-            return Err(Error::SampleNotFinite { sample: index });
+        if let Some(column) = sample.iter().position(|x| !x.is_finite()) {
+            return Err(Error::SampleNotFinite { sample: index, column });
         }
         visit(&sample);
     }
@@ -101,6 +113,23 @@ impl<T: Real, const N: usize> StandardScaler<T, N> {
     pub fn inverse(&self, sample: &[T; N]) -> [T; N] {
         self.0.inverse(sample)
     }
+
+    /// The first layer of a network that was trained on scaled samples, for samples as they are.
+    ///
+    /// ```
+    /// use tuplenet::data::StandardScaler;
+    /// use tuplenet::prelude::*;
+    ///
+    /// let scaler = StandardScaler::fit(&[[1000.0, 0.1], [3000.0, 0.3]])?;
+    /// let (first, last) = <(Dense<2, 8, Tanh, f64>, Dense<8, 1, Identity, f64>)>::new(&mut seeded(0));
+    /// let [before] = (first.clone(), last.clone()).predict_one(&scaler.transform(&[1500.0, 0.2]));
+    /// let [after] = (scaler.fold(first), last).predict_one(&[1500.0, 0.2]);
+    /// assert!((before - after).abs() < 1e-12);
+    /// # Ok::<(), tuplenet::Error>(())
+    /// ```
+    pub fn fold<const OUT: usize, A>(&self, first: Dense<N, OUT, A, T>) -> Dense<N, OUT, A, T> {
+        self.0.fold(first)
+    }
 }
 
 impl<T: Real, const N: usize> MinMaxScaler<T, N> {
@@ -125,6 +154,21 @@ impl<T: Real, const N: usize> MinMaxScaler<T, N> {
     pub fn inverse(&self, sample: &[T; N]) -> [T; N] {
         self.0.inverse(sample)
     }
+
+    /// The first layer of a network that was trained on scaled samples, for samples as they are.
+    ///
+    /// ```
+    /// use tuplenet::data::MinMaxScaler;
+    /// use tuplenet::prelude::*;
+    ///
+    /// let scaler = MinMaxScaler::fit(&[[2.0], [6.0]])?;
+    /// let network = Dense::<1, 1, Identity>::from_rows([[8.0]], [1.0]);
+    /// assert_eq!(scaler.fold(network.clone()).predict_one(&[5.0]), network.predict_one(&[0.75]));
+    /// # Ok::<(), tuplenet::Error>(())
+    /// ```
+    pub fn fold<const OUT: usize, A>(&self, first: Dense<N, OUT, A, T>) -> Dense<N, OUT, A, T> {
+        self.0.fold(first)
+    }
 }
 
 #[cfg(test)]
@@ -141,7 +185,7 @@ mod tests {
     #[test]
     fn bad_samples_are_named() {
         assert_eq!(StandardScaler::<f32, 2>::fit(&[[0.0; 2]; 0]), Err(Error::NoSamples));
-        let samples = [[0.0f32], [f32::NAN]];
-        assert_eq!(MinMaxScaler::fit(&samples), Err(Error::SampleNotFinite { sample: 1 }));
+        let samples = [[0.0f32, 1.0], [0.0, f32::NAN]];
+        assert_eq!(MinMaxScaler::fit(&samples), Err(Error::SampleNotFinite { sample: 1, column: 1 }));
     }
 }

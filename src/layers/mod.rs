@@ -1,5 +1,106 @@
 //! The layers, one room for each.
+//!
+//! | layer | |
+//! |---|---|
+//! | [`Dense`] | every output depends on every input |
+//! | [`Activate`] | an activation that stands alone |
+//! | [`Dropout`] | some numbers are left out while training |
+//! | [`BatchNorm`] | every feature gets mean 0 and deviation 1 over the batch |
+//! | [`LayerNorm`] | every sample gets mean 0 and deviation 1 |
+//! | [`Residual`] | what goes in is added to what comes out of layers inside |
+//!
+//! ```
+//! use tuplenet::layers::*;
+//! use tuplenet::prelude::*;
+//!
+//! type Block = Residual<(LayerNorm<16>, Dense<16, 16, Relu>, Dropout<16, 100>, Dense<16, 16, Identity>)>;
+//! type Net = (Dense<4, 16, Identity>, BatchNorm<16>, Activate<16, Relu>, Block, Dense<16, 3, Softmax>);
+//! let network = Net::new(&mut seeded(0));
+//! assert!((network.predict_one(&[0.1, 0.2, 0.3, 0.4]).iter().sum::<f32>() - 1.0).abs() < 1e-6);
+//! ```
 
+mod activate;
+mod batch_norm;
 mod dense;
+mod dropout;
+mod layer_norm;
+mod residual;
 
+pub use activate::Activate;
+pub use batch_norm::{BatchNorm, BatchNormTrace};
 pub use dense::{Dense, DenseTrace};
+pub use dropout::Dropout;
+pub use layer_norm::{LayerNorm, LayerNormTrace};
+pub use residual::{Residual, ResidualTrace};
+
+/// What is added to a variance before its root is taken, so that a constant has a deviation: PyTorch's number.
+const EPSILON: f64 = 1e-5;
+
+/// The visits of a layer whose parameters are `weight`, a gain, and `bias`, `N` numbers each.
+macro_rules! gain_and_bias {
+    () => {
+        #[inline(always)]
+        fn visit(&self, visitor: &mut impl Visitor<T>) {
+            for (name, values) in [("weight", &self.weight), ("bias", &self.bias)] {
+                let parameter = crate::params::Parameter { name, kind: crate::params::Kind::Bias, rows: N, columns: 1 };
+                visitor.slice(parameter, values.as_slice());
+            }
+        }
+
+        #[inline(always)]
+        fn visit_mut<const OTHERS: usize>(
+            &mut self,
+            mut others: [&mut Self; OTHERS],
+            visitor: &mut impl VisitorMut<T, OTHERS>,
+        ) {
+            let parameter =
+                |name| crate::params::Parameter { name, kind: crate::params::Kind::Bias, rows: N, columns: 1 };
+            let weights = others.each_mut().map(
+                #[inline(always)]
+                |other| other.weight.as_mut_slice(),
+            );
+            visitor.slice(parameter("weight"), self.weight.as_mut_slice(), weights);
+            let biases = others.map(
+                #[inline(always)]
+                |other| other.bias.as_mut_slice(),
+            );
+            visitor.slice(parameter("bias"), self.bias.as_mut_slice(), biases);
+        }
+    };
+}
+use gain_and_bias;
+
+/// The same bits from every instruction set, where the fused multiply-add is left out.
+#[cfg(all(test, feature = "reproducible"))]
+mod tests {
+    use super::*;
+    use crate::dispatch::{dispatch, level};
+    use crate::layer::{Layer, Tile};
+    use crate::params::{Params, Zeroed};
+    use crate::prelude::*;
+    use fearless_simd::Level;
+    extern crate std;
+
+    type Block = Residual<(LayerNorm<19, f64>, Dense<19, 19, Gelu, f64>, Dropout<19, 300, f64>)>;
+    type Net = (Dense<3, 19, Identity, f64>, BatchNorm<19, f64>, Activate<19, Tanh, f64>, Block);
+
+    #[test]
+    fn every_instruction_set_gives_the_same_bits() {
+        let pass = |level: Level| {
+            let mut network = Net::new(&mut crate::seeded(0));
+            let x = SMatrix::<f64, 3, 7>::from_fn(|row, column| ((row * 7 + column) as f64).sin());
+            let (mut trace, mut gradient) = (Zeroed::ZEROED, Net::ZEROED);
+            let (mut slope, mut input_slope, mut y) =
+                (SMatrix::<f64, 19, 7>::repeat(0.3), Zeroed::ZEROED, Zeroed::ZEROED);
+            dispatch!(level, simd => {
+                let tile = Tile::<_, 7>::new(simd, 7);
+                network.forward(tile, &x, &mut trace);
+                network.backward(tile, &x, &mut trace, &mut slope, &mut gradient, Some(&mut input_slope));
+                network.after_batch(&mut gradient);
+                network.infer(tile, &x, &mut y);
+            });
+            std::format!("{gradient:?} {network:?} {input_slope:?} {y:?}")
+        };
+        assert_eq!(pass(Level::baseline()), pass(level()));
+    }
+}

@@ -75,6 +75,7 @@ pub use sgd::{Momentum, Sgd};
 use crate::dispatch::{dispatch, level};
 use crate::params::{Params, Zeroed};
 use crate::real::Real;
+use crate::schedule::{Schedule, Scheduled, Unit};
 use fearless_simd::Simd;
 
 /// A rule that changes a network by its gradient.
@@ -103,6 +104,40 @@ pub trait Optimizer: Sized {
     /// [`update`](Self::update) with the best instructions that the CPU has.
     fn step<N: Params<Scalar = Self::Scalar>>(&self, network: &mut N, gradient: &mut N, state: &mut Self::State<N>) {
         dispatch!(level(), simd => self.update(simd, network, gradient, state));
+    }
+
+    /// Is told of each step that was taken, for a schedule.
+    fn after_step(&mut self) {}
+
+    /// Is told of the mean training loss of each epoch, for a schedule.
+    fn after_epoch(&mut self, _loss: Self::Scalar) {}
+
+    /// This optimizer with a learning rate that follows a schedule, which goes on after each epoch.
+    ///
+    /// ```
+    /// use tuplenet::prelude::*;
+    /// use tuplenet::schedule::Step;
+    ///
+    /// let mut optimizer = Sgd::new(0.1f64).by_epoch(Step::new(1, 0.5));
+    /// optimizer.after_epoch(0.3);
+    /// assert_eq!(optimizer.rate(), 0.05);
+    /// ```
+    fn by_epoch<P: Schedule>(self, schedule: P) -> Scheduled<Self, P> {
+        Scheduled::new(self, schedule, Unit::Epoch)
+    }
+
+    /// This optimizer with a learning rate that follows a schedule, which goes on after each step.
+    ///
+    /// ```
+    /// use tuplenet::prelude::*;
+    /// use tuplenet::schedule::Cosine;
+    ///
+    /// let mut optimizer = Sgd::new(0.1f64).by_step(Cosine { length: 2, lowest: 0.5 });
+    /// optimizer.after_step();
+    /// assert!((optimizer.rate() - 0.075).abs() < 1e-15);
+    /// ```
+    fn by_step<P: Schedule>(self, schedule: P) -> Scheduled<Self, P> {
+        Scheduled::new(self, schedule, Unit::Step)
     }
 
     /// This optimizer, with a preparation before each of its steps.

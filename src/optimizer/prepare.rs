@@ -44,4 +44,12 @@ impl<O: Optimizer, P: Prepare<O::Scalar>> Optimizer for Prepared<O, P> {
         self.preparation.prepare(simd, self.rate(), network, gradient);
         self.optimizer.update(simd, network, gradient, state);
     }
+
+    fn after_step(&mut self) {
+        self.optimizer.after_step();
+    }
+
+    fn after_epoch(&mut self, loss: O::Scalar) {
+        self.optimizer.after_epoch(loss);
+    }
 }

@@ -1,5 +1,6 @@
-//! How good predictions are: the confusion matrix and what follows from it.
+//! [`ConfusionMatrix`]: how predictions are counted.
 
+use super::{average::ratio, check, class_at, largest_index};
 use crate::data::{Inputs, Samples};
 use crate::error::{Error, TargetError};
 use crate::layer::Layer;
@@ -8,25 +9,6 @@ use crate::real::Real;
 use crate::shape::Features;
 use crate::workspace::check_data;
 use core::fmt;
-
-/// The index of the largest output: the class that a network predicts. The first, if several are the same; NaN is below
-/// everything.
-///
-/// ```
-/// assert_eq!(tuplenet::metrics::largest_index(&[0.1, 0.7, 0.2]), 1);
-/// ```
-pub fn largest_index<T: PartialOrd + Copy>(outputs: &[T]) -> usize {
-    let mut best = 0;
-    for (index, output) in outputs.iter().enumerate() {
-        // A number without an order with itself is NaN.
-        let is_number = |x: &T| x.partial_cmp(x).is_some();
-        let better = outputs.get(best).is_some_and(|best| output > best || (!is_number(best) && is_number(output)));
-        if better {
-            best = index;
-        }
-    }
-    best
-}
 
 /// How often each class was predicted for samples of each class.
 ///
@@ -74,6 +56,29 @@ impl<const CLASSES: usize> ConfusionMatrix<CLASSES> {
         Ok(confusion)
     }
 
+    /// Counts predicted classes, one for each sample whose class is known. It is an error if there are none, or not as many
+    /// of both, or if a class is not below `CLASSES`.
+    ///
+    /// ```
+    /// use tuplenet::metrics::ConfusionMatrix;
+    ///
+    /// let confusion = ConfusionMatrix::<2>::from_classes(&[0u8, 1, 1], &[0u8, 1, 0])?;
+    /// assert_eq!(confusion.count(1, 0), 1);
+    /// # Ok::<(), tuplenet::Error>(())
+    /// ```
+    pub fn from_classes<X, Y>(truth: &X, predicted: &Y) -> Result<Self, Error>
+    where
+        // Classes are data for a network of any number type.
+        X: Samples<f32, Item = usize> + ?Sized,
+        Y: Samples<f32, Item = usize> + ?Sized,
+    {
+        let mut confusion = Self::new();
+        for sample in 0..check(predicted, truth)? {
+            confusion.record(class_at(truth, sample, CLASSES)?, class_at(predicted, sample, CLASSES)?)?;
+        }
+        Ok(confusion)
+    }
+
     /// Counts a sample of class `truth` for which `predicted` was predicted.
     pub fn record(&mut self, truth: usize, predicted: usize) -> Result<(), Error> {
         let sample = self.total();
@@ -98,10 +103,46 @@ impl<const CLASSES: usize> ConfusionMatrix<CLASSES> {
     /// The share of right predictions; zero if there was none at all.
     pub fn accuracy(&self) -> f64 {
         let right: usize = (0..CLASSES).map(|class| self.count(class, class)).sum();
-        match self.total() {
-            0 => 0.0,
-            total => right as f64 / total as f64,
+        ratio(right as f64, self.total() as f64)
+    }
+}
+
+impl ConfusionMatrix<2> {
+    /// Counts the predictions of a yes-or-no question: class 1 where the probability of class 1 is at least `threshold`.
+    /// It is an error if there are no samples, or not as many probabilities as classes, if a probability is infinite or
+    /// NaN, or a class neither 0 nor 1.
+    ///
+    /// ```
+    /// use tuplenet::metrics::{Average, ConfusionMatrix};
+    /// use tuplenet::prelude::*;
+    ///
+    /// let network = Dense::<1, 1, Sigmoid>::from_rows([[1.0]], [0.0]);
+    /// let (inputs, classes) = ([[-2.0], [-1.0], [1.0], [2.0]], [false, true, false, true]);
+    /// let mut probabilities = [[0.0]; 4];
+    /// network.predict_all(&inputs, &mut probabilities)?;
+    ///
+    /// let half = ConfusionMatrix::binary(&probabilities, &classes, 0.5)?;
+    /// assert_eq!((half.recall(Average::BINARY), half.precision(Average::BINARY)), (0.5, 0.5));
+    /// // To miss none of class 1, say yes sooner.
+    /// let careful = ConfusionMatrix::binary(&probabilities, &classes, 0.2)?;
+    /// assert_eq!((careful.recall(Average::BINARY), careful.precision(Average::BINARY)), (1.0, 2.0 / 3.0));
+    /// # Ok::<(), tuplenet::Error>(())
+    /// ```
+    pub fn binary<T: Real, X, Y>(probabilities: &X, classes: &Y, threshold: T) -> Result<Self, Error>
+    where
+        X: Samples<T, Item = [T; 1]> + ?Sized,
+        Y: Samples<T, Item = usize> + ?Sized,
+    {
+        let mut confusion = Self::new();
+        let mut probability = [T::ZERO];
+        for sample in 0..check(probabilities, classes)? {
+            probabilities.copy(sample, &mut probability);
+            if !probability[0].is_finite() {
+                return Err(Error::SampleNotFinite { sample, column: 0 });
+            }
+            confusion.record(class_at(classes, sample, 2)?, usize::from(probability[0] >= threshold))?;
         }
+        Ok(confusion)
     }
 }
 

@@ -1,0 +1,254 @@
+//! Tables from text: [`Csv`]. Needs the feature `csv`, and with it the standard library.
+
+extern crate std;
+
+use crate::real::Real;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+use csv::{ByteRecord, ReaderBuilder, Trim};
+use std::io;
+
+/// How a table of comma-separated values is written. Space around values is left out, and so are empty lines; a value in
+/// quotation marks may hold commas.
+///
+/// ```
+/// use tuplenet::data::Csv;
+///
+/// let text = "width,height\n1.5,2\n-3,4e-1\n";
+/// assert_eq!(Csv::default().numbers::<f32, 2>(text.as_bytes())?, [[1.5, 2.0], [-3.0, 0.4]]);
+///
+/// let text = "width,height\n1.5,2\n-3,high\n";
+/// let error = Csv::default().numbers::<f32, 2>(text.as_bytes()).unwrap_err();
+/// assert_eq!(error.to_string(), "line 3, column 2 (height): expected a finite number, found `high`");
+/// # Ok::<(), tuplenet::data::CsvError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Csv {
+    /// Whether the first line holds the names of the columns.
+    pub header: bool,
+    /// What stands between values.
+    pub delimiter: u8,
+}
+
+impl Default for Csv {
+    /// With a header, and commas.
+    fn default() -> Self {
+        Csv { header: true, delimiter: b',' }
+    }
+}
+
+/// A table whose last column is a class.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Classified<T, const IN: usize> {
+    /// The numbers of each line.
+    pub inputs: Vec<[T; IN]>,
+    /// The class of each line, an index of `names`.
+    pub classes: Vec<usize>,
+    /// The classes as they are written: in the order of the numbers if all are numbers, else in that of the alphabet.
+    pub names: Vec<String>,
+}
+
+impl Csv {
+    /// Reads a table of `N` columns of numbers, one sample a line. `source` is a file, or bytes.
+    ///
+    /// It is an error if the source can't be read, if a line has not `N` values, if a value is not a finite number, or if
+    /// there is no line.
+    pub fn numbers<T: Real, const N: usize>(&self, source: impl io::Read) -> Result<Vec<[T; N]>, CsvError> {
+        let mut samples = Vec::new();
+        self.each(source, N, |line| {
+            samples.push(line.numbers()?);
+            Ok(())
+        })?;
+        Ok(samples)
+    }
+
+    /// Reads a table of `IN` columns of numbers and a last one that holds the class, as a number or a word.
+    ///
+    /// What is an error for [`numbers`](Self::numbers) is one here, and so is a line without a class.
+    ///
+    /// ```
+    /// use tuplenet::data::Csv;
+    ///
+    /// let text = "5.1;3.5;setosa\n7.0;3.2;versicolor\n6.3;3.3;setosa\n";
+    /// let table = Csv { header: false, delimiter: b';' }.classified::<f32, 2>(text.as_bytes())?;
+    /// assert_eq!(table.inputs[1], [7.0, 3.2]);
+    /// assert_eq!(table.classes, [0, 1, 0]);
+    /// assert_eq!(table.names, ["setosa", "versicolor"]);
+    /// # Ok::<(), tuplenet::data::CsvError>(())
+    /// ```
+    pub fn classified<T: Real, const IN: usize>(&self, source: impl io::Read) -> Result<Classified<T, IN>, CsvError> {
+        let (mut inputs, mut words) = (Vec::new(), Vec::new());
+        self.each(source, IN + 1, |line| {
+            inputs.push(line.numbers()?);
+            let class = line.text(IN);
+            if class.is_empty() {
+                return Err(line.problem(IN, "a class"));
+            }
+            words.push(class);
+            Ok(())
+        })?;
+        let mut names = words.clone();
+        let number = |word: &String| word.parse::<f64>().ok();
+        if names.iter().all(|name| number(name).is_some()) {
+            names
+                .sort_by(|a, b| number(a).partial_cmp(&number(b)).unwrap_or(core::cmp::Ordering::Equal).then(a.cmp(b)));
+        } else {
+            names.sort();
+        }
+        names.dedup();
+        let index = |word: &String| names.iter().position(|name| name == word).unwrap_or(names.len());
+        let classes = words.iter().map(index).collect();
+        Ok(Classified { inputs, classes, names })
+    }
+
+    /// Calls `visit` for every line after the header, each of which must have so many columns.
+    fn each(
+        &self,
+        mut source: impl io::Read,
+        columns: usize,
+        mut visit: impl FnMut(Line) -> Result<(), CsvError>,
+    ) -> Result<(), CsvError> {
+        // All at once, since the reader's own line numbers are off after empty lines.
+        let mut whole = Vec::new();
+        source.read_to_end(&mut whole).map_err(CsvError::Read)?;
+        let mut reader = ReaderBuilder::new()
+            .has_headers(self.header)
+            .delimiter(self.delimiter)
+            .flexible(true)
+            .trim(Trim::All)
+            .from_reader(&whole[..]);
+        let names = if self.header { reader.byte_headers()?.clone() } else { ByteRecord::new() };
+        let (mut record, mut lines) = (ByteRecord::new(), 0u64);
+        while reader.read_byte_record(&mut record)? {
+            let line = Line { whole: &whole, names: &names, record: &record };
+            if record.len() != columns {
+                return Err(CsvError::Columns { line: line.number(), expected: columns, found: record.len() });
+            }
+            visit(line)?;
+            lines += 1;
+        }
+        if lines == 0 { Err(CsvError::Empty) } else { Ok(()) }
+    }
+}
+
+/// One line of a table.
+struct Line<'a> {
+    whole: &'a [u8],
+    names: &'a ByteRecord,
+    record: &'a ByteRecord,
+}
+
+/// Bytes as text, with a mark for what is none.
+fn text(record: &ByteRecord, column: usize) -> String {
+    String::from_utf8_lossy(record.get(column).unwrap_or_default()).into_owned()
+}
+
+impl Line<'_> {
+    /// Where it begins.
+    fn number(&self) -> u64 {
+        let start = self.record.position().map_or(0, |position| position.byte()) as usize;
+        // The reader's position is that of the end of the line before, and empty lines come after it.
+        let is_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
+        let empty = self.whole.iter().skip(start).take_while(|byte| is_end(byte)).count();
+        let before = self.whole.get(..start + empty).unwrap_or_default();
+        let ends = before.iter().filter(|byte| is_end(byte)).count();
+        let pairs = before.windows(2).filter(|pair| *pair == b"\r\n").count();
+        (1 + ends - pairs) as u64
+    }
+    fn text(&self, column: usize) -> String {
+        text(self.record, column)
+    }
+
+    fn problem(&self, column: usize, expected: &'static str) -> CsvError {
+        CsvError::Value {
+            line: self.number(),
+            column: column + 1,
+            name: text(self.names, column),
+            expected,
+            found: self.text(column),
+        }
+    }
+
+    fn numbers<T: Real, const N: usize>(&self) -> Result<[T; N], CsvError> {
+        let mut sample = [T::ZERO; N];
+        for (column, number) in sample.iter_mut().enumerate() {
+            match self.text(column).parse().map(T::of) {
+                Ok(value) if value.is_finite() => *number = value,
+                _ => return Err(self.problem(column, "a finite number")),
+            }
+        }
+        Ok(sample)
+    }
+}
+
+/// Why a table could not be read. Lines and columns count from 1, as in an editor.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum CsvError {
+    /// The source could not be read.
+    Read(io::Error),
+    /// A line had too few or too many values.
+    Columns {
+        /// Where it begins.
+        line: u64,
+        /// How many there must be.
+        expected: usize,
+        /// How many there were.
+        found: usize,
+    },
+    /// A value was not what it should be.
+    Value {
+        /// Where the line begins.
+        line: u64,
+        /// The column.
+        column: usize,
+        /// The name of the column; empty without a header.
+        name: String,
+        /// What should stand there.
+        expected: &'static str,
+        /// What stood there.
+        found: String,
+    },
+    /// There was no line, or none after the header.
+    Empty,
+}
+
+impl From<csv::Error> for CsvError {
+    fn from(error: csv::Error) -> Self {
+        let words = error.to_string();
+        match error.into_kind() {
+            csv::ErrorKind::Io(error) => CsvError::Read(error),
+            // Ragged lines and bytes that are no text are found here, not by the reader.
+            _ => CsvError::Read(io::Error::other(words)),
+        }
+    }
+}
+
+impl fmt::Display for CsvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CsvError::Read(error) => error.fmt(f),
+            CsvError::Columns { line, expected, found } => {
+                write!(f, "line {line}: expected {expected} values, found {found}")
+            }
+            CsvError::Value { line, column, name, expected, found } => {
+                write!(f, "line {line}, column {column}")?;
+                if !name.is_empty() {
+                    write!(f, " ({name})")?;
+                }
+                write!(f, ": expected {expected}, found `{found}`")
+            }
+            CsvError::Empty => f.write_str("expected at least one line of values, found none"),
+        }
+    }
+}
+
+impl core::error::Error for CsvError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            CsvError::Read(error) => Some(error),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,319 @@
+//! [`BatchNorm`]: every feature gets mean 0 and deviation 1 over the batch.
+
+use super::{Dense, EPSILON, gain_and_bias};
+use crate::activation::Identity;
+use crate::kernel::map;
+use crate::layer::{Entrance, Layer, Tile};
+use crate::math::{mul_add, square_root};
+use crate::network::Network;
+use crate::params::{Params, Visitor, VisitorMut, Zeroed};
+use crate::real::Real;
+use crate::shape::Features;
+use fearless_simd::Simd;
+use nalgebra::{SMatrix, SVector};
+use rand::Rng;
+
+/// Subtracts from each of `N` features its mean over the batch, divides by its standard deviation, and then multiplies by a
+/// gain and adds a bias, which are learnt: PyTorch's `BatchNorm1d`. (S. Ioffe and C. Szegedy, 2015.)
+///
+/// In training, mean and deviation are those of the samples that are computed together. That is the whole batch if it fits
+/// into the trainer's tile, 32 samples unless [chosen](crate::trainer::Trainer::with_tile). A larger batch is normalized
+/// tile by tile, as if each tile were a batch ("ghost batch normalization"). A tile that holds a single sample, such as the
+/// last one of 33 samples, has no deviation: its sample is normalized as in prediction.
+///
+/// In prediction they are the running statistics, which follow those of the tiles by a tenth each time, the variance with
+/// the number of samples less one as divisor, as in PyTorch. The standard deviation is the root of the variance plus
+/// 0.00001. With a tile of one sample, nothing ever changes them. They are no parameters: a
+/// [visit](Params::visit) does not see them, and who writes a network down must write them too.
+///
+/// ```
+/// use tuplenet::layers::{Activate, BatchNorm};
+/// use tuplenet::prelude::*;
+///
+/// type Net = (Dense<2, 8, Identity>, BatchNorm<8>, Activate<8, Relu>, Dense<8, 1, Sigmoid>);
+/// let (inputs, targets) = ([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [false, true, true, false]);
+/// let mut trainer = Trainer::new(Net::new(&mut seeded(0)), BinaryCrossEntropy, Adam::new(0.05), seeded(1));
+/// trainer.fit(&inputs, &targets, &Fit { epochs: 500, ..Fit::default() }, ())?;
+///
+/// // What was learnt, with two layers less.
+/// let (dense, norm, _, last) = trainer.network.clone();
+/// let deployed: (Dense<2, 8, Relu>, Dense<8, 1, Sigmoid>) = (Activate::fold(norm.fold(dense)), last);
+/// for (input, target) in inputs.iter().zip(targets) {
+///     let ([before], [after]) = (trainer.network.predict_one(input), deployed.predict_one(input));
+///     assert!((after > 0.5) == target && (before - after).abs() < 1e-5);
+/// }
+/// # Ok::<(), tuplenet::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct BatchNorm<const N: usize, T = f32> {
+    /// The gains, `N` numbers.
+    pub weight: SVector<T, N>,
+    /// The biases, `N` numbers.
+    pub bias: SVector<T, N>,
+    /// The mean that is subtracted in prediction; in a gradient, what the tiles of the batch add to it.
+    pub running_mean: SVector<T, N>,
+    /// The variance of prediction; in a gradient, what the tiles of the batch add to it.
+    pub running_variance: SVector<T, N>,
+    /// How many tiles the running statistics come from.
+    pub tiles: usize,
+}
+
+/// How far the running statistics go towards those of a tile.
+const MOMENTUM: f64 = 0.1;
+
+impl<const N: usize, T: Real> BatchNorm<N, T> {
+    /// In prediction the layer is `scale * x + shift`.
+    #[inline(always)]
+    fn line(&self) -> [SVector<T, N>; 2] {
+        let (mut scale, mut shift) = (self.weight, self.bias);
+        for i in 0..N {
+            scale[i] *= reciprocal(self.running_variance[i]);
+            shift[i] -= self.running_mean[i] * scale[i];
+        }
+        [scale, shift]
+    }
+
+    #[inline(always)]
+    fn predict<S: Simd, const B: usize>(&self, tile: Tile<S, B>, x: &SMatrix<T, N, B>, y: &mut SMatrix<T, N, B>) {
+        let [scale, shift] = self.line();
+        for (x, y) in x.data.0.iter().zip(&mut y.data.0).take(tile.used()) {
+            map(
+                tile.simd(),
+                [y],
+                [x, scale.as_slice(), shift.as_slice()],
+                #[inline(always)]
+                |[_], [x, scale, shift]| [mul_add(x, scale, shift)],
+            );
+        }
+    }
+
+    /// The layer before this one with both in it, for a network that only predicts.
+    ///
+    /// ```
+    /// use tuplenet::layers::BatchNorm;
+    /// use tuplenet::prelude::*;
+    ///
+    /// let network = <(Dense<3, 4, Identity, f64>, BatchNorm<4, f64>)>::new(&mut seeded(0));
+    /// let folded = network.1.fold(network.0.clone());
+    /// let (before, after) = (network.predict_one(&[1.0, 2.0, 3.0]), folded.predict_one(&[1.0, 2.0, 3.0]));
+    /// assert!(before.iter().zip(after).all(|(before, after)| (before - after).abs() < 1e-12));
+    /// ```
+    pub fn fold<const IN: usize>(&self, mut before: Dense<IN, N, Identity, T>) -> Dense<IN, N, Identity, T> {
+        let [scale, shift] = self.line();
+        for row in 0..N {
+            for column in 0..IN {
+                before.weight[(row, column)] *= scale[row];
+            }
+            before.bias[row] = before.bias[row] * scale[row] + shift[row];
+        }
+        before
+    }
+}
+
+/// 1 over the standard deviation.
+#[inline(always)]
+fn reciprocal<T: Real>(variance: T) -> T {
+    T::ONE / square_root(variance + T::of(EPSILON))
+}
+
+/// Adds each column in use to `total`.
+#[inline(always)]
+fn add<S: Simd, T: Real, const N: usize, const B: usize>(
+    tile: Tile<S, B>,
+    x: &SMatrix<T, N, B>,
+    total: &mut SVector<T, N>,
+) {
+    for x in x.data.0.iter().take(tile.used()) {
+        map(
+            tile.simd(),
+            [total.as_mut_slice()],
+            [x],
+            #[inline(always)]
+            |[total], [x]| [total + x],
+        );
+    }
+}
+
+impl<const N: usize, T: Real> Zeroed for BatchNorm<N, T> {
+    const ZEROED: Self = BatchNorm {
+        weight: SMatrix::ZEROED,
+        bias: SMatrix::ZEROED,
+        running_mean: SMatrix::ZEROED,
+        running_variance: SMatrix::ZEROED,
+        tiles: 0,
+    };
+}
+
+impl<const N: usize, T: Real> Params for BatchNorm<N, T> {
+    type Scalar = T;
+    const COUNT: usize = 2 * N;
+
+    gain_and_bias!();
+
+    fn initialize<R: Rng>(&mut self, _: &mut R) {
+        *self = Self::ZEROED;
+        self.weight.fill(T::ONE);
+        self.running_variance.fill(T::ONE);
+    }
+
+    #[inline(always)]
+    fn after_batch(&mut self, gradient: &mut Self) {
+        for _ in 0..gradient.tiles {
+            self.running_mean *= T::of(1.0 - MOMENTUM);
+            self.running_variance *= T::of(1.0 - MOMENTUM);
+        }
+        if gradient.tiles > 0 {
+            self.running_mean += gradient.running_mean;
+            self.running_variance += gradient.running_variance;
+            self.tiles += gradient.tiles;
+            gradient.tiles = 0;
+        }
+    }
+}
+
+impl<const N: usize, T> Entrance for BatchNorm<N, T> {
+    type In = Features<N>;
+}
+
+impl<const N: usize, T> Network for BatchNorm<N, T> {}
+
+/// What [`BatchNorm`] keeps for its backward pass: the output, `N` by `B`, and the statistics of the tile.
+pub struct BatchNormTrace<T: Real, const N: usize, const B: usize> {
+    output: SMatrix<T, N, B>,
+    mean: SVector<T, N>,
+    /// With the number of samples as divisor.
+    variance: SVector<T, N>,
+    reciprocal: SVector<T, N>,
+}
+
+impl<T: Real, const N: usize, const B: usize> Zeroed for BatchNormTrace<T, N, B> {
+    const ZEROED: Self = BatchNormTrace {
+        output: SMatrix::ZEROED,
+        mean: SMatrix::ZEROED,
+        variance: SMatrix::ZEROED,
+        reciprocal: SMatrix::ZEROED,
+    };
+}
+
+impl<const N: usize, T: Real> Layer<Features<N>> for BatchNorm<N, T> {
+    type Out = Features<N>;
+    type Trace<const B: usize> = BatchNormTrace<T, N, B>;
+    type Head = Identity;
+
+    #[inline(always)]
+    fn output<const B: usize>(trace: &Self::Trace<B>) -> &SMatrix<T, N, B> {
+        &trace.output
+    }
+
+    #[inline(always)]
+    fn infer<S: Simd, const B: usize>(&self, tile: Tile<S, B>, x: &SMatrix<T, N, B>, y: &mut SMatrix<T, N, B>) {
+        self.predict(tile, x, y);
+    }
+
+    #[inline(always)]
+    fn forward<S: Simd, const B: usize>(&self, tile: Tile<S, B>, x: &SMatrix<T, N, B>, trace: &mut Self::Trace<B>) {
+        let simd = tile.simd();
+        let BatchNormTrace { output, mean, variance, reciprocal: reciprocals } = trace;
+        if tile.used() < 2 {
+            *mean = self.running_mean;
+            reciprocals.copy_from(&self.running_variance.map(reciprocal));
+            return self.predict(tile, x, output);
+        }
+        let count = T::from_count(tile.used());
+        mean.fill(T::ZERO);
+        add(tile, x, mean);
+        *mean /= count;
+        for (x, y) in x.data.0.iter().zip(&mut output.data.0).take(tile.used()) {
+            map(
+                simd,
+                [y],
+                [x, mean.as_slice()],
+                #[inline(always)]
+                |[_], [x, mean]| [(x - mean) * (x - mean)],
+            );
+        }
+        variance.fill(T::ZERO);
+        add(tile, output, variance);
+        *variance /= count;
+        reciprocals.copy_from(&variance.map(reciprocal));
+        for (x, y) in x.data.0.iter().zip(&mut output.data.0).take(tile.used()) {
+            map(
+                simd,
+                [y],
+                [x, mean.as_slice(), reciprocals.as_slice(), self.weight.as_slice(), self.bias.as_slice()],
+                #[inline(always)]
+                |[_], [x, mean, reciprocal, weight, bias]| [mul_add((x - mean) * reciprocal, weight, bias)],
+            );
+        }
+    }
+
+    #[inline(always)]
+    fn backward<S: Simd, const B: usize>(
+        &self,
+        tile: Tile<S, B>,
+        x: &SMatrix<T, N, B>,
+        trace: &mut Self::Trace<B>,
+        slope: &mut SMatrix<T, N, B>,
+        gradient: &mut Self,
+        input_slope: Option<&mut SMatrix<T, N, B>>,
+    ) {
+        let simd = tile.simd();
+        let BatchNormTrace { mean, variance, reciprocal, .. } = trace;
+        let mut by_weight = SVector::<T, N>::ZEROED;
+        let mut by_bias = SVector::<T, N>::ZEROED;
+        for (x, slope) in x.data.0.iter().zip(&slope.data.0).take(tile.used()) {
+            map(
+                simd,
+                [by_weight.as_mut_slice(), by_bias.as_mut_slice()],
+                [x, slope, mean.as_slice(), reciprocal.as_slice()],
+                #[inline(always)]
+                |[by_weight, by_bias], [x, slope, mean, reciprocal]| {
+                    [mul_add(slope, (x - mean) * reciprocal, by_weight), by_bias + slope]
+                },
+            );
+        }
+        gradient.weight += by_weight;
+        gradient.bias += by_bias;
+
+        // The first tile of a batch begins anew, whatever a batch that failed has left.
+        if tile.first() == 0 {
+            (gradient.running_mean, gradient.running_variance, gradient.tiles) = (SVector::ZEROED, SVector::ZEROED, 0);
+        }
+        let samples = T::from_count(tile.used());
+        // A lone sample was normalized by the running statistics, which do not depend on it.
+        let together = tile.used() >= 2;
+        if together {
+            let unbiased = samples / (samples - T::ONE);
+            let (keep, take) = (T::of(1.0 - MOMENTUM), T::of(MOMENTUM));
+            for i in 0..N {
+                gradient.running_mean[i] = gradient.running_mean[i] * keep + mean[i] * take;
+                gradient.running_variance[i] = gradient.running_variance[i] * keep + variance[i] * unbiased * take;
+            }
+            gradient.tiles += 1;
+        }
+
+        let Some(input_slope) = input_slope else { return };
+        let share = if together { T::ONE / samples } else { T::ZERO };
+        by_weight *= share;
+        by_bias *= share;
+        let columns = x.data.0.iter().zip(&slope.data.0).zip(&mut input_slope.data.0).take(tile.used());
+        for ((x, slope), input_slope) in columns {
+            map(
+                simd,
+                [&mut input_slope[..]],
+                [x, slope, mean.as_slice(), reciprocal.as_slice(), by_weight.as_slice(), by_bias.as_slice()],
+                #[inline(always)]
+                |[_], [x, slope, mean, reciprocal, along, level]| {
+                    [(slope - level - (x - mean) * reciprocal * along) * reciprocal]
+                },
+            );
+            map(
+                simd,
+                [&mut input_slope[..]],
+                [self.weight.as_slice()],
+                #[inline(always)]
+                |[slope], [weight]| [slope * weight],
+            );
+        }
+    }
+}

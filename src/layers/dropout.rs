@@ -1,0 +1,152 @@
+//! [`Dropout`]: some numbers are left out while training.
+
+use crate::activation::Identity;
+use crate::layer::{Entrance, Layer, Tile};
+use crate::network::Network;
+use crate::params::{Params, Visitor, VisitorMut, Zeroed};
+use crate::real::Real;
+use crate::shape::Features;
+use core::marker::PhantomData;
+use fearless_simd::Simd;
+use nalgebra::SMatrix;
+use rand::Rng;
+
+/// Leaves out each of `N` numbers, while training, with a probability of `THOUSANDTHS` / 1000, and divides the others by
+/// the probability of staying, so that nothing is left to do in prediction, where all pass unchanged. ("Inverted" dropout;
+/// N. Srivastava et al., 2014.)
+///
+/// Which numbers are left out follows from [`seed`](Self::seed), from the place of the sample in its batch and from the
+/// place of the number in the sample, not from the size of the tile. The seed is drawn when the network is made, and moves
+/// on [after each batch](Params::after_batch).
+///
+/// ```
+/// use tuplenet::layers::Dropout;
+/// use tuplenet::prelude::*;
+///
+/// // One hidden number in five is left out.
+/// type Net = (Dense<2, 16, Tanh>, Dropout<16, 200>, Dense<16, 1, Sigmoid>);
+///
+/// let (inputs, targets) = ([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [false, true, true, false]);
+/// let mut trainer = Trainer::new(Net::new(&mut seeded(0)), BinaryCrossEntropy, Adam::new(0.05), seeded(1));
+/// trainer.fit(&inputs, &targets, &Fit { epochs: 1000, ..Fit::default() }, ())?;
+/// for (input, target) in inputs.iter().zip(targets) {
+///     assert_eq!(trainer.network.predict_one(input)[0] > 0.5, target);
+/// }
+/// # Ok::<(), tuplenet::Error>(())
+/// ```
+///
+/// A share of 1000 thousandths or more does not compile.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dropout<const N: usize, const THOUSANDTHS: u32, T = f32> {
+    /// What the choice of this batch follows from.
+    pub seed: u64,
+    numbers: PhantomData<T>,
+}
+
+impl<const N: usize, const THOUSANDTHS: u32, T> Dropout<N, THOUSANDTHS, T> {
+    /// With a seed, for a network that is not made by [`Network::new`]. Give each such layer of a network another.
+    pub const fn new(seed: u64) -> Self {
+        const { assert!(THOUSANDTHS < 1000, "Dropout can't leave out everything: a share of 1000 thousandths or more") };
+        Dropout { seed, numbers: PhantomData }
+    }
+}
+
+/// Mixes the bits of a number so that neighbours have nothing in common: the last step of S. Vigna's SplitMix64.
+#[inline(always)]
+fn mixed(mut bits: u64) -> u64 {
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^ (bits >> 31)
+}
+
+impl<const N: usize, const THOUSANDTHS: u32, T: Real> Dropout<N, THOUSANDTHS, T> {
+    /// Sets each number of `to` to that of `from` divided by the probability of staying, or to zero.
+    #[inline(always)]
+    fn drop<S, const B: usize>(&self, tile: Tile<S, B>, from: &SMatrix<T, N, B>, to: &mut SMatrix<T, N, B>)
+    where
+        S: Simd,
+    {
+        // Of the upper half of 64 random bits, so many values mean that the number stays out.
+        const RANGE: u64 = 1 << 32;
+        let dropped = RANGE * u64::from(THOUSANDTHS) / 1000;
+        let factor = T::of(1.0 / (1.0 - f64::from(THOUSANDTHS) / 1000.0));
+        let columns = from.data.0.iter().zip(&mut to.data.0).take(tile.used()).enumerate();
+        for (column, (from, to)) in columns {
+            let place = ((tile.first() + column) as u64).wrapping_mul(N as u64);
+            for (number, (from, to)) in from.iter().zip(to).enumerate() {
+                let index = place.wrapping_add(number as u64);
+                // The numbers of SplitMix64 in turn, from the seed on.
+                let bits = mixed(index.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(self.seed));
+                *to = if bits >> 32 < dropped { T::ZERO } else { *from * factor };
+            }
+        }
+    }
+}
+
+impl<const N: usize, const THOUSANDTHS: u32, T: Real> Zeroed for Dropout<N, THOUSANDTHS, T> {
+    const ZEROED: Self = Self::new(0);
+}
+
+impl<const N: usize, const THOUSANDTHS: u32, T: Real> Params for Dropout<N, THOUSANDTHS, T> {
+    type Scalar = T;
+    const COUNT: usize = 0;
+
+    #[inline(always)]
+    fn visit(&self, _: &mut impl Visitor<T>) {}
+
+    #[inline(always)]
+    fn visit_mut<const OTHERS: usize>(&mut self, _: [&mut Self; OTHERS], _: &mut impl VisitorMut<T, OTHERS>) {}
+
+    fn initialize<R: Rng>(&mut self, rng: &mut R) {
+        self.seed = rng.next_u64();
+    }
+
+    #[inline(always)]
+    fn after_batch(&mut self, _: &mut Self) {
+        // Not the next number of the same sequence, or the choices of two batches would be the same but for a shift.
+        self.seed = mixed(!self.seed);
+    }
+}
+
+impl<const N: usize, const THOUSANDTHS: u32, T> Entrance for Dropout<N, THOUSANDTHS, T> {
+    type In = Features<N>;
+}
+
+impl<const N: usize, const THOUSANDTHS: u32, T> Network for Dropout<N, THOUSANDTHS, T> {}
+
+impl<const N: usize, const THOUSANDTHS: u32, T: Real> Layer<Features<N>> for Dropout<N, THOUSANDTHS, T> {
+    type Out = Features<N>;
+    type Trace<const B: usize> = SMatrix<T, N, B>;
+    type Head = Identity;
+
+    #[inline(always)]
+    fn output<const B: usize>(trace: &SMatrix<T, N, B>) -> &SMatrix<T, N, B> {
+        trace
+    }
+
+    #[inline(always)]
+    fn infer<S: Simd, const B: usize>(&self, _: Tile<S, B>, x: &SMatrix<T, N, B>, y: &mut SMatrix<T, N, B>) {
+        y.clone_from(x);
+    }
+
+    #[inline(always)]
+    fn forward<S: Simd, const B: usize>(&self, tile: Tile<S, B>, x: &SMatrix<T, N, B>, trace: &mut SMatrix<T, N, B>) {
+        self.drop(tile, x, trace);
+    }
+
+    #[inline(always)]
+    fn backward<S: Simd, const B: usize>(
+        &self,
+        tile: Tile<S, B>,
+        _: &SMatrix<T, N, B>,
+        _: &mut SMatrix<T, N, B>,
+        slope: &mut SMatrix<T, N, B>,
+        _: &mut Self,
+        input_slope: Option<&mut SMatrix<T, N, B>>,
+    ) {
+        // The same choice again, so that it need not be kept.
+        if let Some(input_slope) = input_slope {
+            self.drop(tile, slope, input_slope);
+        }
+    }
+}

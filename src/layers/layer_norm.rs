@@ -1,0 +1,178 @@
+//! [`LayerNorm`]: every sample gets mean 0 and deviation 1.
+
+use super::{EPSILON, gain_and_bias};
+use crate::activation::Identity;
+use crate::kernel::{map, map_sum, sum};
+use crate::layer::{Entrance, Layer, Tile};
+use crate::math::{mul_add, square_root};
+use crate::network::Network;
+use crate::params::{Params, Visitor, VisitorMut, Zeroed};
+use crate::real::Real;
+use crate::shape::Features;
+use fearless_simd::Simd;
+use nalgebra::{SMatrix, SVector};
+use rand::Rng;
+
+/// Subtracts from the `N` numbers of each sample their mean, divides by their standard deviation, and then multiplies each
+/// by a gain and adds a bias, which are learnt: PyTorch's `LayerNorm`. (J. Ba, J. Kiros, G. Hinton, 2016.)
+///
+/// The standard deviation is the root of the mean square plus 0.00001. Training and prediction do the same.
+///
+/// ```
+/// use tuplenet::layers::LayerNorm;
+/// use tuplenet::prelude::*;
+///
+/// type Net = (Dense<2, 8, Tanh>, LayerNorm<8>, Dense<8, 1, Identity>);
+/// let network = Net::new(&mut seeded(0));
+/// assert_eq!(network.1.weight.as_slice(), [1.0; 8]);
+///
+/// let [low, high] = LayerNorm::<2, f64>::new(&mut seeded(0)).predict_one(&[3.0, 7.0]);
+/// assert!((low + 1.0).abs() < 1e-5 && (high - 1.0).abs() < 1e-5);
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayerNorm<const N: usize, T = f32> {
+    /// The gains, `N` numbers.
+    pub weight: SVector<T, N>,
+    /// The biases, `N` numbers.
+    pub bias: SVector<T, N>,
+}
+
+impl<const N: usize, T: Real> LayerNorm<N, T> {
+    /// Mean and reciprocal deviation of a sample.
+    #[inline(always)]
+    fn statistics<S: Simd>(simd: S, x: &[T; N]) -> (T, T) {
+        let count = T::from_count(N);
+        let mean = sum(simd, x) / count;
+        let squares = map_sum(
+            simd,
+            N,
+            [],
+            [x],
+            #[inline(always)]
+            |[], [x]| {
+                let distance = x - mean;
+                ([], distance * distance)
+            },
+        );
+        (mean, T::ONE / square_root(squares / count + T::of(EPSILON)))
+    }
+
+    /// A sample, with those statistics.
+    #[inline(always)]
+    fn normalize<S: Simd>(&self, simd: S, (mean, reciprocal): (T, T), x: &[T; N], y: &mut [T; N]) {
+        map(
+            simd,
+            [y],
+            [x, self.weight.as_slice(), self.bias.as_slice()],
+            #[inline(always)]
+            |[_], [x, weight, bias]| [mul_add((x - mean) * reciprocal, weight, bias)],
+        );
+    }
+}
+
+impl<const N: usize, T: Real> Zeroed for LayerNorm<N, T> {
+    const ZEROED: Self = LayerNorm { weight: SMatrix::ZEROED, bias: SMatrix::ZEROED };
+}
+
+impl<const N: usize, T: Real> Params for LayerNorm<N, T> {
+    type Scalar = T;
+    const COUNT: usize = 2 * N;
+
+    gain_and_bias!();
+
+    fn initialize<R: Rng>(&mut self, _: &mut R) {
+        self.weight.fill(T::ONE);
+        self.bias.fill(T::ZERO);
+    }
+}
+
+impl<const N: usize, T> Entrance for LayerNorm<N, T> {
+    type In = Features<N>;
+}
+
+impl<const N: usize, T> Network for LayerNorm<N, T> {}
+
+/// What [`LayerNorm`] keeps for its backward pass: the output, `N` by `B`, and mean and reciprocal deviation of each of the
+/// `B` samples.
+pub struct LayerNormTrace<T: Real, const N: usize, const B: usize> {
+    output: SMatrix<T, N, B>,
+    statistics: [(T, T); B],
+}
+
+impl<T: Real, const N: usize, const B: usize> Zeroed for LayerNormTrace<T, N, B> {
+    const ZEROED: Self = LayerNormTrace { output: SMatrix::ZEROED, statistics: [(T::ZERO, T::ZERO); B] };
+}
+
+impl<const N: usize, T: Real> Layer<Features<N>> for LayerNorm<N, T> {
+    type Out = Features<N>;
+    type Trace<const B: usize> = LayerNormTrace<T, N, B>;
+    type Head = Identity;
+
+    #[inline(always)]
+    fn output<const B: usize>(trace: &Self::Trace<B>) -> &SMatrix<T, N, B> {
+        &trace.output
+    }
+
+    #[inline(always)]
+    fn infer<S: Simd, const B: usize>(&self, tile: Tile<S, B>, x: &SMatrix<T, N, B>, y: &mut SMatrix<T, N, B>) {
+        for (x, y) in x.data.0.iter().zip(&mut y.data.0).take(tile.used()) {
+            self.normalize(tile.simd(), Self::statistics(tile.simd(), x), x, y);
+        }
+    }
+
+    #[inline(always)]
+    fn forward<S: Simd, const B: usize>(&self, tile: Tile<S, B>, x: &SMatrix<T, N, B>, trace: &mut Self::Trace<B>) {
+        let places = trace.output.data.0.iter_mut().zip(&mut trace.statistics);
+        for (x, (y, statistics)) in x.data.0.iter().zip(places).take(tile.used()) {
+            *statistics = Self::statistics(tile.simd(), x);
+            self.normalize(tile.simd(), *statistics, x, y);
+        }
+    }
+
+    #[inline(always)]
+    fn backward<S: Simd, const B: usize>(
+        &self,
+        tile: Tile<S, B>,
+        x: &SMatrix<T, N, B>,
+        trace: &mut Self::Trace<B>,
+        slope: &mut SMatrix<T, N, B>,
+        gradient: &mut Self,
+        mut input_slope: Option<&mut SMatrix<T, N, B>>,
+    ) {
+        let simd = tile.simd();
+        let samples = x.data.0.iter().zip(&mut slope.data.0).zip(&trace.statistics).take(tile.used());
+        for (sample, ((x, slope), &(mean, reciprocal))) in samples.enumerate() {
+            // From here on `slope` is that by the normalized numbers, after it has given the one by gain and bias.
+            map(
+                simd,
+                [slope, gradient.weight.as_mut_slice(), gradient.bias.as_mut_slice()],
+                [x, self.weight.as_slice()],
+                #[inline(always)]
+                |[slope, by_weight, by_bias], [x, weight]| {
+                    let normalized = (x - mean) * reciprocal;
+                    [slope * weight, mul_add(slope, normalized, by_weight), by_bias + slope]
+                },
+            );
+            let Some(input_slope) = &mut input_slope else { continue };
+            let along = map_sum(
+                simd,
+                N,
+                [],
+                [&*slope, x],
+                #[inline(always)]
+                |[], [slope, x]| ([], slope * ((x - mean) * reciprocal)),
+            );
+            let (level, along) = (sum(simd, &*slope) / T::from_count(N), along / T::from_count(N));
+            map(
+                simd,
+                [&mut input_slope.data.0[sample]],
+                [&*slope, x],
+                #[inline(always)]
+                |[_], [slope, x]| {
+                    let normalized = (x - mean) * reciprocal;
+                    [(slope - level - normalized * along) * reciprocal]
+                },
+            );
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! Log loss: how surprised predicted probabilities are by the truth.
+
+use super::{check, class_at};
+use crate::data::Samples;
+use crate::error::Error;
+use crate::real::Real;
+use crate::scalar::ln;
+
+/// The mean of `-ln` of the probability of the right class: cross-entropy, as a judgement. Each sample has the
+/// probabilities of `OUT` classes; or one number, the probability of class 1 against class 0. Probabilities of 0 and 1
+/// count as [`epsilon`](num_traits::float::FloatCore::epsilon) and 1 minus that, as in scikit-learn, or one mistake would
+/// be infinite. They are not scaled if their sum is not 1.
+///
+/// It is an error if there are no samples, or not as many predictions as classes, if a class is out of range, or if what
+/// should be a probability isn't between 0 and 1.
+///
+/// ```
+/// use tuplenet::metrics::log_loss;
+///
+/// let loss = log_loss(&[[0.25], [0.5]], &[false, true])?;
+/// assert!((loss - (-(0.75f64.ln()) - 0.5f64.ln()) / 2.0).abs() < 1e-12);
+/// assert_eq!(loss, log_loss(&[[0.75, 0.25], [0.5, 0.5]], &[0u8, 1])?);
+/// # Ok::<(), tuplenet::Error>(())
+/// ```
+pub fn log_loss<T: Real, X, Y, const OUT: usize>(probabilities: &X, classes: &Y) -> Result<f64, Error>
+where
+    X: Samples<T, Item = [T; OUT]> + ?Sized,
+    Y: Samples<T, Item = usize> + ?Sized,
+{
+    let count = check(probabilities, classes)?;
+    let (mut probability, mut sum) = ([T::ZERO; OUT], 0.0);
+    for sample in 0..count {
+        probabilities.copy(sample, &mut probability);
+        let valid = |p: &T| *p >= T::ZERO && *p <= T::ONE;
+        if let Some(column) = probability.iter().position(|p| !valid(p)) {
+            return Err(Error::Probability { sample, column });
+        }
+        let right = if OUT == 1 {
+            if class_at(classes, sample, 2)? == 1 { probability[0] } else { T::ONE - probability[0] }
+        } else {
+            probability[class_at(classes, sample, OUT)?]
+        };
+        sum -= ln(right.max(T::epsilon()).min(T::ONE - T::epsilon()).exact());
+    }
+    Ok(sum / count as f64)
+}

@@ -1,0 +1,98 @@
+//! The area under the ROC curve.
+
+use super::{check, class_at};
+use crate::data::Samples;
+use crate::error::Error;
+use crate::real::Real;
+use core::cmp::Ordering;
+
+/// The area under the receiver operating characteristic: how likely a sample of a class gets a higher score for that class
+/// than a sample of another class; the same score counts half.
+///
+/// With one score for each sample (`SCORES` is 1) it is the score for class 1, and classes are 0 and 1. With several there
+/// is a score for each class; the result is the mean over the classes, each against all others (scikit-learn's
+/// `multi_class="ovr"`, macro average). Scores need not be probabilities, only higher for what is more likely.
+///
+/// `places` has a place for each sample and is where the samples are sorted. It is an error if there are no samples, or not
+/// as many scores, classes and places, if a score is infinite or NaN, if a class is out of range, or has no sample.
+///
+/// ```
+/// use tuplenet::metrics::roc_auc;
+///
+/// let auc = roc_auc(&[[0.1], [0.4], [0.35], [0.8]], &[false, false, true, true], &mut [0; 4])?;
+/// assert_eq!(auc, 0.75);
+///
+/// let one_class = roc_auc(&[[0.1], [0.4]], &[1u8, 1], &mut [0; 2]).unwrap_err();
+/// assert_eq!(one_class.to_string(), "expected at least 1 sample of class 0, found 0");
+/// # Ok::<(), tuplenet::Error>(())
+/// ```
+pub fn roc_auc<T: Real, Y, const SCORES: usize>(
+    scores: &[[T; SCORES]],
+    classes: &Y,
+    places: &mut [usize],
+) -> Result<f64, Error>
+where
+    Y: Samples<T, Item = usize> + ?Sized,
+{
+    let count = check(scores, classes)?;
+    if places.len() != count {
+        return Err(Error::Lengths { what: "places, one for each sample", expected: count, found: places.len() });
+    }
+    for (sample, score) in scores.iter().enumerate() {
+        class_at(classes, sample, if SCORES == 1 { 2 } else { SCORES })?;
+        if let Some(column) = score.iter().position(|score| !score.is_finite()) {
+            return Err(Error::SampleNotFinite { sample, column });
+        }
+    }
+    if SCORES == 1 {
+        // So that the class that is missing is named, whichever it is.
+        needs_a_sample(classes, 0)?;
+        return one_against_rest(scores, 0, classes, 1, places);
+    }
+    let mut sum = 0.0;
+    for class in 0..SCORES {
+        sum += one_against_rest(scores, class, classes, class, places)?;
+    }
+    Ok(sum / SCORES as f64)
+}
+
+fn needs_a_sample<T: Real>(classes: &(impl Samples<T, Item = usize> + ?Sized), class: usize) -> Result<usize, Error> {
+    let of_class = |&sample: &usize| class_at(classes, sample, usize::MAX) == Ok(class);
+    match (0..classes.count()).filter(of_class).count() {
+        0 => Err(Error::TooFewOfClass { class, expected: 1, found: 0 }),
+        count => Ok(count),
+    }
+}
+
+/// The area for one class by one column of the scores.
+fn one_against_rest<T: Real, const SCORES: usize>(
+    scores: &[[T; SCORES]],
+    column: usize,
+    classes: &(impl Samples<T, Item = usize> + ?Sized),
+    class: usize,
+    places: &mut [usize],
+) -> Result<f64, Error> {
+    let inside = needs_a_sample(classes, class)?;
+    let outside = scores.len() - inside;
+    if outside == 0 {
+        let class = usize::from(class == 0);
+        return Err(Error::TooFewOfClass { class, expected: 1, found: 0 });
+    }
+    for (sample, place) in places.iter_mut().enumerate() {
+        *place = sample;
+    }
+    let score = |sample: usize| scores[sample][column];
+    places.sort_unstable_by(|&a, &b| score(a).partial_cmp(&score(b)).unwrap_or(Ordering::Equal));
+
+    // Each sample of the class wins against those of other classes that stand below it, and half against its equals.
+    // Counted twice, so that it is a whole number.
+    let (mut wins, mut below) = (0u128, 0u128);
+    for equals in places.chunk_by(|&a, &b| score(a) == score(b)) {
+        let of_class = |&&sample: &&usize| class_at(classes, sample, usize::MAX) == Ok(class);
+        let class_here = equals.iter().filter(of_class).count() as u128;
+        let others_here = equals.len() as u128 - class_here;
+        wins += class_here * (2 * below + others_here);
+        below += others_here;
+    }
+    Ok(wins as f64 / (2.0 * inside as f64 * outside as f64))
+}

@@ -1,0 +1,107 @@
+//! [`Scheduled`]: an optimizer that follows a schedule.
+
+use super::Schedule;
+use crate::optimizer::Optimizer;
+use crate::params::Params;
+use crate::real::Real;
+use fearless_simd::Simd;
+
+/// An optimizer whose learning rate follows a schedule. Made by [`Optimizer::by_epoch`] and [`Optimizer::by_step`].
+///
+/// The trainer tells it of each step and epoch; where steps are taken by hand, call
+/// [`after_step`](Optimizer::after_step) and [`after_epoch`](Optimizer::after_epoch).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scheduled<O: Optimizer, P> {
+    optimizer: O,
+    schedule: P,
+    /// The rate that the factors are of.
+    whole: O::Scalar,
+    position: usize,
+    unit: Unit,
+}
+
+/// What the position counts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Unit {
+    Epoch,
+    Step,
+}
+
+impl<O: Optimizer, P: Schedule> Scheduled<O, P> {
+    pub(crate) fn new(optimizer: O, schedule: P, unit: Unit) -> Self {
+        let mut scheduled = Scheduled { whole: optimizer.rate(), optimizer, schedule, position: 0, unit };
+        scheduled.seek(0);
+        scheduled
+    }
+
+    /// The optimizer, with the rate that it has now.
+    pub fn optimizer(&self) -> &O {
+        &self.optimizer
+    }
+
+    /// The schedule.
+    pub fn schedule(&self) -> &P {
+        &self.schedule
+    }
+
+    /// How many epochs, or steps, the schedule has come.
+    pub fn position(&self) -> usize {
+        self.position
+    }
+
+    /// Goes to a position, for a training that goes on.
+    ///
+    /// ```
+    /// use tuplenet::prelude::*;
+    /// use tuplenet::schedule::Exponential;
+    ///
+    /// let mut optimizer = Sgd::new(0.8f64).by_epoch(Exponential::new(0.5));
+    /// optimizer.seek(3);
+    /// assert_eq!((optimizer.position(), optimizer.rate()), (3, 0.1));
+    /// ```
+    pub fn seek(&mut self, position: usize) {
+        self.position = position;
+        let whole = self.whole.exact();
+        self.optimizer.set_rate(O::Scalar::of(whole * self.schedule.factor(position)));
+    }
+}
+
+impl<O: Optimizer, P: Schedule> Optimizer for Scheduled<O, P> {
+    type Scalar = O::Scalar;
+    type State<N: Params<Scalar = O::Scalar>> = O::State<N>;
+
+    /// The rate now, by the schedule.
+    fn rate(&self) -> O::Scalar {
+        self.optimizer.rate()
+    }
+
+    /// Changes the rate that the schedule's factors are of.
+    fn set_rate(&mut self, rate: O::Scalar) {
+        self.whole = rate;
+        self.seek(self.position);
+    }
+
+    #[inline(always)]
+    fn update<S: Simd, N: Params<Scalar = O::Scalar>>(
+        &self,
+        simd: S,
+        network: &mut N,
+        gradient: &mut N,
+        state: &mut O::State<N>,
+    ) {
+        self.optimizer.update(simd, network, gradient, state);
+    }
+
+    fn after_step(&mut self) {
+        self.optimizer.after_step();
+        if self.unit == Unit::Step {
+            self.seek(self.position + 1);
+        }
+    }
+
+    fn after_epoch(&mut self, loss: O::Scalar) {
+        self.optimizer.after_epoch(loss);
+        self.schedule.after_epoch(loss.exact());
+        self.seek(self.position + usize::from(self.unit == Unit::Epoch));
+    }
+}
