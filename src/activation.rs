@@ -53,6 +53,10 @@ pub trait Activation: 'static {
     /// [`couple_slope`](Self::couple_slope) say how.
     const COUPLED: bool = false;
 
+    /// Whether [`value`](Self::value) is a few instructions, so that a copy of it in each place where sums are at hand makes
+    /// less of a program than a pass of its own over the outputs.
+    const BRIEF: bool = false;
+
     /// Which loss takes this activation over, to compute the two together from the activation's input.
     const LINK: Link = Link::None;
 
@@ -134,7 +138,7 @@ impl SlopeFrom for FromInput {
 
 // For each activation: its documentation, name, what the slope is computed from, its initialization; value; slope.
 macro_rules! activation {
-    ($(#[$doc:meta])* $name:ident, $from:ty, $init:ty $(, $link:expr)?;
+    ($(#[$doc:meta])* $name:ident, $from:ty, $init:ty $(, link $link:expr)? $(, brief $brief:literal)?;
      |$simd:ident, $x:ident| $value:expr; |$slope_simd:ident, $slope_x:ident, $y:ident| $slope:expr) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, Default)]
@@ -144,6 +148,7 @@ macro_rules! activation {
             type Slope = $from;
             type Init = $init;
             $(const LINK: Link = $link;)?
+            $(const BRIEF: bool = $brief;)?
 
             #[inline(always)]
             fn value<S: Simd, T: Real>($simd: S, $x: Lanes<S, T>) -> Lanes<S, T> {
@@ -171,14 +176,14 @@ fn by_sign<S: Simd, T: Real>(simd: S, x: Lanes<S, T>, positive: Lanes<S, T>, neg
 
 activation! {
     /// `x`: for outputs that may be any number.
-    Identity, FromOutput, GlorotUniform, Link::Identity;
+    Identity, FromOutput, GlorotUniform, link Link::Identity, brief true;
     |_simd, x| x;
     |simd, _x, _y| splat::<S, T>(simd, 1.0)
 }
 
 activation! {
     /// Rectified linear unit, `max(x, 0)`.
-    Relu, FromOutput, HeUniform;
+    Relu, FromOutput, HeUniform, brief true;
     |simd, x| at_least(x, zero::<S, T>(simd));
     |simd, _x, y| by_sign::<S, T>(simd, y, splat::<S, T>(simd, 1.0), zero::<S, T>(simd))
 }
@@ -190,6 +195,7 @@ pub struct LeakyRelu<const THOUSANDTHS: u32 = 10>;
 impl<const THOUSANDTHS: u32> Activation for LeakyRelu<THOUSANDTHS> {
     type Slope = FromOutput;
     type Init = HeUniform;
+    const BRIEF: bool = true;
 
     #[inline(always)]
     fn value<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
@@ -243,7 +249,7 @@ activation! {
 
 activation! {
     /// The logistic sigmoid, `1 / (1 + exp(-x))`: for the probability of one of two classes.
-    Sigmoid, FromOutput, GlorotUniform, Link::Sigmoid;
+    Sigmoid, FromOutput, GlorotUniform, link Link::Sigmoid;
     |simd, x| math::sigmoid::<S, T>(simd, x);
     |_simd, _x, y| mul_add(-y, y, y)
 }
@@ -295,6 +301,7 @@ impl Activation for Softmax {
     type Slope = FromOutput;
     type Init = GlorotUniform;
     const COUPLED: bool = true;
+    const BRIEF: bool = true;
     const LINK: Link = Link::Softmax;
 
     #[inline(always)]

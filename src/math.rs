@@ -135,8 +135,20 @@ fn split_exp<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> (Lanes<S, T>, Lanes<S
     let n = mul_add(x, splat::<S, T>(simd, core::f64::consts::LOG2_E), rounder) - rounder;
     let r = mul_add(n, Lanes::<S, T>::splat(simd, -T::LN_2_HIGH), x);
     let r = mul_add(n, Lanes::<S, T>::splat(simd, -T::LN_2_LOW), r);
-    let tail = polynomial::<S, T>(simd, r, &EXP_M1[1..T::TERMS.exp]);
-    (n, mul_add(r * r, tail, r))
+    // Even and odd powers apart, so that fewer operations wait for each other.
+    let square = r * r;
+    let [mut even, mut odd] = [splat::<S, T>(simd, 0.0); 2];
+    let mut k = T::TERMS.exp - 1;
+    while k > 0 {
+        let sum = if k % 2 == 1 { &mut even } else { &mut odd };
+        *sum = if k + 2 < T::TERMS.exp {
+            mul_add(*sum, square, splat::<S, T>(simd, EXP_M1[k]))
+        } else {
+            splat::<S, T>(simd, EXP_M1[k])
+        };
+        k -= 1;
+    }
+    (n, mul_add(square, mul_add(odd, r, even), r))
 }
 
 /// 2 to the power of an integer between -126 and 127 (`f32`) or -1022 and 1023 (`f64`).
@@ -165,6 +177,14 @@ pub fn exp_negative<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
     let (n, e) = split_exp::<S, T>(simd, at_least(x, lowest));
     let scale = power_of_two::<S, T>(simd, n);
     x.simd_lt(lowest).select(splat::<S, T>(simd, 0.0), mul_add(e, scale, scale))
+}
+
+/// Like [`exp_negative`], but never less than the smallest normal number: for what is added to a larger one.
+#[inline(always)]
+pub(crate) fn exp_negative_above_zero<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
+    let (n, e) = split_exp::<S, T>(simd, at_least(x, Lanes::<S, T>::splat(simd, T::LN_MIN)));
+    let scale = power_of_two::<S, T>(simd, n);
+    mul_add(e, scale, scale)
 }
 
 /// `exp(x) - 1` for `x` up to zero, exact for small `x` too. Within 2 ulp.

@@ -41,6 +41,10 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Zeroed for Worksp
     const ZEROED: Self = Workspace { input: Zeroed::ZEROED, trace: Zeroed::ZEROED, slope: Zeroed::ZEROED };
 }
 
+/// Tiles of at most so many columns get a pass of their own for when each has a sample: it has no conditions, of which a
+/// small network's pass otherwise mostly consists.
+const SMALL: usize = 8;
+
 /// One batch: the samples that `order` gives for the places in `range`.
 #[derive(Clone)]
 pub(crate) struct Chosen<'a, X: ?Sized, Y: ?Sized> {
@@ -213,7 +217,7 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
         X: Inputs<N::Scalar, IN> + ?Sized,
         Y: Targets<N::Scalar, L, OUT> + ?Sized,
     {
-        let Chosen { inputs, targets, order, range, epoch, batch } = chosen;
+        let Chosen { targets, order, range, epoch, batch, .. } = &chosen;
         let mut weight = N::Scalar::from_count(range.len());
         if Y::WEIGHTED {
             weight = N::Scalar::ZERO;
@@ -223,60 +227,94 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
                 weight += if one >= N::Scalar::ZERO { one } else { N::Scalar::nan() };
             }
             if !(weight > N::Scalar::ZERO && weight.is_finite()) {
-                return Err(Error::Weight { epoch, batch });
+                return Err(Error::Weight { epoch: *epoch, batch: *batch });
             }
         }
         let scale = N::Scalar::ONE / weight;
 
         let mut mean = N::Scalar::ZERO;
-        let mut first = range.start;
-        while first < range.end {
-            let tile = Tile::<S, B>::new(simd, range.end - first).starting_at(first - range.start).to_logits();
-            let used = tile.used();
-
-            // One loop for each kind of work: together they have too many numbers for the CPU's registers.
-            let mut chosen = [0; B];
-            for (place, sample) in chosen.iter_mut().enumerate().take(used) {
-                *sample = order.at(first + place);
-            }
-            for (x, &sample) in self.input.0.data.0.iter_mut().zip(&chosen).take(used) {
-                inputs.copy(sample, x);
-            }
-            let mut tile_targets = [Y::Item::ZEROED; B];
-            for (t, &sample) in tile_targets.iter_mut().zip(&chosen).take(used) {
-                targets.copy(sample, t);
-                Y::check_target(loss, t).map_err(|problem| Error::Target { sample, problem })?;
-            }
-            if !is_finite(simd, self.input.0.as_slice(), used * IN) {
-                // The next tile may be smaller, and the check looks a little further than it must.
-                self.input.0.fill(N::Scalar::ZERO);
-                return Err(Error::InputNotFinite { epoch, batch });
-            }
-
-            if gradient.is_some() {
-                network.forward(tile, &self.input.0, &mut self.trace);
-                self.slope.0.clone_from(N::output(&self.trace));
+        let mut first = 0;
+        while first < range.len() {
+            let left = range.len() - first;
+            let tile = Tile::<S, B>::new(simd, left).starting_at(first).to_logits();
+            let gradient = gradient.as_deref_mut();
+            mean += if B <= SMALL && left >= B {
+                // The same pass once more, where the compiler knows that no column is without a sample.
+                let whole = Tile::<S, B>::new(simd, B).starting_at(first).to_logits();
+                self.over_tile(whole, network, loss, &chosen, scale, gradient)?
             } else {
-                network.infer(tile, &self.input.0, &mut self.slope.0);
-            }
-            let slopes = &mut self.slope.0.data.0;
-            if Y::WEIGHTED {
-                for (place, (slope, target)) in slopes.iter_mut().zip(&tile_targets).take(used).enumerate() {
-                    let scale = scale * targets.weight(order.at(first + place));
-                    let (slope, target) = (core::array::from_mut(slope), core::array::from_ref(target));
-                    mean += Y::evaluate::<S, N::Head, 1>(loss, Tile::new(simd, 1), scale, slope, target);
-                }
-            } else {
-                mean += Y::evaluate::<S, N::Head, B>(loss, tile, scale, slopes, &tile_targets);
-            }
-            if let Some(gradient) = &mut gradient {
-                for slope in slopes.iter_mut().skip(used) {
-                    slope.fill(N::Scalar::ZERO);
-                }
-                network.backward(tile, &self.input.0, &mut self.trace, &mut self.slope.0, gradient, None);
-            }
-            first += used;
+                self.over_tile(tile, network, loss, &chosen, scale, gradient)?
+            };
+            first += tile.used();
         }
-        if mean.is_finite() { Ok(Mean { loss: mean, weight }) } else { Err(Error::LossNotFinite { epoch, batch }) }
+        if mean.is_finite() {
+            Ok(Mean { loss: mean, weight })
+        } else {
+            Err(Error::LossNotFinite { epoch: *epoch, batch: *batch })
+        }
+    }
+
+    /// `scale` times the sum of the losses of one tile.
+    #[inline(always)]
+    fn over_tile<S: Simd, L, X, Y, const IN: usize, const OUT: usize>(
+        &mut self,
+        tile: Tile<S, B>,
+        network: &N,
+        loss: &L,
+        chosen: &Chosen<X, Y>,
+        scale: N::Scalar,
+        gradient: Option<&mut N>,
+    ) -> Result<N::Scalar, Error>
+    where
+        N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
+        X: Inputs<N::Scalar, IN> + ?Sized,
+        Y: Targets<N::Scalar, L, OUT> + ?Sized,
+    {
+        let Chosen { inputs, targets, order, range, epoch, batch } = chosen;
+        let (simd, used) = (tile.simd(), tile.used());
+
+        // One loop for each kind of work: together they have too many numbers for the CPU's registers.
+        let mut samples = [0; B];
+        for (place, sample) in samples.iter_mut().enumerate().take(used) {
+            *sample = order.at(range.start + tile.first() + place);
+        }
+        for (x, &sample) in self.input.0.data.0.iter_mut().zip(&samples).take(used) {
+            inputs.copy(sample, x);
+        }
+        let mut tile_targets = [Y::Item::ZEROED; B];
+        for (t, &sample) in tile_targets.iter_mut().zip(&samples).take(used) {
+            targets.copy(sample, t);
+            Y::check_target(loss, t).map_err(|problem| Error::Target { sample, problem })?;
+        }
+        if !is_finite(simd, self.input.0.as_slice(), used * IN) {
+            // The next tile may be smaller, and the check looks a little further than it must.
+            self.input.0.fill(N::Scalar::ZERO);
+            return Err(Error::InputNotFinite { epoch: *epoch, batch: *batch });
+        }
+
+        if gradient.is_some() {
+            network.forward(tile, &self.input.0, &mut self.trace);
+            self.slope.0.clone_from(N::output(&self.trace));
+        } else {
+            network.infer(tile, &self.input.0, &mut self.slope.0);
+        }
+        let slopes = &mut self.slope.0.data.0;
+        let mut sum = N::Scalar::ZERO;
+        if Y::WEIGHTED {
+            for ((slope, target), &sample) in slopes.iter_mut().zip(&tile_targets).zip(&samples).take(used) {
+                let scale = scale * targets.weight(sample);
+                let (slope, target) = (core::array::from_mut(slope), core::array::from_ref(target));
+                sum += Y::evaluate::<S, N::Head, 1>(loss, Tile::new(simd, 1), scale, slope, target);
+            }
+        } else {
+            sum = Y::evaluate::<S, N::Head, B>(loss, tile, scale, slopes, &tile_targets);
+        }
+        if let Some(gradient) = gradient {
+            for slope in slopes.iter_mut().skip(used) {
+                slope.fill(N::Scalar::ZERO);
+            }
+            network.backward(tile, &self.input.0, &mut self.trace, &mut self.slope.0, gradient, None);
+        }
+        Ok(sum)
     }
 }

@@ -7,7 +7,7 @@ use super::product::{add_products, rows, set_rows, whole_columns};
 use crate::real::{Lanes, Real};
 use fearless_simd::{Simd, SimdBase};
 
-/// Sets `result` to `start + left * right` for a single column `right`; all but `right` have `ROWS` numbers or rows.
+/// Sets `result` to `start + left * right`, or to what `finish` makes of it, for a single column `right`; all but `right` have `ROWS` numbers or rows.
 ///
 /// With few rows the time is that of one addition after the other, so the sum is split: every fourth product goes into a
 /// sum of its own, or every second, depending on the rows alone.
@@ -17,14 +17,15 @@ pub(crate) fn product_with_column<S: Simd, T: Real, const ROWS: usize>(
     left: &[T],
     right: &[T],
     start: &[T],
+    finish: impl Fn(Lanes<S, T>) -> Lanes<S, T> + Copy,
     result: &mut [T],
 ) {
     if ROWS <= 32 {
-        chains::<S, T, ROWS, 4, 2>(simd, left, right, start, result);
+        chains::<S, T, ROWS, 4, 2>(simd, left, right, start, finish, result);
     } else if ROWS <= 64 {
-        chains::<S, T, ROWS, 2, 4>(simd, left, right, start, result);
+        chains::<S, T, ROWS, 2, 4>(simd, left, right, start, finish, result);
     } else {
-        chains::<S, T, ROWS, 1, 8>(simd, left, right, start, result);
+        chains::<S, T, ROWS, 1, 8>(simd, left, right, start, finish, result);
     }
 }
 
@@ -35,28 +36,31 @@ fn chains<S: Simd, T: Real, const ROWS: usize, const CHAINS: usize, const REGIST
     left: &[T],
     right: &[T],
     start: &[T],
+    finish: impl Fn(Lanes<S, T>) -> Lanes<S, T> + Copy,
     result: &mut [T],
 ) {
     let lanes = Lanes::<S, T>::LEN;
     let mut first = 0;
     // The last register may begin before its turn, so as to end with the last row.
     while first + (REGISTERS - 1) * lanes < ROWS {
-        some_rows::<S, T, ROWS, CHAINS, REGISTERS>(simd, left, first, right, start, result);
+        some_rows::<S, T, ROWS, CHAINS, REGISTERS>(simd, left, first, right, start, finish, result);
         first += REGISTERS * lanes;
     }
     while first < ROWS {
-        some_rows::<S, T, ROWS, CHAINS, 1>(simd, left, first, right, start, result);
+        some_rows::<S, T, ROWS, CHAINS, 1>(simd, left, first, right, start, finish, result);
         first += lanes;
     }
 }
 
 #[cfg_attr(not(debug_assertions), inline(always))]
+#[allow(clippy::too_many_arguments, reason = "all of it is the place of the rows")]
 fn some_rows<S: Simd, T: Real, const ROWS: usize, const CHAINS: usize, const REGISTERS: usize>(
     simd: S,
     left: &[T],
     first: usize,
     right: &[T],
     start: &[T],
+    finish: impl Fn(Lanes<S, T>) -> Lanes<S, T> + Copy,
     result: &mut [T],
 ) {
     let depth = right.len();
@@ -92,6 +96,9 @@ fn some_rows<S: Simd, T: Real, const ROWS: usize, const CHAINS: usize, const REG
             }
         }
         half /= 2;
+    }
+    for r in 0..REGISTERS {
+        sums[0][r] = finish(sums[0][r]);
     }
     set_rows::<S, T, REGISTERS>(&sums[0], &mut result[..ROWS], first);
 }

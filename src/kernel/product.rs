@@ -33,9 +33,14 @@ pub(crate) struct Extent {
     pub columns: usize,
     /// How many columns these two have. What the others hold after the product is of no account.
     pub room: usize,
+    /// Whether short columns of the left factor are to be loaded one by one, as they were stored a moment ago. It is more
+    /// work than to load a whole register that ends somewhere in the next column, but a load of what several stores have
+    /// written waits until they have left the CPU's buffers.
+    pub fresh: bool,
 }
 
-/// Sets `result`, which has `ROWS` rows, to `start + left * right`. `left` has `ROWS` rows too.
+/// Sets `result`, which has `ROWS` rows, to `start + left * right`, or to what `finish` makes of it. `left` has `ROWS` rows
+/// too.
 #[cfg_attr(not(debug_assertions), inline(always))]
 pub(crate) fn product<S: Simd, T: Real, const ROWS: usize>(
     simd: S,
@@ -43,22 +48,24 @@ pub(crate) fn product<S: Simd, T: Real, const ROWS: usize>(
     left: &[T],
     right: Right<T>,
     start: Start<T>,
+    finish: impl Fn(Lanes<S, T>) -> Lanes<S, T> + Copy,
     result: &mut [T],
 ) {
     let lanes = Lanes::<S, T>::LEN;
     let mut first = 0;
     // Two registers of rows at a time, of which the last may begin before its turn, so as to end with the last row.
     while first + lanes < ROWS {
-        blocks::<S, T, ROWS, 2>(simd, extent, left, first, right, start, result);
+        blocks::<S, T, ROWS, 2>(simd, extent, left, first, right, start, finish, result);
         first += 2 * lanes;
     }
     if first < ROWS {
-        blocks::<S, T, ROWS, 1>(simd, extent, left, first, right, start, result);
+        blocks::<S, T, ROWS, 1>(simd, extent, left, first, right, start, finish, result);
     }
 }
 
 /// All columns of some rows of a product, as many at a time as leave room for their sums in the registers.
 #[inline(always)]
+#[allow(clippy::too_many_arguments, reason = "all of it is the place of the blocks")]
 fn blocks<S: Simd, T: Real, const ROWS: usize, const REGISTERS: usize>(
     simd: S,
     extent: Extent,
@@ -66,9 +73,10 @@ fn blocks<S: Simd, T: Real, const ROWS: usize, const REGISTERS: usize>(
     first: usize,
     right: Right<T>,
     start: Start<T>,
+    finish: impl Fn(Lanes<S, T>) -> Lanes<S, T> + Copy,
     result: &mut [T],
 ) {
-    let Extent { depth, columns, room } = extent;
+    let Extent { columns, room, .. } = extent;
     // AVX-512 and NEON have 32 registers, the others 16. One is for each sum; a few are for the factors.
     let many = size_of::<Lanes<S, T>>() == 64 || cfg!(target_arch = "aarch64");
     let whole = room - room % 4;
@@ -76,21 +84,21 @@ fn blocks<S: Simd, T: Real, const ROWS: usize, const REGISTERS: usize>(
     while column < columns && column < whole {
         let left_over = columns - column;
         if many && REGISTERS == 1 && left_over > 8 && column + 16 <= whole {
-            block::<S, T, ROWS, REGISTERS, 16>(simd, depth, left, first, right, start, result, column);
+            block::<S, T, ROWS, REGISTERS, 16>(simd, extent, left, first, right, start, finish, result, column);
             column += 16;
         } else if (many || REGISTERS == 1) && left_over > 4 && column + 8 <= whole {
-            block::<S, T, ROWS, REGISTERS, 8>(simd, depth, left, first, right, start, result, column);
+            block::<S, T, ROWS, REGISTERS, 8>(simd, extent, left, first, right, start, finish, result, column);
             column += 8;
         } else {
-            block::<S, T, ROWS, REGISTERS, 4>(simd, depth, left, first, right, start, result, column);
+            block::<S, T, ROWS, REGISTERS, 4>(simd, extent, left, first, right, start, finish, result, column);
             column += 4;
         }
     }
     if column < columns {
         match room % 4 {
-            1 => block::<S, T, ROWS, REGISTERS, 1>(simd, depth, left, first, right, start, result, column),
-            2 => block::<S, T, ROWS, REGISTERS, 2>(simd, depth, left, first, right, start, result, column),
-            3 => block::<S, T, ROWS, REGISTERS, 3>(simd, depth, left, first, right, start, result, column),
+            1 => block::<S, T, ROWS, REGISTERS, 1>(simd, extent, left, first, right, start, finish, result, column),
+            2 => block::<S, T, ROWS, REGISTERS, 2>(simd, extent, left, first, right, start, finish, result, column),
+            3 => block::<S, T, ROWS, REGISTERS, 3>(simd, extent, left, first, right, start, finish, result, column),
             _ => {}
         }
     }
@@ -101,11 +109,12 @@ fn blocks<S: Simd, T: Real, const ROWS: usize, const REGISTERS: usize>(
 #[allow(clippy::too_many_arguments, reason = "all of it is the place of the block")]
 fn block<S: Simd, T: Real, const ROWS: usize, const REGISTERS: usize, const COLUMNS: usize>(
     simd: S,
-    depth: usize,
+    extent: Extent,
     left: &[T],
     first: usize,
     right: Right<T>,
     start: Start<T>,
+    finish: impl Fn(Lanes<S, T>) -> Lanes<S, T> + Copy,
     result: &mut [T],
     column: usize,
 ) {
@@ -114,7 +123,8 @@ fn block<S: Simd, T: Real, const ROWS: usize, const REGISTERS: usize, const COLU
     if let Start::Column(start) = start {
         sums = [rows::<S, T, ROWS, REGISTERS>(simd, &start[..ROWS], first); COLUMNS];
     }
-    let whole = whole_columns::<S, T, ROWS>(left, depth);
+    let depth = extent.depth;
+    let whole = if extent.fresh && ROWS < Lanes::<S, T>::LEN { 0 } else { whole_columns::<S, T, ROWS>(left, depth) };
     // Each number of the right factor is read and spread at once. From an array of them the compiler makes a register
     // that it takes apart again.
     match right {
@@ -156,6 +166,9 @@ fn block<S: Simd, T: Real, const ROWS: usize, const REGISTERS: usize, const COLU
         if let Start::Result = start {
             add_rows::<S, T, REGISTERS>(simd, &sums[n], result, first);
         } else {
+            for r in 0..REGISTERS {
+                sums[n][r] = finish(sums[n][r]);
+            }
             set_rows::<S, T, REGISTERS>(&sums[n], result, first);
         }
     }
@@ -306,9 +319,9 @@ pub(super) fn transpose_square<S: Simd, T: Real>(square: &mut [Lanes<S, T>; WIDE
     }
 }
 
-/// Adds the columns of a matrix of `ROWS` rows to `result`.
+/// Adds the columns of a matrix of `ROWS` rows to `result`. For `fresh` see [`Extent::fresh`].
 #[cfg_attr(not(debug_assertions), inline(always))]
-pub(crate) fn add_columns<S: Simd, T: Real, const ROWS: usize>(simd: S, matrix: &[T], result: &mut [T]) {
+pub(crate) fn add_columns<S: Simd, T: Real, const ROWS: usize>(simd: S, matrix: &[T], fresh: bool, result: &mut [T]) {
     let (lanes, result) = (Lanes::<S, T>::LEN, &mut result[..ROWS]);
     let mut first = 0;
     while first < ROWS {
@@ -318,12 +331,14 @@ pub(crate) fn add_columns<S: Simd, T: Real, const ROWS: usize>(simd: S, matrix: 
         let columns = matrix.len() / ROWS;
         while column + 4 <= columns {
             for i in 0..4 {
-                sums[i][0] += rows::<S, T, ROWS, 1>(simd, &matrix[(column + i) * ROWS..], first)[0];
+                let begin = &matrix[(column + i) * ROWS..];
+                sums[i][0] += rows::<S, T, ROWS, 1>(simd, if fresh { &begin[..ROWS] } else { begin }, first)[0];
             }
             column += 4;
         }
         while column < columns {
-            sums[0][0] += rows::<S, T, ROWS, 1>(simd, &matrix[column * ROWS..], first)[0];
+            let begin = &matrix[column * ROWS..];
+            sums[0][0] += rows::<S, T, ROWS, 1>(simd, if fresh { &begin[..ROWS] } else { begin }, first)[0];
             column += 1;
         }
         let sum = (sums[0][0] + sums[1][0]) + (sums[2][0] + sums[3][0]);
@@ -332,24 +347,31 @@ pub(crate) fn add_columns<S: Simd, T: Real, const ROWS: usize>(simd: S, matrix: 
     }
 }
 
-/// Sets `result`, which has `ROWS` rows, to `start + left * right`, where `left` lies row by row and `right` column by
-/// column, with `DEPTH` numbers in each. For few rows.
+/// Sets `result` to `start + row * right`: the dot products of one row with the columns of `right`, `DEPTH` numbers each.
 ///
 /// Each number of the result is the sum of 16 sums, as in [`map_sum`](super::map_sum).
 #[cfg_attr(not(debug_assertions), inline(always))]
-pub(crate) fn dots<S: Simd, T: Real, const ROWS: usize, const DEPTH: usize>(
+pub(crate) fn dots<S: Simd, T: Real, const DEPTH: usize>(
     simd: S,
-    columns: usize,
-    left: &[T],
+    extent: Extent,
+    row: &[T],
     right: &[T],
-    start: &[T],
+    start: T,
     result: &mut [T],
 ) {
-    let (left, start) = (&left[..ROWS * DEPTH], &start[..ROWS]);
-    for (column, result) in right[..columns * DEPTH].chunks_exact(DEPTH).zip(result.chunks_exact_mut(ROWS)) {
-        for row in 0..ROWS {
-            result[row] = start[row] + dot::<S, T, DEPTH>(simd, &left[row * DEPTH..], column);
+    let mut column = 0;
+    // Four at a time, written together, because what reads them next reads more than one.
+    while column < extent.columns && column + 4 <= extent.room {
+        let mut four = [T::ZERO; 4];
+        for i in 0..4 {
+            four[i] = start + dot::<S, T, DEPTH>(simd, row, &right[(column + i) * DEPTH..]);
         }
+        result[column..column + 4].copy_from_slice(&four);
+        column += 4;
+    }
+    while column < extent.columns {
+        result[column] = start + dot::<S, T, DEPTH>(simd, row, &right[column * DEPTH..]);
+        column += 1;
     }
 }
 

@@ -6,10 +6,10 @@ use crate::kernel::{Extent, Right, Start, add_columns, dots, map_first, product,
 use crate::layer::{Entrance, Layer, Tile};
 use crate::network::Network;
 use crate::params::{Kind, Parameter, Params, Visitor, VisitorMut, Zeroed};
-use crate::real::Real;
+use crate::real::{Lanes, Real};
 use crate::shape::Features;
 use core::marker::PhantomData;
-use fearless_simd::Simd;
+use fearless_simd::{Simd, SimdBase};
 use nalgebra::{ArrayStorage, SMatrix, SVector};
 use rand::Rng;
 
@@ -66,42 +66,107 @@ impl<const IN: usize, const OUT: usize, A, T: Real> Dense<IN, OUT, A, T> {
 
     /// Whether there are so few outputs for the inputs that the products with lanes across outputs would be mostly idle.
     const NARROW: bool = OUT <= 4 && IN >= 2 * OUT;
-
-    /// `W x + b` for the columns in use.
-    #[inline(always)]
-    fn affine<S: Simd, const B: usize>(&self, tile: Tile<S, B>, x: &SMatrix<T, IN, B>, y: &mut SMatrix<T, OUT, B>) {
-        if OUT == 1 && IN >= 8 {
-            let (weight, bias) = (self.weight.as_slice(), self.bias.as_slice());
-            return dots::<S, T, OUT, IN>(tile.simd(), tile.used(), weight, x.as_slice(), bias, y.as_mut_slice());
-        }
-        if B == 1 {
-            let (weight, bias) = (self.weight.as_slice(), self.bias.as_slice());
-            return product_with_column::<S, T, OUT>(tile.simd(), weight, x.as_slice(), bias, y.as_mut_slice());
-        }
-        let extent = Extent { depth: IN, columns: tile.used(), room: B };
-        let right = Right::Columns(x.as_slice(), IN);
-        let start = Start::Column(self.bias.as_slice());
-        product::<S, T, OUT>(tile.simd(), extent, self.weight.as_slice(), right, start, y.as_mut_slice());
-    }
+    /// Whether the lanes run across the inputs of the only output.
+    const DOTS: bool = OUT == 1 && IN >= 8;
 }
 
-/// `A(y)` in place of `y`, unless the loss does it.
+/// What a product makes of its sums where it needs not make anything of them.
 #[inline(always)]
-fn activate<S: Simd, A: Activation, T: Real, const OUT: usize, const B: usize>(
-    tile: Tile<S, B>,
-    y: &mut SMatrix<T, OUT, B>,
-) {
-    if !tile.is_to_logits() {
-        let (simd, count) = (tile.simd(), tile.used() * OUT);
-        map_first(
+fn as_it_is<S: Simd, T: Real>(sum: Lanes<S, T>) -> Lanes<S, T> {
+    sum
+}
+
+/// Up to so many columns of a tile, a pass takes less time than the CPU needs until it can load what it has just stored, if
+/// it is not loaded in the same pieces. Beyond, it is the work that counts.
+const FEW: usize = 8;
+
+impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A, T> {
+    /// Whether the activation is applied to the sums before they are written. Where it is long and there are many, that
+    /// would be a lot of code; then it is a pass of its own.
+    const fn is_fused(columns: usize) -> bool {
+        (A::BRIEF || columns == 1) && !Self::DOTS
+    }
+
+    /// `W x + b` for the columns in use, or `A(W x + b)`.
+    #[inline(always)]
+    fn affine<S: Simd, const B: usize>(
+        &self,
+        tile: Tile<S, B>,
+        x: &SMatrix<T, IN, B>,
+        activated: bool,
+        y: &mut SMatrix<T, OUT, B>,
+    ) {
+        let (simd, weight, bias) = (tile.simd(), self.weight.as_slice(), self.bias.as_slice());
+        let (right, result) = (x.as_slice(), y.as_mut_slice());
+        let extent = Extent { depth: IN, columns: tile.used(), room: B, fresh: false };
+        if Self::DOTS {
+            return dots::<S, T, IN>(simd, extent, weight, right, bias[0], result);
+        }
+        if B == 1 {
+            return product_with_column::<S, T, OUT>(
+                simd,
+                weight,
+                right,
+                bias,
+                #[inline(always)]
+                |sum| if activated { A::value::<S, T>(simd, sum) } else { sum },
+                result,
+            );
+        }
+        product::<S, T, OUT>(
             simd,
-            count,
-            [y.as_mut_slice()],
-            [],
+            extent,
+            weight,
+            Right::Columns(right, IN),
+            Start::Column(bias),
             #[inline(always)]
-            |[x], []| [A::value::<S, T>(simd, x)],
+            |sum| if activated { A::value::<S, T>(simd, sum) } else { sum },
+            result,
         );
+    }
+
+    /// `A(y)` in place of `y`.
+    #[inline(always)]
+    fn activate<S: Simd, const B: usize>(tile: Tile<S, B>, fused: bool, y: &mut SMatrix<T, OUT, B>) {
+        if !fused {
+            let (simd, count) = (tile.simd(), tile.used() * OUT);
+            map_first(
+                simd,
+                count,
+                [y.as_mut_slice()],
+                [],
+                #[inline(always)]
+                |[x], []| [A::value::<S, T>(simd, x)],
+            );
+        }
         A::couple(tile, &mut y.data.0);
+    }
+
+    /// Turns the slope by `y` into the slope by `W x + b`.
+    #[inline(always)]
+    fn deactivate<S: Simd, const B: usize>(
+        tile: Tile<S, B>,
+        trace: &DenseTrace<A, T, OUT, B>,
+        slope: &mut SMatrix<T, OUT, B>,
+    ) {
+        let simd = tile.simd();
+        A::couple_slope(tile, &trace.output.data.0, &mut slope.data.0);
+        // Where the slope follows from the output, the sums are not looked at.
+        let sums = A::Slope::room(&trace.sums).unwrap_or(&trace.output);
+        // In the pieces in which the columns were written, or as one.
+        let pieces = if B <= FEW && OUT < Lanes::<S, T>::LEN { tile.used() } else { 1 };
+        let length = if pieces == 1 { OUT * B } else { OUT };
+        let count = if pieces == 1 { OUT * tile.used() } else { OUT };
+        for piece in 0..pieces {
+            map_first(
+                simd,
+                count,
+                [&mut slope.as_mut_slice()[piece * length..][..length]],
+                [&sums.as_slice()[piece * length..][..length], &trace.output.as_slice()[piece * length..][..length]],
+                #[inline(always)]
+                |[slope], [sum, y]| [slope * A::slope::<S, T>(simd, sum, y)],
+            );
+        }
     }
 }
 
@@ -190,19 +255,26 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
 
     #[inline(always)]
     fn infer<S: Simd, const B: usize>(&self, tile: Tile<S, B>, x: &SMatrix<T, IN, B>, y: &mut SMatrix<T, OUT, B>) {
-        self.affine(tile, x, y);
-        activate::<S, A, T, OUT, B>(tile, y);
+        let (wanted, fused) = (!tile.is_to_logits(), Self::is_fused(B));
+        self.affine(tile, x, wanted && fused, y);
+        if wanted {
+            Self::activate(tile, fused, y);
+        }
     }
 
     #[inline(always)]
     fn forward<S: Simd, const B: usize>(&self, tile: Tile<S, B>, x: &SMatrix<T, IN, B>, trace: &mut Self::Trace<B>) {
+        let (wanted, mut fused) = (!tile.is_to_logits(), Self::is_fused(B));
         if let Some(sums) = A::Slope::room_mut(&mut trace.sums) {
-            self.affine(tile, x, sums);
+            fused = false;
+            self.affine(tile, x, false, sums);
             trace.output.clone_from(sums);
         } else {
-            self.affine(tile, x, &mut trace.output);
+            self.affine(tile, x, wanted && fused, &mut trace.output);
         }
-        activate::<S, A, T, OUT, B>(tile, &mut trace.output);
+        if wanted {
+            Self::activate(tile, fused, &mut trace.output);
+        }
     }
 
     #[inline(always)]
@@ -217,46 +289,41 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
     ) {
         let simd = tile.simd();
         if !tile.is_to_logits() {
-            let count = tile.used() * OUT;
-            A::couple_slope(tile, &trace.output.data.0, &mut slope.data.0);
-            // Where the slope follows from the output, the sums are not looked at.
-            let sums = A::Slope::room(&trace.sums).unwrap_or(&trace.output);
-            map_first(
-                simd,
-                count,
-                [slope.as_mut_slice()],
-                [sums.as_slice(), trace.output.as_slice()],
-                #[inline(always)]
-                |[slope], [sum, y]| [slope * A::slope::<S, T>(simd, sum, y)],
-            );
+            Self::deactivate(tile, trace, slope);
         }
 
         let weight = gradient.weight.as_mut_slice();
+        let (samples, fresh) = (tile.used(), B <= FEW);
         if Self::NARROW {
             // Lanes across the few outputs would be idle, so they run across the inputs.
-            let samples = Extent { depth: tile.used(), columns: OUT, room: OUT };
+            let extent = Extent { depth: samples, columns: OUT, room: OUT, fresh };
             let slopes = Right::Rows(slope.as_slice(), OUT);
-            let mut transposed = [[T::ZERO; IN]; OUT];
-            product::<S, T, IN>(simd, samples, x.as_slice(), slopes, Start::Zero, transposed.as_flattened_mut());
-            for (column, weights) in weight.chunks_exact_mut(OUT).enumerate() {
-                for (weight, row) in weights.iter_mut().zip(&transposed) {
-                    *weight += row[column];
+            if OUT == 1 {
+                product::<S, T, IN>(simd, extent, x.as_slice(), slopes, Start::Result, as_it_is::<S, T>, weight);
+            } else {
+                let mut transposed = [[T::ZERO; IN]; OUT];
+                let result = transposed.as_flattened_mut();
+                product::<S, T, IN>(simd, extent, x.as_slice(), slopes, Start::Zero, as_it_is::<S, T>, result);
+                for (column, weights) in weight.chunks_exact_mut(OUT).enumerate() {
+                    for (weight, row) in weights.iter_mut().zip(&transposed) {
+                        *weight += row[column];
+                    }
                 }
             }
         } else {
-            let samples = Extent { depth: tile.used(), columns: IN, room: IN };
+            let extent = Extent { depth: samples, columns: IN, room: IN, fresh };
             let inputs = Right::Rows(x.as_slice(), IN);
-            product::<S, T, OUT>(simd, samples, slope.as_slice(), inputs, Start::Result, weight);
+            product::<S, T, OUT>(simd, extent, slope.as_slice(), inputs, Start::Result, as_it_is::<S, T>, weight);
         }
-        add_columns::<S, T, OUT>(simd, &slope.as_slice()[..tile.used() * OUT], gradient.bias.as_mut_slice());
+        add_columns::<S, T, OUT>(simd, &slope.as_slice()[..samples * OUT], fresh, gradient.bias.as_mut_slice());
 
         if let Some(input_slope) = input_slope {
             let mut transposed = [[T::ZERO; IN]; OUT];
             transpose::<S, T, OUT, IN>(simd, self.weight.as_slice(), transposed.as_flattened_mut());
-            let extent = Extent { depth: OUT, columns: tile.used(), room: B };
+            let extent = Extent { depth: OUT, columns: tile.used(), room: B, fresh: false };
             let slopes = Right::Columns(slope.as_slice(), OUT);
             let input_slope = input_slope.as_mut_slice();
-            product::<S, T, IN>(simd, extent, transposed.as_flattened(), slopes, Start::Zero, input_slope);
+            product::<S, T, IN>(simd, extent, transposed.as_flattened(), slopes, Start::Zero, as_it_is::<S, T>, input_slope);
         }
     }
 }
