@@ -273,19 +273,27 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
         let Chosen { inputs, targets, order, range, epoch, batch } = chosen;
         let (simd, used) = (tile.simd(), tile.used());
 
-        // One loop for each kind of work: together they have too many numbers for the CPU's registers.
-        let mut samples = [0; B];
-        for (place, sample) in samples.iter_mut().enumerate().take(used) {
-            *sample = order.at(range.start + tile.first() + place);
-        }
-        for (x, &sample) in self.input.0.data.0.iter_mut().zip(&samples).take(used) {
-            inputs.copy(sample, x);
-        }
+        let begin = range.start + tile.first();
         let mut tile_targets = [Y::Item::ZEROED; B];
-        for (t, &sample) in tile_targets.iter_mut().zip(&samples).take(used) {
-            targets.copy(sample, t);
-            Y::check_target(loss, t).map_err(|problem| Error::Target { sample, problem })?;
+        let mut samples = [0; B];
+        let x = &mut self.input.0.data.0;
+        if order.is_identity() {
+            inputs.copy_from(begin, &mut x[..used]);
+            targets.copy_from(begin, &mut tile_targets[..used]);
+        } else {
+            // One loop for each kind of work: together they have too many numbers for the CPU's registers.
+            for (place, sample) in samples.iter_mut().enumerate().take(used) {
+                *sample = order.at(begin + place);
+            }
+            for (x, &sample) in x.iter_mut().zip(&samples).take(used) {
+                inputs.copy(sample, x);
+            }
+            for (target, &sample) in tile_targets.iter_mut().zip(&samples).take(used) {
+                targets.copy(sample, target);
+            }
         }
+        Y::check_targets(loss, &tile_targets[..used])
+            .map_err(|(place, problem)| Error::Target { sample: order.at(begin + place), problem })?;
         if !is_finite(simd, self.input.0.as_slice(), used * IN) {
             // The next tile may be smaller, and the check looks a little further than it must.
             self.input.0.fill(N::Scalar::ZERO);
@@ -301,8 +309,8 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
         let slopes = &mut self.slope.0.data.0;
         let mut sum = N::Scalar::ZERO;
         if Y::WEIGHTED {
-            for ((slope, target), &sample) in slopes.iter_mut().zip(&tile_targets).zip(&samples).take(used) {
-                let scale = scale * targets.weight(sample);
+            for (place, (slope, target)) in slopes.iter_mut().zip(&tile_targets).take(used).enumerate() {
+                let scale = scale * targets.weight(order.at(begin + place));
                 let (slope, target) = (core::array::from_mut(slope), core::array::from_ref(target));
                 sum += Y::evaluate::<S, N::Head, 1>(loss, Tile::new(simd, 1), scale, slope, target);
             }
