@@ -9,7 +9,7 @@ use crate::params::{Aligned, Of, Params, Zeroed};
 use crate::real::Real;
 use crate::shape::{Batch, Features, Shape};
 use fearless_simd::Simd;
-use nalgebra::{ArrayStorage, SMatrix};
+use nalgebra::SMatrix;
 use rand::Rng;
 
 /// How many samples [`Network::predict_all`] computes at once.
@@ -143,7 +143,7 @@ impl<T: Real, N: Of<T> + Layer<Features<IN>>, const IN: usize> Columns<N, 1> for
 
     #[inline(always)]
     fn enter<S: Simd>(&self, simd: S, network: &N) -> Batch<N::Out, T, 1> {
-        SMatrix::from_array_storage(ArrayStorage([*self])).enter(simd, network)
+        bytemuck::must_cast_ref::<_, SMatrix<T, IN, 1>>(self).enter(simd, network)
     }
 }
 
