@@ -1,6 +1,6 @@
 //! What users call on a network: [`new`](Network::new), [`predict`](Network::predict) and its kin.
 
-use crate::data::Inputs;
+use crate::data::{Inputs, Samples};
 use crate::dispatch::{dispatch, level};
 use crate::error::Error;
 use crate::init::{Init, Initialize};
@@ -13,7 +13,7 @@ use nalgebra::{ArrayStorage, SMatrix};
 use rand::Rng;
 
 /// How many samples [`Network::predict_all`] computes at once.
-const TILE: usize = 32;
+pub(crate) const TILE: usize = 32;
 
 /// Everything a network can do once its sizes match. Every tuple of layers and every layer of this library is a network;
 /// for a layer of your own, write `impl Network for MyLayer {}`.
@@ -102,12 +102,8 @@ pub trait Network: Sized {
         X: Inputs<<Self as Params>::Scalar, IN> + ?Sized,
         Self: Layer<Features<IN>, Out = Features<OUT>>,
     {
-        inputs.check()?;
-        let (expected, found) = (inputs.count(), outputs.len());
-        if expected != found {
-            return Err(Error::Lengths { what: "places for outputs, one for each input", expected, found });
-        }
-        dispatch!(level(), simd => predict_all(simd, self, inputs, outputs));
+        check_places(inputs, outputs)?;
+        dispatch!(level(), simd => predict_all(simd, self, inputs, 0, outputs));
         Ok(())
     }
 }
@@ -147,11 +143,23 @@ impl<T: Real, N: Of<T> + Layer<Features<IN>>, const IN: usize> Columns<N, 1> for
     }
 }
 
+/// Fails unless there are as many places as inputs.
+pub(crate) fn check_places<T: Real, X: Samples<T> + ?Sized, P>(inputs: &X, places: &[P]) -> Result<(), Error> {
+    inputs.check()?;
+    let (expected, found) = (inputs.count(), places.len());
+    if expected != found {
+        return Err(Error::Lengths { what: "places for outputs, one for each input", expected, found });
+    }
+    Ok(())
+}
+
+/// The outputs for the inputs from `first` on, as many as there are `outputs`.
 #[inline(always)]
-fn predict_all<S: Simd, N, X, const IN: usize, const OUT: usize>(
+pub(crate) fn predict_all<S: Simd, N, X, const IN: usize, const OUT: usize>(
     simd: S,
     network: &N,
     inputs: &X,
+    first: usize,
     outputs: &mut [[N::Scalar; OUT]],
 ) where
     X: Inputs<N::Scalar, IN> + ?Sized,
@@ -161,7 +169,7 @@ fn predict_all<S: Simd, N, X, const IN: usize, const OUT: usize>(
     let mut y = Aligned::<SMatrix<N::Scalar, OUT, TILE>>::ZEROED;
     for (tile, outputs) in outputs.chunks_mut(TILE).enumerate() {
         for (column, place) in x.0.data.0.iter_mut().zip(0..outputs.len()) {
-            inputs.copy(tile * TILE + place, column);
+            inputs.copy(first + tile * TILE + place, column);
         }
         network.infer(Tile::<S, TILE>::new(simd, outputs.len()), &x.0, &mut y.0);
         for (output, column) in outputs.iter_mut().zip(&y.0.data.0) {
