@@ -9,6 +9,7 @@ use crate::observer::Observer;
 use crate::optimizer::Optimizer;
 use crate::params::{Parameter, Params, VisitorMut};
 use crate::real::Real;
+use crate::roomy::roomy;
 use crate::shape::Features;
 use crate::trainer::{Fit, Hands, Outcome, Trainer};
 use crate::workspace::{Chosen, Mean, Whole, Workspace};
@@ -291,9 +292,12 @@ where
 
 impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Crew<N, B> {
     /// The first `count` parts, which are made where there are fewer.
-    fn parts(&mut self, count: usize) -> &mut [Box<Part<N, B>>] {
+    fn parts(&mut self, count: usize) -> &mut [Box<Part<N, B>>]
+    where
+        Part<N, B>: Send,
+    {
         while self.parts.len() < count {
-            self.parts.push(Box::new(Part { workspace: Workspace::new(), gradient: N::ZEROED }));
+            self.parts.push(roomy(|| Part { workspace: Workspace::new(), gradient: N::ZEROED }));
         }
         &mut self.parts[..count]
     }

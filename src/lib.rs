@@ -74,6 +74,7 @@
 //! | `schedule/` | learning rates that change: curves, what looks at the loss, the range test |
 //! | `observer.rs` | who is told of each epoch |
 //! | `trainer.rs` | steps, epochs, whole trainings |
+//! | `roomy.rs` | boxes for what is too large for the stack |
 //! | `crew.rs` | the same on several threads |
 //! | `metrics/` | judgements: the confusion matrix and what follows from it, ROC, log loss, errors of regression |
 //! | `check.rs` | gradients against differences |
@@ -119,6 +120,8 @@
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
 
 pub mod activation;
 mod chain;
@@ -140,9 +143,13 @@ pub mod observer;
 pub mod optimizer;
 pub mod params;
 pub mod real;
+#[cfg(feature = "std")]
+mod roomy;
 mod scalar;
 pub mod schedule;
 pub mod shape;
+#[doc = include_str!("speed.md")]
+pub mod speed {}
 pub mod trainer;
 pub mod workspace;
 

@@ -38,6 +38,31 @@ pub trait Network: Sized {
         network
     }
 
+    /// Like [`new`](Self::new), the same numbers in a box: for a network that is too large for the stack of its thread. See
+    /// [`Trainer::boxed`](crate::trainer::Trainer::boxed) for training it, and [`speed`](crate::speed) for what still takes
+    /// room on the stack.
+    ///
+    /// ```
+    /// use tuplenet::prelude::*;
+    ///
+    /// // 4 megabytes of weights, twice what a thread's stack usually has.
+    /// type Large = (Dense<1000, 1000, Relu>, Dense<1000, 10, Softmax>);
+    /// let network = Large::boxed(&mut seeded(0));
+    /// assert!(network.predict_one(&[0.5; 1000])[9] > 0.0);
+    /// ```
+    ///
+    /// Safe Rust makes every value on a stack. This one is made on that of a thread which ends at once; that takes about a
+    /// tenth of a millisecond, and nothing for a network of less than 16 kilobytes, which needs no such thread.
+    #[cfg(feature = "std")]
+    fn boxed<R: Rng>(rng: &mut R) -> alloc::boxed::Box<Self>
+    where
+        Self: Entrance + Layer<<Self as Entrance>::In> + Send,
+    {
+        let mut network = crate::roomy::roomy(|| Self::ZEROED);
+        network.initialize(rng);
+        network
+    }
+
     /// A network with random weights by the rule `init`. All else begins as in [`new`](Self::new): biases with zero.
     fn with_init<R: Rng>(init: &impl Init, rng: &mut R) -> Self
     where

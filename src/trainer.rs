@@ -184,6 +184,36 @@ where
     }
 }
 
+#[cfg(feature = "std")]
+impl<N, L, O, R, const B: usize> Trainer<N, L, O, R, B>
+where
+    N: Entrance + Layer<<N as Entrance>::In>,
+    O: Optimizer<Scalar = N::Scalar>,
+    Self: Send,
+{
+    /// Like [`with_tile`](Self::with_tile), in a box, for a network that is too large for the stack of its thread:
+    /// [`Network::boxed`](crate::network::Network::boxed) makes one, and says how such a box is made.
+    ///
+    /// ```
+    /// use tuplenet::prelude::*;
+    ///
+    /// type Large = (Dense<1000, 1000, Relu>, Dense<1000, 10, Softmax>);
+    /// let network = Large::boxed(&mut seeded(0));
+    /// let mut trainer = Trainer::<_, _, _, _, 4>::boxed(network, CrossEntropy, Adam::new(1e-3), seeded(1));
+    /// trainer.step(&vec![[0.5; 1000]; 4], &[0usize, 1, 2, 3])?;
+    /// # Ok::<(), tuplenet::Error>(())
+    /// ```
+    pub fn boxed(network: alloc::boxed::Box<N>, loss: L, optimizer: O, rng: R) -> alloc::boxed::Box<Self>
+    where
+        N: Send,
+        L: Send,
+        O: Send,
+        R: Send,
+    {
+        crate::roomy::roomy(|| Self::with_tile(*network, loss, optimizer, rng))
+    }
+}
+
 impl<N, L, O, R, const B: usize, const IN: usize, const OUT: usize> Trainer<N, L, O, R, B>
 where
     N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
