@@ -41,6 +41,7 @@
 //! | `std` | yes | detects the vector instructions of the CPU at run time; implies `alloc` |
 //! | `alloc` | with `std` | [`History`](observer::History), and `Vec` as data |
 //! | `csv` | no | `data::Csv`, tables from comma-separated values; implies `std` |
+//! | `rayon` | no | `crew::Crew`, training and prediction on several threads; implies `std` |
 //! | `reproducible` | no | no fused multiply-add: the same bits on every CPU, at some cost in speed |
 //!
 //! Without the default features the library is `no_std`, uses no heap, and computes with the vector instructions that the
@@ -73,6 +74,8 @@
 //! | `schedule/` | learning rates that change: curves, what looks at the loss, the range test |
 //! | `observer.rs` | who is told of each epoch |
 //! | `trainer.rs` | steps, epochs, whole trainings |
+//! | `roomy.rs` | boxes for what is too large for the stack |
+//! | `crew.rs` | the same on several threads |
 //! | `metrics/` | judgements: the confusion matrix and what follows from it, ROC, log loss, errors of regression |
 //! | `check.rs` | gradients against differences |
 //! | `error.rs` | what only run time can know, in words |
@@ -117,10 +120,14 @@
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
 
 pub mod activation;
 mod chain;
 pub mod check;
+#[cfg(feature = "rayon")]
+pub mod crew;
 pub mod data;
 mod dispatch;
 pub mod error;
@@ -136,9 +143,13 @@ pub mod observer;
 pub mod optimizer;
 pub mod params;
 pub mod real;
+#[cfg(feature = "std")]
+mod roomy;
 mod scalar;
 pub mod schedule;
 pub mod shape;
+#[doc = include_str!("speed.md")]
+pub mod speed {}
 pub mod trainer;
 pub mod workspace;
 
