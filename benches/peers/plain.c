@@ -1,7 +1,7 @@
 /* The workloads in plain C: loops over samples, outputs and inputs, as one writes them without thinking of vectors.
  *
- * Compiled twice: with -O3 -march=native -ffast-math it is the row `plain-c`; with -DREAL=double and without -ffast-math
- * it gives the losses and outputs that everyone must reach.
+ * Compiled twice: with -O3 -march=native -ffast-math and unrolling it is the row `plain-c`; with -DREAL=double and without
+ * -ffast-math it gives the losses and outputs that everyone must reach.
  *
  *     plain <folder of inputs> <workload>,<workload>,...
  *
