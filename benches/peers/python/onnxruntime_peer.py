@@ -40,9 +40,20 @@ def run(workload):
         model = session(name, len(x))
         predict = lambda: model.run(None, {"x": x})[0]
         return common.best_time(predict) / len(x), common.checksum(predict())
-    model = session(name, 1)
-    samples = [sample[None, :] for sample in common.inputs(name)[:64]]
-    return common.one_by_one(lambda x: model.run(None, {"x": x})[0], samples)
+
+    # For single samples its users bind memory once, which is half again as fast as passing dictionaries.
+    model, sizes = session(name, 1), common.SIZES[name]
+    x, y = np.zeros((1, sizes[0]), dtype=np.float32), np.zeros((1, sizes[-1]), dtype=np.float32)
+    binding = model.io_binding()
+    binding.bind_cpu_input("x", x)
+    binding.bind_output("y", "cpu", 0, np.float32, y.shape, y.ctypes.data)
+
+    def predict(sample):
+        x[0] = sample
+        model.run_with_iobinding(binding)
+        return y
+
+    return common.one_by_one(predict, list(common.inputs(name)[:64]), as_numpy=np.copy)
 
 
 common.peer(run)
