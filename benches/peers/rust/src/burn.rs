@@ -20,7 +20,8 @@ impl Network {
     fn new(setting: &Setting, name: &str, sizes: &[usize], device: &Device) -> Self {
         let layer = |((weight, bias), size): ((Vec<f32>, Vec<f32>), &[usize])| {
             // Inputs by outputs here.
-            let weight: Vec<f32> = (0..weight.len()).map(|place| weight[place % size[1] * size[0] + place / size[1]]).collect();
+            let weight: Vec<f32> =
+                (0..weight.len()).map(|place| weight[place % size[1] * size[0] + place / size[1]]).collect();
             Linear {
                 weight: Param::from_data(TensorData::new(weight, [size[0], size[1]]), device),
                 bias: Some(Param::from_data(TensorData::new(bias, [size[1]]), device)),
@@ -60,7 +61,13 @@ impl Training {
     }
 
     /// Steps with the same data again and again.
-    fn steps(mut self, setting: &Setting, x: Tensor<2>, loss: impl Fn(Tensor<2>) -> Tensor<1>, count: usize) -> (f64, f64) {
+    fn steps(
+        mut self,
+        setting: &Setting,
+        x: Tensor<2>,
+        loss: impl Fn(Tensor<2>) -> Tensor<1>,
+        count: usize,
+    ) -> (f64, f64) {
         for _ in 0..count {
             self.step(x.clone(), &loss);
         }
@@ -128,7 +135,8 @@ fn run(setting: &Setting, workload: &str) -> (f64, f64) {
     match workload {
         "W1" => {
             let network = Some(Network::new(setting, "xor", &[2, 10, 1], device));
-            let training = Training { network, inner: activation::relu, optimizer: SgdConfig::new().init(), rate: 0.01 };
+            let training =
+                Training { network, inner: activation::relu, optimizer: SgdConfig::new().init(), rate: 0.01 };
             let x = samples(&setting.numbers("xor.inputs"), 2, device);
             let t = indices(setting.numbers("xor.targets").into_iter().map(|t| t as i64), device);
             let t = t.reshape([4, 1]);

@@ -83,7 +83,14 @@ fn digits_epochs(setting: &Setting) -> Result<(f64, f64)> {
     Ok((setting.best_time(|| epoch(shuffle.order(count)).expect("training goes on")), value.into()))
 }
 
-fn infer(setting: &Setting, name: &str, sizes: &[usize], inner: Function, samples: usize, at_once: usize) -> Result<(f64, f64)> {
+fn infer(
+    setting: &Setting,
+    name: &str,
+    sizes: &[usize],
+    inner: Function,
+    samples: usize,
+    at_once: usize,
+) -> Result<(f64, f64)> {
     let (network, _) = Network::new(setting, name, sizes, inner, false)?;
     let inputs = setting.numbers(&format!("{name}.inputs"));
     let batches = inputs.chunks(at_once * sizes[0]).take(samples / at_once);

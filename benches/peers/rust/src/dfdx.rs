@@ -111,7 +111,12 @@ fn curve_steps(setting: &Setting, cpu: &Cpu, workload: &str) -> (f64, f64) {
 }
 
 /// One sample at a time: 64 tensors of one dimension.
-fn one_sample<const IN: usize, const OUT: usize, M>(setting: &Setting, cpu: &Cpu, inputs: &str, network: &M) -> (f64, f64)
+fn one_sample<const IN: usize, const OUT: usize, M>(
+    setting: &Setting,
+    cpu: &Cpu,
+    inputs: &str,
+    network: &M,
+) -> (f64, f64)
 where
     M: Module<Tensor<Rank1<IN>, f32, Cpu>, Output = Tensor<Rank1<OUT>, f32, Cpu>>,
 {
@@ -159,7 +164,8 @@ fn run(setting: &Setting, workload: &str) -> (f64, f64) {
         "W4" | "W4L" => curve_steps(setting, cpu, workload),
         "W6" => {
             let (network, inputs) = (digits(), setting.numbers("digits.inputs"));
-            let x: Tensor<Rank2<1024, 64>, f32, Cpu> = cpu.tensor_from_vec(inputs[..1024 * 64].to_vec(), (Const, Const));
+            let x: Tensor<Rank2<1024, 64>, f32, Cpu> =
+                cpu.tensor_from_vec(inputs[..1024 * 64].to_vec(), (Const, Const));
             let outputs = network.forward(x.clone()).as_vec();
             let seconds = setting.best_time(|| {
                 network.forward(x.clone());
