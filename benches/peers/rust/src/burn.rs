@@ -121,7 +121,7 @@ fn infer(setting: &Setting, name: &str, sizes: &[usize], inner: Function, count:
         if name == "digits" { activation::softmax(y, 1) } else { y }
     };
     let outputs: Vec<f32> =
-        batches.iter().flat_map(|x| predict(x).into_data().to_vec::<f32>().expect("32-bit floats")).collect();
+        batches.iter().flat_map(|x| predict(x).into_data().try_to_vec::<f32>().expect("32-bit floats")).collect();
     let seconds = setting.best_time(|| {
         for batch in &batches {
             predict(batch);
