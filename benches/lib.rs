@@ -1,1 +1,0 @@
-//! Nothing but the benchmarks beside this file.

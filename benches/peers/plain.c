@@ -1,0 +1,402 @@
+/* The workloads in plain C: loops over samples, outputs and inputs, as one writes them without thinking of vectors.
+ *
+ * Compiled twice: with -O3 -march=native -ffast-math and unrolling it is the row `plain-c`; with -DREAL=double and without
+ * -ffast-math it gives the losses and outputs that everyone must reach.
+ *
+ *     plain <folder of inputs> <workload>,<workload>,...
+ *
+ * Layers lie one behind the other: weights row by row, one row an output, then biases. So do gradients and momenta. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#ifndef REAL
+#define REAL float
+#endif
+typedef REAL real;
+
+/* The sizes below are constants wherever these are called, and the compiler shall know. */
+#define INLINE static inline __attribute__((always_inline))
+
+/* ---- Inputs ---- */
+
+static const char *folder;
+
+static void *read_file(const char *name, size_t bytes) {
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "rb");
+    void *data = malloc(bytes);
+    if (!file || !data || fread(data, 1, bytes, file) != bytes || fgetc(file) != EOF) {
+        fprintf(stderr, "%s does not hold %zu bytes\n", path, bytes);
+        exit(1);
+    }
+    fclose(file);
+    return data;
+}
+
+static void read_numbers(const char *name, real *numbers, size_t count) {
+    float *data = read_file(name, count * sizeof *data);
+    for (size_t i = 0; i < count; i++) numbers[i] = data[i];
+    free(data);
+}
+
+/* ---- Time ---- */
+
+static double budget; /* seconds for each workload */
+
+static double now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return time.tv_sec + 1e-9 * time.tv_nsec;
+}
+
+/* The compiler must believe that everything in memory is read and changed here. */
+#define BARRIER() __asm__ volatile("" ::: "memory")
+
+/* The best time of one call, over as many repetitions as the budget allows; each repetition takes at least 2 ms. */
+INLINE double best_time(void (*call)(void)) {
+    long calls = 1;
+    double best = INFINITY, end = now() + budget;
+    do {
+        double start = now();
+        for (long i = 0; i < calls; i++) {
+            call();
+            BARRIER();
+        }
+        double elapsed = now() - start;
+        if (elapsed < 2e-3) calls *= 2;
+        else if (elapsed / calls < best) best = elapsed / calls;
+    } while (now() < end || best == INFINITY);
+    return best;
+}
+
+static void report(const char *workload, double seconds, double loss) {
+    printf("{\"workload\": \"%s\", \"seconds\": %.6g, \"loss\": %.9g}\n", workload, seconds, loss);
+    fflush(stdout);
+}
+
+/* ---- Layers ---- */
+
+INLINE void dense(int in, int out, const real *restrict layer, const real *restrict x, real *restrict y) {
+    const real *bias = layer + in * out;
+    for (int o = 0; o < out; o++) {
+        real sum = bias[o];
+        for (int i = 0; i < in; i++) sum += layer[o * in + i] * x[i];
+        y[o] = sum;
+    }
+}
+
+/* Adds to the gradient of the layer; gives the slope of its input, unless `dx` is NULL. */
+INLINE void dense_back(int in, int out, const real *restrict layer, const real *restrict x, const real *restrict dy,
+                       real *restrict gradient, real *restrict dx) {
+    for (int o = 0; o < out; o++) {
+        for (int i = 0; i < in; i++) gradient[o * in + i] += dy[o] * x[i];
+        gradient[in * out + o] += dy[o];
+    }
+    if (dx) {
+        for (int i = 0; i < in; i++) dx[i] = 0;
+        for (int o = 0; o < out; o++)
+            for (int i = 0; i < in; i++) dx[i] += layer[o * in + i] * dy[o];
+    }
+}
+
+INLINE real exp_real(real x) { return sizeof(real) == 8 ? exp(x) : expf(x); }
+INLINE real log_real(real x) { return sizeof(real) == 8 ? log(x) : logf(x); }
+INLINE real tanh_real(real x) { return sizeof(real) == 8 ? tanh(x) : tanhf(x); }
+INLINE real sqrt_real(real x) { return sizeof(real) == 8 ? sqrt(x) : sqrtf(x); }
+
+INLINE void relu(int n, real *x) {
+    for (int i = 0; i < n; i++) x[i] = x[i] > 0 ? x[i] : 0;
+}
+INLINE void relu_back(int n, const real *y, real *dy) {
+    for (int i = 0; i < n; i++) dy[i] = y[i] > 0 ? dy[i] : 0;
+}
+INLINE void tanh_all(int n, real *x) {
+    for (int i = 0; i < n; i++) x[i] = tanh_real(x[i]);
+}
+INLINE void tanh_back(int n, const real *y, real *dy) {
+    for (int i = 0; i < n; i++) dy[i] *= 1 - y[i] * y[i];
+}
+INLINE void softmax(int n, real *x) {
+    real largest = x[0], sum = 0;
+    for (int i = 1; i < n; i++) largest = x[i] > largest ? x[i] : largest;
+    for (int i = 0; i < n; i++) sum += x[i] = exp_real(x[i] - largest);
+    for (int i = 0; i < n; i++) x[i] /= sum;
+}
+
+/* ---- Adam ---- */
+
+#define RATE ((real)1e-3)
+#define BETA1 ((real)0.9)
+#define BETA2 ((real)0.999)
+
+typedef struct {
+    double power1, power2; /* of the betas */
+} Adam;
+
+INLINE void adam_step(Adam *adam, int n, real *restrict weights, const real *restrict gradient, real *restrict m,
+                      real *restrict v) {
+    adam->power1 *= 0.9;
+    adam->power2 *= 0.999;
+    real rate = RATE / (1 - adam->power1), correction = 1 / (1 - adam->power2);
+    for (int i = 0; i < n; i++) {
+        m[i] = BETA1 * m[i] + (1 - BETA1) * gradient[i];
+        v[i] = BETA2 * v[i] + (1 - BETA2) * gradient[i] * gradient[i];
+        weights[i] -= rate * m[i] / (sqrt_real(v[i] * correction) + (real)1e-8);
+    }
+}
+
+/* What all inference workloads are compared by; see `checksum` in `run`. */
+static double checksum(int count, const real *y) {
+    double sum = 0;
+    for (int i = 0; i < count; i++) sum += (1 + i % 7) * fabs(y[i]);
+    return sum / count;
+}
+
+/* ---- W1: 2-10-1, ReLU, sigmoid, binary cross-entropy, gradient descent ---- */
+
+enum { XOR_1 = 2 * 10 + 10, XOR = XOR_1 + 10 * 1 + 1 };
+static real xor_weights[XOR], xor_inputs[4][2], xor_targets[4];
+
+static void xor_step(void) {
+    real gradient[XOR] = {0};
+    for (int s = 0; s < 4; s++) {
+        real h[10], y, dy, dh[10];
+        dense(2, 10, xor_weights, xor_inputs[s], h);
+        relu(10, h);
+        dense(10, 1, xor_weights + XOR_1, h, &y);
+        y = 1 / (1 + exp_real(-y));
+        dy = (y - xor_targets[s]) / 4;
+        dense_back(10, 1, xor_weights + XOR_1, h, &dy, gradient + XOR_1, dh);
+        relu_back(10, h, dh);
+        dense_back(2, 10, xor_weights, xor_inputs[s], dh, gradient, NULL);
+    }
+    for (int i = 0; i < XOR; i++) xor_weights[i] -= (real)0.01 * gradient[i];
+}
+
+static double xor_loss(void) {
+    double sum = 0;
+    for (int s = 0; s < 4; s++) {
+        real h[10], y;
+        dense(2, 10, xor_weights, xor_inputs[s], h);
+        relu(10, h);
+        dense(10, 1, xor_weights + XOR_1, h, &y);
+        sum += log1p(exp(xor_targets[s] > 0.5 ? -y : y));
+    }
+    return sum / 4;
+}
+
+static void w1(void) {
+    read_numbers("xor.weights", xor_weights, XOR);
+    read_numbers("xor.inputs", *xor_inputs, 8);
+    read_numbers("xor.targets", xor_targets, 4);
+    for (int step = 0; step < 1000; step++) xor_step();
+    double loss = xor_loss();
+    report("W1", best_time(xor_step), loss);
+}
+
+/* ---- W2: one sample; a repetition goes through 64 ---- */
+
+#define ONE_SAMPLE(in, out, predict, weights, weights_file, inputs_file, all_inputs, workload)                         \
+    static real predict##_inputs[64][in], predict##_outputs[64][out];                                                  \
+    static void predict##_64(void) {                                                                                   \
+        for (int s = 0; s < 64; s++) {                                                                                 \
+            predict(predict##_inputs[s], predict##_outputs[s]);                                                        \
+            BARRIER();                                                                                                 \
+        }                                                                                                              \
+    }                                                                                                                  \
+    static void predict##_workload(void) {                                                                             \
+        static real all[all_inputs][in];                                                                               \
+        read_numbers(inputs_file, *all, sizeof all / sizeof(real));                                                    \
+        memcpy(predict##_inputs, all, sizeof predict##_inputs);                                                        \
+        read_numbers(weights_file, weights, sizeof weights / sizeof(real));                                            \
+        predict##_64();                                                                                                \
+        double sum = checksum(64 * out, *predict##_outputs);                                                           \
+        report(workload, best_time(predict##_64) / 64, sum);                                                           \
+    }
+
+enum { SMALL_1 = 4 * 16 + 16, SMALL_2 = SMALL_1 + 16 * 16 + 16, SMALL = SMALL_2 + 16 * 3 + 3 };
+static real small_weights[SMALL];
+
+static __attribute__((noinline)) void small(const real *x, real *y) {
+    real h1[16], h2[16];
+    dense(4, 16, small_weights, x, h1);
+    tanh_all(16, h1);
+    dense(16, 16, small_weights + SMALL_1, h1, h2);
+    tanh_all(16, h2);
+    dense(16, 3, small_weights + SMALL_2, h2, y);
+}
+ONE_SAMPLE(4, 3, small, small_weights, "small.weights", "small.inputs", 64, "W2a")
+
+enum { DIGITS_1 = 64 * 32 + 32, DIGITS = DIGITS_1 + 32 * 10 + 10, SAMPLES = 1797 };
+static real digits_weights[DIGITS];
+
+static __attribute__((noinline)) void digits(const real *x, real *y) {
+    real h[32];
+    dense(64, 32, digits_weights, x, h);
+    relu(32, h);
+    dense(32, 10, digits_weights + DIGITS_1, h, y);
+    softmax(10, y);
+}
+ONE_SAMPLE(64, 10, digits, digits_weights, "digits.weights", "digits.inputs", SAMPLES, "W2b")
+
+enum { MNIST_1 = 784 * 128 + 128, MNIST_2 = MNIST_1 + 128 * 64 + 64, MNIST = MNIST_2 + 64 * 10 + 10 };
+static real mnist_weights[MNIST];
+
+static __attribute__((noinline)) void mnist(const real *x, real *y) {
+    real h1[128], h2[64];
+    dense(784, 128, mnist_weights, x, h1);
+    relu(128, h1);
+    dense(128, 64, mnist_weights + MNIST_1, h1, h2);
+    relu(64, h2);
+    dense(64, 10, mnist_weights + MNIST_2, h2, y);
+}
+ONE_SAMPLE(784, 10, mnist, mnist_weights, "mnist.weights", "mnist.inputs", 64, "W2c")
+
+/* ---- W3: an epoch over the digits; W6: 1,024 of them ---- */
+
+static real digits_data[SAMPLES][64], digits_m[DIGITS], digits_v[DIGITS];
+static unsigned char digits_classes[SAMPLES];
+static int digits_order[SAMPLES];
+static Adam digits_adam;
+
+static void digits_in_order(void) {
+    for (int first = 0; first < SAMPLES; first += 32) {
+        int batch = SAMPLES - first < 32 ? SAMPLES - first : 32;
+        real gradient[DIGITS] = {0};
+        for (int s = first; s < first + batch; s++) {
+            const real *x = digits_data[digits_order[s]];
+            real h[32], y[10], dh[32];
+            dense(64, 32, digits_weights, x, h);
+            relu(32, h);
+            dense(32, 10, digits_weights + DIGITS_1, h, y);
+            softmax(10, y);
+            y[digits_classes[digits_order[s]]] -= 1;
+            for (int o = 0; o < 10; o++) y[o] /= batch;
+            dense_back(32, 10, digits_weights + DIGITS_1, h, y, gradient + DIGITS_1, dh);
+            relu_back(32, h, dh);
+            dense_back(64, 32, digits_weights, x, dh, gradient, NULL);
+        }
+        adam_step(&digits_adam, DIGITS, digits_weights, gradient, digits_m, digits_v);
+    }
+}
+
+static void digits_epoch(void) {
+    static unsigned long long random = 1;
+    for (int i = SAMPLES - 1; i > 0; i--) {
+        random ^= random << 13, random ^= random >> 7, random ^= random << 17;
+        int j = random % (i + 1), old = digits_order[i];
+        digits_order[i] = digits_order[j];
+        digits_order[j] = old;
+    }
+    digits_in_order();
+}
+
+static void w3(void) {
+    read_numbers("digits.weights", digits_weights, DIGITS);
+    read_numbers("digits.inputs", *digits_data, sizeof digits_data / sizeof(real));
+    unsigned char *classes = read_file("digits.classes", SAMPLES);
+    memcpy(digits_classes, classes, SAMPLES);
+    free(classes);
+    memset(digits_m, 0, sizeof digits_m);
+    memset(digits_v, 0, sizeof digits_v);
+    digits_adam = (Adam){1, 1};
+    for (int s = 0; s < SAMPLES; s++) digits_order[s] = s;
+
+    digits_in_order();
+    double loss = 0;
+    for (int s = 0; s < SAMPLES; s++) {
+        real y[10];
+        digits(digits_data[s], y);
+        loss -= log_real(y[digits_classes[s]]) / SAMPLES;
+    }
+    report("W3", best_time(digits_epoch), loss);
+}
+
+static real digits_answers[1024][10];
+static void digits_1024(void) {
+    for (int s = 0; s < 1024; s++) digits(digits_data[s], digits_answers[s]);
+}
+
+static void w6(void) {
+    read_numbers("digits.weights", digits_weights, DIGITS);
+    read_numbers("digits.inputs", *digits_data, sizeof digits_data / sizeof(real));
+    digits_1024();
+    double sum = checksum(1024 * 10, *digits_answers);
+    report("W6", best_time(digits_1024) / 1024, sum);
+}
+
+/* ---- W4, W4L: 4-32-16-4, tanh, tanh, identity, mean squared error, Adam, all samples in one batch ---- */
+
+enum { MOST = 10000 };
+enum { CURVE_1 = 4 * 32 + 32, CURVE_2 = CURVE_1 + 32 * 16 + 16, CURVE = CURVE_2 + 16 * 4 + 4 };
+static real curve_weights[CURVE], curve_m[CURVE], curve_v[CURVE], curve_inputs[MOST][4], curve_targets[MOST][4];
+static Adam curve_adam;
+
+INLINE void curve_forward(const real *x, real *h1, real *h2, real *y) {
+    dense(4, 32, curve_weights, x, h1);
+    tanh_all(32, h1);
+    dense(32, 16, curve_weights + CURVE_1, h1, h2);
+    tanh_all(16, h2);
+    dense(16, 4, curve_weights + CURVE_2, h2, y);
+}
+
+INLINE void curve_step(int count) {
+    real gradient[CURVE] = {0};
+    for (int s = 0; s < count; s++) {
+        real h1[32], h2[16], y[4], d1[32], d2[16];
+        curve_forward(curve_inputs[s], h1, h2, y);
+        for (int o = 0; o < 4; o++) y[o] = 2 * (y[o] - curve_targets[s][o]) / (4 * count);
+        dense_back(16, 4, curve_weights + CURVE_2, h2, y, gradient + CURVE_2, d2);
+        tanh_back(16, h2, d2);
+        dense_back(32, 16, curve_weights + CURVE_1, h1, d2, gradient + CURVE_1, d1);
+        tanh_back(32, h1, d1);
+        dense_back(4, 32, curve_weights, curve_inputs[s], d1, gradient, NULL);
+    }
+    adam_step(&curve_adam, CURVE, curve_weights, gradient, curve_m, curve_v);
+}
+
+static void curve_step_200(void) { curve_step(200); }
+static void curve_step_10000(void) { curve_step(10000); }
+
+static void curve_workload(const char *workload, void (*step)(void), int count, int steps) {
+    read_numbers("curve.weights", curve_weights, CURVE);
+    read_numbers("curve.inputs", *curve_inputs, sizeof curve_inputs / sizeof(real));
+    read_numbers("curve.targets", *curve_targets, sizeof curve_targets / sizeof(real));
+    memset(curve_m, 0, sizeof curve_m);
+    memset(curve_v, 0, sizeof curve_v);
+    curve_adam = (Adam){1, 1};
+    for (int i = 0; i < steps; i++) step();
+    double loss = 0;
+    for (int s = 0; s < count; s++) {
+        real h1[32], h2[16], y[4];
+        curve_forward(curve_inputs[s], h1, h2, y);
+        for (int o = 0; o < 4; o++) loss += (y[o] - curve_targets[s][o]) * (y[o] - curve_targets[s][o]);
+    }
+    report(workload, best_time(step), loss / (4 * count));
+}
+
+static void w4(void) { curve_workload("W4", curve_step_200, 200, 100); }
+static void w4l(void) { curve_workload("W4L", curve_step_10000, 10000, 20); }
+
+int main(int count, char **arguments) {
+    static const struct {
+        const char *name;
+        void (*run)(void);
+    } workloads[] = {{"W1", w1},  {"W2a", small_workload}, {"W2b", digits_workload}, {"W2c", mnist_workload}, {"W3", w3},
+                     {"W4", w4}, {"W4L", w4l},            {"W6", w6}};
+    if (count != 3) {
+        fprintf(stderr, "usage: plain <folder of inputs> <workload>,<workload>,...\n");
+        return 2;
+    }
+    folder = arguments[1];
+    const char *seconds = getenv("PEERS_SECONDS");
+    budget = seconds ? atof(seconds) : 0.3;
+    for (char *name = strtok(arguments[2], ","); name; name = strtok(NULL, ","))
+        for (size_t i = 0; i < sizeof workloads / sizeof *workloads; i++)
+            if (!strcmp(name, workloads[i].name)) workloads[i].run();
+    return 0;
+}

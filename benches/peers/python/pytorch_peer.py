@@ -1,0 +1,85 @@
+"""PyTorch, eager. Adam is the fused one, which is the fastest for these sizes."""
+
+import numpy as np
+import torch
+from torch import nn
+
+import common
+
+torch.set_num_threads(1)
+
+ACTIVATIONS = {"xor": nn.ReLU, "small": nn.Tanh, "digits": nn.ReLU, "mnist": nn.ReLU, "curve": nn.Tanh}
+
+
+def network(name, last=()):
+    modules = []
+    for weight, bias in common.layers(name):
+        linear = nn.Linear(weight.shape[1], weight.shape[0])
+        with torch.no_grad():
+            linear.weight.copy_(torch.from_numpy(weight))
+            linear.bias.copy_(torch.from_numpy(bias))
+        modules += [linear, ACTIVATIONS[name]()]
+    return nn.Sequential(*modules[:-1], *last)
+
+
+def trained(model, optimizer, loss_of, x, t):
+    """One step."""
+    optimizer.zero_grad()
+    loss = loss_of(model(x), t)
+    loss.backward()
+    optimizer.step()
+
+
+def steps(name, optimizer, loss_of, x, t, count):
+    model = network(name)
+    optimizer = optimizer(model.parameters())
+    x, t = torch.from_numpy(x), torch.from_numpy(t)
+    for _ in range(count):
+        trained(model, optimizer, loss_of, x, t)
+    with torch.no_grad():
+        loss = loss_of(model(x), t).item()
+    return common.best_time(lambda: trained(model, optimizer, loss_of, x, t)), loss
+
+
+def adam(parameters):
+    return torch.optim.Adam(parameters, lr=1e-3, fused=True)
+
+
+def digits():
+    model, loss_of = network("digits"), nn.CrossEntropyLoss()
+    optimizer = adam(model.parameters())
+    x, classes = common.digits()
+    x, classes = torch.from_numpy(x), torch.from_numpy(classes.astype(np.int64))
+
+    def epoch(order):
+        for batch in order.split(common.BATCH):
+            trained(model, optimizer, loss_of, x[batch], classes[batch])
+
+    epoch(torch.arange(len(x)))
+    with torch.no_grad():
+        loss = loss_of(model(x), classes).item()
+    return common.best_time(lambda: epoch(torch.randperm(len(x)))), loss
+
+
+def infer(workload):
+    name = common.INFERENCE.get(workload, "digits")
+    model = network(name, [nn.Softmax(dim=-1)] if name == "digits" else [])
+    with torch.inference_mode():
+        if workload != "W6":
+            return common.one_by_one(model, list(torch.from_numpy(common.inputs(name)[:64])))
+        x = torch.from_numpy(common.inputs("digits")[:1024])
+        return common.best_time(lambda: model(x)) / len(x), common.checksum(model(x))
+
+
+def run(workload):
+    if workload == "W1":
+        sgd = lambda parameters: torch.optim.SGD(parameters, lr=0.01)
+        return steps("xor", sgd, nn.BCEWithLogitsLoss(), *common.xor(), common.XOR_STEPS)
+    if workload == "W3":
+        return digits()
+    if workload in common.CURVE_STEPS:
+        return steps("curve", adam, nn.MSELoss(), *common.curve(workload), common.CURVE_STEPS[workload])
+    return infer(workload)
+
+
+common.peer(run)
