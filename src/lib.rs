@@ -32,6 +32,7 @@
 //! * [`schedule`] changes the learning rate while a network learns, and helps to find the first one.
 //! * [`activation`], [`loss`], [`optimizer`] and [`init`] list what there is, and each shows how to write your own. For a
 //!   layer of your own see [`layer::Layer`] and the example `custom_layer`.
+//! * [`speed`] says how to get the library's speed, and what threads, tiles and large networks take.
 //! * [`check::gradient_check`] tells whether the derivatives of what you wrote are right.
 //!
 //! # Features
