@@ -29,6 +29,7 @@
 //! * [`Trainer`](trainer::Trainer) trains; [`Workspace`](workspace::Workspace) has the single pieces: forward, backward,
 //!   loss and gradient.
 //! * [`data`] says what inputs and targets may be, and scales, splits and weights them; [`metrics`] judges predictions.
+//! * [`observer`] watches a training: history, metrics of each epoch, early stopping.
 //! * [`schedule`] changes the learning rate while a network learns, and helps to find the first one.
 //! * [`activation`], [`loss`], [`optimizer`] and [`init`] list what there is, and each shows how to write your own. For a
 //!   layer of your own see [`layer::Layer`] and the example `custom_layer`.
@@ -39,7 +40,7 @@
 //! | feature | default | what it does |
 //! |---|---|---|
 //! | `std` | yes | detects the vector instructions of the CPU at run time; implies `alloc` |
-//! | `alloc` | with `std` | [`History`](observer::History), and `Vec` as data |
+//! | `alloc` | with `std` | [`History`](observer::History) and [`Metric`](observer::Metric), and `Vec` as data |
 //! | `csv` | no | `data::Csv`, tables from comma-separated values; implies `std` |
 //! | `reproducible` | no | no fused multiply-add: the same bits on every CPU, at some cost in speed |
 //!
@@ -71,7 +72,7 @@
 //! | `workspace.rs` | the memory of a training step, and forward, loss, backward in it |
 //! | `optimizer/` | rules that change a network by its gradient; penalties, decay and clipping around them |
 //! | `schedule/` | learning rates that change: curves, what looks at the loss, the range test |
-//! | `observer.rs` | who is told of each epoch |
+//! | `observer/` | who is told of each epoch: history, early stopping |
 //! | `trainer.rs` | steps, epochs, whole trainings |
 //! | `metrics/` | judgements: the confusion matrix and what follows from it, ROC, log loss, errors of regression |
 //! | `check.rs` | gradients against differences |
@@ -159,7 +160,7 @@ pub mod prelude {
     pub use crate::network::Network;
     #[cfg(feature = "alloc")]
     pub use crate::observer::History;
-    pub use crate::observer::{Epoch, Observer};
+    pub use crate::observer::{EarlyStopping, Epoch, Observer};
     pub use crate::optimizer::{Adagrad, Adam, AdamW, Optimizer, RmsProp, Sgd};
     pub use crate::real::Real;
     pub use crate::seeded;

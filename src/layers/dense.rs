@@ -323,7 +323,15 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
             let extent = Extent { depth: OUT, columns: tile.used(), room: B, fresh: false };
             let slopes = Right::Columns(slope.as_slice(), OUT);
             let input_slope = input_slope.as_mut_slice();
-            product::<S, T, IN>(simd, extent, transposed.as_flattened(), slopes, Start::Zero, as_it_is::<S, T>, input_slope);
+            product::<S, T, IN>(
+                simd,
+                extent,
+                transposed.as_flattened(),
+                slopes,
+                Start::Zero,
+                as_it_is::<S, T>,
+                input_slope,
+            );
         }
     }
 }
