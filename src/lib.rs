@@ -66,7 +66,8 @@
 //! | `activation.rs` | zero-sized types: value, slope, and the initialization each wants |
 //! | `init.rs` | what weights begin with |
 //! | `chain.rs` | tuples of layers: all of backpropagation through a chain |
-//! | `network.rs` | what users call: `new`, `predict`, `predict_one`, `predict_all` |
+//! | `network.rs` | what users call: `new`, `predict`, `predict_one`, `predict_all`, `summary` |
+//! | `summary.rs` | the table of layers, and what layers say of themselves for it |
 //! | `loss.rs` | losses with their slopes, fused with the last activation where that is more exact |
 //! | `data/` | samples, order, parts and folds, scaling, weights, CSV |
 //! | `workspace.rs` | the memory of a training step, and forward, loss, backward in it |
@@ -140,6 +141,7 @@ pub mod real;
 mod scalar;
 pub mod schedule;
 pub mod shape;
+pub mod summary;
 pub mod trainer;
 pub mod workspace;
 
