@@ -42,6 +42,7 @@
 //! | `std` | yes | detects the vector instructions of the CPU at run time; implies `alloc` |
 //! | `alloc` | with `std` | [`History`](observer::History) and [`Metric`](observer::Metric), and `Vec` as data |
 //! | `csv` | no | `data::Csv`, tables from comma-separated values; implies `std` |
+//! | `plot` | no | `plot`: curves, decision surfaces and confusion matrices as SVG and PNG; implies `std` |
 //! | `reproducible` | no | no fused multiply-add: the same bits on every CPU, at some cost in speed |
 //!
 //! Without the default features the library is `no_std`, uses no heap, and computes with the vector instructions that the
@@ -76,6 +77,7 @@
 //! | `observer/` | who is told of each epoch: history, early stopping |
 //! | `trainer.rs` | steps, epochs, whole trainings |
 //! | `metrics/` | judgements: the confusion matrix and what follows from it, ROC, log loss, errors of regression |
+//! | `plot/` | pictures; the font for PNG |
 //! | `check.rs` | gradients against differences |
 //! | `error.rs` | what only run time can know, in words |
 //!
@@ -137,6 +139,8 @@ pub mod network;
 pub mod observer;
 pub mod optimizer;
 pub mod params;
+#[cfg(feature = "plot")]
+pub mod plot;
 pub mod real;
 mod scalar;
 pub mod schedule;
