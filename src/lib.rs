@@ -43,6 +43,7 @@
 //! | `alloc` | with `std` | [`History`](observer::History) and [`Metric`](observer::Metric), and `Vec` as data |
 //! | `csv` | no | `data::Csv`, tables from comma-separated values; implies `std` |
 //! | `plot` | no | `plot`: curves, decision surfaces and confusion matrices as SVG and PNG; implies `std` |
+//! | `progress` | no | `observer::Progress`, a bar in the terminal with losses, rate and remaining time; implies `std` |
 //! | `reproducible` | no | no fused multiply-add: the same bits on every CPU, at some cost in speed |
 //!
 //! Without the default features the library is `no_std`, uses no heap, and computes with the vector instructions that the
@@ -74,7 +75,7 @@
 //! | `workspace.rs` | the memory of a training step, and forward, loss, backward in it |
 //! | `optimizer/` | rules that change a network by its gradient; penalties, decay and clipping around them |
 //! | `schedule/` | learning rates that change: curves, what looks at the loss, the range test |
-//! | `observer/` | who is told of each epoch: history, early stopping |
+//! | `observer/` | who is told of each epoch: history, early stopping, the progress bar |
 //! | `trainer.rs` | steps, epochs, whole trainings |
 //! | `metrics/` | judgements: the confusion matrix and what follows from it, ROC, log loss, errors of regression |
 //! | `plot/` | pictures; the font for PNG |

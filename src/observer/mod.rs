@@ -3,10 +3,14 @@
 mod early_stopping;
 #[cfg(feature = "alloc")]
 mod history;
+#[cfg(feature = "progress")]
+mod progress;
 
 pub use early_stopping::{Best, EarlyStopping};
 #[cfg(feature = "alloc")]
 pub use history::{History, Metric};
+#[cfg(feature = "progress")]
+pub use progress::Progress;
 
 use crate::error::Error;
 use crate::params::Params;
