@@ -101,6 +101,12 @@ macro_rules! chain {
                 self.$zero.after_batch(&mut gradient.$zero);
                 $(self.$index.after_batch(&mut gradient.$index);)+
             }
+
+            #[inline(always)]
+            fn after_part(&mut self, part: &mut Self) {
+                self.$zero.after_part(&mut part.$zero);
+                $(self.$index.after_part(&mut part.$index);)+
+            }
         }
 
         impl<$first, $($rest),+> Network for ($first, $($rest),+) {}

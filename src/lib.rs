@@ -44,6 +44,7 @@
 //! | `csv` | no | `data::Csv`, tables from comma-separated values; implies `std` |
 //! | `plot` | no | `plot`: curves, decision surfaces and confusion matrices as SVG and PNG; implies `std` |
 //! | `progress` | no | `observer::Progress`, a bar in the terminal with losses, rate and remaining time; implies `std` |
+//! | `rayon` | no | `crew::Crew`, training and prediction on several threads; implies `std` |
 //! | `reproducible` | no | no fused multiply-add: the same bits on every CPU, at some cost in speed |
 //!
 //! Without the default features the library is `no_std`, uses no heap, and computes with the vector instructions that the
@@ -77,6 +78,8 @@
 //! | `schedule/` | learning rates that change: curves, what looks at the loss, the range test |
 //! | `observer/` | who is told of each epoch: history, early stopping, the progress bar |
 //! | `trainer.rs` | steps, epochs, whole trainings |
+//! | `roomy.rs` | boxes for what is too large for the stack |
+//! | `crew.rs` | the same on several threads |
 //! | `metrics/` | judgements: the confusion matrix and what follows from it, ROC, log loss, errors of regression |
 //! | `plot/` | pictures; the font for PNG |
 //! | `check.rs` | gradients against differences |
@@ -122,10 +125,14 @@
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
 
 pub mod activation;
 mod chain;
 pub mod check;
+#[cfg(feature = "rayon")]
+pub mod crew;
 pub mod data;
 mod dispatch;
 pub mod error;
@@ -143,10 +150,14 @@ pub mod params;
 #[cfg(feature = "plot")]
 pub mod plot;
 pub mod real;
+#[cfg(feature = "std")]
+mod roomy;
 mod scalar;
 pub mod schedule;
 pub mod shape;
 pub mod summary;
+#[doc = include_str!("speed.md")]
+pub mod speed {}
 pub mod trainer;
 pub mod workspace;
 

@@ -66,6 +66,15 @@ pub trait Loss<T: Real, Target, const OUT: usize> {
     fn check(&self, _target: &Target) -> Result<(), TargetError> {
         Ok(())
     }
+
+    /// Checks each target; gives the place of the first that is not one, and why.
+    #[inline(always)]
+    fn check_all(&self, targets: &[Target]) -> Result<(), (usize, TargetError)> {
+        for (place, target) in targets.iter().enumerate() {
+            self.check(target).map_err(|error| (place, error))?;
+        }
+        Ok(())
+    }
 }
 
 /// [`Loss::evaluate`] for a loss that is the mean over the outputs of `formula(y, t)`, which gives the loss of the output
@@ -131,6 +140,12 @@ pub fn elementwise<S: Simd, T: Real, A: Activation, const OUT: usize, const B: u
     scale * total
 }
 
+/// Without a way out before the end, so that many numbers are looked at together.
+#[inline(always)]
+fn all_finite<T: Real>(numbers: &[T]) -> bool {
+    numbers.iter().fold(true, |finite, number| finite & number.is_finite())
+}
+
 // The regression losses: a check of the targets, and a formula that gives loss and slope.
 macro_rules! regression {
     ($name:ty, |$this:ident, $simd:ident, $y:ident, $t:ident| $formula:expr) => {
@@ -156,7 +171,16 @@ macro_rules! regression {
 
             #[inline(always)]
             fn check(&self, target: &[T; OUT]) -> Result<(), TargetError> {
-                if target.iter().all(|t| t.is_finite()) { Ok(()) } else { Err(TargetError::NotFinite) }
+                if all_finite(target) { Ok(()) } else { Err(TargetError::NotFinite) }
+            }
+
+            #[inline(always)]
+            fn check_all(&self, targets: &[[T; OUT]]) -> Result<(), (usize, TargetError)> {
+                if all_finite(targets.as_flattened()) {
+                    return Ok(());
+                }
+                let place = targets.iter().position(|target| !all_finite(target));
+                place.map_or(Ok(()), |place| Err((place, TargetError::NotFinite)))
             }
         }
     };

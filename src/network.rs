@@ -1,6 +1,6 @@
 //! What users call on a network: [`new`](Network::new), [`predict`](Network::predict) and its kin.
 
-use crate::data::Inputs;
+use crate::data::{Inputs, Samples};
 use crate::dispatch::{dispatch, level};
 use crate::error::Error;
 use crate::init::{Init, Initialize};
@@ -10,11 +10,11 @@ use crate::real::Real;
 use crate::shape::{Batch, Features, Shape};
 use crate::summary::Summary;
 use fearless_simd::Simd;
-use nalgebra::{ArrayStorage, SMatrix};
+use nalgebra::SMatrix;
 use rand::Rng;
 
 /// How many samples [`Network::predict_all`] computes at once.
-const TILE: usize = 32;
+pub(crate) const TILE: usize = 32;
 
 /// Everything a network can do once its sizes match. Every tuple of layers and every layer of this library is a network;
 /// for a layer of your own, write `impl Network for MyLayer {}`.
@@ -35,6 +35,31 @@ pub trait Network: Sized {
         Self: Entrance + Layer<<Self as Entrance>::In>,
     {
         let mut network = Self::ZEROED;
+        network.initialize(rng);
+        network
+    }
+
+    /// Like [`new`](Self::new), the same numbers in a box: for a network that is too large for the stack of its thread. See
+    /// [`Trainer::boxed`](crate::trainer::Trainer::boxed) for training it, and [`speed`](crate::speed) for what still takes
+    /// room on the stack.
+    ///
+    /// ```
+    /// use tuplenet::prelude::*;
+    ///
+    /// // 4 megabytes of weights, twice what a thread's stack usually has.
+    /// type Large = (Dense<1000, 1000, Relu>, Dense<1000, 10, Softmax>);
+    /// let network = Large::boxed(&mut seeded(0));
+    /// assert!(network.predict_one(&[0.5; 1000])[9] > 0.0);
+    /// ```
+    ///
+    /// Safe Rust makes every value on a stack. This one is made on that of a thread which ends at once; that takes about a
+    /// tenth of a millisecond, and nothing for a network of less than 16 kilobytes, which needs no such thread.
+    #[cfg(feature = "std")]
+    fn boxed<R: Rng>(rng: &mut R) -> alloc::boxed::Box<Self>
+    where
+        Self: Entrance + Layer<<Self as Entrance>::In> + Send,
+    {
+        let mut network = crate::roomy::roomy(|| Self::ZEROED);
         network.initialize(rng);
         network
     }
@@ -119,12 +144,8 @@ pub trait Network: Sized {
         X: Inputs<<Self as Params>::Scalar, IN> + ?Sized,
         Self: Layer<Features<IN>, Out = Features<OUT>>,
     {
-        inputs.check()?;
-        let (expected, found) = (inputs.count(), outputs.len());
-        if expected != found {
-            return Err(Error::Lengths { what: "places for outputs, one for each input", expected, found });
-        }
-        dispatch!(level(), simd => predict_all(simd, self, inputs, outputs));
+        check_places(inputs, outputs)?;
+        dispatch!(level(), simd => predict_all(simd, self, inputs, 0, outputs));
         Ok(())
     }
 }
@@ -160,15 +181,27 @@ impl<T: Real, N: Of<T> + Layer<Features<IN>>, const IN: usize> Columns<N, 1> for
 
     #[inline(always)]
     fn enter<S: Simd>(&self, simd: S, network: &N) -> Batch<N::Out, T, 1> {
-        SMatrix::from_array_storage(ArrayStorage([*self])).enter(simd, network)
+        bytemuck::must_cast_ref::<_, SMatrix<T, IN, 1>>(self).enter(simd, network)
     }
 }
 
+/// Fails unless there are as many places as inputs.
+pub(crate) fn check_places<T: Real, X: Samples<T> + ?Sized, P>(inputs: &X, places: &[P]) -> Result<(), Error> {
+    inputs.check()?;
+    let (expected, found) = (inputs.count(), places.len());
+    if expected != found {
+        return Err(Error::Lengths { what: "places for outputs, one for each input", expected, found });
+    }
+    Ok(())
+}
+
+/// The outputs for the inputs from `first` on, as many as there are `outputs`.
 #[inline(always)]
-fn predict_all<S: Simd, N, X, const IN: usize, const OUT: usize>(
+pub(crate) fn predict_all<S: Simd, N, X, const IN: usize, const OUT: usize>(
     simd: S,
     network: &N,
     inputs: &X,
+    first: usize,
     outputs: &mut [[N::Scalar; OUT]],
 ) where
     X: Inputs<N::Scalar, IN> + ?Sized,
@@ -178,7 +211,7 @@ fn predict_all<S: Simd, N, X, const IN: usize, const OUT: usize>(
     let mut y = Aligned::<SMatrix<N::Scalar, OUT, TILE>>::ZEROED;
     for (tile, outputs) in outputs.chunks_mut(TILE).enumerate() {
         for (column, place) in x.0.data.0.iter_mut().zip(0..outputs.len()) {
-            inputs.copy(tile * TILE + place, column);
+            inputs.copy(first + tile * TILE + place, column);
         }
         network.infer(Tile::<S, TILE>::new(simd, outputs.len()), &x.0, &mut y.0);
         for (output, column) in outputs.iter_mut().zip(&y.0.data.0) {

@@ -158,6 +158,12 @@ pub trait Params: Zeroed {
     /// ```
     #[inline(always)]
     fn after_batch(&mut self, _gradient: &mut Self) {}
+
+    /// Takes over what a layer's backward pass has left beside slopes in `part`, which is the gradient of the samples that
+    /// follow in the same batch, and sets it to zero there: where several threads share a batch, `self` and `part` are
+    /// what two of them have computed. Most layers, which leave slopes alone, have nothing to do.
+    #[inline(always)]
+    fn after_part(&mut self, _part: &mut Self) {}
 }
 
 /// Layers whose numbers are of type `T`. Every layer is, for its own type.

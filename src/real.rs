@@ -10,7 +10,7 @@ pub type Lanes<S, T> = <T as SimdFloatElement>::Native<S>;
 
 /// A number type of weights and data: `f32` or `f64`. It can't be implemented for other types, because it stands on
 /// the vector lanes, which exist for these two.
-pub trait Real: Scalar + FloatCore + SimdFloatElement {
+pub trait Real: Scalar + FloatCore + SimdFloatElement + bytemuck::Pod + Send + Sync {
     /// 0, usable where a constant is needed.
     const ZERO: Self;
     /// 1, usable where a constant is needed.

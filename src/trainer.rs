@@ -92,6 +92,66 @@ pub struct Trainer<
     workspace: Workspace<N, B>,
 }
 
+/// Who computes the loss and the gradient of a batch for a trainer, with the trainer's memory: one thread, or several. The
+/// parameters stand with the trait and not with its methods, so that several threads can ask for data that all may read.
+pub(crate) trait Hands<N: Entrance + Layer<<N as Entrance>::In>, L, X: ?Sized, Y: ?Sized, const B: usize> {
+    /// The mean loss of a batch; adds its slopes to `gradient`, which is zero after an error.
+    fn accumulate<S: Simd>(
+        &mut self,
+        simd: S,
+        workspace: &mut Workspace<N, B>,
+        network: &N,
+        loss: &L,
+        chosen: Chosen<X, Y>,
+        gradient: &mut N,
+    ) -> Result<Mean<N::Scalar>, Error>;
+
+    /// The mean loss of a batch, in evaluation.
+    fn evaluate<S: Simd>(
+        &mut self,
+        simd: S,
+        workspace: &mut Workspace<N, B>,
+        network: &N,
+        loss: &L,
+        chosen: Chosen<X, Y>,
+    ) -> Result<Mean<N::Scalar>, Error>;
+}
+
+/// The thread that calls, alone.
+struct Alone<const IN: usize, const OUT: usize>;
+
+impl<N, L, X, Y, const B: usize, const IN: usize, const OUT: usize> Hands<N, L, X, Y, B> for Alone<IN, OUT>
+where
+    N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
+    X: Inputs<N::Scalar, IN> + ?Sized,
+    Y: Targets<N::Scalar, L, OUT> + ?Sized,
+{
+    #[inline(always)]
+    fn accumulate<S: Simd>(
+        &mut self,
+        simd: S,
+        workspace: &mut Workspace<N, B>,
+        network: &N,
+        loss: &L,
+        chosen: Chosen<X, Y>,
+        gradient: &mut N,
+    ) -> Result<Mean<N::Scalar>, Error> {
+        workspace.accumulate(simd, network, loss, chosen, gradient)
+    }
+
+    #[inline(always)]
+    fn evaluate<S: Simd>(
+        &mut self,
+        simd: S,
+        workspace: &mut Workspace<N, B>,
+        network: &N,
+        loss: &L,
+        chosen: Chosen<X, Y>,
+    ) -> Result<Mean<N::Scalar>, Error> {
+        workspace.evaluate(simd, network, loss, chosen)
+    }
+}
+
 impl<N, L, O, R> Trainer<N, L, O, R>
 where
     N: Entrance + Layer<<N as Entrance>::In>,
@@ -124,6 +184,36 @@ where
     }
 }
 
+#[cfg(feature = "std")]
+impl<N, L, O, R, const B: usize> Trainer<N, L, O, R, B>
+where
+    N: Entrance + Layer<<N as Entrance>::In>,
+    O: Optimizer<Scalar = N::Scalar>,
+    Self: Send,
+{
+    /// Like [`with_tile`](Self::with_tile), in a box, for a network that is too large for the stack of its thread:
+    /// [`Network::boxed`](crate::network::Network::boxed) makes one, and says how such a box is made.
+    ///
+    /// ```
+    /// use tuplenet::prelude::*;
+    ///
+    /// type Large = (Dense<1000, 1000, Relu>, Dense<1000, 10, Softmax>);
+    /// let network = Large::boxed(&mut seeded(0));
+    /// let mut trainer = Trainer::<_, _, _, _, 4>::boxed(network, CrossEntropy, Adam::new(1e-3), seeded(1));
+    /// trainer.step(&vec![[0.5; 1000]; 4], &[0usize, 1, 2, 3])?;
+    /// # Ok::<(), tuplenet::Error>(())
+    /// ```
+    pub fn boxed(network: alloc::boxed::Box<N>, loss: L, optimizer: O, rng: R) -> alloc::boxed::Box<Self>
+    where
+        N: Send,
+        L: Send,
+        O: Send,
+        R: Send,
+    {
+        crate::roomy::roomy(|| Self::with_tile(*network, loss, optimizer, rng))
+    }
+}
+
 impl<N, L, O, R, const B: usize, const IN: usize, const OUT: usize> Trainer<N, L, O, R, B>
 where
     N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
@@ -138,10 +228,7 @@ where
         X: Inputs<N::Scalar, IN> + ?Sized,
         Y: Targets<N::Scalar, L, OUT> + ?Sized,
     {
-        let count = check_data(inputs, targets)?;
-        let order = &Permutation::identity(count);
-        let chosen = Chosen { inputs, targets, order, range: 0..count, epoch: self.epochs, batch: 0 };
-        Ok(dispatch!(level(), simd => self.step_on(simd, chosen))?.loss)
+        self.step_by(&mut Alone, inputs, targets)
     }
 
     /// Shows every sample once, in batches, in an order drawn from the generator; gives the mean loss over the samples,
@@ -166,10 +253,7 @@ where
         Y: Targets<N::Scalar, L, OUT> + ?Sized,
         R: Rng,
     {
-        let count = check_data(inputs, targets)?;
-        let fit = Fit { epochs: 1, batch_size, shuffle: true };
-        fit.check()?;
-        dispatch!(level(), simd => self.epoch_on(simd, inputs, targets, count, &fit))
+        self.epoch_by(&mut Alone, inputs, targets, batch_size)
     }
 
     /// Trains for some epochs. `observer` is told of each and may stop the training: `()` looks away, `&mut History::new()`
@@ -191,7 +275,7 @@ where
         Y: Targets<N::Scalar, L, OUT> + ?Sized,
         R: Rng,
     {
-        self.run(inputs, targets, None::<(&X, &Y)>, fit, observer)
+        self.run(&mut Alone, inputs, targets, None::<(&X, &Y)>, fit, observer)
     }
 
     /// Like [`fit`](Self::fit), and after each epoch computes the loss of samples that are not trained on, a pair of
@@ -231,8 +315,7 @@ where
         VY: Targets<N::Scalar, L, OUT> + ?Sized,
         R: Rng,
     {
-        check_data(validation.0, validation.1)?;
-        self.run(inputs, targets, Some(validation), fit, observer)
+        self.run(&mut Alone, inputs, targets, Some(validation), fit, observer)
     }
 
     /// The mean loss over any number of samples, without learning from them.
@@ -241,11 +324,56 @@ where
         X: Inputs<N::Scalar, IN> + ?Sized,
         Y: Targets<N::Scalar, L, OUT> + ?Sized,
     {
-        self.workspace.loss(&self.network, &self.loss, inputs, targets)
+        self.evaluate_by(&mut Alone, inputs, targets)
     }
 
-    fn run<X, Y, VX, VY>(
+    pub(crate) fn step_by<H, X, Y>(&mut self, hands: &mut H, inputs: &X, targets: &Y) -> Result<N::Scalar, Error>
+    where
+        H: Hands<N, L, X, Y, B>,
+        X: Inputs<N::Scalar, IN> + ?Sized,
+        Y: Targets<N::Scalar, L, OUT> + ?Sized,
+    {
+        let count = check_data(inputs, targets)?;
+        let order = &Permutation::identity(count);
+        let chosen = Chosen { inputs, targets, order, range: 0..count, epoch: self.epochs, batch: 0 };
+        Ok(dispatch!(level(), simd => self.step_on(simd, hands, chosen))?.loss)
+    }
+
+    pub(crate) fn epoch_by<H, X, Y>(
         &mut self,
+        hands: &mut H,
+        inputs: &X,
+        targets: &Y,
+        batch_size: usize,
+    ) -> Result<N::Scalar, Error>
+    where
+        H: Hands<N, L, X, Y, B>,
+        X: Inputs<N::Scalar, IN> + ?Sized,
+        Y: Targets<N::Scalar, L, OUT> + ?Sized,
+        R: Rng,
+    {
+        let count = check_data(inputs, targets)?;
+        let fit = Fit { epochs: 1, batch_size, shuffle: true };
+        fit.check()?;
+        dispatch!(level(), simd => self.epoch_on(simd, hands, inputs, targets, count, &fit))
+    }
+
+    pub(crate) fn evaluate_by<H, X, Y>(&mut self, hands: &mut H, inputs: &X, targets: &Y) -> Result<N::Scalar, Error>
+    where
+        H: Hands<N, L, X, Y, B>,
+        X: Inputs<N::Scalar, IN> + ?Sized,
+        Y: Targets<N::Scalar, L, OUT> + ?Sized,
+    {
+        let count = check_data(inputs, targets)?;
+        let order = &Permutation::identity(count);
+        let chosen = Chosen { inputs, targets, order, range: 0..count, epoch: 0, batch: 0 };
+        let Trainer { network, loss, workspace, .. } = self;
+        Ok(dispatch!(level(), simd => hands.evaluate(simd, workspace, network, loss, chosen))?.loss)
+    }
+
+    pub(crate) fn run<H, X, Y, VX, VY>(
+        &mut self,
+        hands: &mut H,
         inputs: &X,
         targets: &Y,
         validation: Option<(&VX, &VY)>,
@@ -253,12 +381,16 @@ where
         mut observer: impl Observer<N>,
     ) -> Result<Outcome<N::Scalar>, Error>
     where
+        H: Hands<N, L, X, Y, B> + Hands<N, L, VX, VY, B>,
         X: Inputs<N::Scalar, IN> + ?Sized,
         Y: Targets<N::Scalar, L, OUT> + ?Sized,
         VX: Inputs<N::Scalar, IN> + ?Sized,
         VY: Targets<N::Scalar, L, OUT> + ?Sized,
         R: Rng,
     {
+        if let Some((inputs, targets)) = validation {
+            check_data(inputs, targets)?;
+        }
         let count = check_data(inputs, targets)?;
         fit.check()?;
         // One dispatch for all epochs: it costs more than a step of a small network.
@@ -266,13 +398,13 @@ where
             let mut outcome = Outcome { epochs: 0, loss: N::Scalar::nan() };
             while outcome.epochs < fit.epochs {
                 let epoch = self.epochs;
-                let loss = self.epoch_on(simd, inputs, targets, count, fit)?;
+                let loss = self.epoch_on(simd, hands, inputs, targets, count, fit)?;
                 outcome = Outcome { epochs: outcome.epochs + 1, loss };
                 let validation_loss = match validation {
                     Some((inputs, targets)) => {
                         let order = &Permutation::identity(inputs.count());
                         let chosen = Chosen { inputs, targets, order, range: 0..order.count(), epoch, batch: 0 };
-                        Some(self.workspace.evaluate(simd, &self.network, &self.loss, chosen)?.loss)
+                        Some(hands.evaluate(simd, &mut self.workspace, &self.network, &self.loss, chosen)?.loss)
                     }
                     None => None,
                 };
@@ -288,15 +420,17 @@ where
     }
 
     #[inline(always)]
-    fn epoch_on<S: Simd, X, Y>(
+    fn epoch_on<S: Simd, H, X, Y>(
         &mut self,
         simd: S,
+        hands: &mut H,
         inputs: &X,
         targets: &Y,
         count: usize,
         fit: &Fit,
     ) -> Result<N::Scalar, Error>
     where
+        H: Hands<N, L, X, Y, B>,
         X: Inputs<N::Scalar, IN> + ?Sized,
         Y: Targets<N::Scalar, L, OUT> + ?Sized,
         R: Rng,
@@ -311,7 +445,7 @@ where
         while first < count {
             let last = if count - first > fit.batch_size { first + fit.batch_size } else { count };
             let chosen = Chosen { inputs, targets, order, range: first..last, epoch: self.epochs, batch };
-            let mean = self.step_on(simd, chosen)?;
+            let mean = self.step_on(simd, hands, chosen)?;
             sum += mean.loss * mean.weight;
             weight += mean.weight;
             (first, batch) = (last, batch + 1);
@@ -326,12 +460,19 @@ where
     }
 
     #[inline(always)]
-    fn step_on<S: Simd, X, Y>(&mut self, simd: S, chosen: Chosen<X, Y>) -> Result<Mean<N::Scalar>, Error>
+    fn step_on<S: Simd, H, X, Y>(
+        &mut self,
+        simd: S,
+        hands: &mut H,
+        chosen: Chosen<X, Y>,
+    ) -> Result<Mean<N::Scalar>, Error>
     where
-        X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, OUT> + ?Sized,
+        H: Hands<N, L, X, Y, B>,
+        X: ?Sized,
+        Y: ?Sized,
     {
-        let mean = self.workspace.accumulate(simd, &self.network, &self.loss, chosen, &mut self.gradient)?;
+        let Trainer { network, loss, workspace, gradient, .. } = self;
+        let mean = hands.accumulate(simd, workspace, network, loss, chosen, gradient)?;
         self.network.after_batch(&mut self.gradient);
         self.optimizer.update(simd, &mut self.network, &mut self.gradient, &mut self.state);
         self.optimizer.after_step();

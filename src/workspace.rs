@@ -10,7 +10,6 @@ use crate::real::Real;
 use crate::shape::{Batch, Features};
 use core::ops::Range;
 use fearless_simd::Simd;
-use num_traits::float::FloatCore;
 
 /// What training the network `N` needs besides the network and its gradient: inputs, traces and slopes of a tile of `B`
 /// samples. `size_of::<Workspace<N, B>>()` tells how much before anything runs.
@@ -57,11 +56,53 @@ pub(crate) struct Chosen<'a, X: ?Sized, Y: ?Sized> {
     pub batch: usize,
 }
 
+/// Of which batch the samples of a [`Chosen`] are all, or a part.
+#[derive(Clone, Copy)]
+pub(crate) struct Whole<T> {
+    /// The place of the batch's first sample.
+    pub start: usize,
+    /// The sum of the weights of all samples of the batch.
+    pub weight: T,
+}
+
 /// The mean loss of some samples, and the sum of their weights.
 #[derive(Clone, Copy)]
 pub(crate) struct Mean<T> {
     pub loss: T,
     pub weight: T,
+}
+
+impl<X: ?Sized, Y: ?Sized> Chosen<'_, X, Y> {
+    /// Takes the samples as a batch of their own, and sums up their weights.
+    #[inline(always)]
+    pub(crate) fn whole<T: Real>(&self) -> Result<Whole<T>, Error>
+    where
+        Y: Samples<T>,
+    {
+        let mut weight = T::from_count(self.range.len());
+        if Y::WEIGHTED {
+            weight = T::ZERO;
+            for place in self.range.clone() {
+                let one = self.targets.weight(self.order.at(place));
+                // Not `one < 0`, which NaN passes.
+                weight += if one >= T::ZERO { one } else { T::nan() };
+            }
+            if !(weight > T::ZERO && weight.is_finite()) {
+                return Err(Error::Weight { epoch: self.epoch, batch: self.batch });
+            }
+        }
+        Ok(Whole { start: self.range.start, weight })
+    }
+
+    /// Fails if the mean loss of the batch is not finite.
+    #[inline(always)]
+    pub(crate) fn mean<T: Real>(&self, whole: Whole<T>, loss: T) -> Result<Mean<T>, Error> {
+        if loss.is_finite() {
+            Ok(Mean { loss, weight: whole.weight })
+        } else {
+            Err(Error::LossNotFinite { epoch: self.epoch, batch: self.batch })
+        }
+    }
 }
 
 /// Fails unless there is at least one sample and as many targets as inputs; gives their number.
@@ -179,7 +220,12 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
         X: Inputs<N::Scalar, IN> + ?Sized,
         Y: Targets<N::Scalar, L, OUT> + ?Sized,
     {
-        let mean = self.over_tiles(simd, network, loss, chosen, Some(gradient));
+        let whole = chosen.whole()?;
+        let sum = self.over_tiles(simd, network, loss, &chosen, whole, Some(gradient));
+        let mean = match sum {
+            Ok(sum) => chosen.mean(whole, sum),
+            Err(error) => Err(error),
+        };
         if mean.is_err() {
             fill(gradient, N::Scalar::ZERO);
         }
@@ -200,61 +246,47 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
         X: Inputs<N::Scalar, IN> + ?Sized,
         Y: Targets<N::Scalar, L, OUT> + ?Sized,
     {
-        self.over_tiles(simd, network, loss, chosen, None)
+        let whole = chosen.whole()?;
+        let sum = self.over_tiles(simd, network, loss, &chosen, whole, None)?;
+        chosen.mean(whole, sum)
     }
 
+    /// What the samples add to the mean loss of their batch, which may be infinite or NaN; adds their slopes to `gradient`.
     #[inline(always)]
-    fn over_tiles<S: Simd, L, X, Y, const IN: usize, const OUT: usize>(
+    pub(crate) fn over_tiles<S: Simd, L, X, Y, const IN: usize, const OUT: usize>(
         &mut self,
         simd: S,
         network: &N,
         loss: &L,
-        chosen: Chosen<X, Y>,
+        chosen: &Chosen<X, Y>,
+        whole: Whole<N::Scalar>,
         mut gradient: Option<&mut N>,
-    ) -> Result<Mean<N::Scalar>, Error>
+    ) -> Result<N::Scalar, Error>
     where
         N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
         X: Inputs<N::Scalar, IN> + ?Sized,
         Y: Targets<N::Scalar, L, OUT> + ?Sized,
     {
-        let Chosen { targets, order, range, epoch, batch, .. } = &chosen;
-        let mut weight = N::Scalar::from_count(range.len());
-        if Y::WEIGHTED {
-            weight = N::Scalar::ZERO;
-            for place in range.clone() {
-                let one = targets.weight(order.at(place));
-                // Not `one < 0`, which NaN passes.
-                weight += if one >= N::Scalar::ZERO { one } else { N::Scalar::nan() };
-            }
-            if !(weight > N::Scalar::ZERO && weight.is_finite()) {
-                return Err(Error::Weight { epoch: *epoch, batch: *batch });
-            }
-        }
-        let scale = N::Scalar::ONE / weight;
-
-        let mut mean = N::Scalar::ZERO;
-        let mut first = 0;
-        while first < range.len() {
-            let left = range.len() - first;
-            let tile = Tile::<S, B>::new(simd, left).starting_at(first).to_logits();
+        let Chosen { range, .. } = chosen;
+        let mut sum = N::Scalar::ZERO;
+        let mut first = range.start;
+        while first < range.end {
+            let (place, left) = (first - whole.start, range.end - first);
+            let tile = Tile::<S, B>::new(simd, left).starting_at(place).to_logits();
             let gradient = gradient.as_deref_mut();
-            mean += if B <= SMALL && left >= B {
+            sum += if B <= SMALL && left >= B {
                 // The same pass once more, where the compiler knows that no column is without a sample.
-                let whole = Tile::<S, B>::new(simd, B).starting_at(first).to_logits();
-                self.over_tile(whole, network, loss, &chosen, scale, gradient)?
+                let full = Tile::<S, B>::new(simd, B).starting_at(place).to_logits();
+                self.over_tile(full, network, loss, chosen, whole, gradient)?
             } else {
-                self.over_tile(tile, network, loss, &chosen, scale, gradient)?
+                self.over_tile(tile, network, loss, chosen, whole, gradient)?
             };
             first += tile.used();
         }
-        if mean.is_finite() {
-            Ok(Mean { loss: mean, weight })
-        } else {
-            Err(Error::LossNotFinite { epoch: *epoch, batch: *batch })
-        }
+        Ok(sum)
     }
 
-    /// `scale` times the sum of the losses of one tile.
+    /// [`over_tiles`](Self::over_tiles) for a single tile.
     #[inline(always)]
     fn over_tile<S: Simd, L, X, Y, const IN: usize, const OUT: usize>(
         &mut self,
@@ -262,7 +294,7 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
         network: &N,
         loss: &L,
         chosen: &Chosen<X, Y>,
-        scale: N::Scalar,
+        whole: Whole<N::Scalar>,
         gradient: Option<&mut N>,
     ) -> Result<N::Scalar, Error>
     where
@@ -270,22 +302,30 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
         X: Inputs<N::Scalar, IN> + ?Sized,
         Y: Targets<N::Scalar, L, OUT> + ?Sized,
     {
-        let Chosen { inputs, targets, order, range, epoch, batch } = chosen;
+        let Chosen { inputs, targets, order, epoch, batch, .. } = chosen;
         let (simd, used) = (tile.simd(), tile.used());
+        let (scale, begin) = (N::Scalar::ONE / whole.weight, whole.start + tile.first());
 
-        // One loop for each kind of work: together they have too many numbers for the CPU's registers.
-        let mut samples = [0; B];
-        for (place, sample) in samples.iter_mut().enumerate().take(used) {
-            *sample = order.at(range.start + tile.first() + place);
-        }
-        for (x, &sample) in self.input.0.data.0.iter_mut().zip(&samples).take(used) {
-            inputs.copy(sample, x);
-        }
         let mut tile_targets = [Y::Item::ZEROED; B];
-        for (t, &sample) in tile_targets.iter_mut().zip(&samples).take(used) {
-            targets.copy(sample, t);
-            Y::check_target(loss, t).map_err(|problem| Error::Target { sample, problem })?;
+        let mut samples = [0; B];
+        let x = &mut self.input.0.data.0;
+        if order.is_identity() {
+            inputs.copy_from(begin, &mut x[..used]);
+            targets.copy_from(begin, &mut tile_targets[..used]);
+        } else {
+            // One loop for each kind of work: together they have too many numbers for the CPU's registers.
+            for (place, sample) in samples.iter_mut().enumerate().take(used) {
+                *sample = order.at(begin + place);
+            }
+            for (x, &sample) in x.iter_mut().zip(&samples).take(used) {
+                inputs.copy(sample, x);
+            }
+            for (target, &sample) in tile_targets.iter_mut().zip(&samples).take(used) {
+                targets.copy(sample, target);
+            }
         }
+        Y::check_targets(loss, &tile_targets[..used])
+            .map_err(|(place, problem)| Error::Target { sample: order.at(begin + place), problem })?;
         if !is_finite(simd, self.input.0.as_slice(), used * IN) {
             // The next tile may be smaller, and the check looks a little further than it must.
             self.input.0.fill(N::Scalar::ZERO);
@@ -301,8 +341,8 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
         let slopes = &mut self.slope.0.data.0;
         let mut sum = N::Scalar::ZERO;
         if Y::WEIGHTED {
-            for ((slope, target), &sample) in slopes.iter_mut().zip(&tile_targets).zip(&samples).take(used) {
-                let scale = scale * targets.weight(sample);
+            for (place, (slope, target)) in slopes.iter_mut().zip(&tile_targets).take(used).enumerate() {
+                let scale = scale * targets.weight(order.at(begin + place));
                 let (slope, target) = (core::array::from_mut(slope), core::array::from_ref(target));
                 sum += Y::evaluate::<S, N::Head, 1>(loss, Tile::new(simd, 1), scale, slope, target);
             }

@@ -68,6 +68,14 @@ pub trait Samples<T: Real> {
     /// Copies the sample at `index`, counted from zero; leaves `to` as it is if there are not as many.
     fn copy(&self, index: usize, to: &mut Self::Item);
 
+    /// Copies the samples from `first` on, as many as there is room for.
+    #[inline(always)]
+    fn copy_from(&self, first: usize, to: &mut [Self::Item]) {
+        for (place, to) in to.iter_mut().enumerate() {
+            self.copy(first + place, to);
+        }
+    }
+
     /// How much a sample counts.
     #[inline(always)]
     fn weight(&self, _index: usize) -> T {
@@ -106,8 +114,8 @@ pub trait Targets<T: Real, L, const OUT: usize>: Samples<T> {
         targets: &[Self::Item; B],
     ) -> T;
 
-    /// [`Loss::check`].
-    fn check_target(loss: &L, target: &Self::Item) -> Result<(), TargetError>;
+    /// [`Loss::check_all`].
+    fn check_targets(loss: &L, targets: &[Self::Item]) -> Result<(), (usize, TargetError)>;
 }
 
 #[diagnostic::do_not_recommend]
@@ -124,8 +132,8 @@ impl<T: Real, L: Loss<T, Y::Item, OUT>, Y: Samples<T> + ?Sized, const OUT: usize
     }
 
     #[inline(always)]
-    fn check_target(loss: &L, target: &Y::Item) -> Result<(), TargetError> {
-        loss.check(target)
+    fn check_targets(loss: &L, targets: &[Y::Item]) -> Result<(), (usize, TargetError)> {
+        loss.check_all(targets)
     }
 }
 
@@ -245,6 +253,13 @@ impl<T: Real, E: Sample<T>> Samples<T> for [E] {
             sample.copy(to);
         }
     }
+
+    #[inline(always)]
+    fn copy_from(&self, first: usize, to: &mut [E::Item]) {
+        for (sample, to) in self.get(first..).unwrap_or_default().iter().zip(to) {
+            sample.copy(to);
+        }
+    }
 }
 
 impl<T: Real, E: Sample<T>, const COUNT: usize> Samples<T> for [E; COUNT] {
@@ -258,6 +273,11 @@ impl<T: Real, E: Sample<T>, const COUNT: usize> Samples<T> for [E; COUNT] {
     #[inline(always)]
     fn copy(&self, index: usize, to: &mut E::Item) {
         Samples::<T>::copy(self.as_slice(), index, to);
+    }
+
+    #[inline(always)]
+    fn copy_from(&self, first: usize, to: &mut [E::Item]) {
+        Samples::<T>::copy_from(self.as_slice(), first, to);
     }
 }
 
@@ -274,6 +294,11 @@ impl<T: Real, E: Sample<T>> Samples<T> for alloc::vec::Vec<E> {
     fn copy(&self, index: usize, to: &mut E::Item) {
         Samples::<T>::copy(self.as_slice(), index, to);
     }
+
+    #[inline(always)]
+    fn copy_from(&self, first: usize, to: &mut [E::Item]) {
+        Samples::<T>::copy_from(self.as_slice(), first, to);
+    }
 }
 
 impl<T: Real, const N: usize, const COUNT: usize> Samples<T> for SMatrix<T, N, COUNT> {
@@ -287,6 +312,13 @@ impl<T: Real, const N: usize, const COUNT: usize> Samples<T> for SMatrix<T, N, C
     #[inline(always)]
     fn copy(&self, index: usize, to: &mut [T; N]) {
         if let Some(column) = self.data.0.get(index) {
+            *to = *column;
+        }
+    }
+
+    #[inline(always)]
+    fn copy_from(&self, first: usize, to: &mut [[T; N]]) {
+        for (column, to) in self.data.0.get(first..).unwrap_or_default().iter().zip(to) {
             *to = *column;
         }
     }

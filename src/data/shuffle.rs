@@ -54,6 +54,12 @@ impl Permutation {
         Permutation { count, mixing: None }
     }
 
+    /// Whether the numbers are in their order.
+    #[inline(always)]
+    pub fn is_identity(&self) -> bool {
+        self.mixing.is_none()
+    }
+
     /// How many numbers.
     #[inline(always)]
     pub fn count(&self) -> usize {

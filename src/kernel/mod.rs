@@ -100,33 +100,76 @@ pub fn map_sum<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
     read: [&[T]; READ],
     step: impl Fn([Lanes<S, T>; CHANGED], [Lanes<S, T>; READ]) -> ([Lanes<S, T>; CHANGED], Lanes<S, T>),
 ) -> T {
+    let lanes = Lanes::<S, T>::LEN;
     let zero = Lanes::<S, T>::splat(simd, T::ZERO);
-    let places = places::<S, T>(simd);
-    let mut sums = [T::ZERO; WIDEST];
-    each_register(
-        simd,
-        count,
-        &mut changed,
-        &read,
-        #[inline(always)]
-        |at, c, r| {
-            let (mut results, term) = step(c, r);
-            // The lanes below the count; all of them except in the last register.
-            let left = if count - at < WIDEST { count - at } else { WIDEST };
-            let counts = places.simd_lt(Lanes::<S, T>::splat(simd, T::from_count(left)));
-            let sum = &mut sums[at % WIDEST..];
-            store::<S, T>(load::<S, T>(simd, sum) + counts.select(term, zero), sum);
-            for result in &mut results {
-                *result = counts.select(*result, zero);
+    let length = shortest(&changed, &read);
+    let wanted = if count < length { count } else { length };
+    let mut sums = [zero; WIDEST / 2];
+    let mut done = 0;
+    while done + WIDEST <= wanted {
+        for (i, sum) in sums.iter_mut().enumerate().take(WIDEST / lanes) {
+            let at = done + i * lanes;
+            let (mut c, mut r) = ([zero; CHANGED], [zero; READ]);
+            for i in 0..CHANGED {
+                c[i] = load(simd, &changed[i][at..]);
             }
-            results
-        },
-    );
-    let mut registers = [zero; WIDEST / 2];
-    for (register, sums) in registers.iter_mut().zip(sums.chunks_exact(Lanes::<S, T>::LEN)) {
-        *register = load(simd, sums);
+            for i in 0..READ {
+                r[i] = load(simd, &read[i][at..]);
+            }
+            let (results, term) = step(c, r);
+            for i in 0..CHANGED {
+                store::<S, T>(results[i], &mut changed[i][at..]);
+            }
+            *sum += term;
+        }
+        done += WIDEST;
     }
-    sum_of_16(registers)
+    if done < wanted {
+        let mut rest = [T::ZERO; WIDEST];
+        for slice in &mut changed {
+            *slice = &mut core::mem::take(slice)[done..length];
+        }
+        let mut read = read;
+        for slice in &mut read {
+            *slice = &slice[done..length];
+        }
+        let left = wanted - done;
+        let places = places::<S, T>(simd);
+        each_register(
+            simd,
+            left,
+            &mut changed,
+            &read,
+            #[inline(always)]
+            |at, c, r| {
+                let (mut results, term) = step(c, r);
+                // The lanes below the count.
+                let counts = places.simd_lt(Lanes::<S, T>::splat(simd, T::from_count(left - at)));
+                store::<S, T>(counts.select(term, zero), &mut rest[at..]);
+                for result in &mut results {
+                    *result = counts.select(*result, zero);
+                }
+                results
+            },
+        );
+        for (i, sum) in sums.iter_mut().enumerate().take(WIDEST / lanes) {
+            *sum += load(simd, &rest[i * lanes..]);
+        }
+    }
+    sum_of_16(sums)
+}
+
+/// The length of the shortest slice.
+#[inline(always)]
+fn shortest<T>(changed: &[&mut [T]], read: &[&[T]]) -> usize {
+    let mut length = usize::MAX;
+    for slice in changed {
+        length = length.min(slice.len());
+    }
+    for slice in read {
+        length = length.min(slice.len());
+    }
+    length
 }
 
 /// The sum of the 16 numbers in the first registers, added in pairs: the first to the ninth, and so on.
@@ -165,13 +208,7 @@ fn each_register<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
     mut step: impl FnMut(usize, [Lanes<S, T>; CHANGED], [Lanes<S, T>; READ]) -> [Lanes<S, T>; CHANGED],
 ) {
     let lanes = Lanes::<S, T>::LEN;
-    let mut length = usize::MAX;
-    for slice in changed.iter() {
-        length = length.min(slice.len());
-    }
-    for slice in read {
-        length = length.min(slice.len());
-    }
+    let length = shortest(changed, read);
     let whole = length - length % lanes;
     // Loops, not `array::map`: what the compiler does not inline is compiled without the vector instructions.
     let zero = Lanes::<S, T>::splat(simd, T::ZERO);

@@ -319,29 +319,28 @@ pub(super) fn transpose_square<S: Simd, T: Real>(square: &mut [Lanes<S, T>; WIDE
     }
 }
 
-/// Adds the columns of a matrix of `ROWS` rows to `result`. For `fresh` see [`Extent::fresh`].
+/// Adds the columns of a matrix of `ROWS` rows to `result`.
 #[cfg_attr(not(debug_assertions), inline(always))]
-pub(crate) fn add_columns<S: Simd, T: Real, const ROWS: usize>(simd: S, matrix: &[T], fresh: bool, result: &mut [T]) {
+pub(crate) fn add_columns<S: Simd, T: Real, const ROWS: usize>(simd: S, matrix: &[T], result: &mut [T]) {
     let (lanes, result) = (Lanes::<S, T>::LEN, &mut result[..ROWS]);
     let mut first = 0;
     while first < ROWS {
         // Four sums, since an addition has to wait for the one before.
-        let mut sums = [[Lanes::<S, T>::splat(simd, T::ZERO); 1]; 4];
-        let mut column = 0;
-        let columns = matrix.len() / ROWS;
-        while column + 4 <= columns {
+        let mut sums = [Lanes::<S, T>::splat(simd, T::ZERO); 4];
+        let mut left = matrix;
+        while left.len() >= 4 * ROWS {
+            let (four, others) = left.split_at(4 * ROWS);
             for i in 0..4 {
-                let begin = &matrix[(column + i) * ROWS..];
-                sums[i][0] += rows::<S, T, ROWS, 1>(simd, if fresh { &begin[..ROWS] } else { begin }, first)[0];
+                sums[i] += rows::<S, T, ROWS, 1>(simd, &four[i * ROWS..][..ROWS], first)[0];
             }
-            column += 4;
+            left = others;
         }
-        while column < columns {
-            let begin = &matrix[column * ROWS..];
-            sums[0][0] += rows::<S, T, ROWS, 1>(simd, if fresh { &begin[..ROWS] } else { begin }, first)[0];
-            column += 1;
+        while left.len() >= ROWS {
+            let (one, others) = left.split_at(ROWS);
+            sums[0] += rows::<S, T, ROWS, 1>(simd, one, first)[0];
+            left = others;
         }
-        let sum = (sums[0][0] + sums[1][0]) + (sums[2][0] + sums[3][0]);
+        let sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
         add_rows::<S, T, 1>(simd, &[sum], result, first);
         first += lanes;
     }

@@ -170,6 +170,18 @@ impl<const N: usize, T: Real> Params for BatchNorm<N, T> {
             gradient.tiles = 0;
         }
     }
+
+    #[inline(always)]
+    fn after_part(&mut self, part: &mut Self) {
+        for _ in 0..part.tiles {
+            self.running_mean *= T::of(1.0 - MOMENTUM);
+            self.running_variance *= T::of(1.0 - MOMENTUM);
+        }
+        self.running_mean += part.running_mean;
+        self.running_variance += part.running_variance;
+        self.tiles += part.tiles;
+        (part.running_mean, part.running_variance, part.tiles) = (SVector::ZEROED, SVector::ZEROED, 0);
+    }
 }
 
 impl<const N: usize, T> Entrance for BatchNorm<N, T> {

@@ -316,7 +316,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
             let inputs = Right::Rows(x.as_slice(), IN);
             product::<S, T, OUT>(simd, extent, slope.as_slice(), inputs, Start::Result, as_it_is::<S, T>, weight);
         }
-        add_columns::<S, T, OUT>(simd, &slope.as_slice()[..samples * OUT], fresh, gradient.bias.as_mut_slice());
+        add_columns::<S, T, OUT>(simd, &slope.as_slice()[..samples * OUT], gradient.bias.as_mut_slice());
 
         if let Some(input_slope) = input_slope {
             let mut transposed = [[T::ZERO; IN]; OUT];

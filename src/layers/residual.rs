@@ -69,6 +69,11 @@ impl<L: Params> Params for Residual<L> {
     fn after_batch(&mut self, gradient: &mut Self) {
         self.0.after_batch(&mut gradient.0);
     }
+
+    #[inline(always)]
+    fn after_part(&mut self, part: &mut Self) {
+        self.0.after_part(&mut part.0);
+    }
 }
 
 impl<L: Entrance> Entrance for Residual<L> {
