@@ -16,6 +16,7 @@ use tuplenet::math;
 use tuplenet::params::{Kind, Parameter, Params, Visitor, VisitorMut, Zeroed};
 use tuplenet::prelude::*;
 use tuplenet::simd::*;
+use tuplenet::summary::{Description, Place};
 
 // ------------------------------------------------------------------------------------------------------- the activation
 
@@ -167,6 +168,11 @@ impl<const IN: usize, const OUT: usize, T: Real> Layer<Features<IN>> for Bumps<I
             }
         }
     }
+
+    /// For the summary: one multiplication with an addition for each coordinate of each centre.
+    fn describe(place: Place, tell: &mut dyn FnMut(Description)) {
+        tell(Description::of::<Features<IN>, Self>(place, Some(IN * OUT)));
+    }
 }
 
 impl<const IN: usize, const OUT: usize, T: Real> Bumps<IN, OUT, T> {
@@ -216,6 +222,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
 
     // Then the use.
+    println!("\n{}", Net::<f32>::summary());
     let (inputs, classes) = spirals(400, 0.06, &mut seeded(1));
     let (test_inputs, test_classes) = spirals(400, 0.06, &mut seeded(2));
     let mut trainer = Trainer::new(Net::<f32>::new(&mut seeded(0)), BinaryCrossEntropy, Adam::new(0.01), seeded(0));

@@ -6,6 +6,7 @@ use crate::layer::{Entrance, Layer, Tile};
 use crate::network::Network;
 use crate::params::{Aligned, Of, Params, Visitor, VisitorMut, Zeroed};
 use crate::shape::{Batch, Shape};
+use crate::summary::{CHAIN, Description, Place};
 use fearless_simd::Simd;
 use rand::Rng;
 
@@ -185,6 +186,12 @@ macro_rules! chain {
                     let slope = &mut slopes.$j.0;
                 )+
                 self.$zero.backward(tile.inner(), x, &mut trace.$zero, slope, &mut gradient.$zero, input_slope);
+            }
+
+            fn describe(place: Place, tell: &mut dyn FnMut(Description)) {
+                tell(Description::around::<In, Self>(place, CHAIN));
+                $first::describe(place.inside($zero), tell);
+                $(<$layer as Layer<$in>>::describe(place.inside($i), tell);)+
             }
         }
     };

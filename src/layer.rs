@@ -3,6 +3,7 @@
 use crate::activation::Activation;
 use crate::params::{Params, Zeroed};
 use crate::shape::{Batch, Shape};
+use crate::summary::{Description, Place};
 use fearless_simd::Simd;
 
 /// The columns computed at once: room for `B` samples, the first [`used`](Self::used) of which count.
@@ -135,6 +136,12 @@ pub trait Layer<In: Shape>: Params {
         gradient: &mut Self,
         input_slope: Option<&mut Batch<In, Self::Scalar, B>>,
     );
+
+    /// Tells `tell` what a [summary](crate::network::Network::summary) says of the layer that stands at `place`, and of the
+    /// layers inside it. Unless written, that is its type, and that the number of its multiply-adds is unknown.
+    fn describe(place: Place, tell: &mut dyn FnMut(Description)) {
+        tell(Description::of::<In, Self>(place, None));
+    }
 }
 
 /// Names the shape that a network's first layer accepts, so that callers need not.

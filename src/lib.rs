@@ -29,6 +29,7 @@
 //! * [`Trainer`](trainer::Trainer) trains; [`Workspace`](workspace::Workspace) has the single pieces: forward, backward,
 //!   loss and gradient.
 //! * [`data`] says what inputs and targets may be, and scales, splits and weights them; [`metrics`] judges predictions.
+//! * [`observer`] watches a training: history, metrics of each epoch, early stopping.
 //! * [`schedule`] changes the learning rate while a network learns, and helps to find the first one.
 //! * [`activation`], [`loss`], [`optimizer`] and [`init`] list what there is, and each shows how to write your own. For a
 //!   layer of your own see [`layer::Layer`] and the example `custom_layer`.
@@ -40,8 +41,10 @@
 //! | feature | default | what it does |
 //! |---|---|---|
 //! | `std` | yes | detects the vector instructions of the CPU at run time; implies `alloc` |
-//! | `alloc` | with `std` | [`History`](observer::History), and `Vec` as data |
+//! | `alloc` | with `std` | [`History`](observer::History) and [`Metric`](observer::Metric), and `Vec` as data |
 //! | `csv` | no | `data::Csv`, tables from comma-separated values; implies `std` |
+//! | `plot` | no | `plot`: curves, decision surfaces and confusion matrices as SVG and PNG; implies `std` |
+//! | `progress` | no | `observer::Progress`, a bar in the terminal with losses, rate and remaining time; implies `std` |
 //! | `rayon` | no | `crew::Crew`, training and prediction on several threads; implies `std` |
 //! | `reproducible` | no | no fused multiply-add: the same bits on every CPU, at some cost in speed |
 //!
@@ -67,17 +70,19 @@
 //! | `activation.rs` | zero-sized types: value, slope, and the initialization each wants |
 //! | `init.rs` | what weights begin with |
 //! | `chain.rs` | tuples of layers: all of backpropagation through a chain |
-//! | `network.rs` | what users call: `new`, `predict`, `predict_one`, `predict_all` |
+//! | `network.rs` | what users call: `new`, `predict`, `predict_one`, `predict_all`, `summary` |
+//! | `summary.rs` | the table of layers, and what layers say of themselves for it |
 //! | `loss.rs` | losses with their slopes, fused with the last activation where that is more exact |
 //! | `data/` | samples, order, parts and folds, scaling, weights, CSV |
 //! | `workspace.rs` | the memory of a training step, and forward, loss, backward in it |
 //! | `optimizer/` | rules that change a network by its gradient; penalties, decay and clipping around them |
 //! | `schedule/` | learning rates that change: curves, what looks at the loss, the range test |
-//! | `observer.rs` | who is told of each epoch |
+//! | `observer/` | who is told of each epoch: history, early stopping, the progress bar |
 //! | `trainer.rs` | steps, epochs, whole trainings |
 //! | `roomy.rs` | boxes for what is too large for the stack |
 //! | `crew.rs` | the same on several threads |
 //! | `metrics/` | judgements: the confusion matrix and what follows from it, ROC, log loss, errors of regression |
+//! | `plot/` | pictures; the font for PNG |
 //! | `check.rs` | gradients against differences |
 //! | `error.rs` | what only run time can know, in words |
 //!
@@ -143,12 +148,15 @@ pub mod network;
 pub mod observer;
 pub mod optimizer;
 pub mod params;
+#[cfg(feature = "plot")]
+pub mod plot;
 pub mod real;
 #[cfg(feature = "std")]
 mod roomy;
 mod scalar;
 pub mod schedule;
 pub mod shape;
+pub mod summary;
 #[doc = include_str!("speed.md")]
 pub mod speed {}
 pub mod trainer;
@@ -171,7 +179,7 @@ pub mod prelude {
     pub use crate::network::Network;
     #[cfg(feature = "alloc")]
     pub use crate::observer::History;
-    pub use crate::observer::{Epoch, Observer};
+    pub use crate::observer::{EarlyStopping, Epoch, Observer};
     pub use crate::optimizer::{Adagrad, Adam, AdamW, Optimizer, RmsProp, Sgd};
     pub use crate::real::Real;
     pub use crate::seeded;

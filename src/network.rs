@@ -8,6 +8,7 @@ use crate::layer::{Entrance, Layer, Tile};
 use crate::params::{Aligned, Of, Params, Zeroed};
 use crate::real::Real;
 use crate::shape::{Batch, Features, Shape};
+use crate::summary::Summary;
 use fearless_simd::Simd;
 use nalgebra::SMatrix;
 use rand::Rng;
@@ -71,6 +72,22 @@ pub trait Network: Sized {
         let mut network = Self::new(rng);
         network.visit_mut([], &mut Initialize { init, rng });
         network
+    }
+
+    /// The layers, with outputs, parameters, bytes and multiply-adds, to be printed.
+    ///
+    /// ```
+    /// use tuplenet::prelude::*;
+    ///
+    /// type Xor = (Dense<2, 8, Tanh>, Dense<8, 1, Sigmoid>);
+    /// println!("{}", Xor::summary());
+    /// assert_eq!(Xor::summary().parameters(), 33);
+    /// ```
+    fn summary() -> Summary<Self>
+    where
+        Self: Entrance + Layer<<Self as Entrance>::In>,
+    {
+        Summary::new()
     }
 
     /// The outputs for the samples in the columns of `x`, which is `IN` by `B`.

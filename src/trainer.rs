@@ -260,7 +260,9 @@ where
     /// takes notes, and a function `|epoch: &Epoch<_>| ControlFlow::Continue(())` does what you write; `(a, b)` are two.
     ///
     /// What is an error for [`step`](Self::step) is one here, and so is a batch size of zero. After an error the network is
-    /// as the last good step left it.
+    /// as the last good step left it, unless the observer puts something else there. A training that diverges may have
+    /// taken steps with a finite loss that ruined it, the last one even beyond the range of numbers:
+    /// [`EarlyStopping`](crate::observer::EarlyStopping) puts the weights of the best epoch back.
     pub fn fit<X, Y>(
         &mut self,
         inputs: &X,
@@ -286,16 +288,14 @@ where
     /// let (inputs, targets) = ([[1.0], [2.0], [3.0]], [[2.0], [4.0], [6.0]]);
     /// let validation = (&[[1.5], [2.5]], &[[3.0], [5.0]]);
     ///
-    /// // Early stopping by hand: ten epochs without a better validation loss.
-    /// let (mut best, mut since) = (f32::INFINITY, 0);
-    /// let patience = |epoch: &Epoch<_>| {
-    ///     let loss = epoch.validation_loss.unwrap_or(epoch.loss);
-    ///     (best, since) = if loss < best { (loss, 0) } else { (best, since + 1) };
-    ///     if since < 10 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    /// // Until the validation loss is good enough.
+    /// let good_enough = |epoch: &Epoch<_>| match epoch.validation_loss {
+    ///     Some(loss) if loss < 1e-6 => ControlFlow::Break(()),
+    ///     _ => ControlFlow::Continue(()),
     /// };
     /// let network = <Dense<1, 1, Identity>>::new(&mut seeded(0));
     /// let mut trainer = Trainer::new(network, MeanSquaredError, Sgd::new(0.1), seeded(1));
-    /// let outcome = trainer.fit_validated(&inputs, &targets, validation, &Fit { epochs: 10_000, ..Fit::default() }, patience)?;
+    /// let outcome = trainer.fit_validated(&inputs, &targets, validation, &Fit { epochs: 10_000, ..Fit::default() }, good_enough)?;
     /// assert!(outcome.epochs < 10_000);
     /// assert!(trainer.evaluate(validation.0, validation.1)? < 1e-6);
     /// # Ok::<(), tuplenet::Error>(())
@@ -394,7 +394,7 @@ where
         let count = check_data(inputs, targets)?;
         fit.check()?;
         // One dispatch for all epochs: it costs more than a step of a small network.
-        dispatch!(level(), simd => {
+        let result = dispatch!(level(), simd => {
             let mut outcome = Outcome { epochs: 0, loss: N::Scalar::nan() };
             while outcome.epochs < fit.epochs {
                 let epoch = self.epochs;
@@ -414,7 +414,9 @@ where
                 }
             }
             Ok(outcome)
-        })
+        });
+        observer.end(&mut self.network, result);
+        result
     }
 
     #[inline(always)]

@@ -95,11 +95,12 @@ fn no_layer_schedule_or_metric_allocates() {
     let fit = Fit { epochs: 3, batch_size: 20, shuffle: true };
     let mut places = vec![0; 70];
     let mut curve = vec![(0.0, 0.0); 5];
+    let mut stopping = EarlyStopping::new(1);
     macro_rules! none {
         ($($work:expr),+ $(,)?) => { $(assert_eq!(allocations(|| $work), 0, stringify!($work));)+ };
     }
     none! {
-        trainer.fit_validated(&inputs, &targets, (&inputs, &targets), &fit, ()).unwrap(),
+        trainer.fit_validated(&inputs, &targets, (&inputs, &targets), &fit, &mut stopping).unwrap(),
         ConfusionMatrix::<2>::from_classes(&classes, &classes).unwrap().matthews(),
         roc_auc(&targets, &classes, &mut places).unwrap(),
         log_loss(&targets, &classes).unwrap(),

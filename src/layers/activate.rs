@@ -8,6 +8,7 @@ use crate::network::Network;
 use crate::params::{Params, Visitor, VisitorMut, Zeroed};
 use crate::real::Real;
 use crate::shape::Features;
+use crate::summary::{Description, Place};
 use core::marker::PhantomData;
 use fearless_simd::Simd;
 use nalgebra::SMatrix;
@@ -135,5 +136,9 @@ impl<const N: usize, A: Activation, T: Real> Layer<Features<N>> for Activate<N, 
             #[inline(always)]
             |[_], [slope, x, y]| [slope * A::slope::<S, T>(simd, x, y)],
         );
+    }
+
+    fn describe(place: Place, tell: &mut dyn FnMut(Description)) {
+        tell(Description::of::<Features<N>, Self>(place, Some(0)));
     }
 }

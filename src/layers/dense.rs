@@ -8,6 +8,7 @@ use crate::network::Network;
 use crate::params::{Kind, Parameter, Params, Visitor, VisitorMut, Zeroed};
 use crate::real::{Lanes, Real};
 use crate::shape::Features;
+use crate::summary::{Description, Place};
 use core::marker::PhantomData;
 use fearless_simd::{Simd, SimdBase};
 use nalgebra::{ArrayStorage, SMatrix, SVector};
@@ -333,5 +334,9 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
                 input_slope,
             );
         }
+    }
+
+    fn describe(place: Place, tell: &mut dyn FnMut(Description)) {
+        tell(Description::of::<Features<IN>, Self>(place, Some(IN * OUT)));
     }
 }

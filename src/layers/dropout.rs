@@ -6,6 +6,7 @@ use crate::network::Network;
 use crate::params::{Params, Visitor, VisitorMut, Zeroed};
 use crate::real::Real;
 use crate::shape::Features;
+use crate::summary::{Description, Place};
 use core::marker::PhantomData;
 use fearless_simd::Simd;
 use nalgebra::SMatrix;
@@ -148,5 +149,9 @@ impl<const N: usize, const THOUSANDTHS: u32, T: Real> Layer<Features<N>> for Dro
         if let Some(input_slope) = input_slope {
             self.drop(tile, slope, input_slope);
         }
+    }
+
+    fn describe(place: Place, tell: &mut dyn FnMut(Description)) {
+        tell(Description::of::<Features<N>, Self>(place, Some(0)));
     }
 }

@@ -9,6 +9,7 @@ use crate::network::Network;
 use crate::params::{Params, Visitor, VisitorMut, Zeroed};
 use crate::real::Real;
 use crate::shape::Features;
+use crate::summary::{Description, Place};
 use fearless_simd::Simd;
 use nalgebra::{SMatrix, SVector};
 use rand::Rng;
@@ -174,5 +175,10 @@ impl<const N: usize, T: Real> Layer<Features<N>> for LayerNorm<N, T> {
                 },
             );
         }
+    }
+
+    fn describe(place: Place, tell: &mut dyn FnMut(Description)) {
+        // The squares for the variance, and then a line for each number.
+        tell(Description::of::<Features<N>, Self>(place, Some(2 * N)));
     }
 }

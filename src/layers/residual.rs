@@ -6,6 +6,7 @@ use crate::layer::{Entrance, Layer, Tile};
 use crate::network::Network;
 use crate::params::{Params, Visitor, VisitorMut, Zeroed};
 use crate::shape::Features;
+use crate::summary::{Description, Place};
 use fearless_simd::Simd;
 use nalgebra::SMatrix;
 use rand::Rng;
@@ -159,5 +160,10 @@ impl<const N: usize, L: Layer<Features<N>, Out = Features<N>>> Layer<Features<N>
         let mut inside = *slope;
         self.0.backward(tile.inner(), x, &mut trace.inside, &mut inside, &mut gradient.0, Some(&mut *input_slope));
         add(tile, slope, input_slope);
+    }
+
+    fn describe(place: Place, tell: &mut dyn FnMut(Description)) {
+        tell(Description::around::<Features<N>, Self>(place, "Residual"));
+        L::describe(place.inside(0), tell);
     }
 }

@@ -1,6 +1,20 @@
-//! Who is told of each epoch: [`Observer`], and [`History`], which takes notes.
+//! Who is told of each epoch: [`Observer`], [`EarlyStopping`], and [`History`] and [`Metric`], which take notes.
 
+mod early_stopping;
+#[cfg(feature = "alloc")]
+mod history;
+#[cfg(feature = "progress")]
+mod progress;
+
+pub use early_stopping::{Best, EarlyStopping};
+#[cfg(feature = "alloc")]
+pub use history::{History, Metric};
+#[cfg(feature = "progress")]
+pub use progress::Progress;
+
+use crate::error::Error;
 use crate::params::Params;
+use crate::trainer::Outcome;
 use core::ops::ControlFlow;
 
 /// What is known at the end of an epoch.
@@ -36,6 +50,10 @@ pub struct Epoch<'a, N: Params> {
 pub trait Observer<N: Params> {
     /// `ControlFlow::Break(())` ends the training.
     fn epoch(&mut self, epoch: &Epoch<N>) -> ControlFlow<()>;
+
+    /// Is told how a training ended, also if it was with an error, and may change the network that it leaves behind.
+    /// Not called where a training could not begin, because data do not fit together.
+    fn end(&mut self, _network: &mut N, _result: Result<Outcome<N::Scalar>, Error>) {}
 }
 
 /// Looks away.
@@ -59,39 +77,9 @@ impl<N: Params, A: Observer<N>, B: Observer<N>> Observer<N> for (A, B) {
         let (a, b) = (self.0.epoch(epoch), self.1.epoch(epoch));
         if a.is_break() { a } else { b }
     }
-}
 
-/// The losses of all epochs, in a vector that grows: an observer for where there is a heap.
-#[cfg(feature = "alloc")]
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct History<T> {
-    losses: alloc::vec::Vec<T>,
-    validation_losses: alloc::vec::Vec<T>,
-}
-
-#[cfg(feature = "alloc")]
-impl<T> History<T> {
-    /// No epoch yet.
-    pub const fn new() -> Self {
-        History { losses: alloc::vec::Vec::new(), validation_losses: alloc::vec::Vec::new() }
-    }
-
-    /// The mean training loss of each epoch.
-    pub fn losses(&self) -> &[T] {
-        &self.losses
-    }
-
-    /// The mean validation loss after each epoch; empty without validation samples.
-    pub fn validation_losses(&self) -> &[T] {
-        &self.validation_losses
-    }
-}
-
-#[cfg(feature = "alloc")]
-impl<N: Params> Observer<N> for &mut History<N::Scalar> {
-    fn epoch(&mut self, epoch: &Epoch<N>) -> ControlFlow<()> {
-        self.losses.push(epoch.loss);
-        self.validation_losses.extend(epoch.validation_loss);
-        ControlFlow::Continue(())
+    fn end(&mut self, network: &mut N, result: Result<Outcome<N::Scalar>, Error>) {
+        self.0.end(network, result);
+        self.1.end(network, result);
     }
 }

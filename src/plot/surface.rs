@@ -1,0 +1,184 @@
+//! [`decision_surface`]: what a network with two inputs answers, everywhere.
+
+use super::{Area, Drawn, Picture, PlotError, color, legend, range_of, save, shade, text};
+use crate::data::{Inputs, Samples};
+use crate::error::{Error, TargetError};
+use crate::layer::Layer;
+use crate::metrics::largest_index;
+use crate::network::Network;
+use crate::real::Real;
+use crate::shape::Features;
+use crate::workspace::check_data;
+use alloc::format;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::ops::Range;
+use num_traits::float::FloatCore;
+use plotters::backend::DrawingBackend;
+use plotters::chart::{ChartBuilder, SeriesLabelPosition};
+use plotters::element::{Circle, EmptyElement, Rectangle};
+use plotters::style::{BLACK, Color, WHITE};
+use std::path::Path;
+
+extern crate std;
+
+/// Draws which class a network with two inputs answers for every point of the plane, the darker the surer, and the samples
+/// in the colours of their own classes. `axes` are the names of the two inputs.
+///
+/// With one output the network answers class 1 where the output is at least one half; with several, the class with the
+/// largest output. How sure it is, is what the outputs say as probabilities.
+///
+/// It is an error if the file's name ends in neither `.svg` nor `.png`, if it can't be written, if there are no samples, not
+/// as many classes, a class that the network can't answer, or a number that is infinite or NaN.
+///
+/// ```
+/// use tuplenet::plot;
+/// use tuplenet::prelude::*;
+///
+/// let network = <Dense<2, 3, Softmax>>::new(&mut seeded(0));
+/// # let file = |name| std::env::temp_dir().join(format!("{}-{name}", std::process::id()));
+/// # let surface_png = file("surface.png");
+/// plot::decision_surface(&network, &[[0.0, 0.0], [1.0, 2.0]], &[0usize, 2], ["width", "height"], &surface_png)?;
+/// assert!(std::fs::read(&surface_png)?.starts_with(b"\x89PNG"));
+///
+/// let error = plot::decision_surface(&network, &[[0.0, 0.0]], &[3usize], ["", ""], &surface_png).unwrap_err();
+/// assert_eq!(error.to_string(), "target of sample 0: expected a class index below 3, found 3");
+/// # std::fs::remove_file(surface_png)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn decision_surface<N, X, Y, const OUT: usize>(
+    network: &N,
+    inputs: &X,
+    classes: &Y,
+    axes: [&str; 2],
+    path: impl AsRef<Path>,
+) -> Result<(), PlotError>
+where
+    N: Network + Layer<Features<2>, Out = Features<OUT>>,
+    X: Inputs<N::Scalar, 2> + ?Sized,
+    Y: Samples<N::Scalar, Item = usize> + ?Sized,
+{
+    let limit = OUT.max(2);
+    let mut samples = Vec::new();
+    let (mut input, mut class) = ([N::Scalar::ZERO; 2], 0);
+    for sample in 0..check_data(inputs, classes)? {
+        inputs.copy(sample, &mut input);
+        classes.copy(sample, &mut class);
+        if let Some(column) = input.iter().position(|number| !number.is_finite()) {
+            return Err(Error::SampleNotFinite { sample, column }.into());
+        }
+        if class >= limit {
+            let problem = TargetError::Class { found: class, classes: limit };
+            return Err(Error::Target { sample, problem }.into());
+        }
+        samples.push((input.map(Real::exact), class));
+    }
+    let range = |axis: usize| range_of(samples.iter().map(|(input, _)| input[axis]), 0.12).ok_or(PlotError::Nothing);
+    let (x, y) = (range(0)?, range(1)?);
+    let answer = |point: [f64; 2]| {
+        let outputs: [N::Scalar; OUT] = network.predict_one(&point.map(N::Scalar::of));
+        if let [output] = outputs.as_slice() {
+            let output = output.exact();
+            (usize::from(output >= 0.5), if output >= 0.5 { output } else { 1.0 - output })
+        } else {
+            let class = largest_index(&outputs);
+            (class, outputs[class].exact())
+        }
+    };
+    let surface = Surface { answer, samples, axes, x: x.0..x.1, y: y.0..y.1, classes: limit };
+    save(&surface, path.as_ref())
+}
+
+struct Surface<'a, F> {
+    answer: F,
+    samples: Vec<([f64; 2], usize)>,
+    axes: [&'a str; 2],
+    x: Range<f64>,
+    y: Range<f64>,
+    classes: usize,
+}
+
+/// The width of the squares that have one colour, in pixels.
+const CELL: i32 = 4;
+/// How many shades there are from a guess to a certainty.
+const SHADES: f64 = 10.0;
+
+impl<F: Fn([f64; 2]) -> (usize, f64)> Picture for Surface<'_, F> {
+    const SIZE: (u32, u32) = (700, 500);
+
+    fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, scale: u32) -> Drawn<DB> {
+        let mut chart = ChartBuilder::on(area)
+            .margin(16 * scale)
+            .margin_right(24 * scale)
+            .x_label_area_size(48 * scale)
+            .y_label_area_size(72 * scale)
+            .build_cartesian_2d(self.x.clone(), self.y.clone())?;
+        {
+            let plane = chart.plotting_area().strip_coord_spec();
+            let (width, height) = plane.dim_in_pixel();
+            let (width, height) = (width as i32, height as i32);
+            let along = |range: &Range<f64>, share: f64| range.start + share * (range.end - range.start);
+            let guess = 1.0 / self.classes as f64;
+            for top in (0..height).step_by(CELL as usize) {
+                let middle = f64::from(top) + f64::from(CELL) / 2.0;
+                let mut columns = vec![];
+                for left in (0..width).step_by(CELL as usize) {
+                    let across = (f64::from(left) + f64::from(CELL) / 2.0) / f64::from(width);
+                    let point = [along(&self.x, across), along(&self.y, 1.0 - middle / f64::from(height))];
+                    let (class, sure) = (self.answer)(point);
+                    // What is no probability is a certainty or a guess; NaN is a guess.
+                    let share = ((sure - guess) / (1.0 - guess)).clamp(0.0, 1.0);
+                    columns.push((class, (share * SHADES).round() as i32));
+                }
+                // Neighbours of one colour are one rectangle, which makes an SVG much smaller.
+                let mut left = 0;
+                for run in columns.chunk_by(|a, b| a == b) {
+                    let right = left + run.len() as i32 * CELL;
+                    let (class, step) = run[0];
+                    let fill = shade(color(class), 0.15 + 0.4 * f64::from(step) / SHADES).filled();
+                    let corners = [(left, top), (right.min(width), (top + CELL).min(height))];
+                    plane.draw(&Rectangle::new(corners, fill))?;
+                    left = right;
+                }
+            }
+        }
+        chart
+            .configure_mesh()
+            .disable_mesh()
+            .x_desc(self.axes[0])
+            .y_desc(self.axes[1])
+            .axis_desc_style(text(18 * scale))
+            .label_style(text(16 * scale))
+            .x_labels(8)
+            .y_labels(7)
+            .axis_style(BLACK.mix(0.6).stroke_width(scale))
+            .set_all_tick_mark_size(4 * scale)
+            .draw()?;
+        let size = 4 * scale as i32;
+        for class in 0..self.classes {
+            let of_class = self.samples.iter().filter(|sample| sample.1 == class);
+            let circle = move |place: (f64, f64)| {
+                EmptyElement::at(place)
+                    + Circle::new((0, 0), size + scale as i32, WHITE.filled())
+                    + Circle::new((0, 0), size, color(class).filled())
+            };
+            let points = of_class
+                .map(|([x, y], _)| circle((x.clamp(self.x.start, self.x.end), y.clamp(self.y.start, self.y.end))));
+            let drawn = chart.draw_series(points)?;
+            if self.classes <= 10 {
+                let middle = size * 2;
+                let mark = move |(x, y)| Circle::new((x + middle, y), size, color(class).filled());
+                drawn.label(legend(&format!("class {class}"))).legend(mark);
+            }
+        }
+        chart
+            .configure_series_labels()
+            .position(SeriesLabelPosition::UpperRight)
+            .label_font(text(16 * scale))
+            .legend_area_size(20 * scale)
+            .margin(10 * scale)
+            .background_style(WHITE.mix(0.85))
+            .border_style(BLACK.mix(0.3).stroke_width(scale))
+            .draw()
+    }
+}

@@ -1,0 +1,185 @@
+//! Early stopping, what happens when a training diverges, and metrics of every epoch.
+
+#![cfg(feature = "std")]
+
+mod common;
+
+use common::{bits, numbers};
+use std::ops::ControlFlow;
+use tuplenet::Error;
+use tuplenet::layers::{BatchNorm, Dropout};
+use tuplenet::observer::{Best, Metric};
+use tuplenet::prelude::*;
+
+type Net = (Dense<1, 12, Tanh>, Dense<12, 1, Identity>);
+type Line = Dense<1, 1, Identity>;
+
+/// A few samples with so much noise that the validation loss falls and then rises.
+fn noisy(count: usize, seed: u64) -> (Vec<[f32; 1]>, Vec<[f32; 1]>) {
+    let mut rng = seeded(seed);
+    let mut uniform = || 2.0 * f32::from_random_bits(rng.next_u64()) - 1.0;
+    let point = |_| {
+        let x = uniform();
+        ([x], [(3.0 * x).sin() + 0.8 * uniform()])
+    };
+    (0..count).map(point).unzip()
+}
+
+#[test]
+fn the_best_weights_come_back() {
+    // Dropout and running statistics belong to what comes back, although they are no parameters.
+    type Net = (Dense<1, 30, Tanh>, BatchNorm<30>, Dropout<30, 50>, Dense<30, 1, Identity>);
+    let ((inputs, targets), validation) = (noisy(12, 3), noisy(50, 4));
+    let mut trainer = Trainer::new(Net::new(&mut seeded(0)), MeanSquaredError, Adam::new(0.02), seeded(1));
+    let mut epochs = Vec::new();
+    let mut stopping = EarlyStopping::new(30);
+    let all = |epoch: &Epoch<Net>| {
+        epochs.push((epoch.validation_loss.unwrap(), epoch.network.clone()));
+        ControlFlow::Continue(())
+    };
+    let fit = Fit { epochs: 5000, ..Fit::default() };
+    let validation = (&validation.0, &validation.1);
+    let outcome = trainer.fit_validated(&inputs, &targets, validation, &fit, (&mut stopping, all)).unwrap();
+
+    let lowest = epochs.iter().map(|(loss, _)| *loss).fold(f32::INFINITY, f32::min);
+    let first = epochs.iter().position(|(loss, _)| *loss == lowest).unwrap();
+    assert_eq!(stopping.best(), Some(Best { epoch: first, loss: f64::from(lowest) }));
+    assert_eq!(outcome.epochs, first + 1 + 30);
+    assert_eq!(epochs.len(), outcome.epochs);
+    // Not the last ones, or nothing was shown.
+    assert!(epochs[first].1 != epochs[outcome.epochs - 1].1);
+    assert!(trainer.network == epochs[first].1);
+    assert!(stopping.best_network() == Some(&epochs[first].1));
+    assert_eq!(trainer.evaluate(validation.0, validation.1), Ok(lowest));
+}
+
+/// Tells `stopping` of losses and counts the epochs until it ends the training.
+fn epochs_until_the_end(stopping: &mut EarlyStopping<Line>, losses: &[f32]) -> Option<usize> {
+    let network = Line::from_rows([[1.0]], [0.0]);
+    let break_at = losses.iter().enumerate().position(|(number, &loss)| {
+        let epoch = Epoch { number, loss, validation_loss: None, network: &network };
+        (&mut *stopping).epoch(&epoch).is_break()
+    });
+    break_at.map(|index| index + 1)
+}
+
+#[test]
+fn patience_and_min_delta() {
+    let losses = [1.0, 0.5, 0.45, 0.6, 0.41, 0.7, 0.7, 0.7];
+    for (patience, min_delta, end, epoch) in [
+        (1, 0.0, Some(4), 2),
+        (0, 0.0, Some(4), 2),
+        (2, 0.0, Some(7), 4),
+        (3, 0.0, Some(8), 4),
+        (4, 0.0, None, 4),
+        // 0.45 and 0.41 are the best, but not better enough to go on.
+        (1, 0.1, Some(3), 2),
+        (3, 0.1, Some(5), 4),
+    ] {
+        let mut stopping = EarlyStopping::new(patience).min_delta(min_delta);
+        assert_eq!(epochs_until_the_end(&mut stopping, &losses), end, "{patience} {min_delta}");
+        assert_eq!(stopping.best().map(|best| best.epoch), Some(epoch), "{patience} {min_delta}");
+    }
+    // What is no number is not better than anything.
+    let mut stopping = EarlyStopping::new(2);
+    assert_eq!(epochs_until_the_end(&mut stopping, &[f32::NAN, f32::NAN]), Some(2));
+    assert_eq!(stopping.best(), None);
+}
+
+#[test]
+fn patience_begins_anew_with_each_training() {
+    let (inputs, targets) = ([[1.0], [2.0]], [[2.0], [4.0]]);
+    let mut trainer = Trainer::new(Line::new(&mut seeded(0)), MeanSquaredError, Sgd::new(0.1), seeded(1));
+    // Nothing is ever better, after the first epoch.
+    let mut stopping = EarlyStopping::new(3).watching(|_: &Epoch<Line>| 1.0);
+    let fit = Fit { epochs: 100, ..Fit::default() };
+    let epochs = [0, 1].map(|_| trainer.fit(&inputs, &targets, &fit, &mut stopping).unwrap().epochs);
+    assert_eq!(epochs, [4, 3]);
+    assert_eq!(stopping.best(), Some(Best { epoch: 0, loss: 1.0 }));
+}
+
+/// How a training ended, as an observer sees it.
+#[derive(Default)]
+struct Ends(Vec<Result<usize, Error>>);
+
+impl Observer<Net> for &mut Ends {
+    fn epoch(&mut self, _: &Epoch<Net>) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+    fn end(&mut self, _: &mut Net, result: Result<Outcome<f32>, Error>) {
+        self.0.push(result.map(|outcome| outcome.epochs));
+    }
+}
+
+/// For each of many rates, at which training diverges sooner or later: the error names the epoch, observers learn of it,
+/// and the weights of the best epoch are back, all of them finite.
+#[test]
+fn a_training_that_diverges_keeps_its_best_weights() {
+    type Deep = (Dense<1, 12, Relu>, Dense<12, 12, Relu>, Dense<12, 1, Identity>);
+    let ((inputs, targets), mut diverged, mut ruined) = (noisy(20, 3), 0, 0);
+    for exponent in 0..40 {
+        let rate = 0.01 * 2f32.powi(exponent);
+        let trainer = || Trainer::new(Deep::new(&mut seeded(0)), MeanSquaredError, Sgd::new(rate), seeded(1));
+        let fit = Fit { epochs: 30, batch_size: 7, shuffle: true };
+        let mut alone = trainer();
+        // The training samples again, but after the steps of the epoch.
+        let validation = (&inputs, &targets);
+        let result = alone.fit_validated(&inputs, &targets, validation, &fit, ());
+        ruined += usize::from(!numbers(&alone.network).iter().all(|number| number.is_finite()));
+
+        let mut epochs = Vec::new();
+        let all = |epoch: &Epoch<Deep>| {
+            epochs.push((epoch.validation_loss.unwrap(), epoch.network.clone()));
+            ControlFlow::Continue(())
+        };
+        let (mut kept, mut stopping) = (trainer(), EarlyStopping::new(usize::MAX));
+        assert_eq!(kept.fit_validated(&inputs, &targets, validation, &fit, (&mut stopping, all)), result);
+        let Err(error) = result else { continue };
+        diverged += 1;
+        let Error::LossNotFinite { epoch, .. } = error else { panic!("{error}") };
+        assert_eq!(epoch, epochs.len(), "the epoch after the last good one");
+        match epochs.iter().min_by(|a, b| a.0.total_cmp(&b.0)) {
+            Some((loss, best)) => {
+                assert_eq!(bits(&kept.network), bits(best));
+                assert_eq!(kept.evaluate(&inputs, &targets), Ok(*loss));
+            }
+            // In the first epoch there is nothing to go back to.
+            None => assert_eq!(bits(&kept.network), bits(&alone.network)),
+        }
+    }
+    // Both happen, or the test shows nothing: trainings that diverge, and some of them with weights beyond all numbers.
+    assert!(diverged > 10 && ruined > 0, "{diverged} {ruined}");
+}
+
+#[test]
+fn observers_see_how_a_training_ends() {
+    let (inputs, targets) = noisy(10, 0);
+    let mut trainer = Trainer::new(Net::new(&mut seeded(0)), MeanSquaredError, Sgd::new(0.1), seeded(1));
+    let (mut a, mut b) = (Ends::default(), Ends::default());
+    let fit = Fit { epochs: 3, ..Fit::default() };
+    trainer.fit(&inputs, &targets, &fit, (&mut a, &mut b)).unwrap();
+    trainer.optimizer.set_rate(f32::MAX);
+    let error = trainer.fit(&inputs, &targets, &fit, (&mut a, &mut b)).unwrap_err();
+    assert!(matches!(error, Error::LossNotFinite { epoch: 3..6, .. }), "{error:?}");
+    // Without samples no training begins, and none ends.
+    trainer.fit(&inputs[..0], &targets[..0], &fit, (&mut a, &mut b)).unwrap_err();
+    assert_eq!(a.0, [Ok(3), Err(error)]);
+    assert_eq!(a.0, b.0);
+}
+
+#[test]
+fn a_metric_is_measured_after_each_epoch() {
+    let (inputs, targets) = noisy(10, 0);
+    let mut trainer = Trainer::new(Net::new(&mut seeded(0)), MeanSquaredError, Sgd::new(0.1), seeded(1));
+    let (mut expected, mut history) = (Vec::new(), History::new());
+    let mut metric = Metric::new("at one", |network: &Net| f64::from(network.predict_one(&[1.0])[0]));
+    let observer = |epoch: &Epoch<Net>| {
+        expected.push(f64::from(epoch.network.predict_one(&[1.0])[0]));
+        ControlFlow::Continue(())
+    };
+    let fit = Fit { epochs: 5, ..Fit::default() };
+    trainer.fit(&inputs, &targets, &fit, ((&mut metric, observer), &mut history)).unwrap();
+    assert_eq!((metric.name(), metric.values()), ("at one", &expected[..]));
+    assert_eq!(expected.len(), 5);
+    assert_ne!(expected[0], expected[4]);
+}
