@@ -150,6 +150,8 @@ mod scalar;
 pub mod schedule;
 pub mod shape;
 #[doc = include_str!("speed.md")]
+#[doc = include_str!("speed.svg")]
+#[doc = include_str!("speed_costs.md")]
 pub mod speed {}
 pub mod trainer;
 pub mod workspace;
