@@ -158,6 +158,8 @@ pub mod schedule;
 pub mod shape;
 pub mod summary;
 #[doc = include_str!("speed.md")]
+#[doc = include_str!("speed.svg")]
+#[doc = include_str!("speed_costs.md")]
 pub mod speed {}
 pub mod trainer;
 pub mod workspace;
