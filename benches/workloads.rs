@@ -88,7 +88,7 @@ fn regression(criterion: &mut Criterion) {
         let inputs = samples::<4>(count, &mut rng);
         let targets: Vec<[f32; 4]> = inputs.iter().map(|x| x.map(f32::exp)).collect();
         let network = Regression::new(&mut rng);
-        let mut trainer = Trainer::<_, _, _, _, 40>::with_tile(network, MeanSquaredError, Adam::new(1e-3), rng);
+        let mut trainer = Trainer::<_, _, _, _, 104>::with_tile(network, MeanSquaredError, Adam::new(1e-3), rng);
         let before = trainer.step(&inputs, &targets).unwrap();
         assert!(trainer.step(&inputs, &targets).unwrap() < before);
         group.throughput(Throughput::Elements(count as u64));

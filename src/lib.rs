@@ -62,7 +62,7 @@
 //! | `real.rs` | `f32` and `f64`, and what the lane code must know of each |
 //! | `math.rs` | `exp`, `ln`, `tanh` and friends on vector lanes |
 //! | `scalar.rs` | the few functions that are needed of a single number |
-//! | `kernel.rs` | the loops: products of matrices, maps and sums over slices |
+//! | `kernel/` | the loops: products of matrices, with many columns and with one, softmax, maps and sums over slices |
 //! | `shape.rs` | what flows between layers: `Features<N>` |
 //! | `params.rs` | everything that has the type of a network, and the visit of its parameters |
 //! | `layer.rs` | the trait `Layer`, the tile, and the words of the size error |
@@ -118,6 +118,14 @@
 //!   computed from them.
 //! * [`Entrance`](layer::Entrance) names the shape that a network's first layer accepts, so that `Net::new` needs no hint,
 //!   although layers are generic over their input.
+//! * Products are summed in registers, in blocks whose distances are all constants, so that the compiler drops the checks of
+//!   indices. Lanes run across outputs; where these are four or fewer, across inputs. A ragged last register begins
+//!   earlier, so as to end with the last row.
+//! * What a CPU has just stored it can load again at once only in the same pieces. So a part of a register is read in halves
+//!   and quarters, never from a copy, and a small tile's columns are read as they were written.
+//! * An activation of a few instructions is applied before a block's sums are written; a long one is a pass of its own, or
+//!   it would be in the program dozens of times.
+//! * Layers, traces and tiles begin at a multiple of 64 bytes on x86-64, where a load across it takes twice as long.
 //! * Weights of samples come with the data ([`Weighted`](data::Weighted), [`ClassWeighted`](data::ClassWeighted)), not with
 //!   the loss, so that no loss has to know of them.
 #![no_std]

@@ -156,25 +156,30 @@ static double checksum(int count, const real *y) {
     return sum / count;
 }
 
+/* The mean loss of the last step or, for W3, of the samples of the last epoch. */
+static real step_loss;
+
 /* ---- W1: 2-10-1, ReLU, sigmoid, binary cross-entropy, gradient descent ---- */
 
 enum { XOR_1 = 2 * 10 + 10, XOR = XOR_1 + 10 * 1 + 1 };
 static real xor_weights[XOR], xor_inputs[4][2], xor_targets[4];
 
 static void xor_step(void) {
-    real gradient[XOR] = {0};
+    real gradient[XOR] = {0}, loss = 0;
     for (int s = 0; s < 4; s++) {
         real h[10], y, dy, dh[10];
         dense(2, 10, xor_weights, xor_inputs[s], h);
         relu(10, h);
         dense(10, 1, xor_weights + XOR_1, h, &y);
         y = 1 / (1 + exp_real(-y));
+        loss -= log_real(xor_targets[s] > (real)0.5 ? y : 1 - y);
         dy = (y - xor_targets[s]) / 4;
         dense_back(10, 1, xor_weights + XOR_1, h, &dy, gradient + XOR_1, dh);
         relu_back(10, h, dh);
         dense_back(2, 10, xor_weights, xor_inputs[s], dh, gradient, NULL);
     }
     for (int i = 0; i < XOR; i++) xor_weights[i] -= (real)0.01 * gradient[i];
+    step_loss = loss / 4;
 }
 
 static double xor_loss(void) {
@@ -264,6 +269,7 @@ static int digits_order[SAMPLES];
 static Adam digits_adam;
 
 static void digits_in_order(void) {
+    real loss = 0;
     for (int first = 0; first < SAMPLES; first += 32) {
         int batch = SAMPLES - first < 32 ? SAMPLES - first : 32;
         real gradient[DIGITS] = {0};
@@ -274,6 +280,7 @@ static void digits_in_order(void) {
             relu(32, h);
             dense(32, 10, digits_weights + DIGITS_1, h, y);
             softmax(10, y);
+            loss -= log_real(y[digits_classes[digits_order[s]]]);
             y[digits_classes[digits_order[s]]] -= 1;
             for (int o = 0; o < 10; o++) y[o] /= batch;
             dense_back(32, 10, digits_weights + DIGITS_1, h, y, gradient + DIGITS_1, dh);
@@ -282,6 +289,7 @@ static void digits_in_order(void) {
         }
         adam_step(&digits_adam, DIGITS, digits_weights, gradient, digits_m, digits_v);
     }
+    step_loss = loss / SAMPLES;
 }
 
 static void digits_epoch(void) {
@@ -345,11 +353,15 @@ INLINE void curve_forward(const real *x, real *h1, real *h2, real *y) {
 }
 
 INLINE void curve_step(int count) {
-    real gradient[CURVE] = {0};
+    real gradient[CURVE] = {0}, loss = 0;
     for (int s = 0; s < count; s++) {
         real h1[32], h2[16], y[4], d1[32], d2[16];
         curve_forward(curve_inputs[s], h1, h2, y);
-        for (int o = 0; o < 4; o++) y[o] = 2 * (y[o] - curve_targets[s][o]) / (4 * count);
+        for (int o = 0; o < 4; o++) {
+            real error = y[o] - curve_targets[s][o];
+            loss += error * error;
+            y[o] = 2 * error / (4 * count);
+        }
         dense_back(16, 4, curve_weights + CURVE_2, h2, y, gradient + CURVE_2, d2);
         tanh_back(16, h2, d2);
         dense_back(32, 16, curve_weights + CURVE_1, h1, d2, gradient + CURVE_1, d1);
@@ -357,6 +369,7 @@ INLINE void curve_step(int count) {
         dense_back(4, 32, curve_weights, curve_inputs[s], d1, gradient, NULL);
     }
     adam_step(&curve_adam, CURVE, curve_weights, gradient, curve_m, curve_v);
+    step_loss = loss / (4 * count);
 }
 
 static void curve_step_200(void) { curve_step(200); }

@@ -20,7 +20,7 @@ type Curve = (Dense<4, 32, Tanh>, Dense<32, 16, Tanh>, Dense<16, 4, Identity>);
 
 /// How many samples are computed together: all four of XOR, and for W4 a divisor of 200 and of 10,000.
 const XOR_TILE: usize = 4;
-const CURVE_TILE: usize = 40;
+const CURVE_TILE: usize = 104;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 

@@ -346,38 +346,43 @@ pub(crate) fn add_columns<S: Simd, T: Real, const ROWS: usize>(simd: S, matrix: 
     }
 }
 
-/// Sets `result` to `start + row * right`: the dot products of one row with the columns of `right`, `DEPTH` numbers each.
+/// Sets `result`, which has `ROWS` rows, to `start + left * right`, where `left` lies row by row and `right` column by
+/// column, with `DEPTH` numbers in each. For few rows.
 ///
 /// Each number of the result is the sum of 16 sums, as in [`map_sum`](super::map_sum).
 #[cfg_attr(not(debug_assertions), inline(always))]
-pub(crate) fn dots<S: Simd, T: Real, const DEPTH: usize>(
+pub(crate) fn dots<S: Simd, T: Real, const ROWS: usize, const DEPTH: usize>(
     simd: S,
     extent: Extent,
-    row: &[T],
+    left: &[[T; DEPTH]; ROWS],
     right: &[T],
-    start: T,
+    start: &[T],
     result: &mut [T],
 ) {
-    let mut column = 0;
+    let (start, mut column) = (&start[..ROWS], 0);
     // Four at a time, written together, because what reads them next reads more than one.
     while column < extent.columns && column + 4 <= extent.room {
-        let mut four = [T::ZERO; 4];
+        let mut four = [[T::ZERO; ROWS]; 4];
         for i in 0..4 {
-            four[i] = start + dot::<S, T, DEPTH>(simd, row, &right[(column + i) * DEPTH..]);
+            for row in 0..ROWS {
+                four[i][row] = start[row] + dot(simd, &left[row], &right[(column + i) * DEPTH..]);
+            }
         }
-        result[column..column + 4].copy_from_slice(&four);
+        result[column * ROWS..][..4 * ROWS].copy_from_slice(four.as_flattened());
         column += 4;
     }
     while column < extent.columns {
-        result[column] = start + dot::<S, T, DEPTH>(simd, row, &right[column * DEPTH..]);
+        for row in 0..ROWS {
+            result[column * ROWS + row] = start[row] + dot(simd, &left[row], &right[column * DEPTH..]);
+        }
         column += 1;
     }
 }
 
-/// The sum of the products of the first `DEPTH` numbers of two slices.
+/// The sum of the products with the first numbers of `b`.
 #[inline(always)]
-fn dot<S: Simd, T: Real, const DEPTH: usize>(simd: S, a: &[T], b: &[T]) -> T {
-    let (lanes, a, b) = (Lanes::<S, T>::LEN, &a[..DEPTH], &b[..DEPTH]);
+fn dot<S: Simd, T: Real, const DEPTH: usize>(simd: S, a: &[T; DEPTH], b: &[T]) -> T {
+    let (lanes, b) = (Lanes::<S, T>::LEN, &b[..DEPTH]);
     let mut sums = [Lanes::<S, T>::splat(simd, T::ZERO); WIDEST / 2];
     for first in (0..DEPTH).step_by(WIDEST) {
         for i in 0..WIDEST / lanes {

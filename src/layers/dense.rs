@@ -67,8 +67,8 @@ impl<const IN: usize, const OUT: usize, A, T: Real> Dense<IN, OUT, A, T> {
 
     /// Whether there are so few outputs for the inputs that the products with lanes across outputs would be mostly idle.
     const NARROW: bool = OUT <= 4 && IN >= 2 * OUT;
-    /// Whether the lanes run across the inputs of the only output.
-    const DOTS: bool = OUT == 1 && IN >= 8;
+    /// Whether, in the forward pass, the lanes run across the inputs of one output at a time, because there are so few.
+    const DOTS: bool = OUT <= 4 && IN > 6 * OUT;
 }
 
 /// What a product makes of its sums where it needs not make anything of them.
@@ -101,7 +101,9 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
         let (right, result) = (x.as_slice(), y.as_mut_slice());
         let extent = Extent { depth: IN, columns: tile.used(), room: B, fresh: false };
         if Self::DOTS {
-            return dots::<S, T, IN>(simd, extent, weight, right, bias[0], result);
+            let mut rows = [[T::ZERO; IN]; OUT];
+            transpose::<S, T, OUT, IN>(simd, weight, rows.as_flattened_mut());
+            return dots::<S, T, OUT, IN>(simd, extent, &rows, right, bias, result);
         }
         if B == 1 {
             return product_with_column::<S, T, OUT>(
@@ -141,6 +143,29 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
             );
         }
         A::couple(tile, &mut y.data.0);
+    }
+
+    /// The slope by `x` from the slope by `W x + b`. A function of its own, because an unoptimized build reserves the room for
+    /// the transposed weights as soon as the function that has it is entered.
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn slope_by_input<S: Simd, const B: usize>(
+        &self,
+        tile: Tile<S, B>,
+        slope: &SMatrix<T, OUT, B>,
+        input_slope: &mut SMatrix<T, IN, B>,
+    ) {
+        let mut transposed = [[T::ZERO; IN]; OUT];
+        transpose::<S, T, OUT, IN>(tile.simd(), self.weight.as_slice(), transposed.as_flattened_mut());
+        let extent = Extent { depth: OUT, columns: tile.used(), room: B, fresh: false };
+        product::<S, T, IN>(
+            tile.simd(),
+            extent,
+            transposed.as_flattened(),
+            Right::Columns(slope.as_slice(), OUT),
+            Start::Zero,
+            as_it_is::<S, T>,
+            input_slope.as_mut_slice(),
+        );
     }
 
     /// Turns the slope by `y` into the slope by `W x + b`.
@@ -319,20 +344,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
         add_columns::<S, T, OUT>(simd, &slope.as_slice()[..samples * OUT], gradient.bias.as_mut_slice());
 
         if let Some(input_slope) = input_slope {
-            let mut transposed = [[T::ZERO; IN]; OUT];
-            transpose::<S, T, OUT, IN>(simd, self.weight.as_slice(), transposed.as_flattened_mut());
-            let extent = Extent { depth: OUT, columns: tile.used(), room: B, fresh: false };
-            let slopes = Right::Columns(slope.as_slice(), OUT);
-            let input_slope = input_slope.as_mut_slice();
-            product::<S, T, IN>(
-                simd,
-                extent,
-                transposed.as_flattened(),
-                slopes,
-                Start::Zero,
-                as_it_is::<S, T>,
-                input_slope,
-            );
+            self.slope_by_input(tile, slope, input_slope);
         }
     }
 
