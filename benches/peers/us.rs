@@ -18,7 +18,7 @@ type Digits = (Dense<64, 32, Relu>, Dense<32, 10, Softmax>);
 type Mnist = (Dense<784, 128, Relu>, Dense<128, 64, Relu>, Dense<64, 10, Identity>);
 type Curve = (Dense<4, 32, Tanh>, Dense<32, 16, Tanh>, Dense<16, 4, Identity>);
 
-/// How many samples are computed together: all four of XOR, and for W4 a divisor of 200 and of 10,000.
+/// How many samples are computed together: all four of XOR, and for W4 half of the 200, rounded up to whole registers.
 const XOR_TILE: usize = 4;
 const CURVE_TILE: usize = 104;
 
