@@ -61,7 +61,10 @@ where
     }
 }
 
-const NETWORKS: [(&str, fn(&str, usize)); 4] = [
+/// What measures one kind of work on a stack of that size.
+type Measure = fn(&str, usize);
+
+const NETWORKS: [(&str, Measure); 4] = [
     ("4-32-16-4", attempt::<Small, 4, 4>),
     ("64-32-10", attempt::<Digits, 64, 10>),
     ("784-128-64-10", attempt::<Mnist, 784, 10>),
