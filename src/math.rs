@@ -266,7 +266,7 @@ const TANH_DIVISOR: [f64; 5] = [1.0, 0.467130339, 0.0258710764, 0.000328309425, 
 /// From here on `tanh` is 1 in `f32`.
 const TANH_END: f64 = 9.02;
 
-/// The hyperbolic tangent: for `f32` a quotient of polynomials, within 6 ulp; for `f64` from `exp(-2 |x|) - 1`, within 3 ulp.
+/// The hyperbolic tangent: for `f32` a quotient of polynomials, within 5 ulp; for `f64` from `exp(-2 |x|) - 1`, within 3 ulp.
 #[inline(always)]
 pub fn tanh<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
     if is_f32::<T>() {

@@ -52,8 +52,8 @@ pub trait Network: Sized {
     /// assert!(network.predict_one(&[0.5; 1000])[9] > 0.0);
     /// ```
     ///
-    /// Safe Rust makes every value on a stack. This one is made on that of a thread which ends at once; that takes about a
-    /// tenth of a millisecond, and nothing for a network of less than 16 kilobytes, which needs no such thread.
+    /// Safe Rust makes every value on a stack. This one is made on that of a thread which ends at once; a network of less than
+    /// 16 kilobytes needs no such thread.
     #[cfg(feature = "std")]
     fn boxed<R: Rng>(rng: &mut R) -> alloc::boxed::Box<Self>
     where

@@ -4,63 +4,64 @@
 
 use super::load_part;
 use super::product::{add_products, rows, set_rows, whole_columns};
+use crate::activation::Activation;
 use crate::real::{Lanes, Real};
 use fearless_simd::{Simd, SimdBase};
 
-/// Sets `result` to `start + left * right`, or to what `finish` makes of it, for a single column `right`; all but `right` have `ROWS` numbers or rows.
+/// Sets `result` to `start + left * right`, or to the value of the activation `A` there, for a single column `right`; all but `right` have `ROWS` numbers or rows.
 ///
 /// With few rows the time is that of one addition after the other, so the sum is split: every fourth product goes into a
 /// sum of its own, or every second, depending on the rows alone.
 #[cfg_attr(not(debug_assertions), inline(always))]
-pub(crate) fn product_with_column<S: Simd, T: Real, const ROWS: usize>(
+pub(crate) fn product_with_column<S: Simd, T: Real, A: Activation, const ROWS: usize>(
     simd: S,
     left: &[T],
     right: &[T],
     start: &[T],
-    finish: impl Fn(Lanes<S, T>) -> Lanes<S, T> + Copy,
+    activated: bool,
     result: &mut [T],
 ) {
     if ROWS <= 32 {
-        chains::<S, T, ROWS, 4, 2>(simd, left, right, start, finish, result);
+        chains::<S, T, A, ROWS, 4, 2>(simd, left, right, start, activated, result);
     } else if ROWS <= 64 {
-        chains::<S, T, ROWS, 2, 4>(simd, left, right, start, finish, result);
+        chains::<S, T, A, ROWS, 2, 4>(simd, left, right, start, activated, result);
     } else {
-        chains::<S, T, ROWS, 1, 8>(simd, left, right, start, finish, result);
+        chains::<S, T, A, ROWS, 1, 8>(simd, left, right, start, activated, result);
     }
 }
 
 /// All rows of a product with a column, in `CHAINS` sums each, as many as `REGISTERS` registers of rows at a time.
 #[inline(always)]
-fn chains<S: Simd, T: Real, const ROWS: usize, const CHAINS: usize, const REGISTERS: usize>(
+fn chains<S: Simd, T: Real, A: Activation, const ROWS: usize, const CHAINS: usize, const REGISTERS: usize>(
     simd: S,
     left: &[T],
     right: &[T],
     start: &[T],
-    finish: impl Fn(Lanes<S, T>) -> Lanes<S, T> + Copy,
+    activated: bool,
     result: &mut [T],
 ) {
     let lanes = Lanes::<S, T>::LEN;
     let mut first = 0;
     // The last register may begin before its turn, so as to end with the last row.
     while first + (REGISTERS - 1) * lanes < ROWS {
-        some_rows::<S, T, ROWS, CHAINS, REGISTERS>(simd, left, first, right, start, finish, result);
+        some_rows::<S, T, A, ROWS, CHAINS, REGISTERS>(simd, left, first, right, start, activated, result);
         first += REGISTERS * lanes;
     }
     while first < ROWS {
-        some_rows::<S, T, ROWS, CHAINS, 1>(simd, left, first, right, start, finish, result);
+        some_rows::<S, T, A, ROWS, CHAINS, 1>(simd, left, first, right, start, activated, result);
         first += lanes;
     }
 }
 
 #[cfg_attr(not(debug_assertions), inline(always))]
 #[allow(clippy::too_many_arguments, reason = "all of it is the place of the rows")]
-fn some_rows<S: Simd, T: Real, const ROWS: usize, const CHAINS: usize, const REGISTERS: usize>(
+fn some_rows<S: Simd, T: Real, A: Activation, const ROWS: usize, const CHAINS: usize, const REGISTERS: usize>(
     simd: S,
     left: &[T],
     first: usize,
     right: &[T],
     start: &[T],
-    finish: impl Fn(Lanes<S, T>) -> Lanes<S, T> + Copy,
+    activated: bool,
     result: &mut [T],
 ) {
     let depth = right.len();
@@ -97,8 +98,10 @@ fn some_rows<S: Simd, T: Real, const ROWS: usize, const CHAINS: usize, const REG
         }
         half /= 2;
     }
-    for r in 0..REGISTERS {
-        sums[0][r] = finish(sums[0][r]);
+    if activated {
+        for r in 0..REGISTERS {
+            sums[0][r] = A::value::<S, T>(simd, sums[0][r]);
+        }
     }
     set_rows::<S, T, REGISTERS>(&sums[0], &mut result[..ROWS], first);
 }

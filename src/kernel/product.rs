@@ -1,6 +1,7 @@
 //! Products of matrices whose left factor lies column by column: lanes run across its rows.
 
 use super::{WIDEST, load, load_part, places, store, store_part, sum_of_16};
+use crate::activation::Activation;
 use crate::math::mul_add;
 use crate::real::{Lanes, Real};
 use fearless_simd::{Select, Simd, SimdBase};
@@ -39,41 +40,41 @@ pub(crate) struct Extent {
     pub fresh: bool,
 }
 
-/// Sets `result`, which has `ROWS` rows, to `start + left * right`, or to what `finish` makes of it. `left` has `ROWS` rows
-/// too.
+/// Sets `result`, which has `ROWS` rows, to `start + left * right`, or to the value of the activation `A` there. `left` has
+/// `ROWS` rows too.
 #[cfg_attr(not(debug_assertions), inline(always))]
-pub(crate) fn product<S: Simd, T: Real, const ROWS: usize>(
+pub(crate) fn product<S: Simd, T: Real, A: Activation, const ROWS: usize>(
     simd: S,
     extent: Extent,
     left: &[T],
     right: Right<T>,
     start: Start<T>,
-    finish: impl Fn(Lanes<S, T>) -> Lanes<S, T> + Copy,
+    activated: bool,
     result: &mut [T],
 ) {
     let lanes = Lanes::<S, T>::LEN;
     let mut first = 0;
     // Two registers of rows at a time, of which the last may begin before its turn, so as to end with the last row.
     while first + lanes < ROWS {
-        blocks::<S, T, ROWS, 2>(simd, extent, left, first, right, start, finish, result);
+        blocks::<S, T, A, ROWS, 2>(simd, extent, left, first, right, start, activated, result);
         first += 2 * lanes;
     }
     if first < ROWS {
-        blocks::<S, T, ROWS, 1>(simd, extent, left, first, right, start, finish, result);
+        blocks::<S, T, A, ROWS, 1>(simd, extent, left, first, right, start, activated, result);
     }
 }
 
 /// All columns of some rows of a product, as many at a time as leave room for their sums in the registers.
 #[inline(always)]
 #[allow(clippy::too_many_arguments, reason = "all of it is the place of the blocks")]
-fn blocks<S: Simd, T: Real, const ROWS: usize, const REGISTERS: usize>(
+fn blocks<S: Simd, T: Real, A: Activation, const ROWS: usize, const REGISTERS: usize>(
     simd: S,
     extent: Extent,
     left: &[T],
     first: usize,
     right: Right<T>,
     start: Start<T>,
-    finish: impl Fn(Lanes<S, T>) -> Lanes<S, T> + Copy,
+    activated: bool,
     result: &mut [T],
 ) {
     let Extent { columns, room, .. } = extent;
@@ -84,21 +85,27 @@ fn blocks<S: Simd, T: Real, const ROWS: usize, const REGISTERS: usize>(
     while column < columns && column < whole {
         let left_over = columns - column;
         if many && REGISTERS == 1 && left_over > 8 && column + 16 <= whole {
-            block::<S, T, ROWS, REGISTERS, 16>(simd, extent, left, first, right, start, finish, result, column);
+            block::<S, T, A, ROWS, REGISTERS, 16>(simd, extent, left, first, right, start, activated, result, column);
             column += 16;
         } else if (many || REGISTERS == 1) && left_over > 4 && column + 8 <= whole {
-            block::<S, T, ROWS, REGISTERS, 8>(simd, extent, left, first, right, start, finish, result, column);
+            block::<S, T, A, ROWS, REGISTERS, 8>(simd, extent, left, first, right, start, activated, result, column);
             column += 8;
         } else {
-            block::<S, T, ROWS, REGISTERS, 4>(simd, extent, left, first, right, start, finish, result, column);
+            block::<S, T, A, ROWS, REGISTERS, 4>(simd, extent, left, first, right, start, activated, result, column);
             column += 4;
         }
     }
     if column < columns {
         match room % 4 {
-            1 => block::<S, T, ROWS, REGISTERS, 1>(simd, extent, left, first, right, start, finish, result, column),
-            2 => block::<S, T, ROWS, REGISTERS, 2>(simd, extent, left, first, right, start, finish, result, column),
-            3 => block::<S, T, ROWS, REGISTERS, 3>(simd, extent, left, first, right, start, finish, result, column),
+            1 => {
+                block::<S, T, A, ROWS, REGISTERS, 1>(simd, extent, left, first, right, start, activated, result, column)
+            }
+            2 => {
+                block::<S, T, A, ROWS, REGISTERS, 2>(simd, extent, left, first, right, start, activated, result, column)
+            }
+            3 => {
+                block::<S, T, A, ROWS, REGISTERS, 3>(simd, extent, left, first, right, start, activated, result, column)
+            }
             _ => {}
         }
     }
@@ -107,14 +114,14 @@ fn blocks<S: Simd, T: Real, const ROWS: usize, const REGISTERS: usize>(
 /// `COLUMNS` columns of some rows of a product, summed in registers.
 #[cfg_attr(not(debug_assertions), inline(always))]
 #[allow(clippy::too_many_arguments, reason = "all of it is the place of the block")]
-fn block<S: Simd, T: Real, const ROWS: usize, const REGISTERS: usize, const COLUMNS: usize>(
+fn block<S: Simd, T: Real, A: Activation, const ROWS: usize, const REGISTERS: usize, const COLUMNS: usize>(
     simd: S,
     extent: Extent,
     left: &[T],
     first: usize,
     right: Right<T>,
     start: Start<T>,
-    finish: impl Fn(Lanes<S, T>) -> Lanes<S, T> + Copy,
+    activated: bool,
     result: &mut [T],
     column: usize,
 ) {
@@ -166,8 +173,10 @@ fn block<S: Simd, T: Real, const ROWS: usize, const REGISTERS: usize, const COLU
         if let Start::Result = start {
             add_rows::<S, T, REGISTERS>(simd, &sums[n], result, first);
         } else {
-            for r in 0..REGISTERS {
-                sums[n][r] = finish(sums[n][r]);
+            if activated {
+                for r in 0..REGISTERS {
+                    sums[n][r] = A::value::<S, T>(simd, sums[n][r]);
+                }
             }
             set_rows::<S, T, REGISTERS>(&sums[n], result, first);
         }

@@ -1,6 +1,6 @@
 //! [`Dense`]: every output depends on every input.
 
-use crate::activation::{Activation, SlopeFrom};
+use crate::activation::{Activation, Identity, SlopeFrom};
 use crate::init::Init;
 use crate::kernel::{Extent, Right, Start, add_columns, dots, map_first, product, product_with_column, transpose};
 use crate::layer::{Entrance, Layer, Tile};
@@ -71,12 +71,6 @@ impl<const IN: usize, const OUT: usize, A, T: Real> Dense<IN, OUT, A, T> {
     const DOTS: bool = OUT <= 4 && IN > 6 * OUT;
 }
 
-/// What a product makes of its sums where it needs not make anything of them.
-#[inline(always)]
-fn as_it_is<S: Simd, T: Real>(sum: Lanes<S, T>) -> Lanes<S, T> {
-    sum
-}
-
 /// Up to so many columns of a tile, a pass takes less time than the CPU needs until it can load what it has just stored, if
 /// it is not loaded in the same pieces. Beyond, it is the work that counts.
 const FEW: usize = 8;
@@ -106,26 +100,10 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
             return dots::<S, T, OUT, IN>(simd, extent, &rows, right, bias, result);
         }
         if B == 1 {
-            return product_with_column::<S, T, OUT>(
-                simd,
-                weight,
-                right,
-                bias,
-                #[inline(always)]
-                |sum| if activated { A::value::<S, T>(simd, sum) } else { sum },
-                result,
-            );
+            return product_with_column::<S, T, A, OUT>(simd, weight, right, bias, activated, result);
         }
-        product::<S, T, OUT>(
-            simd,
-            extent,
-            weight,
-            Right::Columns(right, IN),
-            Start::Column(bias),
-            #[inline(always)]
-            |sum| if activated { A::value::<S, T>(simd, sum) } else { sum },
-            result,
-        );
+        let right = Right::Columns(right, IN);
+        product::<S, T, A, OUT>(simd, extent, weight, right, Start::Column(bias), activated, result);
     }
 
     /// `A(y)` in place of `y`.
@@ -157,13 +135,13 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
         let mut transposed = [[T::ZERO; IN]; OUT];
         transpose::<S, T, OUT, IN>(tile.simd(), self.weight.as_slice(), transposed.as_flattened_mut());
         let extent = Extent { depth: OUT, columns: tile.used(), room: B, fresh: false };
-        product::<S, T, IN>(
+        product::<S, T, Identity, IN>(
             tile.simd(),
             extent,
             transposed.as_flattened(),
             Right::Columns(slope.as_slice(), OUT),
             Start::Zero,
-            as_it_is::<S, T>,
+            false,
             input_slope.as_mut_slice(),
         );
     }
@@ -325,11 +303,11 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
             let extent = Extent { depth: samples, columns: OUT, room: OUT, fresh };
             let slopes = Right::Rows(slope.as_slice(), OUT);
             if OUT == 1 {
-                product::<S, T, IN>(simd, extent, x.as_slice(), slopes, Start::Result, as_it_is::<S, T>, weight);
+                product::<S, T, Identity, IN>(simd, extent, x.as_slice(), slopes, Start::Result, false, weight);
             } else {
                 let mut transposed = [[T::ZERO; IN]; OUT];
                 let result = transposed.as_flattened_mut();
-                product::<S, T, IN>(simd, extent, x.as_slice(), slopes, Start::Zero, as_it_is::<S, T>, result);
+                product::<S, T, Identity, IN>(simd, extent, x.as_slice(), slopes, Start::Zero, false, result);
                 for (column, weights) in weight.chunks_exact_mut(OUT).enumerate() {
                     for (weight, row) in weights.iter_mut().zip(&transposed) {
                         *weight += row[column];
@@ -339,7 +317,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
         } else {
             let extent = Extent { depth: samples, columns: IN, room: IN, fresh };
             let inputs = Right::Rows(x.as_slice(), IN);
-            product::<S, T, OUT>(simd, extent, slope.as_slice(), inputs, Start::Result, as_it_is::<S, T>, weight);
+            product::<S, T, Identity, OUT>(simd, extent, slope.as_slice(), inputs, Start::Result, false, weight);
         }
         add_columns::<S, T, OUT>(simd, &slope.as_slice()[..samples * OUT], gradient.bias.as_mut_slice());
 
