@@ -33,7 +33,7 @@ use rand::Rng;
 /// let mut trainer = Trainer::new(Net::new(&mut seeded(0)), MeanSquaredError, Adam::new(0.01), seeded(1));
 ///
 /// let mut crew = Crew::new();
-/// let fit = Fit { epochs: 200, batch_size: 2000, ..Fit::default() };
+/// let fit = Fit { epochs: 1000, batch_size: 2000, ..Fit::default() };
 /// crew.fit(&mut trainer, &inputs, &targets, &fit, ())?;
 /// assert!(crew.evaluate(&mut trainer, &inputs, &targets)? < 1e-3);
 ///
