@@ -327,7 +327,7 @@ where
     fn over_parts<const B: usize>(
         &self,
         workspace: &mut Workspace<N, B>,
-        gradient: Option<&mut N>,
+        mut gradient: Option<&mut N>,
         rest: &mut [Box<Part<N, B>>],
         range: Range<usize>,
     ) -> Result<N::Scalar, Error>
@@ -348,30 +348,22 @@ where
         let half = range.start + parts.div_ceil(2) * self.length;
         let (left_range, right_range) = (range.start..half, half..range.end);
         let Part { workspace: other_workspace, gradient: other_gradient } = &mut **other;
-        match gradient {
-            Some(gradient) => {
-                let (left, right) = rayon::join(
-                    || self.over_parts(workspace, Some(&mut *gradient), left, left_range),
-                    || self.over_parts(other_workspace, Some(&mut *other_gradient), right, right_range),
-                );
-                let sum = left? + right?;
-                simd.vectorize(
-                    #[inline(always)]
-                    || {
-                        gradient.visit_mut([other_gradient], &mut Gather);
-                        gradient.after_part(other_gradient);
-                    },
-                );
-                Ok(sum)
-            }
-            None => {
-                let (left, right) = rayon::join(
-                    || self.over_parts(workspace, None, left, left_range),
-                    || self.over_parts(other_workspace, None, right, right_range),
-                );
-                Ok(left? + right?)
-            }
+        let other_wanted = gradient.is_some().then_some(&mut *other_gradient);
+        let (left, right) = rayon::join(
+            || self.over_parts(workspace, gradient.as_deref_mut(), left, left_range),
+            || self.over_parts(other_workspace, other_wanted, right, right_range),
+        );
+        let sum = left? + right?;
+        if let Some(gradient) = gradient {
+            simd.vectorize(
+                #[inline(always)]
+                || {
+                    gradient.visit_mut([other_gradient], &mut Gather);
+                    gradient.after_part(other_gradient);
+                },
+            );
         }
+        Ok(sum)
     }
 }
 

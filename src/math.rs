@@ -48,8 +48,7 @@ pub fn at_most<S: Simd, V: SimdFloat<S>>(x: V, high: V) -> V {
 /// for a division than for all else around it, the product with an estimate of the reciprocal is corrected instead, within
 /// 1 ulp; not with the feature `reproducible`.
 #[inline(always)]
-pub(crate) fn divide<S: Simd, T: Real>(simd: S, dividend: Lanes<S, T>, divisor: Lanes<S, T>) -> Lanes<S, T> {
-    let _ = simd;
+pub(crate) fn divide<S: Simd, T: Real>(dividend: Lanes<S, T>, divisor: Lanes<S, T>) -> Lanes<S, T> {
     if cfg!(feature = "reproducible") || !is_wide_f32::<S, T>() {
         return dividend / divisor;
     }
@@ -218,7 +217,7 @@ fn ln_normal<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
     let mantissa = upper.select(mantissa * T::of(0.5), mantissa);
     let exponent = upper.select(exponent + T::ONE, exponent);
     let difference = mantissa - T::ONE;
-    let s = divide::<S, T>(simd, difference, mantissa + T::ONE);
+    let s = divide::<S, T>(difference, mantissa + T::ONE);
     let square = s * s;
     let tail = s * square * polynomial::<S, T>(simd, square, &LN[..T::TERMS.ln]);
     let low = mul_add(exponent, Lanes::<S, T>::splat(simd, T::LN_2_LOW), tail);
@@ -256,7 +255,7 @@ pub fn ln_1p<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
 pub fn sigmoid<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
     let e = exp_negative::<S, T>(simd, -x.abs());
     let one = splat::<S, T>(simd, 1.0);
-    divide::<S, T>(simd, x.simd_lt(splat::<S, T>(simd, 0.0)).select(e, one), e + T::ONE)
+    divide::<S, T>(x.simd_lt(splat::<S, T>(simd, 0.0)).select(e, one), e + T::ONE)
 }
 
 /// The coefficients in `x x` of two polynomials whose quotient times `x` is `tanh(x)` up to [`TANH_END`], within 2.1e-8 of
@@ -273,11 +272,11 @@ pub fn tanh<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
         let size = at_most(x.abs(), splat::<S, T>(simd, TANH_END));
         let square = size * size;
         let dividend = size * polynomial::<S, T>(simd, square, &TANH_DIVIDEND);
-        let quotient = divide::<S, T>(simd, dividend, polynomial::<S, T>(simd, square, &TANH_DIVISOR));
+        let quotient = divide::<S, T>(dividend, polynomial::<S, T>(simd, square, &TANH_DIVISOR));
         return at_most(quotient, splat::<S, T>(simd, 1.0)).copysign(x);
     }
     let e = exp_m1_negative::<S, T>(simd, x.abs() * T::of(-2.0));
-    divide::<S, T>(simd, -e, e + T::of(2.0)).copysign(x)
+    divide::<S, T>(-e, e + T::of(2.0)).copysign(x)
 }
 
 /// `ln(1 + exp(x))`. Within 3 ulp.

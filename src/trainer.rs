@@ -335,7 +335,7 @@ where
     {
         let count = check_data(inputs, targets)?;
         let order = &Permutation::identity(count);
-        let chosen = Chosen { inputs, targets, order, range: 0..count, epoch: self.epochs, batch: 0 };
+        let chosen = Chosen::all(inputs, targets, order, self.epochs);
         Ok(dispatch!(level(), simd => self.step_on(simd, hands, chosen))?.loss)
     }
 
@@ -366,7 +366,7 @@ where
     {
         let count = check_data(inputs, targets)?;
         let order = &Permutation::identity(count);
-        let chosen = Chosen { inputs, targets, order, range: 0..count, epoch: 0, batch: 0 };
+        let chosen = Chosen::all(inputs, targets, order, 0);
         let Trainer { network, loss, workspace, .. } = self;
         Ok(dispatch!(level(), simd => hands.evaluate(simd, workspace, network, loss, chosen))?.loss)
     }
@@ -403,7 +403,7 @@ where
                 let validation_loss = match validation {
                     Some((inputs, targets)) => {
                         let order = &Permutation::identity(inputs.count());
-                        let chosen = Chosen { inputs, targets, order, range: 0..order.count(), epoch, batch: 0 };
+                        let chosen = Chosen::all(inputs, targets, order, epoch);
                         Some(hands.evaluate(simd, &mut self.workspace, &self.network, &self.loss, chosen)?.loss)
                     }
                     None => None,

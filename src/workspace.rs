@@ -72,7 +72,13 @@ pub(crate) struct Mean<T> {
     pub weight: T,
 }
 
-impl<X: ?Sized, Y: ?Sized> Chosen<'_, X, Y> {
+impl<'a, X: ?Sized, Y: ?Sized> Chosen<'a, X, Y> {
+    /// All samples of an order, as one batch.
+    #[inline(always)]
+    pub(crate) fn all(inputs: &'a X, targets: &'a Y, order: &'a Permutation, epoch: usize) -> Self {
+        Chosen { inputs, targets, order, range: 0..order.count(), epoch, batch: 0 }
+    }
+
     /// Takes the samples as a batch of their own, and sums up their weights.
     #[inline(always)]
     pub(crate) fn whole<T: Real>(&self) -> Result<Whole<T>, Error>
@@ -180,7 +186,7 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
     {
         let count = check_data(inputs, targets)?;
         let order = &Permutation::identity(count);
-        let chosen = Chosen { inputs, targets, order, range: 0..count, epoch: 0, batch: 0 };
+        let chosen = Chosen::all(inputs, targets, order, 0);
         Ok(dispatch!(level(), simd => self.evaluate(simd, network, loss, chosen))?.loss)
     }
 
@@ -201,7 +207,7 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
     {
         let count = check_data(inputs, targets)?;
         let order = &Permutation::identity(count);
-        let chosen = Chosen { inputs, targets, order, range: 0..count, epoch: 0, batch: 0 };
+        let chosen = Chosen::all(inputs, targets, order, 0);
         Ok(dispatch!(level(), simd => self.accumulate(simd, network, loss, chosen, gradient))?.loss)
     }
 

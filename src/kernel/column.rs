@@ -2,13 +2,13 @@
 
 #![allow(clippy::needless_range_loop, reason = "what an iterator adds to a loop over registers may not be inlined")]
 
-use super::load_part;
 use super::product::{add_products, rows, set_rows, whole_columns};
 use crate::activation::Activation;
 use crate::real::{Lanes, Real};
 use fearless_simd::{Simd, SimdBase};
 
-/// Sets `result` to `start + left * right`, or to the value of the activation `A` there, for a single column `right`; all but `right` have `ROWS` numbers or rows.
+/// Sets `result` to `start + left * right`, or to the value of the activation `A` there, for a single column `right`; all
+/// but `right` have `ROWS` numbers or rows.
 ///
 /// With few rows the time is that of one addition after the other, so the sum is split: every fourth product goes into a
 /// sum of its own, or every second, depending on the rows alone.
@@ -79,11 +79,8 @@ fn some_rows<S: Simd, T: Real, A: Activation, const ROWS: usize, const CHAINS: u
     while k < depth {
         for chain in 0..CHAINS {
             if k < depth {
-                let left = if k < whole {
-                    rows::<S, T, ROWS, REGISTERS>(simd, &left[k * ROWS..], first)
-                } else {
-                    [load_part(simd, &left[k * ROWS..][..ROWS]); REGISTERS]
-                };
+                let column = if k < whole { &left[k * ROWS..] } else { &left[k * ROWS..][..ROWS] };
+                let left = rows::<S, T, ROWS, REGISTERS>(simd, column, first);
                 add_products(simd, &left, right[k], &mut sums[chain]);
                 k += 1;
             }

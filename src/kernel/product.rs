@@ -144,7 +144,7 @@ fn block<S: Simd, T: Real, A: Activation, const ROWS: usize, const REGISTERS: us
                 }
             }
             for k in whole..depth {
-                let left = [load_part(simd, &left[k * ROWS..][..ROWS]); REGISTERS];
+                let left = rows::<S, T, ROWS, REGISTERS>(simd, &left[k * ROWS..][..ROWS], first);
                 for n in 0..COLUMNS {
                     add_products(simd, &left, right[n * stride + k], &mut sums[n]);
                 }
@@ -159,7 +159,7 @@ fn block<S: Simd, T: Real, A: Activation, const ROWS: usize, const REGISTERS: us
                 }
             }
             for k in whole..depth {
-                let left = [load_part(simd, &left[k * ROWS..][..ROWS]); REGISTERS];
+                let left = rows::<S, T, ROWS, REGISTERS>(simd, &left[k * ROWS..][..ROWS], first);
                 let right = &right[k * stride + column..][..COLUMNS];
                 for n in 0..COLUMNS {
                     add_products(simd, &left, right[n], &mut sums[n]);
@@ -201,7 +201,7 @@ pub(super) fn begin<S: Simd, T: Real>(height: usize, first: usize, register: usi
     if turn + lanes <= height || height < lanes { turn } else { height - lanes }
 }
 
-/// Rows of a matrix's column, or what begins with it, that is at least as long as a register.
+/// Rows of a matrix's column, or of what begins with it; of what is shorter than a register, all of it.
 #[inline(always)]
 pub(super) fn rows<S: Simd, T: Real, const ROWS: usize, const REGISTERS: usize>(
     simd: S,

@@ -103,7 +103,7 @@ fn softmax_of_rows<S: Simd, T: Real, const SIZE: usize>(
         sum += e;
         store::<S, T>(e, row);
     }
-    let factor = divide::<S, T>(simd, Lanes::<S, T>::splat(simd, scale), sum);
+    let factor = divide::<S, T>(Lanes::<S, T>::splat(simd, scale), sum);
     for row in rows.iter_mut() {
         store::<S, T>(load::<S, T>(simd, row) * factor, row);
     }

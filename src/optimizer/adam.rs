@@ -155,7 +155,7 @@ impl<S: Simd, T: Real> VisitorMut<T, 3> for Step<S, T> {
                 let m = mul_add(m, beta1, mul_add(g, rest1, smallest));
                 let v = mul_add(v, beta2, mul_add(g * g, rest2, smallest));
                 let root = T::root(self.simd, v);
-                [mul_add(w, keep, divide::<S, T>(self.simd, m * -self.rate, root + self.epsilon)), zero, m, v]
+                [mul_add(w, keep, divide::<S, T>(m * -self.rate, root + self.epsilon)), zero, m, v]
             },
         );
     }
