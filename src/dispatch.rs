@@ -1,6 +1,6 @@
 //! Which vector instructions are used: the best that the CPU has, found at run time.
 
-use fearless_simd::Level;
+use fearless_simd::{Level, Simd};
 
 /// The best instructions that the CPU is known to have; without the feature `std` those that the program is compiled for.
 #[inline(always)]
@@ -45,3 +45,9 @@ macro_rules! dispatch {
 }
 
 pub(crate) use dispatch;
+
+/// Does `work`, in a function of its own if `apart`: a compiler takes far longer for one large function than for its parts.
+#[inline(always)]
+pub(crate) fn call<S: Simd, R>(simd: S, apart: bool, work: impl FnOnce() -> R) -> R {
+    if apart { simd.vectorize(work) } else { work() }
+}

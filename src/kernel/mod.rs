@@ -14,7 +14,7 @@ mod product;
 mod softmax;
 
 pub(crate) use column::product_with_column;
-pub(crate) use product::{Extent, Right, Start, add_columns, dots, product, transpose};
+pub(crate) use product::{Columns, FEW, Rows, add_columns, dots, product, transpose};
 pub(crate) use softmax::{Exponentials, softmax};
 
 use crate::real::{Lanes, Real};

@@ -6,49 +6,77 @@ use crate::math::mul_add;
 use crate::real::{Lanes, Real};
 use fearless_simd::{Select, Simd, SimdBase};
 
-/// The right factor of a product.
-#[derive(Clone, Copy)]
-pub(crate) enum Right<'a, T> {
-    /// Column by column; the columns lie so many numbers apart.
-    Columns(&'a [T], usize),
-    /// Row by row; the rows lie so many numbers apart.
-    Rows(&'a [T], usize),
-}
-
-/// What the sums of a product begin with.
-#[derive(Clone, Copy)]
-pub(crate) enum Start<'a, T> {
-    Zero,
-    /// One column, the same for every column of the result.
-    Column(&'a [T]),
-    /// What stands in the result.
-    Result,
-}
-
-/// The shape of a product besides the rows of the left factor and of the result.
-#[derive(Clone, Copy)]
-pub(crate) struct Extent {
-    /// How many columns the left and rows the right factor has.
-    pub depth: usize,
-    /// How many columns of the right factor and of the result count.
-    pub columns: usize,
-    /// How many columns these two have. What the others hold after the product is of no account.
-    pub room: usize,
+/// The right factor of a product. What a product's loops depend on stands in its type, so that the compiler need not sort
+/// out at every call which of them are wanted.
+pub(crate) trait Right<T>: Copy {
+    /// How many columns the factor, and with it the result, has room for.
+    const ROOM: usize;
     /// Whether short columns of the left factor are to be loaded one by one, as they were stored a moment ago. It is more
     /// work than to load a whole register that ends somewhere in the next column, but a load of what several stores have
     /// written waits until they have left the CPU's buffers.
-    pub fresh: bool,
+    const FRESH: bool;
+
+    /// The part from `column` on that has `depth` rows and `COLUMNS` columns.
+    fn part<const COLUMNS: usize>(self, column: usize, depth: usize) -> Self;
+
+    /// The number in row `k` and column `n` of a part.
+    fn at<const COLUMNS: usize>(self, k: usize, n: usize) -> T;
 }
 
-/// Sets `result`, which has `ROWS` rows, to `start + left * right`, or to the value of the activation `A` there. `left` has
-/// `ROWS` rows too.
+/// Room for `ROOM` columns of `DEPTH` rows, column by column.
+#[derive(Clone, Copy)]
+pub(crate) struct Columns<'a, T, const DEPTH: usize, const ROOM: usize>(pub &'a [T]);
+
+impl<T: Real, const DEPTH: usize, const ROOM: usize> Right<T> for Columns<'_, T, DEPTH, ROOM> {
+    const ROOM: usize = ROOM;
+    const FRESH: bool = false;
+
+    #[inline(always)]
+    fn part<const COLUMNS: usize>(self, column: usize, depth: usize) -> Self {
+        Columns(&self.0[column * DEPTH..][..(COLUMNS - 1) * DEPTH + depth])
+    }
+
+    #[inline(always)]
+    fn at<const COLUMNS: usize>(self, k: usize, n: usize) -> T {
+        self.0[n * DEPTH + k]
+    }
+}
+
+/// Room for `DEPTH` rows of `WIDTH` columns, row by row.
+#[derive(Clone, Copy)]
+pub(crate) struct Rows<'a, T, const DEPTH: usize, const WIDTH: usize>(pub &'a [T]);
+
+/// Up to so many products are summed in less time than the CPU needs until it can load what it has just stored, if it is not
+/// loaded in the same pieces. Beyond, it is the work that counts.
+pub(crate) const FEW: usize = 8;
+
+impl<T: Real, const DEPTH: usize, const WIDTH: usize> Right<T> for Rows<'_, T, DEPTH, WIDTH> {
+    const ROOM: usize = WIDTH;
+    const FRESH: bool = DEPTH <= FEW;
+
+    #[inline(always)]
+    fn part<const COLUMNS: usize>(self, column: usize, _: usize) -> Self {
+        Rows(&self.0[column..])
+    }
+
+    #[inline(always)]
+    fn at<const COLUMNS: usize>(self, k: usize, n: usize) -> T {
+        self.0[k * WIDTH..][..COLUMNS][n]
+    }
+}
+
+/// Sets the first `columns` columns of `result`, which has `ROWS` rows, to `start + left * right`, or to the value of the
+/// activation `A` there, or adds that to them, if it is `ADDED`. `start` is a column, the same for all, and `left` has `ROWS`
+/// rows and `depth` columns. What stands behind those columns of the result is of no account.
 #[cfg_attr(not(debug_assertions), inline(always))]
-pub(crate) fn product<S: Simd, T: Real, A: Activation, const ROWS: usize>(
+#[allow(clippy::too_many_arguments, reason = "two factors, a start and a result, and how many of each count")]
+pub(crate) fn product<S: Simd, T: Real, A: Activation, R: Right<T>, const ROWS: usize, const ADDED: bool>(
     simd: S,
-    extent: Extent,
+    depth: usize,
+    columns: usize,
     left: &[T],
-    right: Right<T>,
-    start: Start<T>,
+    right: R,
+    start: Option<&[T]>,
     activated: bool,
     result: &mut [T],
 ) {
@@ -56,56 +84,70 @@ pub(crate) fn product<S: Simd, T: Real, A: Activation, const ROWS: usize>(
     let mut first = 0;
     // Two registers of rows at a time, of which the last may begin before its turn, so as to end with the last row.
     while first + lanes < ROWS {
-        blocks::<S, T, A, ROWS, 2>(simd, extent, left, first, right, start, activated, result);
+        blocks::<S, T, A, R, ROWS, 2, ADDED>(simd, depth, columns, left, first, right, start, activated, result);
         first += 2 * lanes;
     }
     if first < ROWS {
-        blocks::<S, T, A, ROWS, 1>(simd, extent, left, first, right, start, activated, result);
+        blocks::<S, T, A, R, ROWS, 1, ADDED>(simd, depth, columns, left, first, right, start, activated, result);
     }
 }
 
 /// All columns of some rows of a product, as many at a time as leave room for their sums in the registers.
 #[inline(always)]
 #[allow(clippy::too_many_arguments, reason = "all of it is the place of the blocks")]
-fn blocks<S: Simd, T: Real, A: Activation, const ROWS: usize, const REGISTERS: usize>(
+fn blocks<
+    S: Simd,
+    T: Real,
+    A: Activation,
+    R: Right<T>,
+    const ROWS: usize,
+    const REGISTERS: usize,
+    const ADDED: bool,
+>(
     simd: S,
-    extent: Extent,
+    depth: usize,
+    columns: usize,
     left: &[T],
     first: usize,
-    right: Right<T>,
-    start: Start<T>,
+    right: R,
+    start: Option<&[T]>,
     activated: bool,
     result: &mut [T],
 ) {
-    let Extent { columns, room, .. } = extent;
     // AVX-512 and NEON have 32 registers, the others 16. One is for each sum; a few are for the factors.
     let many = size_of::<Lanes<S, T>>() == 64 || cfg!(target_arch = "aarch64");
-    let whole = room - room % 4;
+    let whole = R::ROOM - R::ROOM % 4;
     let mut column = 0;
-    while column < columns && column < whole {
-        let left_over = columns - column;
-        if many && REGISTERS == 1 && left_over > 8 && column + 16 <= whole {
-            block::<S, T, A, ROWS, REGISTERS, 16>(simd, extent, left, first, right, start, activated, result, column);
+    macro_rules! block {
+        ($columns:literal) => {
+            block::<S, T, A, R, ROWS, REGISTERS, $columns, ADDED>(
+                simd, depth, left, first, right, start, activated, result, column,
+            )
+        };
+    }
+    if many && REGISTERS == 1 && R::ROOM >= 16 {
+        while column + 8 < columns && column + 16 <= whole {
+            block!(16);
             column += 16;
-        } else if (many || REGISTERS == 1) && left_over > 4 && column + 8 <= whole {
-            block::<S, T, A, ROWS, REGISTERS, 8>(simd, extent, left, first, right, start, activated, result, column);
+        }
+    }
+    if (many || REGISTERS == 1) && R::ROOM >= 8 {
+        while column + 4 < columns && column + 8 <= whole {
+            block!(8);
             column += 8;
-        } else {
-            block::<S, T, A, ROWS, REGISTERS, 4>(simd, extent, left, first, right, start, activated, result, column);
+        }
+    }
+    if R::ROOM >= 4 {
+        while column < columns && column < whole {
+            block!(4);
             column += 4;
         }
     }
     if column < columns {
-        match room % 4 {
-            1 => {
-                block::<S, T, A, ROWS, REGISTERS, 1>(simd, extent, left, first, right, start, activated, result, column)
-            }
-            2 => {
-                block::<S, T, A, ROWS, REGISTERS, 2>(simd, extent, left, first, right, start, activated, result, column)
-            }
-            3 => {
-                block::<S, T, A, ROWS, REGISTERS, 3>(simd, extent, left, first, right, start, activated, result, column)
-            }
+        match R::ROOM % 4 {
+            1 => block!(1),
+            2 => block!(2),
+            3 => block!(3),
             _ => {}
         }
     }
@@ -114,63 +156,51 @@ fn blocks<S: Simd, T: Real, A: Activation, const ROWS: usize, const REGISTERS: u
 /// `COLUMNS` columns of some rows of a product, summed in registers.
 #[cfg_attr(not(debug_assertions), inline(always))]
 #[allow(clippy::too_many_arguments, reason = "all of it is the place of the block")]
-fn block<S: Simd, T: Real, A: Activation, const ROWS: usize, const REGISTERS: usize, const COLUMNS: usize>(
+fn block<
+    S: Simd,
+    T: Real,
+    A: Activation,
+    R: Right<T>,
+    const ROWS: usize,
+    const REGISTERS: usize,
+    const COLUMNS: usize,
+    const ADDED: bool,
+>(
     simd: S,
-    extent: Extent,
+    depth: usize,
     left: &[T],
     first: usize,
-    right: Right<T>,
-    start: Start<T>,
+    right: R,
+    start: Option<&[T]>,
     activated: bool,
     result: &mut [T],
     column: usize,
 ) {
     let zero = Lanes::<S, T>::splat(simd, T::ZERO);
     let mut sums = [[zero; REGISTERS]; COLUMNS];
-    if let Start::Column(start) = start {
+    if let Some(start) = start {
         sums = [rows::<S, T, ROWS, REGISTERS>(simd, &start[..ROWS], first); COLUMNS];
     }
-    let depth = extent.depth;
-    let whole = if extent.fresh && ROWS < Lanes::<S, T>::LEN { 0 } else { whole_columns::<S, T, ROWS>(left, depth) };
+    let whole = if R::FRESH && ROWS < Lanes::<S, T>::LEN { 0 } else { whole_columns::<S, T, ROWS>(left, depth) };
+    let right = right.part::<COLUMNS>(column, depth);
     // Each number of the right factor is read and spread at once. From an array of them the compiler makes a register
     // that it takes apart again.
-    match right {
-        Right::Columns(right, stride) => {
-            let right = &right[column * stride..][..(COLUMNS - 1) * stride + depth];
-            for k in 0..whole {
-                let left = rows::<S, T, ROWS, REGISTERS>(simd, &left[k * ROWS..], first);
-                for n in 0..COLUMNS {
-                    add_products(simd, &left, right[n * stride + k], &mut sums[n]);
-                }
-            }
-            for k in whole..depth {
-                let left = rows::<S, T, ROWS, REGISTERS>(simd, &left[k * ROWS..][..ROWS], first);
-                for n in 0..COLUMNS {
-                    add_products(simd, &left, right[n * stride + k], &mut sums[n]);
-                }
-            }
+    for k in 0..whole {
+        let left = rows::<S, T, ROWS, REGISTERS>(simd, &left[k * ROWS..], first);
+        for n in 0..COLUMNS {
+            add_products(simd, &left, right.at::<COLUMNS>(k, n), &mut sums[n]);
         }
-        Right::Rows(right, stride) => {
-            for k in 0..whole {
-                let left = rows::<S, T, ROWS, REGISTERS>(simd, &left[k * ROWS..], first);
-                let right = &right[k * stride + column..][..COLUMNS];
-                for n in 0..COLUMNS {
-                    add_products(simd, &left, right[n], &mut sums[n]);
-                }
-            }
-            for k in whole..depth {
-                let left = rows::<S, T, ROWS, REGISTERS>(simd, &left[k * ROWS..][..ROWS], first);
-                let right = &right[k * stride + column..][..COLUMNS];
-                for n in 0..COLUMNS {
-                    add_products(simd, &left, right[n], &mut sums[n]);
-                }
-            }
+    }
+    for k in whole..depth {
+        let left = rows::<S, T, ROWS, REGISTERS>(simd, &left[k * ROWS..][..ROWS], first);
+        for n in 0..COLUMNS {
+            add_products(simd, &left, right.at::<COLUMNS>(k, n), &mut sums[n]);
         }
     }
     let result = &mut result[column * ROWS..][..COLUMNS * ROWS];
     for n in 0..COLUMNS {
         let result = &mut result[n * ROWS..][..ROWS];
-        if let Start::Result = start {
+        if ADDED {
             add_rows::<S, T, REGISTERS>(simd, &sums[n], result, first);
         } else {
             if activated {
@@ -355,14 +385,14 @@ pub(crate) fn add_columns<S: Simd, T: Real, const ROWS: usize>(simd: S, matrix: 
     }
 }
 
-/// Sets `result`, which has `ROWS` rows, to `start + left * right`, where `left` lies row by row and `right` column by
-/// column, with `DEPTH` numbers in each. For few rows.
+/// Sets the first `columns` of the `ROOM` columns of `result`, which has `ROWS` rows, to `start + left * right`, where `left`
+/// lies row by row and `right` column by column, with `DEPTH` numbers in each. For few rows.
 ///
 /// Each number of the result is the sum of 16 sums, as in [`map_sum`](super::map_sum).
 #[cfg_attr(not(debug_assertions), inline(always))]
-pub(crate) fn dots<S: Simd, T: Real, const ROWS: usize, const DEPTH: usize>(
+pub(crate) fn dots<S: Simd, T: Real, const ROWS: usize, const DEPTH: usize, const ROOM: usize>(
     simd: S,
-    extent: Extent,
+    columns: usize,
     left: &[[T; DEPTH]; ROWS],
     right: &[T],
     start: &[T],
@@ -370,7 +400,7 @@ pub(crate) fn dots<S: Simd, T: Real, const ROWS: usize, const DEPTH: usize>(
 ) {
     let (start, mut column) = (&start[..ROWS], 0);
     // Four at a time, written together, because what reads them next reads more than one.
-    while column < extent.columns && column + 4 <= extent.room {
+    while column < columns && column + 4 <= ROOM {
         let mut four = [[T::ZERO; ROWS]; 4];
         for i in 0..4 {
             for row in 0..ROWS {
@@ -380,7 +410,7 @@ pub(crate) fn dots<S: Simd, T: Real, const ROWS: usize, const DEPTH: usize>(
         result[column * ROWS..][..4 * ROWS].copy_from_slice(four.as_flattened());
         column += 4;
     }
-    while column < extent.columns {
+    while column < columns {
         for row in 0..ROWS {
             result[column * ROWS + row] = start[row] + dot(simd, &left[row], &right[column * DEPTH..]);
         }

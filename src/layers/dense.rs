@@ -1,8 +1,9 @@
 //! [`Dense`]: every output depends on every input.
 
 use crate::activation::{Activation, Identity, SlopeFrom};
+use crate::dispatch::call;
 use crate::init::Init;
-use crate::kernel::{Extent, Right, Start, add_columns, dots, map_first, product, product_with_column, transpose};
+use crate::kernel::{Columns, FEW, Rows, add_columns, dots, map_first, product, product_with_column, transpose};
 use crate::layer::{Entrance, Layer, Tile};
 use crate::network::Network;
 use crate::params::{Kind, Parameter, Params, Visitor, VisitorMut, Zeroed};
@@ -71,15 +72,17 @@ impl<const IN: usize, const OUT: usize, A, T: Real> Dense<IN, OUT, A, T> {
     const DOTS: bool = OUT <= 4 && IN > 6 * OUT;
 }
 
-/// Up to so many columns of a tile, a pass takes less time than the CPU needs until it can load what it has just stored, if
-/// it is not loaded in the same pieces. Beyond, it is the work that counts.
-const FEW: usize = 8;
-
 impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A, T> {
     /// Whether the activation is applied to the sums before they are written. Where it is long and there are many, that
     /// would be a lot of code; then it is a pass of its own.
     const fn is_fused(columns: usize) -> bool {
         (A::BRIEF || columns == 1) && !Self::DOTS
+    }
+
+    /// Whether the products are functions of their own. Together a network's are one so large that the compiler takes minutes
+    /// for it; a single sample's or a small layer's take less time than a call.
+    const fn is_apart(columns: usize) -> bool {
+        columns > FEW && IN * OUT >= 64
     }
 
     /// `W x + b` for the columns in use, or `A(W x + b)`.
@@ -93,17 +96,26 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
     ) {
         let (simd, weight, bias) = (tile.simd(), self.weight.as_slice(), self.bias.as_slice());
         let (right, result) = (x.as_slice(), y.as_mut_slice());
-        let extent = Extent { depth: IN, columns: tile.used(), room: B, fresh: false };
-        if Self::DOTS {
-            let mut rows = [[T::ZERO; IN]; OUT];
-            transpose::<S, T, OUT, IN>(simd, weight, rows.as_flattened_mut());
-            return dots::<S, T, OUT, IN>(simd, extent, &rows, right, bias, result);
-        }
-        if B == 1 {
-            return product_with_column::<S, T, A, OUT>(simd, weight, right, bias, activated, result);
-        }
-        let right = Right::Columns(right, IN);
-        product::<S, T, A, OUT>(simd, extent, weight, right, Start::Column(bias), activated, result);
+        let columns = tile.used();
+        call(
+            simd,
+            Self::is_apart(B),
+            #[inline(always)]
+            || {
+                // A closure that is a function of its own does not know what its captured numbers are.
+                let activated = activated && Self::is_fused(B);
+                if Self::DOTS {
+                    let mut rows = [[T::ZERO; IN]; OUT];
+                    transpose::<S, T, OUT, IN>(simd, weight, rows.as_flattened_mut());
+                    return dots::<S, T, OUT, IN, B>(simd, columns, &rows, right, bias, result);
+                }
+                if B == 1 {
+                    return product_with_column::<S, T, A, OUT>(simd, weight, right, bias, activated, result);
+                }
+                let right = Columns::<T, IN, B>(right);
+                product::<S, T, A, _, OUT, false>(simd, IN, columns, weight, right, Some(bias), activated, result);
+            },
+        );
     }
 
     /// `A(y)` in place of `y`.
@@ -132,17 +144,24 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
         slope: &SMatrix<T, OUT, B>,
         input_slope: &mut SMatrix<T, IN, B>,
     ) {
-        let mut transposed = [[T::ZERO; IN]; OUT];
-        transpose::<S, T, OUT, IN>(tile.simd(), self.weight.as_slice(), transposed.as_flattened_mut());
-        let extent = Extent { depth: OUT, columns: tile.used(), room: B, fresh: false };
-        product::<S, T, Identity, IN>(
+        call(
             tile.simd(),
-            extent,
-            transposed.as_flattened(),
-            Right::Columns(slope.as_slice(), OUT),
-            Start::Zero,
-            false,
-            input_slope.as_mut_slice(),
+            Self::is_apart(B),
+            #[inline(always)]
+            || {
+                let mut transposed = [[T::ZERO; IN]; OUT];
+                transpose::<S, T, OUT, IN>(tile.simd(), self.weight.as_slice(), transposed.as_flattened_mut());
+                product::<S, T, Identity, _, IN, false>(
+                    tile.simd(),
+                    OUT,
+                    tile.used(),
+                    transposed.as_flattened(),
+                    Columns::<T, OUT, B>(slope.as_slice()),
+                    None,
+                    false,
+                    input_slope.as_mut_slice(),
+                );
+            },
         );
     }
 
@@ -296,30 +315,38 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
             Self::deactivate(tile, trace, slope);
         }
 
-        let weight = gradient.weight.as_mut_slice();
-        let (samples, fresh) = (tile.used(), B <= FEW);
-        if Self::NARROW {
-            // Lanes across the few outputs would be idle, so they run across the inputs.
-            let extent = Extent { depth: samples, columns: OUT, room: OUT, fresh };
-            let slopes = Right::Rows(slope.as_slice(), OUT);
-            if OUT == 1 {
-                product::<S, T, Identity, IN>(simd, extent, x.as_slice(), slopes, Start::Result, false, weight);
-            } else {
-                let mut transposed = [[T::ZERO; IN]; OUT];
-                let result = transposed.as_flattened_mut();
-                product::<S, T, Identity, IN>(simd, extent, x.as_slice(), slopes, Start::Zero, false, result);
-                for (column, weights) in weight.chunks_exact_mut(OUT).enumerate() {
-                    for (weight, row) in weights.iter_mut().zip(&transposed) {
-                        *weight += row[column];
+        call(
+            simd,
+            Self::is_apart(B),
+            #[inline(always)]
+            || {
+                let weight = gradient.weight.as_mut_slice();
+                let (samples, inputs) = (tile.used(), x.as_slice());
+                if Self::NARROW {
+                    // Lanes across the few outputs would be idle, so they run across the inputs.
+                    let slopes = Rows::<T, B, OUT>(slope.as_slice());
+                    if OUT == 1 {
+                        product::<S, T, Identity, _, IN, true>(simd, samples, OUT, inputs, slopes, None, false, weight);
+                    } else {
+                        let mut transposed = [[T::ZERO; IN]; OUT];
+                        let result = transposed.as_flattened_mut();
+                        product::<S, T, Identity, _, IN, false>(
+                            simd, samples, OUT, inputs, slopes, None, false, result,
+                        );
+                        for (column, weights) in weight.chunks_exact_mut(OUT).enumerate() {
+                            for (weight, row) in weights.iter_mut().zip(&transposed) {
+                                *weight += row[column];
+                            }
+                        }
                     }
+                } else {
+                    let inputs = Rows::<T, B, IN>(inputs);
+                    let slopes = slope.as_slice();
+                    product::<S, T, Identity, _, OUT, true>(simd, samples, IN, slopes, inputs, None, false, weight);
                 }
-            }
-        } else {
-            let extent = Extent { depth: samples, columns: IN, room: IN, fresh };
-            let inputs = Right::Rows(x.as_slice(), IN);
-            product::<S, T, Identity, OUT>(simd, extent, slope.as_slice(), inputs, Start::Result, false, weight);
-        }
-        add_columns::<S, T, OUT>(simd, &slope.as_slice()[..samples * OUT], gradient.bias.as_mut_slice());
+                add_columns::<S, T, OUT>(simd, &slope.as_slice()[..samples * OUT], gradient.bias.as_mut_slice());
+            },
+        );
 
         if let Some(input_slope) = input_slope {
             self.slope_by_input(tile, slope, input_slope);
