@@ -16,12 +16,12 @@
 //!     type Init = HeNormal;
 //!
 //!     fn value<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
-//!         let positive = x.max(Lanes::<S, T>::splat(simd, T::ZERO));
+//!         let positive = x.max(lanes::<S, T>(simd, T::ZERO));
 //!         positive * positive
 //!     }
 //!
 //!     fn slope<S: Simd, T: Real>(simd: S, x: Lanes<S, T>, _: Lanes<S, T>) -> Lanes<S, T> {
-//!         x.max(Lanes::<S, T>::splat(simd, T::ZERO)) * T::of(2.0)
+//!         x.max(lanes::<S, T>(simd, T::ZERO)) * T::of(2.0)
 //!     }
 //! }
 //!

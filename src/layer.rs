@@ -114,6 +114,19 @@ pub trait Layer<In: Shape>: Params {
         y.clone_from(Self::output(&trace));
     }
 
+    /// [`infer`](Self::infer) by value: for CPUs without vector registers, whose small layers need not fill memory with zeros
+    /// first.
+    #[inline(always)]
+    fn answer<S: Simd, const B: usize>(
+        &self,
+        tile: Tile<S, B>,
+        x: &Batch<In, Self::Scalar, B>,
+    ) -> Batch<Self::Out, Self::Scalar, B> {
+        let mut y = Zeroed::ZEROED;
+        self.infer(tile, x, &mut y);
+        y
+    }
+
     /// Computes the output of `x` into `trace`, with what the backward pass needs: the pass of training. What a layer needs
     /// to change between batches, such as a source of random numbers, it changes in
     /// [`after_batch`](Params::after_batch).

@@ -36,6 +36,7 @@
 use crate::activation::{Activation, Link};
 use crate::data::Category;
 use crate::error::TargetError;
+use crate::kernel::scalar::lanes;
 use crate::kernel::{self, Exponentials, map, map_sum, softmax};
 use crate::layer::Tile;
 use crate::math::{self, at_least, at_most, divide, splat};
@@ -222,7 +223,7 @@ impl<T: Real> Default for Huber<T> {
 
 regression!(Huber<T>, |this, simd, y, t| {
     let error = y - t;
-    let delta = Lanes::<S, T>::splat(simd, this.delta);
+    let delta = lanes::<S, T>(simd, this.delta);
     let slope = at_most(at_least(error, -delta), delta);
     (slope * (error - slope * T::of(0.5)), slope)
 });
@@ -469,5 +470,5 @@ impl<T: Real, C: Category<OUT>, const OUT: usize> Loss<T, C, OUT> for CrossEntro
 
 #[inline(always)]
 fn scalar_ln<S: Simd, T: Real>(simd: S, x: T) -> T {
-    math::ln::<S, T>(simd, Lanes::<S, T>::splat(simd, x)).as_slice()[0]
+    math::ln::<S, T>(simd, lanes::<S, T>(simd, x)).as_slice()[0]
 }

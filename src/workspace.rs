@@ -280,7 +280,7 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
             let (place, left) = (first - whole.start, range.end - first);
             let tile = Tile::<S, B>::new(simd, left).starting_at(place).to_logits();
             let gradient = gradient.as_deref_mut();
-            sum += if B <= SMALL && left >= B {
+            sum += if B == 1 || (B <= SMALL && left >= B) {
                 // The same pass once more, where the compiler knows that no column is without a sample.
                 let full = Tile::<S, B>::new(simd, B).starting_at(place).to_logits();
                 self.over_tile(full, network, loss, chosen, whole, gradient)?

@@ -2,6 +2,7 @@
 
 use crate::activation::{Activation, Identity, SlopeFrom};
 use crate::init::Init;
+use crate::kernel::{self, scalar};
 use crate::kernel::{Extent, Right, Start, add_columns, dots, map_first, product, product_with_column, transpose};
 use crate::layer::{Entrance, Layer, Tile};
 use crate::network::Network;
@@ -79,7 +80,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
     /// Whether the activation is applied to the sums before they are written. Where it is long and there are many, that
     /// would be a lot of code; then it is a pass of its own.
     const fn is_fused(columns: usize) -> bool {
-        (A::BRIEF || columns == 1) && !Self::DOTS
+        !kernel::SCALAR && (A::BRIEF || columns == 1) && !Self::DOTS
     }
 
     /// `W x + b` for the columns in use, or `A(W x + b)`.
@@ -91,6 +92,9 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
         activated: bool,
         y: &mut SMatrix<T, OUT, B>,
     ) {
+        if kernel::SCALAR {
+            return self.affine_of_numbers(tile, x, y);
+        }
         let (simd, weight, bias) = (tile.simd(), self.weight.as_slice(), self.bias.as_slice());
         let (right, result) = (x.as_slice(), y.as_mut_slice());
         let extent = Extent { depth: IN, columns: tile.used(), room: B, fresh: false };
@@ -106,10 +110,34 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
         product::<S, T, A, OUT>(simd, extent, weight, right, Start::Column(bias), activated, result);
     }
 
+    /// `W x + b` for the columns in use, without vector registers.
+    #[inline(always)]
+    fn affine_of_numbers<S: Simd, const B: usize>(
+        &self,
+        tile: Tile<S, B>,
+        x: &SMatrix<T, IN, B>,
+        y: &mut SMatrix<T, OUT, B>,
+    ) {
+        let (weight, bias) = (&self.weight.data.0, &self.bias.data.0[0]);
+        for (x, y) in x.data.0.iter().zip(&mut y.data.0).take(tile.used()) {
+            if Self::DOTS {
+                scalar::dots(weight, x, bias, y);
+            } else if B == 1 {
+                scalar::product_with_column(weight, x, bias, y);
+            } else {
+                scalar::product_in_order(weight, x, bias, y);
+            }
+        }
+    }
+
     /// `A(y)` in place of `y`.
     #[inline(always)]
     fn activate<S: Simd, const B: usize>(tile: Tile<S, B>, fused: bool, y: &mut SMatrix<T, OUT, B>) {
-        if !fused {
+        if kernel::SCALAR {
+            for y in y.data.0.iter_mut().take(tile.used()) {
+                scalar::activate::<S, T, A>(tile.simd(), y);
+            }
+        } else if !fused {
             let (simd, count) = (tile.simd(), tile.used() * OUT);
             map_first(
                 simd,
@@ -132,6 +160,14 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
         slope: &SMatrix<T, OUT, B>,
         input_slope: &mut SMatrix<T, IN, B>,
     ) {
+        if kernel::SCALAR {
+            return scalar::transposed_product(
+                &self.weight.data.0,
+                &slope.data.0,
+                tile.used(),
+                &mut input_slope.data.0,
+            );
+        }
         let mut transposed = [[T::ZERO; IN]; OUT];
         transpose::<S, T, OUT, IN>(tile.simd(), self.weight.as_slice(), transposed.as_flattened_mut());
         let extent = Extent { depth: OUT, columns: tile.used(), room: B, fresh: false };
@@ -267,6 +303,21 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
     }
 
     #[inline(always)]
+    fn answer<S: Simd, const B: usize>(&self, tile: Tile<S, B>, x: &SMatrix<T, IN, B>) -> SMatrix<T, OUT, B> {
+        let (simd, weight, bias) = (tile.simd(), &self.weight.data.0, &self.bias.data.0[0]);
+        let how = (Self::DOTS, !tile.is_to_logits());
+        if kernel::SCALAR
+            && let [x] = x.data.0.as_slice()
+            && let Some(y) = scalar::brief_product::<S, T, A, OUT, IN>(simd, weight, x, bias, how)
+        {
+            return SMatrix::from_array_storage(ArrayStorage([y; B]));
+        }
+        let mut y = Zeroed::ZEROED;
+        self.infer(tile, x, &mut y);
+        y
+    }
+
+    #[inline(always)]
     fn forward<S: Simd, const B: usize>(&self, tile: Tile<S, B>, x: &SMatrix<T, IN, B>, trace: &mut Self::Trace<B>) {
         let (wanted, mut fused) = (!tile.is_to_logits(), Self::is_fused(B));
         if let Some(sums) = A::Slope::room_mut(&mut trace.sums) {
@@ -296,6 +347,15 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
             Self::deactivate(tile, trace, slope);
         }
 
+        if kernel::SCALAR {
+            let (slopes, used) = (&slope.data.0, tile.used());
+            scalar::add_outer(slopes, &x.data.0, used, &mut gradient.weight.data.0);
+            scalar::add_columns(slopes, used, &mut gradient.bias.data.0[0]);
+            if let Some(input_slope) = input_slope {
+                self.slope_by_input(tile, slope, input_slope);
+            }
+            return;
+        }
         let weight = gradient.weight.as_mut_slice();
         let (samples, fresh) = (tile.used(), B <= FEW);
         if Self::NARROW {

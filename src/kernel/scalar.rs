@@ -1,0 +1,362 @@
+//! The loops for CPUs without vector registers: one number at a time, and sums in the order in which the other loops add
+//! them. What is not fused there gives the same bits.
+//!
+//! They are as small as they are quick. Sizes are constants, so that no index needs a check and a small network's loops
+//! unroll where the program is optimized for speed; what does not depend on a size stands once in a program.
+
+use super::WIDEST;
+use crate::activation::Activation;
+use crate::real::{Lanes, Real};
+use fearless_simd::{Simd, SimdBase};
+
+/// Whether there are no vector registers.
+pub(crate) const SCALAR: bool = !cfg!(any(
+    target_arch = "x86",
+    target_arch = "x86_64",
+    target_arch = "aarch64",
+    all(target_arch = "wasm32", target_feature = "simd128"),
+));
+
+// What stands in it is done for the first `$count` numbers of a block, without a loop: where a program is optimized for size
+// the compiler unrolls none, and keeps no array in registers that a loop runs over.
+macro_rules! each {
+    ($count:expr, $i:ident => $do:expr) => {{
+        const { assert!($count <= 4) };
+        if $count > 0 {
+            let $i = 0;
+            $do
+        }
+        if $count > 1 {
+            let $i = 1;
+            $do
+        }
+        if $count > 2 {
+            let $i = 2;
+            $do
+        }
+        if $count > 3 {
+            let $i = 3;
+            $do
+        }
+    }};
+}
+
+pub(crate) use each;
+
+/// A number in all lanes. What is computed in lanes that nobody looks at, the compiler leaves out.
+#[inline(always)]
+pub(crate) fn lanes<S: Simd, T: Real>(simd: S, number: T) -> Lanes<S, T> {
+    if SCALAR {
+        // Not `splat`, which is a loop where a program is optimized for size.
+        Lanes::<S, T>::from_slice(simd, &[number, number, number, number][..Lanes::<S, T>::LEN])
+    } else {
+        Lanes::<S, T>::splat(simd, number)
+    }
+}
+
+/// The number in the first lane.
+#[inline(always)]
+pub(crate) fn number<S: Simd, T: Real>(lanes: Lanes<S, T>) -> T {
+    lanes.as_slice()[0]
+}
+
+/// `start + left * right` for a single column, as [`product_with_column`](super::product_with_column) adds it up.
+#[inline(always)]
+pub(crate) fn product_with_column<T: Real, const ROWS: usize, const DEPTH: usize>(
+    left: &[[T; ROWS]; DEPTH],
+    right: &[T; DEPTH],
+    start: &[T; ROWS],
+    result: &mut [T; ROWS],
+) {
+    if is_short(ROWS, DEPTH) {
+        for (row, result) in result.iter_mut().enumerate() {
+            *result = short_row(left, right, start, row);
+        }
+        return;
+    }
+    // The sums of so many rows are in registers at a time.
+    match ROWS {
+        1 => all_rows::<T, ROWS, DEPTH, 1>(left, right, start, result),
+        2 => all_rows::<T, ROWS, DEPTH, 2>(left, right, start, result),
+        3 => all_rows::<T, ROWS, DEPTH, 3>(left, right, start, result),
+        _ => all_rows::<T, ROWS, DEPTH, 4>(left, right, start, result),
+    }
+}
+
+/// Whether each product of a row is a sum of its own.
+const fn is_short(rows: usize, depth: usize) -> bool {
+    depth <= super::column::chains_of(rows)
+}
+
+/// A row of which each product is a sum of its own.
+#[inline(always)]
+fn short_row<T: Real, const ROWS: usize, const DEPTH: usize>(
+    left: &[[T; ROWS]; DEPTH],
+    right: &[T; DEPTH],
+    start: &[T; ROWS],
+    row: usize,
+) -> T {
+    let mut sum = start[row] + left[0][row] * right[0];
+    if DEPTH > 2 {
+        sum += T::ZERO + left[2][row] * right[2];
+    }
+    if DEPTH > 1 {
+        let mut odd = T::ZERO + left[1][row] * right[1];
+        if DEPTH > 3 {
+            odd += T::ZERO + left[3][row] * right[3];
+        }
+        sum += odd;
+    }
+    sum
+}
+
+#[inline(always)]
+fn all_rows<T: Real, const ROWS: usize, const DEPTH: usize, const BLOCK: usize>(
+    left: &[[T; ROWS]; DEPTH],
+    right: &[T; DEPTH],
+    start: &[T; ROWS],
+    result: &mut [T; ROWS],
+) {
+    let chains = super::column::chains_of(ROWS);
+    let mut first = 0;
+    while first < ROWS {
+        // The last block may begin before its turn, so as to end with the last row.
+        let begin = if first + BLOCK <= ROWS { first } else { ROWS - BLOCK };
+        let (Some(start), Some(result)) =
+            (block::<T, ROWS, BLOCK>(start, begin), block_mut::<T, ROWS, BLOCK>(result, begin))
+        else {
+            return;
+        };
+        // Negative zero is what changes nothing when a number is added to it.
+        let half = chains.div_ceil(2);
+        let (mut total, mut pair) = ([T::ZERO; BLOCK], 0);
+        each!(BLOCK, i => total[i] = -T::ZERO);
+        while pair < half {
+            let (mut sum, mut chain) = ([T::ZERO; BLOCK], pair);
+            each!(BLOCK, i => sum[i] = -T::ZERO);
+            while chain < chains && chain < DEPTH {
+                let mut products = [T::ZERO; BLOCK];
+                if chain == 0 {
+                    each!(BLOCK, i => products[i] = start[i]);
+                }
+                let mut k = chain;
+                while k < DEPTH {
+                    let (Some(left), right) = (block::<T, ROWS, BLOCK>(&left[k], begin), right[k]) else { return };
+                    each!(BLOCK, i => products[i] += left[i] * right);
+                    k += chains;
+                }
+                each!(BLOCK, i => sum[i] += products[i]);
+                chain += half;
+            }
+            each!(BLOCK, i => total[i] += sum[i]);
+            pair += 1;
+        }
+        each!(BLOCK, i => result[i] = total[i]);
+        first += BLOCK;
+    }
+}
+
+#[inline(always)]
+fn block<T, const ROWS: usize, const BLOCK: usize>(column: &[T; ROWS], begin: usize) -> Option<&[T; BLOCK]> {
+    column.get(begin..)?.first_chunk()
+}
+
+#[inline(always)]
+fn block_mut<T, const ROWS: usize, const BLOCK: usize>(
+    column: &mut [T; ROWS],
+    begin: usize,
+) -> Option<&mut [T; BLOCK]> {
+    column.get_mut(begin..)?.first_chunk_mut()
+}
+
+/// `start + left * right` for one of several columns, as [`product`](super::product) adds it up.
+#[inline(always)]
+pub(crate) fn product_in_order<T: Real, const ROWS: usize, const DEPTH: usize>(
+    left: &[[T; ROWS]; DEPTH],
+    right: &[T; DEPTH],
+    start: &[T; ROWS],
+    result: &mut [T; ROWS],
+) {
+    *result = *start;
+    for (left, right) in left.iter().zip(right) {
+        for (result, left) in result.iter_mut().zip(left) {
+            *result += *left * *right;
+        }
+    }
+}
+
+/// A row of `start + left * right`, for few rows, as [`dots`](super::dots) adds it up.
+#[inline(always)]
+fn dot<T: Real, const ROWS: usize, const DEPTH: usize>(
+    left: &[[T; ROWS]; DEPTH],
+    right: &[T; DEPTH],
+    start: &[T; ROWS],
+    row: usize,
+) -> T {
+    // Every sixteenth product.
+    let part = |place: usize| {
+        if DEPTH <= WIDEST {
+            return left[place][row] * right[place];
+        }
+        let (mut sum, mut k) = (T::ZERO, place);
+        while k < DEPTH {
+            sum += left[k][row] * right[k];
+            k += WIDEST;
+        }
+        sum
+    };
+    // The sixteen parts are added in pairs: the first to the ninth and so on, and then the first of these to the fifth.
+    let mut fours: [T; 4] = core::array::from_fn(
+        #[inline(always)]
+        |place| {
+            let mut sum = T::ZERO;
+            if place < DEPTH {
+                sum = part(place);
+            }
+            if place + 8 < DEPTH {
+                sum += part(place + 8);
+            }
+            if place + 4 < DEPTH {
+                let mut other = part(place + 4);
+                if place + 12 < DEPTH {
+                    other += part(place + 12);
+                }
+                sum += other;
+            }
+            sum
+        },
+    );
+    fours[0] += fours[2];
+    fours[1] += fours[3];
+    // A sum that begins with zero is not negative zero.
+    start[row] + (fours[0] + fours[1] + T::ZERO)
+}
+
+/// `start + left * right` for few rows, as [`dots`](super::dots) adds it up.
+#[inline(always)]
+pub(crate) fn dots<T: Real, const ROWS: usize, const DEPTH: usize>(
+    left: &[[T; ROWS]; DEPTH],
+    right: &[T; DEPTH],
+    start: &[T; ROWS],
+    result: &mut [T; ROWS],
+) {
+    for (row, result) in result.iter_mut().enumerate() {
+        *result = dot(left, right, start, row);
+    }
+}
+
+/// [`dots`] or [`product_with_column`] for a column, and the value of the activation `A` there; by value, which spares what
+/// else first has to be filled with zeros. Only where a row is at hand with a few instructions.
+#[inline(always)]
+pub(crate) fn brief_product<S: Simd, T: Real, A: Activation, const ROWS: usize, const DEPTH: usize>(
+    simd: S,
+    left: &[[T; ROWS]; DEPTH],
+    right: &[T; DEPTH],
+    start: &[T; ROWS],
+    (few, activated): (bool, bool),
+) -> Option<[T; ROWS]> {
+    if A::COUPLED || !(few || is_short(ROWS, DEPTH)) {
+        return None;
+    }
+    Some(core::array::from_fn(
+        #[inline(always)]
+        |row| {
+            let sum = if few { dot(left, right, start, row) } else { short_row(left, right, start, row) };
+            if activated { value::<S, T, A>(simd, sum) } else { sum }
+        },
+    ))
+}
+
+/// The value of an activation.
+#[inline(always)]
+fn value<S: Simd, T: Real, A: Activation>(simd: S, x: T) -> T {
+    number::<S, T>(A::value::<S, T>(simd, lanes::<S, T>(simd, x)))
+}
+
+/// The sum of the first `count` of up to 16 numbers, added in pairs, the first to the ninth, and so on.
+#[inline(always)]
+pub(super) fn sum_in_pairs<T: Real, const N: usize>(mut sums: [T; N], count: usize) -> T {
+    #[inline(always)]
+    fn halve<T: Real, const N: usize, const HALF: usize>(sums: &mut [T; N], count: usize) {
+        for i in 0..HALF {
+            if i + HALF < N && i + HALF < count {
+                sums[i] += sums[i + HALF];
+            }
+        }
+    }
+    halve::<T, N, 8>(&mut sums, count);
+    halve::<T, N, 4>(&mut sums, count);
+    halve::<T, N, 2>(&mut sums, count);
+    halve::<T, N, 1>(&mut sums, count);
+    sums[0]
+}
+
+/// Adds to `result` the product of the slopes, one sample a column, and the transposed inputs.
+#[inline(always)]
+pub(crate) fn add_outer<T: Real, const ROWS: usize, const COLUMNS: usize, const B: usize>(
+    slopes: &[[T; ROWS]; B],
+    inputs: &[[T; COLUMNS]; B],
+    used: usize,
+    result: &mut [[T; ROWS]; COLUMNS],
+) {
+    for (column, result) in result.iter_mut().enumerate() {
+        for (row, result) in result.iter_mut().enumerate() {
+            if B == 1 {
+                *result += slopes[0][row] * inputs[0][column];
+            } else {
+                let mut sum = T::ZERO;
+                for (slopes, inputs) in slopes.iter().zip(inputs).take(used) {
+                    sum += slopes[row] * inputs[column];
+                }
+                *result += sum;
+            }
+        }
+    }
+}
+
+/// Adds the columns in use to `result`, as [`add_columns`](super::add_columns) does.
+#[inline(always)]
+pub(crate) fn add_columns<T: Real, const ROWS: usize, const B: usize>(
+    columns: &[[T; ROWS]; B],
+    used: usize,
+    result: &mut [T; ROWS],
+) {
+    for (row, result) in result.iter_mut().enumerate() {
+        if B == 1 {
+            *result += columns[0][row];
+        } else {
+            let mut sums = [T::ZERO; 4];
+            let fours = used - used % 4;
+            for (place, column) in columns.iter().enumerate().take(used) {
+                sums[if place < fours { place % 4 } else { 0 }] += column[row];
+            }
+            *result += (sums[0] + sums[1]) + (sums[2] + sums[3]);
+        }
+    }
+}
+
+/// Sets each column of `result` to the product of the transposed weights with a column of slopes.
+#[inline(always)]
+pub(crate) fn transposed_product<T: Real, const ROWS: usize, const COLUMNS: usize, const B: usize>(
+    weight: &[[T; ROWS]; COLUMNS],
+    slopes: &[[T; ROWS]; B],
+    used: usize,
+    result: &mut [[T; COLUMNS]; B],
+) {
+    for (slopes, result) in slopes.iter().zip(result).take(used) {
+        for (weights, result) in weight.iter().zip(result) {
+            let mut sum = T::ZERO;
+            for (weight, slope) in weights.iter().zip(slopes) {
+                sum += *weight * *slope;
+            }
+            *result = sum;
+        }
+    }
+}
+
+/// `A(x)` in place of each number `x`. Once in a program for each activation, not for each layer.
+pub(crate) fn activate<S: Simd, T: Real, A: Activation>(simd: S, numbers: &mut [T]) {
+    for x in numbers {
+        *x = value::<S, T, A>(simd, *x);
+    }
+}
