@@ -168,7 +168,7 @@ pub fn exp<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
     // Two factors, since `n` may lie outside of what one exponent holds.
     let rounder = lanes::<S, T>(simd, T::ROUNDER);
     let half = mul_add(n, splat::<S, T>(simd, 0.5), rounder) - rounder;
-    (e + T::ONE) * power_of_two::<S, T>(simd, half) * power_of_two::<S, T>(simd, n - half)
+    (e + splat::<S, T>(simd, 1.0)) * power_of_two::<S, T>(simd, half) * power_of_two::<S, T>(simd, n - half)
 }
 
 /// `exp(x)` for `x` up to zero; zero where that is too small for a normal number. Within 2 ulp.
@@ -194,7 +194,7 @@ pub fn exp_m1_negative<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T>
     let x = at_least(x, lanes::<S, T>(simd, T::LN_MIN));
     let (n, e) = split_exp::<S, T>(simd, x);
     let scale = power_of_two::<S, T>(simd, n);
-    mul_add(e, scale, scale - T::ONE)
+    mul_add(e, scale, scale - splat::<S, T>(simd, 1.0))
 }
 
 /// 2 / (2 k + 3), the series of `ln((1 + s) / (1 - s))` in odd powers of `s`, without its first term.
@@ -216,10 +216,10 @@ fn ln_normal<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
     let exponent = Lanes::<S, T>::from_bits((bits >> T::MANTISSA_BITS) | T::UNIT_BITS)
         - lanes::<S, T>(simd, T::UNIT + T::EXPONENT_BIAS);
     let upper = mantissa.simd_gt(splat::<S, T>(simd, core::f64::consts::SQRT_2));
-    let mantissa = upper.select(mantissa * T::of(0.5), mantissa);
-    let exponent = upper.select(exponent + T::ONE, exponent);
-    let difference = mantissa - T::ONE;
-    let s = divide::<S, T>(difference, mantissa + T::ONE);
+    let mantissa = upper.select(mantissa * splat::<S, T>(simd, 0.5), mantissa);
+    let exponent = upper.select(exponent + splat::<S, T>(simd, 1.0), exponent);
+    let difference = mantissa - splat::<S, T>(simd, 1.0);
+    let s = divide::<S, T>(difference, mantissa + splat::<S, T>(simd, 1.0));
     let square = s * s;
     let tail = s * square * polynomial::<S, T>(simd, square, &LN[..T::TERMS.ln]);
     let low = mul_add(exponent, lanes::<S, T>(simd, T::LN_2_LOW), tail);
@@ -232,7 +232,7 @@ fn ln_normal<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
 pub fn ln<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
     let smallest = lanes::<S, T>(simd, T::min_positive_value());
     let subnormal = x.simd_lt(smallest);
-    let log = ln_normal::<S, T>(simd, subnormal.select(x * T::UNIT, x));
+    let log = ln_normal::<S, T>(simd, subnormal.select(x * lanes::<S, T>(simd, T::UNIT), x));
     let log_of_unit = splat::<S, T>(simd, T::MANTISSA_BITS as f64 * core::f64::consts::LN_2);
     let log = subnormal.select(log - log_of_unit, log);
     let zero = splat::<S, T>(simd, 0.0);
@@ -245,9 +245,9 @@ pub fn ln<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
 /// `ln(1 + x)` for `x` between 0 and 1, exact for small `x` too. Within 2 ulp.
 #[inline(always)]
 pub fn ln_1p<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
-    let sum = x + T::ONE;
+    let sum = x + splat::<S, T>(simd, 1.0);
     // What the addition rounded off: D. Goldberg, "What every computer scientist should know", theorem 4.
-    let lost = x - (sum - T::ONE);
+    let lost = x - (sum - splat::<S, T>(simd, 1.0));
     let log = ln_normal::<S, T>(simd, sum) + lost / sum;
     x.simd_ne(x).select(x, log)
 }
@@ -261,7 +261,7 @@ pub fn sigmoid<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
     }
     let e = exp_negative::<S, T>(simd, -x.abs());
     let one = splat::<S, T>(simd, 1.0);
-    divide::<S, T>(x.simd_lt(splat::<S, T>(simd, 0.0)).select(e, one), e + T::ONE)
+    divide::<S, T>(x.simd_lt(splat::<S, T>(simd, 0.0)).select(e, one), e + splat::<S, T>(simd, 1.0))
 }
 
 /// The coefficients in `x x` of two polynomials whose quotient times `x` is `tanh(x)` up to [`TANH_END`], within 2.1e-8 of
@@ -289,8 +289,8 @@ pub fn tanh<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
         let quotient = divide::<S, T>(dividend, polynomial::<S, T>(simd, square, &TANH_DIVISOR));
         return at_most(quotient, splat::<S, T>(simd, 1.0)).copysign(x);
     }
-    let e = exp_m1_negative::<S, T>(simd, x.abs() * T::of(-2.0));
-    divide::<S, T>(-e, e + T::of(2.0)).copysign(x)
+    let e = exp_m1_negative::<S, T>(simd, x.abs() * splat::<S, T>(simd, -2.0));
+    divide::<S, T>(-e, e + splat::<S, T>(simd, 2.0)).copysign(x)
 }
 
 /// [`tanh`] where there are no vector registers, with the same bits. Once in a program, unless a loop is optimized for speed.
@@ -359,24 +359,24 @@ const ERFC: [f64; 28] = [
 /// for `x` between -1 and infinity; below, the error grows with the square of `x`.
 #[inline(always)]
 pub fn normal_cdf<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
-    let z = x.abs() * T::of(core::f64::consts::FRAC_1_SQRT_2);
-    let t = splat::<S, T>(simd, 2.0) / (z + T::of(2.0));
+    let z = x.abs() * splat::<S, T>(simd, core::f64::consts::FRAC_1_SQRT_2);
+    let t = splat::<S, T>(simd, 2.0) / (z + splat::<S, T>(simd, 2.0));
     let twice = mul_add(t, splat::<S, T>(simd, 4.0), splat::<S, T>(simd, -2.0));
     // Clenshaw's recurrence.
     let (mut last, mut before) = (splat::<S, T>(simd, 0.0), splat::<S, T>(simd, 0.0));
     for &c in ERFC[1..T::TERMS.erfc].iter().rev() {
         (last, before) = (mul_add(twice, last, splat::<S, T>(simd, c) - before), last);
     }
-    let series = mul_add(twice, last, splat::<S, T>(simd, ERFC[0])) * T::of(0.5) - before;
-    let tail = t * exp::<S, T>(simd, mul_add(-z, z, series)) * T::of(0.5);
-    x.simd_lt(splat::<S, T>(simd, 0.0)).select(tail, -(tail - T::ONE))
+    let series = mul_add(twice, last, splat::<S, T>(simd, ERFC[0])) * splat::<S, T>(simd, 0.5) - before;
+    let tail = t * exp::<S, T>(simd, mul_add(-z, z, series)) * splat::<S, T>(simd, 0.5);
+    x.simd_lt(splat::<S, T>(simd, 0.0)).select(tail, -(tail - splat::<S, T>(simd, 1.0)))
 }
 
 /// The density of the standard normal distribution.
 #[inline(always)]
 pub fn normal_density<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
     const ONE_OVER_SQRT_TWO_PI: f64 = 0.398_942_280_401_432_7;
-    exp::<S, T>(simd, x * x * T::of(-0.5)) * T::of(ONE_OVER_SQRT_TWO_PI)
+    exp::<S, T>(simd, x * x * splat::<S, T>(simd, -0.5)) * splat::<S, T>(simd, ONE_OVER_SQRT_TWO_PI)
 }
 
 /// The square root of a single number.

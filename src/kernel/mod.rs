@@ -105,9 +105,10 @@ pub fn map_sum<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
 ) -> T {
     let lanes = Lanes::<S, T>::LEN;
     let zero = Lanes::<S, T>::splat(simd, T::ZERO);
-    let length = shortest(&changed, &read);
-    let wanted = if count < length { count } else { length };
     if SCALAR {
+        let mut wanted = count;
+        each!(CHANGED, i => wanted = wanted.min(changed[i].len()));
+        each!(READ, i => wanted = wanted.min(read[i].len()));
         let mut sums = [T::ZERO; WIDEST];
         each_number(
             simd,
@@ -123,6 +124,8 @@ pub fn map_sum<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
         );
         return scalar::sum_in_pairs(sums, wanted);
     }
+    let length = shortest(&changed, &read);
+    let wanted = if count < length { count } else { length };
     let mut sums = [zero; WIDEST / 2];
     let mut done = 0;
     while done + WIDEST <= wanted {
@@ -273,8 +276,9 @@ fn each_number<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
     read: &[&[T]; READ],
     mut step: impl FnMut(usize, [Lanes<S, T>; CHANGED], [Lanes<S, T>; READ]) -> [Lanes<S, T>; CHANGED],
 ) {
-    let length = shortest(changed, read);
-    let count = if count < length { count } else { length };
+    let mut count = count;
+    each!(CHANGED, i => count = count.min(changed[i].len()));
+    each!(READ, i => count = count.min(read[i].len()));
     let zero = lanes::<S, T>(simd, T::ZERO);
     let (mut c, mut r) = ([zero; CHANGED], [zero; READ]);
     for at in 0..count {
@@ -321,7 +325,8 @@ pub fn dot<S: Simd, T: Real>(simd: S, a: &[T], b: &[T]) -> T {
 #[inline(always)]
 pub(crate) fn is_finite<S: Simd, T: Real>(simd: S, values: &[T], count: usize) -> bool {
     if SCALAR {
-        return values.iter().take(count).all(|number| number.is_finite());
+        let sum = values.iter().take(count).fold(T::ZERO, |sum, &number| sum + number * T::ZERO);
+        return sum == T::ZERO;
     }
     let lanes = Lanes::<S, T>::LEN;
     let zero = Lanes::<S, T>::splat(simd, T::ZERO);

@@ -68,12 +68,6 @@ pub(crate) fn product_with_column<T: Real, const ROWS: usize, const DEPTH: usize
     start: &[T; ROWS],
     result: &mut [T; ROWS],
 ) {
-    if is_short(ROWS, DEPTH) {
-        for (row, result) in result.iter_mut().enumerate() {
-            *result = short_row(left, right, start, row);
-        }
-        return;
-    }
     // The sums of so many rows are in registers at a time.
     match ROWS {
         1 => all_rows::<T, ROWS, DEPTH, 1>(left, right, start, result),
@@ -245,26 +239,23 @@ pub(crate) fn dots<T: Real, const ROWS: usize, const DEPTH: usize>(
     }
 }
 
-/// [`dots`] or [`product_with_column`] for a column, and the value of the activation `A` there; by value, which spares what
-/// else first has to be filled with zeros. Only where a row is at hand with a few instructions.
+/// Whether a row is at hand with a few instructions. Then a loop over rows is all there is.
+pub(crate) const fn is_brief(few: bool, rows: usize, depth: usize) -> bool {
+    few || is_short(rows, depth)
+}
+
+/// A row of [`dots`] or [`product_with_column`] where it [is brief](is_brief), or the value of the activation `A` there.
 #[inline(always)]
-pub(crate) fn brief_product<S: Simd, T: Real, A: Activation, const ROWS: usize, const DEPTH: usize>(
+pub(crate) fn brief_row<S: Simd, T: Real, A: Activation, const ROWS: usize, const DEPTH: usize>(
     simd: S,
     left: &[[T; ROWS]; DEPTH],
     right: &[T; DEPTH],
     start: &[T; ROWS],
     (few, activated): (bool, bool),
-) -> Option<[T; ROWS]> {
-    if A::COUPLED || !(few || is_short(ROWS, DEPTH)) {
-        return None;
-    }
-    Some(core::array::from_fn(
-        #[inline(always)]
-        |row| {
-            let sum = if few { dot(left, right, start, row) } else { short_row(left, right, start, row) };
-            if activated { value::<S, T, A>(simd, sum) } else { sum }
-        },
-    ))
+    row: usize,
+) -> T {
+    let sum = if few { dot(left, right, start, row) } else { short_row(left, right, start, row) };
+    if activated { value::<S, T, A>(simd, sum) } else { sum }
 }
 
 /// The value of an activation.
@@ -291,47 +282,56 @@ pub(super) fn sum_in_pairs<T: Real, const N: usize>(mut sums: [T; N], count: usi
     sums[0]
 }
 
-/// Adds to `result` the product of the slopes, one sample a column, and the transposed inputs.
+/// Adds to `result`, or sets it to if it is zero, the product of the slopes, one sample a column, and the transposed inputs.
 #[inline(always)]
 pub(crate) fn add_outer<T: Real, const ROWS: usize, const COLUMNS: usize, const B: usize>(
     slopes: &[[T; ROWS]; B],
     inputs: &[[T; COLUMNS]; B],
     used: usize,
+    zero: bool,
     result: &mut [[T; ROWS]; COLUMNS],
 ) {
+    if let ([slopes], [inputs]) = (slopes.as_slice(), inputs.as_slice()) {
+        for (input, result) in inputs.iter().zip(result) {
+            for (slope, result) in slopes.iter().zip(result) {
+                let product = *slope * *input;
+                *result = if zero { product } else { *result + product };
+            }
+        }
+        return;
+    }
     for (column, result) in result.iter_mut().enumerate() {
         for (row, result) in result.iter_mut().enumerate() {
-            if B == 1 {
-                *result += slopes[0][row] * inputs[0][column];
-            } else {
-                let mut sum = T::ZERO;
-                for (slopes, inputs) in slopes.iter().zip(inputs).take(used) {
-                    sum += slopes[row] * inputs[column];
-                }
-                *result += sum;
+            let mut sum = T::ZERO;
+            for (slopes, inputs) in slopes.iter().zip(inputs).take(used) {
+                sum += slopes[row] * inputs[column];
             }
+            *result += sum;
         }
     }
 }
 
-/// Adds the columns in use to `result`, as [`add_columns`](super::add_columns) does.
+/// Adds the columns in use to `result`, or if it is zero sets it to their sum, as [`add_columns`](super::add_columns) does.
 #[inline(always)]
 pub(crate) fn add_columns<T: Real, const ROWS: usize, const B: usize>(
     columns: &[[T; ROWS]; B],
     used: usize,
+    zero: bool,
     result: &mut [T; ROWS],
 ) {
-    for (row, result) in result.iter_mut().enumerate() {
-        if B == 1 {
-            *result += columns[0][row];
-        } else {
-            let mut sums = [T::ZERO; 4];
-            let fours = used - used % 4;
-            for (place, column) in columns.iter().enumerate().take(used) {
-                sums[if place < fours { place % 4 } else { 0 }] += column[row];
-            }
-            *result += (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    if let [column] = columns.as_slice() {
+        for (number, result) in column.iter().zip(result) {
+            *result = if zero { *number } else { *result + *number };
         }
+        return;
+    }
+    for (row, result) in result.iter_mut().enumerate() {
+        let mut sums = [T::ZERO; 4];
+        let fours = used - used % 4;
+        for (place, column) in columns.iter().enumerate().take(used) {
+            sums[if place < fours { place % 4 } else { 0 }] += column[row];
+        }
+        *result += (sums[0] + sums[1]) + (sums[2] + sums[3]);
     }
 }
 

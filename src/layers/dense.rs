@@ -80,7 +80,10 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
     /// Whether the activation is applied to the sums before they are written. Where it is long and there are many, that
     /// would be a lot of code; then it is a pass of its own.
     const fn is_fused(columns: usize) -> bool {
-        !kernel::SCALAR && (A::BRIEF || columns == 1) && !Self::DOTS
+        if kernel::SCALAR {
+            return Self::is_brief(columns);
+        }
+        (A::BRIEF || columns == 1) && !Self::DOTS
     }
 
     /// `W x + b` for the columns in use, or `A(W x + b)`.
@@ -93,7 +96,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
         y: &mut SMatrix<T, OUT, B>,
     ) {
         if kernel::SCALAR {
-            return self.affine_of_numbers(tile, x, y);
+            return self.affine_of_numbers(tile, x, activated, y);
         }
         let (simd, weight, bias) = (tile.simd(), self.weight.as_slice(), self.bias.as_slice());
         let (right, result) = (x.as_slice(), y.as_mut_slice());
@@ -110,18 +113,22 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
         product::<S, T, A, OUT>(simd, extent, weight, right, Start::Column(bias), activated, result);
     }
 
-    /// `W x + b` for the columns in use, without vector registers.
+    /// [`affine`](Self::affine) without vector registers.
     #[inline(always)]
     fn affine_of_numbers<S: Simd, const B: usize>(
         &self,
         tile: Tile<S, B>,
         x: &SMatrix<T, IN, B>,
+        activated: bool,
         y: &mut SMatrix<T, OUT, B>,
     ) {
-        let (weight, bias) = (&self.weight.data.0, &self.bias.data.0[0]);
+        let (simd, weight, bias) = (tile.simd(), &self.weight.data.0, &self.bias.data.0[0]);
         for (x, y) in x.data.0.iter().zip(&mut y.data.0).take(tile.used()) {
-            if Self::DOTS {
-                scalar::dots(weight, x, bias, y);
+            if Self::is_brief(B) {
+                let how = (Self::DOTS, activated);
+                for (row, y) in y.iter_mut().enumerate() {
+                    *y = scalar::brief_row::<S, T, A, OUT, IN>(simd, weight, x, bias, how, row);
+                }
             } else if B == 1 {
                 scalar::product_with_column(weight, x, bias, y);
             } else {
@@ -130,10 +137,15 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
         }
     }
 
+    /// Whether, without vector registers, the rows are computed one by one.
+    const fn is_brief(columns: usize) -> bool {
+        columns == 1 && scalar::is_brief(Self::DOTS, OUT, IN)
+    }
+
     /// `A(y)` in place of `y`.
     #[inline(always)]
     fn activate<S: Simd, const B: usize>(tile: Tile<S, B>, fused: bool, y: &mut SMatrix<T, OUT, B>) {
-        if kernel::SCALAR {
+        if kernel::SCALAR && !fused {
             for y in y.data.0.iter_mut().take(tile.used()) {
                 scalar::activate::<S, T, A>(tile.simd(), y);
             }
@@ -261,7 +273,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Params for Dense
     }
 
     fn initialize<R: Rng>(&mut self, rng: &mut R) {
-        A::Init::default().fill(rng, IN, OUT, self.weight.as_mut_slice());
+        A::Init::default().fill_layer::<T, R, IN, OUT>(rng, self.weight.as_mut_slice());
         self.bias.fill(T::ZERO);
     }
 }
@@ -304,13 +316,20 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
 
     #[inline(always)]
     fn answer<S: Simd, const B: usize>(&self, tile: Tile<S, B>, x: &SMatrix<T, IN, B>) -> SMatrix<T, OUT, B> {
-        let (simd, weight, bias) = (tile.simd(), &self.weight.data.0, &self.bias.data.0[0]);
-        let how = (Self::DOTS, !tile.is_to_logits());
         if kernel::SCALAR
+            && Self::is_brief(B)
             && let [x] = x.data.0.as_slice()
-            && let Some(y) = scalar::brief_product::<S, T, A, OUT, IN>(simd, weight, x, bias, how)
         {
-            return SMatrix::from_array_storage(ArrayStorage([y; B]));
+            let (simd, weight, bias) = (tile.simd(), &self.weight.data.0, &self.bias.data.0[0]);
+            let how = (Self::DOTS, !tile.is_to_logits());
+            let mut y = [core::array::from_fn(
+                #[inline(always)]
+                |row| scalar::brief_row::<S, T, A, OUT, IN>(simd, weight, x, bias, how, row),
+            ); B];
+            if !tile.is_to_logits() {
+                A::couple(tile, &mut y);
+            }
+            return SMatrix::from_array_storage(ArrayStorage(y));
         }
         let mut y = Zeroed::ZEROED;
         self.infer(tile, x, &mut y);
@@ -349,8 +368,8 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
 
         if kernel::SCALAR {
             let (slopes, used) = (&slope.data.0, tile.used());
-            scalar::add_outer(slopes, &x.data.0, used, &mut gradient.weight.data.0);
-            scalar::add_columns(slopes, used, &mut gradient.bias.data.0[0]);
+            scalar::add_outer(slopes, &x.data.0, used, tile.is_from_zero(), &mut gradient.weight.data.0);
+            scalar::add_columns(slopes, used, tile.is_from_zero(), &mut gradient.bias.data.0[0]);
             if let Some(input_slope) = input_slope {
                 self.slope_by_input(tile, slope, input_slope);
             }
