@@ -82,13 +82,15 @@ fn normal<T: Real, R: Rng>(rng: &mut R) -> T {
     }
 }
 
-/// Numbers from `[-limit, limit)`.
+/// Numbers from `[-limit, limit)`. Once in a program, not for each layer.
+#[inline(never)]
 fn fill_uniform<T: Real, R: Rng>(rng: &mut R, limit: T, weights: &mut [T]) {
     for weight in weights {
         *weight = symmetric::<T, R>(rng) * limit;
     }
 }
 
+#[inline(never)]
 fn fill_normal<T: Real, R: Rng>(rng: &mut R, deviation: T, weights: &mut [T]) {
     for weight in weights {
         *weight = normal::<T, R>(rng) * deviation;

@@ -273,7 +273,8 @@ impl BinaryCrossEntropy {
             |[z], [t]| {
                 let zero = splat::<S, T>(simd, 0.0);
                 let e = math::exp_negative_above_zero::<S, T>(simd, -z.abs());
-                let y = divide::<S, T>(z.simd_lt(zero).select(e, splat::<S, T>(simd, 1.0)), e + splat::<S, T>(simd, 1.0));
+                let y =
+                    divide::<S, T>(z.simd_lt(zero).select(e, splat::<S, T>(simd, 1.0)), e + splat::<S, T>(simd, 1.0));
                 ([(y - t) * lanes::<S, T>(simd, scale)], at_least(z, zero) - z * t + math::ln_1p::<S, T>(simd, e))
             },
         );

@@ -187,33 +187,42 @@ fn dot<T: Real, const ROWS: usize, const DEPTH: usize>(
     start: &[T; ROWS],
     row: usize,
 ) -> T {
-    // Every sixteenth product.
-    let part = |place: usize| {
-        if DEPTH <= WIDEST {
-            return left[place][row] * right[place];
+    /// Every sixteenth product.
+    #[inline(always)]
+    fn part<T: Real, const ROWS: usize, const DEPTH: usize>(
+        left: &[[T; ROWS]; DEPTH],
+        right: &[T; DEPTH],
+        row: usize,
+        place: usize,
+    ) -> T {
+        if place >= DEPTH {
+            return T::ZERO;
         }
-        let (mut sum, mut k) = (T::ZERO, place);
-        while k < DEPTH {
-            sum += left[k][row] * right[k];
-            k += WIDEST;
+        let mut sum = left[place][row] * right[place];
+        if DEPTH > WIDEST {
+            let mut k = place + WIDEST;
+            while k < DEPTH {
+                sum += left[k][row] * right[k];
+                k += WIDEST;
+            }
         }
         sum
-    };
+    }
     // The sixteen parts are added in pairs: the first to the ninth and so on, and then the first of these to the fifth.
     let mut fours: [T; 4] = core::array::from_fn(
         #[inline(always)]
         |place| {
             let mut sum = T::ZERO;
             if place < DEPTH {
-                sum = part(place);
+                sum = part(left, right, row, place);
             }
             if place + 8 < DEPTH {
-                sum += part(place + 8);
+                sum += part(left, right, row, place + 8);
             }
             if place + 4 < DEPTH {
-                let mut other = part(place + 4);
+                let mut other = part(left, right, row, place + 4);
                 if place + 12 < DEPTH {
-                    other += part(place + 12);
+                    other += part(left, right, row, place + 12);
                 }
                 sum += other;
             }
@@ -226,25 +235,13 @@ fn dot<T: Real, const ROWS: usize, const DEPTH: usize>(
     start[row] + (fours[0] + fours[1] + T::ZERO)
 }
 
-/// `start + left * right` for few rows, as [`dots`](super::dots) adds it up.
-#[inline(always)]
-pub(crate) fn dots<T: Real, const ROWS: usize, const DEPTH: usize>(
-    left: &[[T; ROWS]; DEPTH],
-    right: &[T; DEPTH],
-    start: &[T; ROWS],
-    result: &mut [T; ROWS],
-) {
-    for (row, result) in result.iter_mut().enumerate() {
-        *result = dot(left, right, start, row);
-    }
-}
-
 /// Whether a row is at hand with a few instructions. Then a loop over rows is all there is.
 pub(crate) const fn is_brief(few: bool, rows: usize, depth: usize) -> bool {
     few || is_short(rows, depth)
 }
 
-/// A row of [`dots`] or [`product_with_column`] where it [is brief](is_brief), or the value of the activation `A` there.
+/// A row of [`dots`](super::dots) or [`product_with_column`] where it [is brief](is_brief), or the value of the activation `A`
+/// there.
 #[inline(always)]
 pub(crate) fn brief_row<S: Simd, T: Real, A: Activation, const ROWS: usize, const DEPTH: usize>(
     simd: S,

@@ -126,8 +126,10 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
         for (x, y) in x.data.0.iter().zip(&mut y.data.0).take(tile.used()) {
             if Self::is_brief(B) {
                 let how = (Self::DOTS, activated);
-                for (row, y) in y.iter_mut().enumerate() {
-                    *y = scalar::brief_row::<S, T, A, OUT, IN>(simd, weight, x, bias, how, row);
+                // Not an iterator: the compiler drops the checks of this index at all levels of optimization.
+                #[allow(clippy::needless_range_loop)]
+                for row in 0..OUT {
+                    y[row] = scalar::brief_row::<S, T, A, OUT, IN>(simd, weight, x, bias, how, row);
                 }
             } else if B == 1 {
                 scalar::product_with_column(weight, x, bias, y);
