@@ -37,6 +37,17 @@ macro_rules! program {
     };
 }
 
+/// The place of the largest number.
+pub fn largest(numbers: &[f32]) -> usize {
+    let mut found = (0, f32::NEG_INFINITY);
+    for (place, &number) in numbers.iter().enumerate() {
+        if number > found.1 {
+            found = (place, number);
+        }
+    }
+    found.0
+}
+
 /// One number over the bits of many: the FNV-1a hash over words, <http://www.isthe.com/chongo/tech/comp/fnv/>.
 #[derive(Clone, Copy)]
 pub struct Bits(pub u32);
