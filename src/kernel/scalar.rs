@@ -20,27 +20,19 @@ pub(crate) const SCALAR: bool = !cfg!(any(
 // What stands in it is done for the first `$count` numbers of a block, without a loop: where a program is optimized for size
 // the compiler unrolls none, and keeps no array in registers that a loop runs over.
 macro_rules! each {
-    ($count:expr, $i:ident => $do:expr) => {{
-        const { assert!($count <= 4) };
-        if $count > 0 {
-            let $i = 0;
-            $do
-        }
-        if $count > 1 {
-            let $i = 1;
-            $do
-        }
-        if $count > 2 {
-            let $i = 2;
-            $do
-        }
-        if $count > 3 {
-            let $i = 3;
-            $do
-        }
-    }};
+    ($count:expr, $i:ident => $do:expr) => {
+        each!(@ [0 1 2 3 4 5 6 7] $count, $i => $do)
+    };
+    (@ [$($place:literal)+] $count:expr, $i:ident => $do:expr) => {
+        const { assert!($count <= 8) };
+        $(
+            if $place < $count {
+                let $i = $place;
+                $do;
+            }
+        )+
+    };
 }
-
 pub(crate) use each;
 
 /// A number in all lanes. What is computed in lanes that nobody looks at, the compiler leaves out.
@@ -68,12 +60,23 @@ pub(crate) fn product_with_column<T: Real, const ROWS: usize, const DEPTH: usize
     start: &[T; ROWS],
     result: &mut [T; ROWS],
 ) {
-    // The sums of so many rows are in registers at a time.
-    match ROWS {
-        1 => all_rows::<T, ROWS, DEPTH, 1>(left, right, start, result),
-        2 => all_rows::<T, ROWS, DEPTH, 2>(left, right, start, result),
-        3 => all_rows::<T, ROWS, DEPTH, 3>(left, right, start, result),
-        _ => all_rows::<T, ROWS, DEPTH, 4>(left, right, start, result),
+    // The sums of eight rows are in registers at a time, or of four where there is not enough work for so much of a program.
+    let mut first = 0;
+    if ROWS >= 8 && ROWS * DEPTH >= 512 {
+        while first + 8 <= ROWS {
+            some_rows::<T, ROWS, 8>(left, right, start, first, result);
+            first += 8;
+        }
+    }
+    while first + 4 <= ROWS {
+        some_rows::<T, ROWS, 4>(left, right, start, first, result);
+        first += 4;
+    }
+    match ROWS % 4 {
+        1 => some_rows::<T, ROWS, 1>(left, right, start, first, result),
+        2 => some_rows::<T, ROWS, 2>(left, right, start, first, result),
+        3 => some_rows::<T, ROWS, 3>(left, right, start, first, result),
+        _ => {}
     }
 }
 
@@ -104,50 +107,49 @@ fn short_row<T: Real, const ROWS: usize, const DEPTH: usize>(
     sum
 }
 
-#[inline(always)]
-fn all_rows<T: Real, const ROWS: usize, const DEPTH: usize, const BLOCK: usize>(
-    left: &[[T; ROWS]; DEPTH],
-    right: &[T; DEPTH],
+/// `BLOCK` rows of a product, from the row `first` on.
+///
+/// Not inlined, so that the compiler does not know the depth: it would unroll the loop over it as a whole, and load all of
+/// `right` before, into more registers than there are.
+#[inline(never)]
+fn some_rows<T: Real, const ROWS: usize, const BLOCK: usize>(
+    left: &[[T; ROWS]],
+    right: &[T],
     start: &[T; ROWS],
+    first: usize,
     result: &mut [T; ROWS],
 ) {
     let chains = super::column::chains_of(ROWS);
-    let mut first = 0;
-    while first < ROWS {
-        // The last block may begin before its turn, so as to end with the last row.
-        let begin = if first + BLOCK <= ROWS { first } else { ROWS - BLOCK };
-        let (Some(start), Some(result)) =
-            (block::<T, ROWS, BLOCK>(start, begin), block_mut::<T, ROWS, BLOCK>(result, begin))
-        else {
-            return;
-        };
-        // Negative zero is what changes nothing when a number is added to it.
-        let half = chains.div_ceil(2);
-        let (mut total, mut pair) = ([T::ZERO; BLOCK], 0);
-        each!(BLOCK, i => total[i] = -T::ZERO);
-        while pair < half {
-            let (mut sum, mut chain) = ([T::ZERO; BLOCK], pair);
-            each!(BLOCK, i => sum[i] = -T::ZERO);
-            while chain < chains && chain < DEPTH {
-                let mut products = [T::ZERO; BLOCK];
-                if chain == 0 {
-                    each!(BLOCK, i => products[i] = start[i]);
-                }
-                let mut k = chain;
-                while k < DEPTH {
-                    let (Some(left), right) = (block::<T, ROWS, BLOCK>(&left[k], begin), right[k]) else { return };
-                    each!(BLOCK, i => products[i] += left[i] * right);
-                    k += chains;
-                }
-                each!(BLOCK, i => sum[i] += products[i]);
-                chain += half;
+    let (Some(start), Some(result)) =
+        (block::<T, ROWS, BLOCK>(start, first), block_mut::<T, ROWS, BLOCK>(result, first))
+    else {
+        return;
+    };
+    // Negative zero is what changes nothing when a number is added to it.
+    let half = chains.div_ceil(2);
+    let (mut total, mut pair) = ([T::ZERO; BLOCK], 0);
+    each!(BLOCK, i => total[i] = -T::ZERO);
+    while pair < half {
+        let (mut sum, mut chain) = ([T::ZERO; BLOCK], pair);
+        each!(BLOCK, i => sum[i] = -T::ZERO);
+        while chain < chains {
+            let mut products = [T::ZERO; BLOCK];
+            if chain == 0 {
+                each!(BLOCK, i => products[i] = start[i]);
             }
-            each!(BLOCK, i => total[i] += sum[i]);
-            pair += 1;
+            let mut k = chain;
+            while let (Some(column), Some(&right)) = (left.get(k), right.get(k)) {
+                let Some(column) = block::<T, ROWS, BLOCK>(column, first) else { return };
+                each!(BLOCK, i => products[i] += column[i] * right);
+                k += chains;
+            }
+            each!(BLOCK, i => sum[i] += products[i]);
+            chain += half;
         }
-        each!(BLOCK, i => result[i] = total[i]);
-        first += BLOCK;
+        each!(BLOCK, i => total[i] += sum[i]);
+        pair += 1;
     }
+    each!(BLOCK, i => result[i] = total[i]);
 }
 
 #[inline(always)]

@@ -28,9 +28,3 @@ unsafe extern "C" fn __aeabi_memclr4(mut to: *mut u32, bytes: usize) {
         to = to.wrapping_add(1);
     }
 }
-
-/// [`__aeabi_memclr4`] for words of eight bytes.
-#[unsafe(no_mangle)]
-unsafe extern "C" fn __aeabi_memclr8(to: *mut u32, bytes: usize) {
-    unsafe { __aeabi_memclr4(to, bytes) }
-}
