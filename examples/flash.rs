@@ -39,6 +39,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     write("iris", &format!("4-16-16-3, trained on irises to a test accuracy of {accuracy:.3}"), source(&network))?;
     write("iris_samples", "a flower of each kind that the network was not trained on", samples)?;
 
+    write("flowers", "all irises, in tenths of a centimetre", flowers()?)?;
+
     let (network, accuracy, samples) = digits()?;
     write("digits", &format!("64-32-10, trained on digits to a test accuracy of {accuracy:.3}"), source(&network))?;
     write("digits_samples", "images that the network was not trained on", samples)?;
@@ -80,6 +82,16 @@ fn iris() -> Result<(Iris, f64, String), Box<dyn Error>> {
         |flower| largest_index(&network.predict_one(flower)),
     );
     Ok((network, accuracy, samples))
+}
+
+fn flowers() -> Result<String, Box<dyn Error>> {
+    let (flowers, kinds) = csv::read::<4>("iris.csv")?;
+    let mut source = String::from("[\n");
+    for (flower, kind) in flowers.iter().zip(kinds) {
+        writeln!(source, "    ({:?}, {kind}),", flower.map(|size| (10.0 * size).round() as u8))?;
+    }
+    source.push_str("]\n");
+    Ok(source)
 }
 
 /// From pixels between 0 and 1.

@@ -3,13 +3,13 @@
 
 #![no_std]
 
+pub mod bits;
 mod board;
 mod own;
 
+pub use bits::Bits;
 pub use board::{exit, tell};
 pub use own::Own;
-
-use tuplenet::params::{Params, Visitor};
 
 /// The program's entry calls `$run`, which says whether all went well.
 ///
@@ -46,35 +46,6 @@ pub fn largest(numbers: &[f32]) -> usize {
         }
     }
     found.0
-}
-
-/// One number over the bits of many: the FNV-1a hash over words, <http://www.isthe.com/chongo/tech/comp/fnv/>.
-#[derive(Clone, Copy)]
-pub struct Bits(pub u32);
-
-impl Bits {
-    /// Of no numbers.
-    pub const NONE: Bits = Bits(0x811c_9dc5);
-
-    /// And of these.
-    pub fn and(mut self, numbers: &[f32]) -> Self {
-        for number in numbers {
-            self.0 = (self.0 ^ number.to_bits()).wrapping_mul(0x0100_0193);
-        }
-        self
-    }
-
-    /// And of all parameters of a network.
-    pub fn and_network(mut self, network: &impl Params<Scalar = f32>) -> Self {
-        network.visit(&mut self);
-        self
-    }
-}
-
-impl Visitor<f32> for Bits {
-    fn slice(&mut self, _: tuplenet::params::Parameter, values: &[f32]) {
-        *self = self.and(values);
-    }
 }
 
 #[cfg(not(feature = "no-panic"))]

@@ -18,13 +18,23 @@ pub fn say(number: u32) {
     }
 }
 
-/// What the compiler calls to fill words with zeros. The one in the compiler's own library fills any bytes and is ten times
-/// as large; the linker takes this one. Volatile, or the compiler would see what it does and call it here too.
-#[unsafe(no_mangle)]
-unsafe extern "C" fn __aeabi_memclr4(mut to: *mut u32, bytes: usize) {
-    let end = to.wrapping_byte_add(bytes);
-    while to < end {
-        unsafe { to.write_volatile(0) };
-        to = to.wrapping_add(1);
-    }
-}
+// What the compiler calls to fill words with zeros. The one in the compiler's own library fills any bytes, and is ten times as
+// large; the linker takes this one.
+core::arch::global_asm!(
+    ".section .text.__aeabi_memclr4,\"ax\",%progbits",
+    ".globl __aeabi_memclr4",
+    ".globl __aeabi_memclr8",
+    ".type __aeabi_memclr4,%function",
+    ".type __aeabi_memclr8,%function",
+    ".thumb_func",
+    "__aeabi_memclr8:",
+    ".thumb_func",
+    "__aeabi_memclr4:",
+    "adds r1, r0, r1",
+    "movs r2, #0",
+    "1: cmp r0, r1",
+    "bhs 2f",
+    "stmia r0!, {{r2}}",
+    "b 1b",
+    "2: bx lr",
+);
