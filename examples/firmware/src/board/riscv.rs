@@ -3,7 +3,7 @@
 use core::arch::global_asm;
 
 global_asm!(
-    ".section .start",
+    ".section .start,\"ax\"",
     ".globl _start",
     "_start:",
     "la sp, _stack_start",
