@@ -93,14 +93,14 @@ fn short_row<T: Real, const ROWS: usize, const DEPTH: usize>(
     start: &[T; ROWS],
     row: usize,
 ) -> T {
-    let mut sum = start[row] + left[0][row] * right[0];
+    let mut sum = at(start, row) + at(&left[0], row) * right[0];
     if DEPTH > 2 {
-        sum += T::ZERO + left[2][row] * right[2];
+        sum += T::ZERO + at(&left[2], row) * right[2];
     }
     if DEPTH > 1 {
-        let mut odd = T::ZERO + left[1][row] * right[1];
+        let mut odd = T::ZERO + at(&left[1], row) * right[1];
         if DEPTH > 3 {
-            odd += T::ZERO + left[3][row] * right[3];
+            odd += T::ZERO + at(&left[3], row) * right[3];
         }
         sum += odd;
     }
@@ -197,44 +197,44 @@ fn dot<T: Real, const ROWS: usize, const DEPTH: usize>(
         row: usize,
         place: usize,
     ) -> T {
-        if place >= DEPTH {
-            return T::ZERO;
-        }
-        let mut sum = left[place][row] * right[place];
-        if DEPTH > WIDEST {
-            let mut k = place + WIDEST;
-            while k < DEPTH {
-                sum += left[k][row] * right[k];
-                k += WIDEST;
+        let mut sum = T::ZERO;
+        let mut k = place;
+        loop {
+            if k < DEPTH {
+                let product = at(&left[k], row) * right[k];
+                sum = if k < WIDEST { product } else { sum + product };
+            }
+            k += WIDEST;
+            if k >= DEPTH {
+                return sum;
             }
         }
-        sum
     }
     // The sixteen parts are added in pairs: the first to the ninth and so on, and then the first of these to the fifth.
-    let mut fours: [T; 4] = core::array::from_fn(
-        #[inline(always)]
-        |place| {
-            let mut sum = T::ZERO;
-            if place < DEPTH {
-                sum = part(left, right, row, place);
+    let (mut fours, mut place) = ([T::ZERO; 4], 0);
+    while place < 4 {
+        let mut sum = part(left, right, row, place);
+        if place + 8 < DEPTH {
+            sum += part(left, right, row, place + 8);
+        }
+        if place + 4 < DEPTH {
+            let mut other = part(left, right, row, place + 4);
+            if place + 12 < DEPTH {
+                other += part(left, right, row, place + 12);
             }
-            if place + 8 < DEPTH {
-                sum += part(left, right, row, place + 8);
-            }
-            if place + 4 < DEPTH {
-                let mut other = part(left, right, row, place + 4);
-                if place + 12 < DEPTH {
-                    other += part(left, right, row, place + 12);
-                }
-                sum += other;
-            }
-            sum
-        },
-    );
-    fours[0] += fours[2];
-    fours[1] += fours[3];
+            sum += other;
+        }
+        fours[place] = sum;
+        place += 1;
+    }
     // A sum that begins with zero is not negative zero.
-    start[row] + (fours[0] + fours[1] + T::ZERO)
+    at(start, row) + ((fours[0] + fours[2]) + (fours[1] + fours[3]) + T::ZERO)
+}
+
+/// A number of an array. A loop whose end the compiler does not see costs a comparison here, and not a way to a panic.
+#[inline(always)]
+fn at<T: Real, const N: usize>(numbers: &[T; N], index: usize) -> T {
+    numbers.get(index).copied().unwrap_or(T::ZERO)
 }
 
 /// Whether a row is at hand with a few instructions. Then a loop over rows is all there is.
