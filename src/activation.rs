@@ -199,7 +199,7 @@ impl<const THOUSANDTHS: u32> Activation for LeakyRelu<THOUSANDTHS> {
 
     #[inline(always)]
     fn value<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
-        by_sign::<S, T>(simd, x, x, x * T::of(THOUSANDTHS as f64 / 1000.0))
+        by_sign::<S, T>(simd, x, x, x * splat::<S, T>(simd, THOUSANDTHS as f64 / 1000.0))
     }
 
     #[inline(always)]
@@ -212,7 +212,7 @@ activation! {
     /// Exponential linear unit, `x` where it is positive, else `exp(x) - 1`.
     Elu, FromOutput, HeUniform;
     |simd, x| by_sign::<S, T>(simd, x, x, math::exp_m1_negative::<S, T>(simd, at_most(x, zero::<S, T>(simd))));
-    |simd, _x, y| at_most(y, zero::<S, T>(simd)) + T::ONE
+    |simd, _x, y| at_most(y, zero::<S, T>(simd)) + splat::<S, T>(simd, 1.0)
 }
 
 /// G. Klambauer et al., "Self-normalizing neural networks", 2017.
@@ -224,9 +224,9 @@ activation! {
     Selu, FromOutput, LecunNormal;
     |simd, x| {
         let negative = math::exp_m1_negative::<S, T>(simd, at_most(x, zero::<S, T>(simd)));
-        by_sign::<S, T>(simd, x, x * T::of(SELU_SCALE), negative * T::of(SELU_SCALE * SELU_ALPHA))
+        by_sign::<S, T>(simd, x, x * splat::<S, T>(simd, SELU_SCALE), negative * splat::<S, T>(simd, SELU_SCALE * SELU_ALPHA))
     };
-    |simd, _x, y| by_sign::<S, T>(simd, y, splat::<S, T>(simd, SELU_SCALE), y + T::of(SELU_SCALE * SELU_ALPHA))
+    |simd, _x, y| by_sign::<S, T>(simd, y, splat::<S, T>(simd, SELU_SCALE), y + splat::<S, T>(simd, SELU_SCALE * SELU_ALPHA))
 }
 
 activation! {
@@ -243,7 +243,7 @@ activation! {
     |simd, x| x * math::sigmoid::<S, T>(simd, x);
     |simd, x, y| {
         let sigmoid = math::sigmoid::<S, T>(simd, x);
-        mul_add(y, -sigmoid + T::ONE, sigmoid)
+        mul_add(y, -sigmoid + splat::<S, T>(simd, 1.0), sigmoid)
     }
 }
 
@@ -285,9 +285,9 @@ activation! {
 activation! {
     /// `x / (1 + |x|)`.
     Softsign, FromOutput, GlorotUniform;
-    |_simd, x| x / (x.abs() + T::ONE);
-    |_simd, _x, y| {
-        let root = -y.abs() + T::ONE;
+    |simd, x| x / (x.abs() + splat::<S, T>(simd, 1.0));
+    |simd, _x, y| {
+        let root = -y.abs() + splat::<S, T>(simd, 1.0);
         root * root
     }
 }

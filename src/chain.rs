@@ -2,6 +2,7 @@
 //!
 //! `(A, B)` is a chain, so `(A, (B, C))` nests to any depth; flat tuples of up to eight layers compute the same.
 
+use crate::kernel::SCALAR;
 use crate::layer::{Entrance, Layer, Tile};
 use crate::network::Network;
 use crate::params::{Aligned, Of, Params, Visitor, VisitorMut, Zeroed};
@@ -140,11 +141,29 @@ macro_rules! chain {
                 y: &mut Batch<Self::Out, Self::Scalar, TILE>,
             ) {
                 $(
-                    let mut between = Aligned::<Batch<$in, $first::Scalar, TILE>>::ZEROED;
-                    self.$b.infer(tile.inner(), x, &mut between.0);
+                    let mut between;
+                    if SCALAR {
+                        between = Aligned(self.$b.answer(tile.inner(), x));
+                    } else {
+                        between = Aligned::<Batch<$in, $first::Scalar, TILE>>::ZEROED;
+                        self.$b.infer(tile.inner(), x, &mut between.0);
+                    }
                     let x = &between.0;
                 )+
                 self.$l.infer(tile, x, y);
+            }
+
+            #[inline(always)]
+            fn answer<S: Simd, const TILE: usize>(
+                &self,
+                tile: Tile<S, TILE>,
+                x: &Batch<In, Self::Scalar, TILE>,
+            ) -> Batch<Self::Out, Self::Scalar, TILE> {
+                $(
+                    let between = Aligned(self.$b.answer(tile.inner(), x));
+                    let x = &between.0;
+                )+
+                self.$l.answer(tile, x)
             }
 
             #[inline(always)]

@@ -5,6 +5,10 @@ use fearless_simd::{Level, Simd};
 /// The best instructions that the CPU is known to have; without the feature `std` those that the program is compiled for.
 #[inline(always)]
 pub(crate) fn level() -> Level {
+    #[cfg(all(test, feature = "std"))]
+    if let Some(level) = tests::forced() {
+        return level;
+    }
     Level::try_detect().unwrap_or(Level::baseline())
 }
 
@@ -50,4 +54,42 @@ pub(crate) use dispatch;
 #[inline(always)]
 pub(crate) fn call<S: Simd, R>(simd: S, apart: bool, work: impl FnOnce() -> R) -> R {
     if apart { simd.vectorize(work) } else { work() }
+}
+
+/// The trainings that the firmware does on chips.
+#[cfg(all(test, feature = "std", feature = "reproducible"))]
+#[path = "../examples/firmware/src/bits.rs"]
+mod bits;
+
+#[cfg(all(test, feature = "std"))]
+mod tests {
+    use super::*;
+    use core::cell::Cell;
+    extern crate std;
+
+    std::thread_local! {
+        static FORCED: Cell<Option<Level>> = const { Cell::new(None) };
+    }
+
+    /// The level that a test wants on its thread.
+    pub(super) fn forced() -> Option<Level> {
+        FORCED.get()
+    }
+
+    #[cfg(feature = "reproducible")]
+    #[test]
+    fn the_same_bits_on_every_level() {
+        let mut levels = std::vec![Level::baseline(), level()];
+        #[cfg(target_arch = "x86_64")]
+        {
+            levels.extend(level().as_avx512().map(Level::Avx512));
+            levels.extend(level().as_avx2().map(Level::Avx2));
+            levels.extend(level().as_sse2().map(Level::Sse2));
+        }
+        for level in levels {
+            FORCED.set(Some(level));
+            let found = [bits::xor(), bits::iris(), bits::ragged()].map(Result::unwrap);
+            assert_eq!(found, bits::EXPECTED, "{level:?}: {found:#x?}");
+        }
+    }
 }

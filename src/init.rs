@@ -29,7 +29,7 @@
 use crate::dispatch::dispatch;
 use crate::math::{self, square_root};
 use crate::params::{Kind, Parameter, VisitorMut};
-use crate::real::{Lanes, Real};
+use crate::real::{Lanes, Real, root_of_f32, root_of_f64};
 use fearless_simd::{Level, Simd, SimdBase, SimdFloat};
 use rand::Rng;
 
@@ -38,6 +38,12 @@ pub trait Init {
     /// Sets the weights of a layer with `fan_in` inputs and `fan_out` outputs; `weights` holds them column by column, a
     /// column for each input.
     fn fill<T: Real, R: Rng>(&self, rng: &mut R, fan_in: usize, fan_out: usize, weights: &mut [T]);
+
+    /// [`fill`](Self::fill) for a layer whose size the compiler knows, for rules that can do without arithmetic then.
+    #[inline(always)]
+    fn fill_layer<T: Real, R: Rng, const IN: usize, const OUT: usize>(&self, rng: &mut R, weights: &mut [T]) {
+        self.fill(rng, IN, OUT, weights);
+    }
 }
 
 /// Applies a rule to every weight of a network.
@@ -76,23 +82,23 @@ fn normal<T: Real, R: Rng>(rng: &mut R) -> T {
     }
 }
 
-/// Numbers from `[-limit, limit)` with the given variance.
-fn fill_uniform<T: Real, R: Rng>(rng: &mut R, variance: f64, weights: &mut [T]) {
-    let limit = square_root(T::of(3.0 * variance));
+/// Numbers from `[-limit, limit)`. Once in a program, not for each layer.
+#[inline(never)]
+fn fill_uniform<T: Real, R: Rng>(rng: &mut R, limit: T, weights: &mut [T]) {
     for weight in weights {
         *weight = symmetric::<T, R>(rng) * limit;
     }
 }
 
-fn fill_normal<T: Real, R: Rng>(rng: &mut R, variance: f64, weights: &mut [T]) {
-    let deviation = square_root(T::of(variance));
+#[inline(never)]
+fn fill_normal<T: Real, R: Rng>(rng: &mut R, deviation: T, weights: &mut [T]) {
     for weight in weights {
         *weight = normal::<T, R>(rng) * deviation;
     }
 }
 
 macro_rules! rule {
-    ($(#[$doc:meta])* $name:ident, $fill:ident, |$fan_in:ident, $fan_out:ident| $variance:expr) => {
+    ($(#[$doc:meta])* $name:ident, $fill:ident, $square:literal, |$fan_in:ident, $fan_out:ident| $variance:expr) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, Default)]
         pub struct $name;
@@ -101,7 +107,19 @@ macro_rules! rule {
             fn fill<T: Real, R: Rng>(&self, rng: &mut R, fan_in: usize, fan_out: usize, weights: &mut [T]) {
                 let ($fan_in, $fan_out) = (fan_in as f64, fan_out as f64);
                 let _ = ($fan_in, $fan_out);
-                $fill(rng, $variance, weights);
+                $fill(rng, square_root(T::of($square * ($variance))), weights);
+            }
+
+            // A chip without `f64` and without a square root needs neither.
+            #[inline(always)]
+            fn fill_layer<T: Real, R: Rng, const IN: usize, const OUT: usize>(&self, rng: &mut R, weights: &mut [T]) {
+                let (root32, root64) = const {
+                    let ($fan_in, $fan_out) = (IN as f64, OUT as f64);
+                    let _ = ($fan_in, $fan_out);
+                    let square: f64 = $square * ($variance);
+                    (root_of_f32(square as f32), root_of_f64(square))
+                };
+                $fill(rng, if size_of::<T>() == 4 { T::of(root32 as f64) } else { T::of(root64) }, weights);
             }
         }
     };
@@ -109,27 +127,27 @@ macro_rules! rule {
 
 rule! {
     /// Uniform with variance 2 / inputs, for ReLU and its kin: K. He et al., 2015.
-    HeUniform, fill_uniform, |inputs, outputs| 2.0 / inputs
+    HeUniform, fill_uniform, 3.0, |inputs, outputs| 2.0 / inputs
 }
 rule! {
     /// Normal with variance 2 / inputs, for ReLU and its kin: K. He et al., 2015.
-    HeNormal, fill_normal, |inputs, outputs| 2.0 / inputs
+    HeNormal, fill_normal, 1.0, |inputs, outputs| 2.0 / inputs
 }
 rule! {
     /// Uniform with variance 2 / (inputs + outputs), for tanh and sigmoid: X. Glorot and Y. Bengio, 2010.
-    GlorotUniform, fill_uniform, |inputs, outputs| 2.0 / (inputs + outputs)
+    GlorotUniform, fill_uniform, 3.0, |inputs, outputs| 2.0 / (inputs + outputs)
 }
 rule! {
     /// Normal with variance 2 / (inputs + outputs), for tanh and sigmoid: X. Glorot and Y. Bengio, 2010.
-    GlorotNormal, fill_normal, |inputs, outputs| 2.0 / (inputs + outputs)
+    GlorotNormal, fill_normal, 1.0, |inputs, outputs| 2.0 / (inputs + outputs)
 }
 rule! {
     /// Uniform with variance 1 / inputs: Y. LeCun et al., 1998.
-    LecunUniform, fill_uniform, |inputs, outputs| 1.0 / inputs
+    LecunUniform, fill_uniform, 3.0, |inputs, outputs| 1.0 / inputs
 }
 rule! {
     /// Normal with variance 1 / inputs, for SELU: Y. LeCun et al., 1998.
-    LecunNormal, fill_normal, |inputs, outputs| 1.0 / inputs
+    LecunNormal, fill_normal, 1.0, |inputs, outputs| 1.0 / inputs
 }
 
 /// All zero. A network with a hidden layer can't learn from there; a last layer can.

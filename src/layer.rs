@@ -16,13 +16,14 @@ pub struct Tile<S, const B: usize> {
     used: usize,
     first: usize,
     logits: bool,
+    zero: bool,
 }
 
 impl<S: Simd, const B: usize> Tile<S, B> {
     /// A tile of which the first `used` columns count; all of them if `used` is more than `B`.
     #[inline(always)]
     pub fn new(simd: S, used: usize) -> Self {
-        Tile { simd, used: if used < B { used } else { B }, first: 0, logits: false }
+        Tile { simd, used: if used < B { used } else { B }, first: 0, logits: false, zero: false }
     }
 
     /// The same tile, with its first column at that place of the batch.
@@ -35,6 +36,12 @@ impl<S: Simd, const B: usize> Tile<S, B> {
     #[inline(always)]
     pub fn to_logits(self) -> Self {
         Tile { logits: true, ..self }
+    }
+
+    /// The same tile, for a pass whose gradient is zero so far.
+    #[inline(always)]
+    pub fn from_zero(self) -> Self {
+        Tile { zero: true, ..self }
     }
 
     /// The same tile, for a layer that is not the last.
@@ -61,6 +68,12 @@ impl<S: Simd, const B: usize> Tile<S, B> {
     #[inline(always)]
     pub fn first(self) -> usize {
         self.first
+    }
+
+    /// Whether the gradient is known to be zero so far, so that `backward` may as well set it as add to it.
+    #[inline(always)]
+    pub fn is_from_zero(self) -> bool {
+        self.zero
     }
 
     /// Whether the pass leaves out the layer's [`Head`](Layer::Head): if so, `forward` gives its input instead of its
@@ -112,6 +125,19 @@ pub trait Layer<In: Shape>: Params {
         let mut trace = Self::Trace::<B>::ZEROED;
         self.forward(tile, x, &mut trace);
         y.clone_from(Self::output(&trace));
+    }
+
+    /// [`infer`](Self::infer) by value: for CPUs without vector registers, whose small layers need not fill memory with zeros
+    /// first.
+    #[inline(always)]
+    fn answer<S: Simd, const B: usize>(
+        &self,
+        tile: Tile<S, B>,
+        x: &Batch<In, Self::Scalar, B>,
+    ) -> Batch<Self::Out, Self::Scalar, B> {
+        let mut y = Zeroed::ZEROED;
+        self.infer(tile, x, &mut y);
+        y
     }
 
     /// Computes the output of `x` into `trace`, with what the backward pass needs: the pass of training. What a layer needs

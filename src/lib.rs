@@ -136,6 +136,9 @@
 extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
+// What the tests share with programs that use the library calls it by its name.
+#[cfg(test)]
+extern crate self as tuplenet;
 
 pub mod activation;
 mod chain;

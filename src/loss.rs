@@ -36,6 +36,7 @@
 use crate::activation::{Activation, Link};
 use crate::data::Category;
 use crate::error::TargetError;
+use crate::kernel::scalar::lanes;
 use crate::kernel::{self, Exponentials, map, map_sum, softmax};
 use crate::layer::Tile;
 use crate::math::{self, at_least, at_most, divide, splat};
@@ -100,7 +101,7 @@ pub fn elementwise<S: Simd, T: Real, A: Activation, const OUT: usize, const B: u
             |[x], [t]| {
                 let y = A::value::<S, T>(simd, x);
                 let (loss, slope) = formula(y, t);
-                ([slope * A::slope::<S, T>(simd, x, y) * scale], loss)
+                ([slope * A::slope::<S, T>(simd, x, y) * lanes::<S, T>(simd, scale)], loss)
             },
         );
         return scale * sum;
@@ -125,7 +126,7 @@ pub fn elementwise<S: Simd, T: Real, A: Activation, const OUT: usize, const B: u
             #[inline(always)]
             |[y], [t]| {
                 let (loss, slope) = formula(y, t);
-                ([slope * scale], loss)
+                ([slope * lanes::<S, T>(simd, scale)], loss)
             },
         );
         A::couple_slope(Tile::<S, 1>::new(simd, 1), core::array::from_ref(&y), core::array::from_mut(output));
@@ -190,9 +191,9 @@ macro_rules! regression {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MeanSquaredError;
 
-regression!(MeanSquaredError, |_this, _simd, y, t| {
+regression!(MeanSquaredError, |_this, simd, y, t| {
     let error = y - t;
-    (error * error, error * T::of(2.0))
+    (error * error, error * splat::<S, T>(simd, 2.0))
 });
 
 /// The mean of the absolute values of the errors. Its slope at zero is zero.
@@ -222,9 +223,9 @@ impl<T: Real> Default for Huber<T> {
 
 regression!(Huber<T>, |this, simd, y, t| {
     let error = y - t;
-    let delta = Lanes::<S, T>::splat(simd, this.delta);
+    let delta = lanes::<S, T>(simd, this.delta);
     let slope = at_most(at_least(error, -delta), delta);
-    (slope * (error - slope * T::of(0.5)), slope)
+    (slope * (error - slope * splat::<S, T>(simd, 0.5)), slope)
 });
 
 /// Binary cross-entropy, `-t ln(y) - (1 - t) ln(1 - y)`, for one or more independent yes-or-no questions. With one
@@ -254,7 +255,7 @@ impl BinaryCrossEntropy {
                 #[inline(always)]
                 |y, t| {
                     let lowest = splat::<S, T>(simd, LOWEST_LOG);
-                    let (other_y, other_t) = (-y + T::ONE, -t + T::ONE);
+                    let (other_y, other_t) = (-y + splat::<S, T>(simd, 1.0), -t + splat::<S, T>(simd, 1.0));
                     let yes = t * at_least(math::ln::<S, T>(simd, y), lowest);
                     let no = other_t * at_least(math::ln::<S, T>(simd, other_y), lowest);
                     (-(yes + no), (y - t) / at_least(y * other_y, splat::<S, T>(simd, LOWEST_DIVISOR)))
@@ -272,8 +273,9 @@ impl BinaryCrossEntropy {
             |[z], [t]| {
                 let zero = splat::<S, T>(simd, 0.0);
                 let e = math::exp_negative_above_zero::<S, T>(simd, -z.abs());
-                let y = divide::<S, T>(z.simd_lt(zero).select(e, splat::<S, T>(simd, 1.0)), e + T::ONE);
-                ([(y - t) * scale], at_least(z, zero) - z * t + math::ln_1p::<S, T>(simd, e))
+                let y =
+                    divide::<S, T>(z.simd_lt(zero).select(e, splat::<S, T>(simd, 1.0)), e + splat::<S, T>(simd, 1.0));
+                ([(y - t) * lanes::<S, T>(simd, scale)], at_least(z, zero) - z * t + math::ln_1p::<S, T>(simd, e))
             },
         );
         scale * sum
@@ -378,7 +380,7 @@ impl CrossEntropy {
             [output],
             [target],
             #[inline(always)]
-            |[y], [t]| [(y * whole - t) * scale],
+            |[y], [t]| [(y * whole - t) * lanes::<S, T>(simd, scale)],
         );
         // Distances from the largest logit, so that large numbers do not have to cancel.
         let distance = map_sum(
@@ -469,5 +471,5 @@ impl<T: Real, C: Category<OUT>, const OUT: usize> Loss<T, C, OUT> for CrossEntro
 
 #[inline(always)]
 fn scalar_ln<S: Simd, T: Real>(simd: S, x: T) -> T {
-    math::ln::<S, T>(simd, Lanes::<S, T>::splat(simd, x)).as_slice()[0]
+    math::ln::<S, T>(simd, lanes::<S, T>(simd, x)).as_slice()[0]
 }

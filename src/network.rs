@@ -4,6 +4,7 @@ use crate::data::{Inputs, Samples};
 use crate::dispatch::{dispatch, level};
 use crate::error::Error;
 use crate::init::{Init, Initialize};
+use crate::kernel::SCALAR;
 use crate::layer::{Entrance, Layer, Tile};
 use crate::params::{Aligned, Of, Params, Zeroed};
 use crate::real::Real;
@@ -170,6 +171,9 @@ impl<T: Real, N: Of<T> + Layer<Features<IN>>, const IN: usize, const B: usize> C
 
     #[inline(always)]
     fn enter<S: Simd>(&self, simd: S, network: &N) -> Batch<N::Out, T, B> {
+        if SCALAR {
+            return network.answer(Tile::<S, B>::new(simd, B), self);
+        }
         let mut y = Zeroed::ZEROED;
         network.infer(Tile::<S, B>::new(simd, B), self, &mut y);
         y

@@ -76,6 +76,36 @@ pub struct Terms {
     pub erfc: usize,
 }
 
+// For constants. Bit by bit, as in FreeBSD's e_sqrtf.c by I. L. Taylor, after W. Kahan.
+macro_rules! root_of_bits {
+    ($name:ident, $number:ty, $mantissa_bits:literal, $bias:literal) => {
+        /// The square root of a normal number, correctly rounded.
+        pub(crate) const fn $name(x: $number) -> $number {
+            assert!(x >= <$number>::MIN_POSITIVE && x <= <$number>::MAX);
+            let bits = x.to_bits();
+            let biased = bits >> $mantissa_bits;
+            // The mantissa, twice where the exponent is odd, and once more for a bit to round by.
+            let mut rest = ((bits & ((1 << $mantissa_bits) - 1)) | (1 << $mantissa_bits)) << (2 - (biased & 1));
+            let (mut root, mut twice, mut bit) = (0, 0, 1 << ($mantissa_bits + 1));
+            while bit != 0 {
+                if twice + bit <= rest {
+                    rest -= twice + bit;
+                    twice += 2 * bit;
+                    root += bit;
+                }
+                rest *= 2;
+                bit /= 2;
+            }
+            // Never half way between two numbers: the last bit decides.
+            root += root & 1;
+            <$number>::from_bits((root >> 1) + (((biased + $bias) / 2 - 1) << $mantissa_bits))
+        }
+    };
+}
+
+root_of_bits!(root_of_f32, f32, 23, 127);
+root_of_bits!(root_of_f64, f64, 52, 1023);
+
 impl Real for f32 {
     const ZERO: Self = 0.0;
     const ONE: Self = 1.0;
@@ -108,7 +138,7 @@ impl Real for f32 {
 
     #[inline(always)]
     fn from_random_bits(bits: u64) -> Self {
-        (bits >> 40) as f32 * (1.0 / (1u64 << 24) as f32)
+        (bits >> 40) as u32 as f32 * (1.0 / (1u64 << 24) as f32)
     }
 
     #[inline(always)]

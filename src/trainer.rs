@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::layer::{Entrance, Layer};
 use crate::observer::{Epoch, Observer};
 use crate::optimizer::Optimizer;
-use crate::params::Zeroed;
+use crate::params::{Zeroed, fill};
 use crate::real::Real;
 use crate::shape::Features;
 use crate::workspace::{Chosen, Mean, Workspace, check_data};
@@ -184,6 +184,40 @@ where
     }
 }
 
+impl<N, L, O, R, const B: usize> Trainer<N, L, O, R, B>
+where
+    N: Entrance + Layer<<N as Entrance>::In>,
+    O: Optimizer<Scalar = N::Scalar>,
+{
+    /// Begins anew, in place: with the weights of [`Network::new`](crate::network::Network::new), no epoch run, and nothing
+    /// remembered by the optimizer. Its rate stays as it is.
+    ///
+    /// On a small stack a trainer should never be a value that is passed on. It can lie in a `static` that begins with zeros,
+    /// takes no flash, and is initialized at run time:
+    ///
+    /// ```
+    /// use tuplenet::params::Zeroed;
+    /// use tuplenet::prelude::*;
+    ///
+    /// type Xor = (Dense<2, 8, Tanh>, Dense<8, 1, Sigmoid>);
+    /// type Learner = Trainer<Xor, MeanSquaredError, Sgd, (), 1>;
+    /// static LEARNER: std::sync::Mutex<Learner> =
+    ///     std::sync::Mutex::new(Learner::with_tile(Xor::ZEROED, MeanSquaredError, Sgd::new(0.0), ()));
+    ///
+    /// let mut learner = LEARNER.lock().unwrap();
+    /// learner.optimizer.set_rate(0.5);
+    /// learner.initialize(&mut seeded(0));
+    /// assert!(learner.network != Xor::ZEROED);
+    /// ```
+    pub fn initialize<G: Rng>(&mut self, rng: &mut G) {
+        fill(&mut self.network, N::Scalar::ZERO);
+        self.network.initialize(rng);
+        fill(&mut self.gradient, N::Scalar::ZERO);
+        self.state = O::State::<N>::ZEROED;
+        self.epochs = 0;
+    }
+}
+
 #[cfg(feature = "std")]
 impl<N, L, O, R, const B: usize> Trainer<N, L, O, R, B>
 where
@@ -229,6 +263,42 @@ where
         Y: Targets<N::Scalar, L, OUT> + ?Sized,
     {
         self.step_by(&mut Alone, inputs, targets)
+    }
+
+    /// Takes one step of the optimizer by a single sample; gives its loss before the step. The same as [`step`](Self::step)
+    /// with one sample, for a program that learns while it runs: the time is bounded, and with the tile 1 of
+    /// `Trainer<_, _, _, _, 1>` and such a trainer in a `static` all memory is known beforehand. The generator is not asked:
+    /// `()` will do.
+    ///
+    /// ```
+    /// use tuplenet::params::Zeroed;
+    /// use tuplenet::prelude::*;
+    ///
+    /// type Net = (Dense<1, 4, Tanh>, Dense<4, 1, Identity>);
+    /// let mut trainer = Trainer::<Net, _, _, _, 1>::with_tile(Net::ZEROED, MeanSquaredError, Sgd::new(0.1), ());
+    /// trainer.initialize(&mut seeded(0));
+    ///
+    /// // Half of what the sensor says.
+    /// for moment in 0..1000 {
+    ///     let sensor = (moment % 20) as f32 / 10.0 - 1.0;
+    ///     trainer.learn(&[sensor], &[sensor / 2.0])?;
+    /// }
+    /// assert!((trainer.network.predict_one(&[0.6])[0] - 0.3).abs() < 0.05);
+    /// # Ok::<(), tuplenet::Error>(())
+    /// ```
+    pub fn learn<X, Y>(&mut self, input: &X, target: &Y) -> Result<N::Scalar, Error>
+    where
+        [X]: Inputs<N::Scalar, IN>,
+        [Y]: Targets<N::Scalar, L, OUT>,
+    {
+        let sample = (core::slice::from_ref(input), core::slice::from_ref(target));
+        let epoch = self.epochs;
+        dispatch!(level(), simd => {
+            let Trainer { network, loss, workspace, gradient, .. } = self;
+            let loss = workspace.learn(simd, network, loss, sample, epoch, gradient)?;
+            self.take_step(simd);
+            Ok(loss)
+        })
     }
 
     /// Shows every sample once, in batches, in an order drawn from the generator; gives the mean loss over the samples,
@@ -473,10 +543,16 @@ where
     {
         let Trainer { network, loss, workspace, gradient, .. } = self;
         let mean = hands.accumulate(simd, workspace, network, loss, chosen, gradient)?;
+        self.take_step(simd);
+        Ok(mean)
+    }
+
+    /// Changes the network by its gradient, which is that of a batch.
+    #[inline(always)]
+    fn take_step<S: Simd>(&mut self, simd: S) {
         self.network.after_batch(&mut self.gradient);
         self.optimizer.update(simd, &mut self.network, &mut self.gradient, &mut self.state);
         self.optimizer.after_step();
-        Ok(mean)
     }
 }
 

@@ -10,6 +10,7 @@ use crate::real::Real;
 use crate::shape::{Batch, Features};
 use core::ops::Range;
 use fearless_simd::Simd;
+use num_traits::float::FloatCore;
 
 /// What training the network `N` needs besides the network and its gradient: inputs, traces and slopes of a tile of `B`
 /// samples. `size_of::<Workspace<N, B>>()` tells how much before anything runs.
@@ -280,7 +281,7 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
             let (place, left) = (first - whole.start, range.end - first);
             let tile = Tile::<S, B>::new(simd, left).starting_at(place).to_logits();
             let gradient = gradient.as_deref_mut();
-            sum += if B <= SMALL && left >= B {
+            sum += if B == 1 || (B <= SMALL && left >= B) {
                 // The same pass once more, where the compiler knows that no column is without a sample.
                 let full = Tile::<S, B>::new(simd, B).starting_at(place).to_logits();
                 self.over_tile(full, network, loss, chosen, whole, gradient)?
@@ -290,6 +291,48 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
             first += tile.used();
         }
         Ok(sum)
+    }
+
+    /// [`accumulate`](Self::accumulate) for a single sample, the first of `inputs`, in bounded time and with no other
+    /// memory than the workspace's. After an error `gradient` is as it was.
+    #[inline(always)]
+    pub(crate) fn learn<S: Simd, L, X, Y, const IN: usize, const OUT: usize>(
+        &mut self,
+        simd: S,
+        network: &N,
+        loss: &L,
+        (inputs, targets): (&X, &Y),
+        epoch: usize,
+        gradient: &mut N,
+    ) -> Result<N::Scalar, Error>
+    where
+        N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
+        X: Inputs<N::Scalar, IN> + ?Sized,
+        Y: Targets<N::Scalar, L, OUT> + ?Sized,
+    {
+        let tile = Tile::<S, B>::new(simd, 1).to_logits().from_zero();
+        let mut tile_targets = [Y::Item::ZEROED; B];
+        for (x, target) in self.input.0.data.0.iter_mut().zip(&mut tile_targets).take(1) {
+            inputs.copy(0, x);
+            targets.copy(0, target);
+        }
+        Y::check_targets(loss, &tile_targets[..1]).map_err(|(sample, problem)| Error::Target { sample, problem })?;
+        if !is_finite(simd, self.input.0.as_slice(), IN) {
+            self.input.0.fill(N::Scalar::ZERO);
+            return Err(Error::InputNotFinite { epoch, batch: 0 });
+        }
+        network.forward(tile, &self.input.0, &mut self.trace);
+        self.slope.0.clone_from(N::output(&self.trace));
+        let slopes = &mut self.slope.0.data.0;
+        let value = Y::evaluate::<S, N::Head, B>(loss, tile, N::Scalar::ONE, slopes, &tile_targets);
+        if !value.is_finite() {
+            return Err(Error::LossNotFinite { epoch, batch: 0 });
+        }
+        for slope in slopes.iter_mut().skip(1) {
+            slope.fill(N::Scalar::ZERO);
+        }
+        network.backward(tile, &self.input.0, &mut self.trace, &mut self.slope.0, gradient, None);
+        Ok(value)
     }
 
     /// [`over_tiles`](Self::over_tiles) for a single tile.

@@ -21,12 +21,22 @@ pub(crate) fn product_with_column<S: Simd, T: Real, A: Activation, const ROWS: u
     activated: bool,
     result: &mut [T],
 ) {
-    if ROWS <= 32 {
+    if chains_of(ROWS) == 4 {
         chains::<S, T, A, ROWS, 4, 2>(simd, left, right, start, activated, result);
-    } else if ROWS <= 64 {
+    } else if chains_of(ROWS) == 2 {
         chains::<S, T, A, ROWS, 2, 4>(simd, left, right, start, activated, result);
     } else {
         chains::<S, T, A, ROWS, 1, 8>(simd, left, right, start, activated, result);
+    }
+}
+
+/// In how many sums that of one of so many rows is split.
+#[inline(always)]
+pub(super) const fn chains_of(rows: usize) -> usize {
+    match rows {
+        0..=32 => 4,
+        33..=64 => 2,
+        _ => 1,
     }
 }
 

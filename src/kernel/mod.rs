@@ -11,14 +11,17 @@
 
 mod column;
 mod product;
+pub(crate) mod scalar;
 mod softmax;
 
 pub(crate) use column::product_with_column;
 pub(crate) use product::{Columns, FEW, Rows, add_columns, dots, product, transpose};
+pub(crate) use scalar::SCALAR;
 pub(crate) use softmax::{Exponentials, softmax};
 
 use crate::real::{Lanes, Real};
 use fearless_simd::{Select, Simd, SimdBase, SimdFloat, SimdMask};
+use scalar::{each, lanes, number};
 
 /// Room for the widest vector register: 16 numbers of type `f32`.
 pub(crate) const WIDEST: usize = 16;
@@ -102,6 +105,25 @@ pub fn map_sum<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
 ) -> T {
     let lanes = Lanes::<S, T>::LEN;
     let zero = Lanes::<S, T>::splat(simd, T::ZERO);
+    if SCALAR {
+        let mut wanted = count;
+        each!(CHANGED, i => wanted = wanted.min(changed[i].len()));
+        each!(READ, i => wanted = wanted.min(read[i].len()));
+        let mut sums = [T::ZERO; WIDEST];
+        each_number(
+            simd,
+            wanted,
+            &mut changed,
+            &read,
+            #[inline(always)]
+            |at, c, r| {
+                let (results, term) = step(c, r);
+                sums[at % WIDEST] += number::<S, T>(term);
+                results
+            },
+        );
+        return scalar::sum_in_pairs(sums, wanted);
+    }
     let length = shortest(&changed, &read);
     let wanted = if count < length { count } else { length };
     let mut sums = [zero; WIDEST / 2];
@@ -207,6 +229,9 @@ fn each_register<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
     read: &[&[T]; READ],
     mut step: impl FnMut(usize, [Lanes<S, T>; CHANGED], [Lanes<S, T>; READ]) -> [Lanes<S, T>; CHANGED],
 ) {
+    if SCALAR {
+        return each_number(simd, count, changed, read, step);
+    }
     let lanes = Lanes::<S, T>::LEN;
     let length = shortest(changed, read);
     let whole = length - length % lanes;
@@ -242,6 +267,34 @@ fn each_register<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
     }
 }
 
+/// [`each_register`] where there are none.
+#[inline(always)]
+fn each_number<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
+    simd: S,
+    count: usize,
+    changed: &mut [&mut [T]; CHANGED],
+    read: &[&[T]; READ],
+    mut step: impl FnMut(usize, [Lanes<S, T>; CHANGED], [Lanes<S, T>; READ]) -> [Lanes<S, T>; CHANGED],
+) {
+    let mut count = count;
+    each!(CHANGED, i => count = count.min(changed[i].len()));
+    each!(READ, i => count = count.min(read[i].len()));
+    let zero = lanes::<S, T>(simd, T::ZERO);
+    let (mut c, mut r) = ([zero; CHANGED], [zero; READ]);
+    for at in 0..count {
+        each!(CHANGED, i => if let Some(&number) = changed[i].get(at) {
+            c[i] = lanes(simd, number);
+        });
+        each!(READ, i => if let Some(&number) = read[i].get(at) {
+            r[i] = lanes(simd, number);
+        });
+        let results = step(at, c, r);
+        each!(CHANGED, i => if let Some(place) = changed[i].get_mut(at) {
+            *place = number::<S, T>(results[i]);
+        });
+    }
+}
+
 /// The sum of `values`.
 #[inline(always)]
 pub fn sum<S: Simd, T: Real>(simd: S, values: &[T]) -> T {
@@ -271,6 +324,10 @@ pub fn dot<S: Simd, T: Real>(simd: S, a: &[T], b: &[T]) -> T {
 /// Whether the first `count` numbers are neither infinite nor NaN, and some behind them as far as a whole register goes.
 #[inline(always)]
 pub(crate) fn is_finite<S: Simd, T: Real>(simd: S, values: &[T], count: usize) -> bool {
+    if SCALAR {
+        let sum = values.iter().take(count).fold(T::ZERO, |sum, &number| sum + number * T::ZERO);
+        return sum == T::ZERO;
+    }
     let lanes = Lanes::<S, T>::LEN;
     let zero = Lanes::<S, T>::splat(simd, T::ZERO);
     // Zero times a number is zero unless it is infinite or NaN. Four sums, since an addition waits for the one before.

@@ -3,6 +3,7 @@
 #![allow(clippy::needless_range_loop, reason = "what an iterator adds to a loop over registers may not be inlined")]
 
 use super::product::{begin, rows, set_rows, transpose_square};
+use super::scalar::lanes;
 use super::{WIDEST, load, map, map_sum, store};
 use crate::math::{divide, exp_negative};
 use crate::real::{Lanes, Real};
@@ -71,7 +72,7 @@ fn softmax_of_one<S: Simd, T: Real, const SIZE: usize>(simd: S, logits: &mut [T;
         [],
         #[inline(always)]
         |[x], []| {
-            let e = exp_negative::<S, T>(simd, x - largest);
+            let e = exp_negative::<S, T>(simd, x - lanes::<S, T>(simd, largest));
             ([e], e)
         },
     );
@@ -81,7 +82,7 @@ fn softmax_of_one<S: Simd, T: Real, const SIZE: usize>(simd: S, logits: &mut [T;
         [logits],
         [],
         #[inline(always)]
-        |[e], []| [e * scale],
+        |[e], []| [e * lanes::<S, T>(simd, scale)],
     );
     (largest, sum)
 }

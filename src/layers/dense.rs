@@ -3,7 +3,9 @@
 use crate::activation::{Activation, Identity, SlopeFrom};
 use crate::dispatch::call;
 use crate::init::Init;
-use crate::kernel::{Columns, FEW, Rows, add_columns, dots, map_first, product, product_with_column, transpose};
+use crate::kernel::{
+    self, Columns, FEW, Rows, add_columns, dots, map_first, product, product_with_column, scalar, transpose,
+};
 use crate::layer::{Entrance, Layer, Tile};
 use crate::network::Network;
 use crate::params::{Kind, Parameter, Params, Visitor, VisitorMut, Zeroed};
@@ -76,6 +78,9 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
     /// Whether the activation is applied to the sums before they are written. Where it is long and there are many, that
     /// would be a lot of code; then it is a pass of its own.
     const fn is_fused(columns: usize) -> bool {
+        if kernel::SCALAR {
+            return Self::is_brief(columns);
+        }
         (A::BRIEF || columns == 1) && !Self::DOTS
     }
 
@@ -94,6 +99,9 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
         activated: bool,
         y: &mut SMatrix<T, OUT, B>,
     ) {
+        if kernel::SCALAR {
+            return self.affine_of_numbers(tile, x, activated, y);
+        }
         let (simd, weight, bias) = (tile.simd(), self.weight.as_slice(), self.bias.as_slice());
         let (right, result) = (x.as_slice(), y.as_mut_slice());
         let columns = tile.used();
@@ -118,10 +126,45 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
         );
     }
 
+    /// [`affine`](Self::affine) without vector registers.
+    #[inline(always)]
+    fn affine_of_numbers<S: Simd, const B: usize>(
+        &self,
+        tile: Tile<S, B>,
+        x: &SMatrix<T, IN, B>,
+        activated: bool,
+        y: &mut SMatrix<T, OUT, B>,
+    ) {
+        let (simd, weight, bias) = (tile.simd(), &self.weight.data.0, &self.bias.data.0[0]);
+        for (x, y) in x.data.0.iter().zip(&mut y.data.0).take(tile.used()) {
+            if Self::is_brief(B) {
+                let how = (Self::DOTS, activated);
+                // Not an iterator: the compiler drops the checks of this index at all levels of optimization.
+                #[allow(clippy::needless_range_loop)]
+                for row in 0..OUT {
+                    y[row] = scalar::brief_row::<S, T, A, OUT, IN>(simd, weight, x, bias, how, row);
+                }
+            } else if B == 1 {
+                scalar::product_with_column(weight, x, bias, y);
+            } else {
+                scalar::product_in_order(weight, x, bias, y);
+            }
+        }
+    }
+
+    /// Whether, without vector registers, the rows are computed one by one.
+    const fn is_brief(columns: usize) -> bool {
+        columns == 1 && scalar::is_brief(Self::DOTS, OUT, IN)
+    }
+
     /// `A(y)` in place of `y`.
     #[inline(always)]
     fn activate<S: Simd, const B: usize>(tile: Tile<S, B>, fused: bool, y: &mut SMatrix<T, OUT, B>) {
-        if !fused {
+        if kernel::SCALAR && !fused {
+            for y in y.data.0.iter_mut().take(tile.used()) {
+                scalar::activate::<S, T, A>(tile.simd(), y);
+            }
+        } else if !fused {
             let (simd, count) = (tile.simd(), tile.used() * OUT);
             map_first(
                 simd,
@@ -144,6 +187,14 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
         slope: &SMatrix<T, OUT, B>,
         input_slope: &mut SMatrix<T, IN, B>,
     ) {
+        if kernel::SCALAR {
+            return scalar::transposed_product(
+                &self.weight.data.0,
+                &slope.data.0,
+                tile.used(),
+                &mut input_slope.data.0,
+            );
+        }
         call(
             tile.simd(),
             Self::is_apart(B),
@@ -244,7 +295,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Params for Dense
     }
 
     fn initialize<R: Rng>(&mut self, rng: &mut R) {
-        A::Init::default().fill(rng, IN, OUT, self.weight.as_mut_slice());
+        A::Init::default().fill_layer::<T, R, IN, OUT>(rng, self.weight.as_mut_slice());
         self.bias.fill(T::ZERO);
     }
 }
@@ -286,6 +337,28 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
     }
 
     #[inline(always)]
+    fn answer<S: Simd, const B: usize>(&self, tile: Tile<S, B>, x: &SMatrix<T, IN, B>) -> SMatrix<T, OUT, B> {
+        if kernel::SCALAR
+            && Self::is_brief(B)
+            && let [x] = x.data.0.as_slice()
+        {
+            let (simd, weight, bias) = (tile.simd(), &self.weight.data.0, &self.bias.data.0[0]);
+            let how = (Self::DOTS, !tile.is_to_logits());
+            let mut y = [core::array::from_fn(
+                #[inline(always)]
+                |row| scalar::brief_row::<S, T, A, OUT, IN>(simd, weight, x, bias, how, row),
+            ); B];
+            if !tile.is_to_logits() {
+                A::couple(tile, &mut y);
+            }
+            return SMatrix::from_array_storage(ArrayStorage(y));
+        }
+        let mut y = Zeroed::ZEROED;
+        self.infer(tile, x, &mut y);
+        y
+    }
+
+    #[inline(always)]
     fn forward<S: Simd, const B: usize>(&self, tile: Tile<S, B>, x: &SMatrix<T, IN, B>, trace: &mut Self::Trace<B>) {
         let (wanted, mut fused) = (!tile.is_to_logits(), Self::is_fused(B));
         if let Some(sums) = A::Slope::room_mut(&mut trace.sums) {
@@ -315,38 +388,46 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
             Self::deactivate(tile, trace, slope);
         }
 
-        call(
-            simd,
-            Self::is_apart(B),
-            #[inline(always)]
-            || {
-                let weight = gradient.weight.as_mut_slice();
-                let (samples, inputs) = (tile.used(), x.as_slice());
-                if Self::NARROW {
-                    // Lanes across the few outputs would be idle, so they run across the inputs.
-                    let slopes = Rows::<T, B, OUT>(slope.as_slice());
-                    if OUT == 1 {
-                        product::<S, T, Identity, _, IN, true>(simd, samples, OUT, inputs, slopes, None, false, weight);
-                    } else {
-                        let mut transposed = [[T::ZERO; IN]; OUT];
-                        let result = transposed.as_flattened_mut();
-                        product::<S, T, Identity, _, IN, false>(
-                            simd, samples, OUT, inputs, slopes, None, false, result,
-                        );
-                        for (column, weights) in weight.chunks_exact_mut(OUT).enumerate() {
-                            for (weight, row) in weights.iter_mut().zip(&transposed) {
-                                *weight += row[column];
+        if kernel::SCALAR {
+            let (slopes, used) = (&slope.data.0, tile.used());
+            scalar::add_outer(slopes, &x.data.0, used, tile.is_from_zero(), &mut gradient.weight.data.0);
+            scalar::add_columns(slopes, used, tile.is_from_zero(), &mut gradient.bias.data.0[0]);
+        } else {
+            call(
+                simd,
+                Self::is_apart(B),
+                #[inline(always)]
+                || {
+                    let weight = gradient.weight.as_mut_slice();
+                    let (samples, inputs) = (tile.used(), x.as_slice());
+                    if Self::NARROW {
+                        // Lanes across the few outputs would be idle, so they run across the inputs.
+                        let slopes = Rows::<T, B, OUT>(slope.as_slice());
+                        if OUT == 1 {
+                            product::<S, T, Identity, _, IN, true>(
+                                simd, samples, OUT, inputs, slopes, None, false, weight,
+                            );
+                        } else {
+                            let mut transposed = [[T::ZERO; IN]; OUT];
+                            let result = transposed.as_flattened_mut();
+                            product::<S, T, Identity, _, IN, false>(
+                                simd, samples, OUT, inputs, slopes, None, false, result,
+                            );
+                            for (column, weights) in weight.chunks_exact_mut(OUT).enumerate() {
+                                for (weight, row) in weights.iter_mut().zip(&transposed) {
+                                    *weight += row[column];
+                                }
                             }
                         }
+                    } else {
+                        let inputs = Rows::<T, B, IN>(inputs);
+                        let slopes = slope.as_slice();
+                        product::<S, T, Identity, _, OUT, true>(simd, samples, IN, slopes, inputs, None, false, weight);
                     }
-                } else {
-                    let inputs = Rows::<T, B, IN>(inputs);
-                    let slopes = slope.as_slice();
-                    product::<S, T, Identity, _, OUT, true>(simd, samples, IN, slopes, inputs, None, false, weight);
-                }
-                add_columns::<S, T, OUT>(simd, &slope.as_slice()[..samples * OUT], gradient.bias.as_mut_slice());
-            },
-        );
+                    add_columns::<S, T, OUT>(simd, &slope.as_slice()[..samples * OUT], gradient.bias.as_mut_slice());
+                },
+            );
+        }
 
         if let Some(input_slope) = input_slope {
             self.slope_by_input(tile, slope, input_slope);

@@ -2,10 +2,11 @@
 
 use super::Optimizer;
 use crate::kernel::map;
+use crate::kernel::scalar::lanes;
 use crate::math::{divide, mul_add, square_root};
 use crate::params::{Kind, Parameter, Params, VisitorMut, Zeroed};
 use crate::real::{Lanes, Real};
-use fearless_simd::{Simd, SimdBase};
+use fearless_simd::Simd;
 
 /// `m <- beta1 * m + (1 - beta1) * g` and `v <- beta2 * v + (1 - beta2) * g g`; then, with `m` and `v` divided by
 /// `1 - beta1^t` and `1 - beta2^t` at step `t`, `w <- w - rate * m / (sqrt(v) + epsilon)`: D. Kingma and J. Ba, 2014,
@@ -136,16 +137,18 @@ struct Step<S, T> {
 impl<S: Simd, T: Real> VisitorMut<T, 3> for Step<S, T> {
     #[inline(always)]
     fn slice(&mut self, parameter: Parameter, values: &mut [T], [gradient, mean, square]: [&mut [T]; 3]) {
-        let zero = Lanes::<S, T>::splat(self.simd, T::ZERO);
-        let rest1 = Lanes::<S, T>::splat(self.simd, T::ONE - self.beta1);
-        let rest2 = Lanes::<S, T>::splat(self.simd, T::ONE - self.beta2);
+        let zero = lanes::<S, T>(self.simd, T::ZERO);
+        let rest1 = lanes::<S, T>(self.simd, T::ONE - self.beta1);
+        let rest2 = lanes::<S, T>(self.simd, T::ONE - self.beta2);
         // Added to both averages, it keeps those of a unit without slopes from becoming subnormal, which many CPUs are very
         // slow with, and it is far too small to count in any other.
-        let smallest = Lanes::<S, T>::splat(self.simd, T::min_positive_value() / T::epsilon());
-        let beta1 = Lanes::<S, T>::splat(self.simd, self.beta1);
-        let beta2 = Lanes::<S, T>::splat(self.simd, self.beta2);
+        let smallest = lanes::<S, T>(self.simd, T::min_positive_value() / T::epsilon());
+        let beta1 = lanes::<S, T>(self.simd, self.beta1);
+        let beta2 = lanes::<S, T>(self.simd, self.beta2);
         let keep = if matches!(parameter.kind, Kind::Weight) { self.keep } else { T::ONE };
-        let keep = Lanes::<S, T>::splat(self.simd, keep);
+        let keep = lanes::<S, T>(self.simd, keep);
+        let rate = lanes::<S, T>(self.simd, -self.rate);
+        let epsilon = lanes::<S, T>(self.simd, self.epsilon);
         map(
             self.simd,
             [values, gradient, mean, square],
@@ -155,7 +158,7 @@ impl<S: Simd, T: Real> VisitorMut<T, 3> for Step<S, T> {
                 let m = mul_add(m, beta1, mul_add(g, rest1, smallest));
                 let v = mul_add(v, beta2, mul_add(g * g, rest2, smallest));
                 let root = T::root(self.simd, v);
-                [mul_add(w, keep, divide::<S, T>(m * -self.rate, root + self.epsilon)), zero, m, v]
+                [mul_add(w, keep, divide::<S, T>(m * rate, root + epsilon)), zero, m, v]
             },
         );
     }

@@ -2,10 +2,11 @@
 
 use super::Optimizer;
 use crate::kernel::map;
+use crate::kernel::scalar::lanes;
 use crate::math::{flush, mul_add};
 use crate::params::{Parameter, Params, VisitorMut};
 use crate::real::{Lanes, Real};
-use fearless_simd::{Simd, SimdBase};
+use fearless_simd::Simd;
 
 /// Gradient descent: `w <- w - rate * g`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -57,8 +58,8 @@ struct Step<S, T> {
 impl<S: Simd, T: Real> VisitorMut<T, 1> for Step<S, T> {
     #[inline(always)]
     fn slice(&mut self, _: Parameter, values: &mut [T], [gradient]: [&mut [T]; 1]) {
-        let zero = Lanes::<S, T>::splat(self.simd, T::ZERO);
-        let rate = Lanes::<S, T>::splat(self.simd, -self.rate);
+        let zero = lanes::<S, T>(self.simd, T::ZERO);
+        let rate = lanes::<S, T>(self.simd, -self.rate);
         map(
             self.simd,
             [values, gradient],
@@ -108,9 +109,9 @@ struct MomentumStep<S, T> {
 impl<S: Simd, T: Real> VisitorMut<T, 2> for MomentumStep<S, T> {
     #[inline(always)]
     fn slice(&mut self, _: Parameter, values: &mut [T], [gradient, velocity]: [&mut [T]; 2]) {
-        let zero = Lanes::<S, T>::splat(self.simd, T::ZERO);
-        let rate = Lanes::<S, T>::splat(self.simd, -self.rule.rate);
-        let momentum = Lanes::<S, T>::splat(self.simd, self.rule.momentum);
+        let zero = lanes::<S, T>(self.simd, T::ZERO);
+        let rate = lanes::<S, T>(self.simd, -self.rule.rate);
+        let momentum = lanes::<S, T>(self.simd, self.rule.momentum);
         let nesterov = self.rule.nesterov;
         map(
             self.simd,

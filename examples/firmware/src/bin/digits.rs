@@ -1,0 +1,31 @@
+//! Which digit? A network of 9,640 bytes answers from flash.
+
+#![no_std]
+#![no_main]
+
+use firmware::{largest, program, tell};
+use tuplenet::prelude::*;
+
+type Digits = (Dense<64, 32, Relu>, Dense<32, 10, Identity>);
+
+static NETWORK: Digits = include!("../networks/digits.rs");
+/// Images of 8 by 8 pixels, each from 0 to 16, as from a camera.
+static IMAGES: [([u8; 64], usize); 3] = include!("../networks/digits_samples.rs");
+
+program!(all_right);
+
+/// Whether three digits are recognized.
+fn all_right() -> bool {
+    IMAGES.iter().all(|(image, digit)| {
+        let logits = answer(&image.map(|pixel| f32::from(pixel) / 16.0));
+        tell(logits[0].to_bits());
+        largest(&logits) == *digit
+    })
+}
+
+/// What speaks for each digit.
+#[unsafe(no_mangle)]
+#[inline(never)]
+fn answer(image: &[f32; 64]) -> [f32; 10] {
+    NETWORK.predict_one(image)
+}

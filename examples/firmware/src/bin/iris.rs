@@ -1,0 +1,30 @@
+//! Which kind of iris? A network of three layers that was trained on the desk answers from flash.
+
+#![no_std]
+#![no_main]
+
+use firmware::{largest, program, tell};
+use tuplenet::prelude::*;
+
+type Iris = (Dense<4, 16, Tanh>, Dense<16, 16, Tanh>, Dense<16, 3, Identity>);
+
+static NETWORK: Iris = include!("../networks/iris.rs");
+static FLOWERS: [([f32; 4], usize); 3] = include!("../networks/iris_samples.rs");
+
+program!(all_right);
+
+/// Whether the kinds of three flowers are found.
+fn all_right() -> bool {
+    FLOWERS.iter().all(|(flower, kind)| {
+        let logits = answer(flower);
+        tell(logits[0].to_bits());
+        largest(&logits) == *kind
+    })
+}
+
+/// What speaks for each kind.
+#[unsafe(no_mangle)]
+#[inline(never)]
+fn answer(flower: &[f32; 4]) -> [f32; 3] {
+    NETWORK.predict_one(flower)
+}

@@ -1,0 +1,27 @@
+//! A network that lives in flash answers.
+
+#![no_std]
+#![no_main]
+
+use firmware::{program, tell};
+use tuplenet::prelude::*;
+
+type Xor = (Dense<2, 8, Tanh>, Dense<8, 1, Sigmoid>);
+
+static NETWORK: Xor = include!("../networks/xor.rs");
+
+program!(all_right);
+
+/// Whether all four answers are right.
+fn all_right() -> bool {
+    (0..4).all(|number| answer(number & 1, number >> 1) == (number == 1 || number == 2))
+}
+
+/// Whether just one of the two is 1.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn answer(x: u32, y: u32) -> bool {
+    let [probability] = NETWORK.predict_one(&[x as f32, y as f32]);
+    tell(probability.to_bits());
+    probability > 0.5
+}

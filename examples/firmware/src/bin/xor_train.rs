@@ -1,0 +1,39 @@
+//! A network learns on the chip, in fixed memory, one sample at a time.
+
+#![no_std]
+#![no_main]
+
+use firmware::{Bits, Own, program, tell};
+use tuplenet::params::{Params, Zeroed};
+use tuplenet::prelude::*;
+
+type Xor = (Dense<2, 8, Tanh>, Dense<8, 1, Sigmoid>);
+type Learner = Trainer<Xor, MeanSquaredError, Sgd, (), 1>;
+
+/// All zeros, so that it takes room in RAM alone. Rate and weights come at run time.
+static LEARNER: Own<Learner> = Own::new(Learner::with_tile(Xor::ZEROED, MeanSquaredError, Sgd::new(0.0), ()));
+
+program!(learns_xor);
+
+/// Whether the network knows all four answers after the training.
+fn learns_xor() -> bool {
+    let Some(learner) = LEARNER.take() else { return false };
+    learner.optimizer.set_rate(0.5);
+    learner.network.initialize(&mut seeded(0));
+    let mut worst = 0.0;
+    for step in 0..8000 {
+        let (x, y) = ((step & 1) as f32, (step >> 1 & 1) as f32);
+        let error = learn(learner, [x, y], if x != y { 1.0 } else { 0.0 });
+        worst = if step & 3 == 0 || error > worst { error } else { worst };
+    }
+    tell(Bits::NONE.and_network(&learner.network).0);
+    // Of the last four steps.
+    worst < 0.01
+}
+
+/// One step; gives the square of the error before, or a large number if there was a fault.
+#[unsafe(no_mangle)]
+#[inline(never)]
+fn learn(learner: &mut Learner, input: [f32; 2], target: f32) -> f32 {
+    learner.learn(&input, &[target]).unwrap_or(f32::MAX)
+}

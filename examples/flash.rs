@@ -1,0 +1,181 @@
+//! Trains the networks of `examples/firmware` on the desk and writes them as Rust source, which a program for a
+//! microcontroller includes: their weights then lie in flash.
+//!
+//!     cargo run --release --example flash                                      only trains
+//!     cargo run --release --example flash -- examples/firmware/src/networks    and writes
+//!
+//! A file is an expression: `static NETWORK: Net = include!("networks/iris.rs");`.
+
+#[path = "common/csv.rs"]
+mod csv;
+
+use std::error::Error;
+use std::fmt::Write;
+use std::{env, fs};
+use tuplenet::data::{StandardScaler, Subset, stratified_split};
+use tuplenet::metrics::largest_index;
+use tuplenet::params::{Kind, Parameter, Params, Visitor};
+use tuplenet::prelude::*;
+
+type Xor = (Dense<2, 8, Tanh>, Dense<8, 1, Sigmoid>);
+type Iris = (Dense<4, 16, Tanh>, Dense<16, 16, Tanh>, Dense<16, 3, Identity>);
+type Digits = (Dense<64, 32, Relu>, Dense<32, 10, Identity>);
+type Sensor = (Dense<2, 8, Tanh>, Dense<8, 1, Identity>);
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let folder = env::args().nth(1);
+    let write = |name: &str, what: &str, source: String| -> Result<(), Box<dyn Error>> {
+        println!("{name}: {what}");
+        if let Some(folder) = &folder {
+            fs::write(format!("{folder}/{name}.rs"), format!("// {what}, by the example `flash`.\n{source}"))?;
+        }
+        Ok(())
+    };
+
+    let (network, error) = xor()?;
+    write("xor", &format!("2-8-1, trained on exclusive or to a loss of {error:.4}"), source(&network))?;
+
+    let (network, accuracy, samples) = iris()?;
+    write("iris", &format!("4-16-16-3, trained on irises to a test accuracy of {accuracy:.3}"), source(&network))?;
+    write("iris_samples", "a flower of each kind that the network was not trained on", samples)?;
+
+    write("flowers", "all irises, in tenths of a centimetre", flowers()?)?;
+
+    let (network, accuracy, samples) = digits()?;
+    write("digits", &format!("64-32-10, trained on digits to a test accuracy of {accuracy:.3}"), source(&network))?;
+    write("digits_samples", "images that the network was not trained on", samples)?;
+
+    let (network, error) = sensor()?;
+    write(
+        "sensor",
+        &format!("2-8-1, trained on a new sensor to a mean squared error of {error:.6}"),
+        source(&network),
+    )?;
+    Ok(())
+}
+
+fn xor() -> Result<(Xor, f32), tuplenet::Error> {
+    let (inputs, targets) = ([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [[0.0], [1.0], [1.0], [0.0]]);
+    let mut trainer = Trainer::new(Xor::new(&mut seeded(0)), BinaryCrossEntropy, Adam::new(0.05), seeded(1));
+    let outcome = trainer.fit(&inputs, &targets, &Fit { epochs: 1000, ..Fit::default() }, ())?;
+    Ok((trainer.network, outcome.loss))
+}
+
+/// With logits for three kinds: the largest is the answer, and the chip need not compute an exponential. The scaling of the
+/// measurements is folded into the first layer, so that the network takes centimetres.
+fn iris() -> Result<(Iris, f64, String), Box<dyn Error>> {
+    let (flowers, kinds) = csv::read::<4>("iris.csv")?;
+    let mut indices = vec![0; flowers.len()];
+    let (train, test) = stratified_split::<3, _>(&kinds, &mut indices, 0.2, &mut seeded(0))?;
+    let scaler = StandardScaler::fit(&Subset { data: &flowers, indices: train })?;
+    let scaled: Vec<[f32; 4]> = flowers.iter().map(|flower| scaler.transform(flower)).collect();
+    let mut trainer = Trainer::new(Iris::new(&mut seeded(0)), CrossEntropy, Adam::new(0.01).l2(1e-3), seeded(1));
+    let (inputs, targets) = (Subset { data: &scaled, indices: train }, Subset { data: &kinds, indices: train });
+    trainer.fit(&inputs, &targets, &Fit { epochs: 100, batch_size: 16, shuffle: true }, ())?;
+    let (first, second, third) = trainer.network;
+    let network = (scaler.fold(first), second, third);
+    let (accuracy, samples) = judge(
+        &flowers,
+        &kinds,
+        test,
+        |flower| format!("{flower:?}"),
+        |flower| largest_index(&network.predict_one(flower)),
+    );
+    Ok((network, accuracy, samples))
+}
+
+fn flowers() -> Result<String, Box<dyn Error>> {
+    let (flowers, kinds) = csv::read::<4>("iris.csv")?;
+    let mut source = String::from("[\n");
+    for (flower, kind) in flowers.iter().zip(kinds) {
+        writeln!(source, "    ({:?}, {kind}),", flower.map(|size| (10.0 * size).round() as u8))?;
+    }
+    source.push_str("]\n");
+    Ok(source)
+}
+
+/// From pixels between 0 and 1.
+fn digits() -> Result<(Digits, f64, String), Box<dyn Error>> {
+    let (images, labels) = csv::read::<64>("digits.csv")?;
+    let scaled: Vec<[f32; 64]> = images.iter().map(|image| image.map(|pixel| pixel / 16.0)).collect();
+    let mut indices = vec![0; images.len()];
+    let (train, test) = stratified_split::<10, _>(&labels, &mut indices, 0.2, &mut seeded(0))?;
+    let mut trainer = Trainer::new(Digits::new(&mut seeded(0)), CrossEntropy, Adam::new(2e-3).l2(1e-4), seeded(1));
+    let (inputs, targets) = (Subset { data: &scaled, indices: train }, Subset { data: &labels, indices: train });
+    trainer.fit(&inputs, &targets, &Fit { epochs: 40, ..Fit::default() }, ())?;
+    let network = trainer.network;
+    let bytes = |image: &[f32; 64]| format!("{:?}", image.map(|pixel| pixel as u8));
+    let (accuracy, samples) = judge(&images, &labels, test, bytes, |image| {
+        largest_index(&network.predict_one(&image.map(|pixel| pixel / 16.0)))
+    });
+    Ok((network, accuracy, samples))
+}
+
+/// A pressure sensor, read through an amplifier, whose answer depends on its temperature: the network gives the pressure. The
+/// program `drift` has the same sensor, and says what becomes of it.
+fn sensor() -> Result<(Sensor, f32), tuplenet::Error> {
+    let mut rng = seeded(0);
+    let mut uniform = || (rng.next_u64() >> 40) as f32 / (1u64 << 24) as f32;
+    let (inputs, targets): (Vec<_>, Vec<_>) = (0..2000)
+        .map(|_| {
+            let (pressure, temperature) = (uniform(), uniform());
+            ([pressure * (1.2 - 0.2 * pressure) * (1.0 + 0.3 * temperature), temperature], [pressure])
+        })
+        .unzip();
+    let mut trainer = Trainer::new(Sensor::new(&mut seeded(0)), MeanSquaredError, Adam::new(0.01), seeded(1));
+    let outcome = trainer.fit(&inputs, &targets, &Fit { epochs: 200, ..Fit::default() }, ())?;
+    Ok((trainer.network, outcome.loss))
+}
+
+/// The share of right answers, and as source the first sample of each of three classes.
+fn judge<const N: usize>(
+    inputs: &[[f32; N]],
+    classes: &[usize],
+    test: &[usize],
+    show: impl Fn(&[f32; N]) -> String,
+    answer: impl Fn(&[f32; N]) -> usize,
+) -> (f64, String) {
+    let right = test.iter().filter(|&&i| answer(&inputs[i]) == classes[i]).count();
+    let mut samples = String::from("[\n");
+    for class in 0..3 {
+        if let Some(i) = test.iter().find(|&&i| classes[i] == class) {
+            let _ = writeln!(samples, "    ({}, {class}),", show(&inputs[*i]));
+        }
+    }
+    samples.push_str("]\n");
+    (right as f64 / test.len() as f64, samples)
+}
+
+/// A network of [`Dense`] layers as an expression.
+fn source(network: &impl Params<Scalar = f32>) -> String {
+    let mut source = Source(String::from("(\n"));
+    network.visit(&mut source);
+    source.0.push_str(")\n");
+    source.0
+}
+
+struct Source(String);
+
+impl Visitor<f32> for Source {
+    fn slice(&mut self, parameter: Parameter, values: &[f32]) {
+        if parameter.kind == Kind::Bias {
+            let _ = writeln!(self.0, "        {values:?},");
+            return;
+        }
+        self.0.push_str("        [\n");
+        for row in 0..parameter.rows {
+            // They lie column by column.
+            let row: Vec<f32> = values.iter().skip(row).step_by(parameter.rows).copied().collect();
+            let _ = writeln!(self.0, "            {row:?},");
+        }
+        self.0.push_str("        ],\n");
+    }
+
+    fn enter(&mut self, _: usize) {
+        self.0.push_str("    Dense::from_rows(\n");
+    }
+
+    fn leave(&mut self) {
+        self.0.push_str("    ),\n");
+    }
+}

@@ -1,0 +1,361 @@
+//! The loops for CPUs without vector registers: one number at a time, and sums in the order in which the other loops add
+//! them. What is not fused there gives the same bits.
+//!
+//! They are as small as they are quick. Sizes are constants, so that no index needs a check and a small network's loops
+//! unroll where the program is optimized for speed; what does not depend on a size stands once in a program.
+
+use super::WIDEST;
+use crate::activation::Activation;
+use crate::real::{Lanes, Real};
+use fearless_simd::{Simd, SimdBase};
+
+/// Whether there are no vector registers.
+pub(crate) const SCALAR: bool = !cfg!(any(
+    target_arch = "x86",
+    target_arch = "x86_64",
+    target_arch = "aarch64",
+    all(target_arch = "wasm32", target_feature = "simd128"),
+));
+
+// What stands in it is done for the first `$count` numbers of a block, without a loop: where a program is optimized for size
+// the compiler unrolls none, and keeps no array in registers that a loop runs over.
+macro_rules! each {
+    ($count:expr, $i:ident => $do:expr) => {
+        each!(@ [0 1 2 3 4 5 6 7] $count, $i => $do)
+    };
+    (@ [$($place:literal)+] $count:expr, $i:ident => $do:expr) => {
+        const { assert!($count <= 8) };
+        $(
+            if $place < $count {
+                let $i = $place;
+                $do;
+            }
+        )+
+    };
+}
+pub(crate) use each;
+
+/// A number in all lanes. What is computed in lanes that nobody looks at, the compiler leaves out.
+#[inline(always)]
+pub(crate) fn lanes<S: Simd, T: Real>(simd: S, number: T) -> Lanes<S, T> {
+    if SCALAR {
+        // Not `splat`, which is a loop where a program is optimized for size.
+        Lanes::<S, T>::from_slice(simd, &[number, number, number, number][..Lanes::<S, T>::LEN])
+    } else {
+        Lanes::<S, T>::splat(simd, number)
+    }
+}
+
+/// The number in the first lane.
+#[inline(always)]
+pub(crate) fn number<S: Simd, T: Real>(lanes: Lanes<S, T>) -> T {
+    lanes.as_slice()[0]
+}
+
+/// `start + left * right` for a single column, as [`product_with_column`](super::product_with_column) adds it up.
+#[inline(always)]
+pub(crate) fn product_with_column<T: Real, const ROWS: usize, const DEPTH: usize>(
+    left: &[[T; ROWS]; DEPTH],
+    right: &[T; DEPTH],
+    start: &[T; ROWS],
+    result: &mut [T; ROWS],
+) {
+    // The sums of eight rows are in registers at a time, or of four where there is not enough work for so much of a program.
+    let mut first = 0;
+    if ROWS >= 8 && ROWS * DEPTH >= 512 {
+        while first + 8 <= ROWS {
+            some_rows::<T, ROWS, 8>(left, right, start, first, result);
+            first += 8;
+        }
+    }
+    while first + 4 <= ROWS {
+        some_rows::<T, ROWS, 4>(left, right, start, first, result);
+        first += 4;
+    }
+    match ROWS % 4 {
+        1 => some_rows::<T, ROWS, 1>(left, right, start, first, result),
+        2 => some_rows::<T, ROWS, 2>(left, right, start, first, result),
+        3 => some_rows::<T, ROWS, 3>(left, right, start, first, result),
+        _ => {}
+    }
+}
+
+/// Whether each product of a row is a sum of its own.
+const fn is_short(rows: usize, depth: usize) -> bool {
+    depth <= super::column::chains_of(rows)
+}
+
+/// A row of which each product is a sum of its own.
+#[inline(always)]
+fn short_row<T: Real, const ROWS: usize, const DEPTH: usize>(
+    left: &[[T; ROWS]; DEPTH],
+    right: &[T; DEPTH],
+    start: &[T; ROWS],
+    row: usize,
+) -> T {
+    let mut sum = at(start, row) + at(&left[0], row) * right[0];
+    if DEPTH > 2 {
+        sum += T::ZERO + at(&left[2], row) * right[2];
+    }
+    if DEPTH > 1 {
+        let mut odd = T::ZERO + at(&left[1], row) * right[1];
+        if DEPTH > 3 {
+            odd += T::ZERO + at(&left[3], row) * right[3];
+        }
+        sum += odd;
+    }
+    sum
+}
+
+/// `BLOCK` rows of a product, from the row `first` on.
+///
+/// Not inlined, so that the compiler does not know the depth: it would unroll the loop over it as a whole, and load all of
+/// `right` before, into more registers than there are.
+#[inline(never)]
+fn some_rows<T: Real, const ROWS: usize, const BLOCK: usize>(
+    left: &[[T; ROWS]],
+    right: &[T],
+    start: &[T; ROWS],
+    first: usize,
+    result: &mut [T; ROWS],
+) {
+    let chains = super::column::chains_of(ROWS);
+    let (Some(start), Some(result)) =
+        (block::<T, ROWS, BLOCK>(start, first), block_mut::<T, ROWS, BLOCK>(result, first))
+    else {
+        return;
+    };
+    // Negative zero is what changes nothing when a number is added to it.
+    let half = chains.div_ceil(2);
+    let (mut total, mut pair) = ([T::ZERO; BLOCK], 0);
+    each!(BLOCK, i => total[i] = -T::ZERO);
+    while pair < half {
+        let (mut sum, mut chain) = ([T::ZERO; BLOCK], pair);
+        each!(BLOCK, i => sum[i] = -T::ZERO);
+        while chain < chains {
+            let mut products = [T::ZERO; BLOCK];
+            if chain == 0 {
+                each!(BLOCK, i => products[i] = start[i]);
+            }
+            let mut k = chain;
+            while let (Some(column), Some(&right)) = (left.get(k), right.get(k)) {
+                let Some(column) = block::<T, ROWS, BLOCK>(column, first) else { return };
+                each!(BLOCK, i => products[i] += column[i] * right);
+                k += chains;
+            }
+            each!(BLOCK, i => sum[i] += products[i]);
+            chain += half;
+        }
+        each!(BLOCK, i => total[i] += sum[i]);
+        pair += 1;
+    }
+    each!(BLOCK, i => result[i] = total[i]);
+}
+
+#[inline(always)]
+fn block<T, const ROWS: usize, const BLOCK: usize>(column: &[T; ROWS], begin: usize) -> Option<&[T; BLOCK]> {
+    column.get(begin..)?.first_chunk()
+}
+
+#[inline(always)]
+fn block_mut<T, const ROWS: usize, const BLOCK: usize>(
+    column: &mut [T; ROWS],
+    begin: usize,
+) -> Option<&mut [T; BLOCK]> {
+    column.get_mut(begin..)?.first_chunk_mut()
+}
+
+/// `start + left * right` for one of several columns, as [`product`](super::product) adds it up.
+#[inline(always)]
+pub(crate) fn product_in_order<T: Real, const ROWS: usize, const DEPTH: usize>(
+    left: &[[T; ROWS]; DEPTH],
+    right: &[T; DEPTH],
+    start: &[T; ROWS],
+    result: &mut [T; ROWS],
+) {
+    *result = *start;
+    for (left, right) in left.iter().zip(right) {
+        for (result, left) in result.iter_mut().zip(left) {
+            *result += *left * *right;
+        }
+    }
+}
+
+/// A row of `start + left * right`, for few rows, as [`dots`](super::dots) adds it up.
+#[inline(always)]
+fn dot<T: Real, const ROWS: usize, const DEPTH: usize>(
+    left: &[[T; ROWS]; DEPTH],
+    right: &[T; DEPTH],
+    start: &[T; ROWS],
+    row: usize,
+) -> T {
+    /// Every sixteenth product.
+    #[inline(always)]
+    fn part<T: Real, const ROWS: usize, const DEPTH: usize>(
+        left: &[[T; ROWS]; DEPTH],
+        right: &[T; DEPTH],
+        row: usize,
+        place: usize,
+    ) -> T {
+        let mut sum = T::ZERO;
+        let mut k = place;
+        loop {
+            if k < DEPTH {
+                let product = at(&left[k], row) * right[k];
+                sum = if k < WIDEST { product } else { sum + product };
+            }
+            k += WIDEST;
+            if k >= DEPTH {
+                return sum;
+            }
+        }
+    }
+    // The sixteen parts are added in pairs: the first to the ninth and so on, and then the first of these to the fifth.
+    let (mut fours, mut place) = ([T::ZERO; 4], 0);
+    while place < 4 {
+        let mut sum = part(left, right, row, place);
+        if place + 8 < DEPTH {
+            sum += part(left, right, row, place + 8);
+        }
+        if place + 4 < DEPTH {
+            let mut other = part(left, right, row, place + 4);
+            if place + 12 < DEPTH {
+                other += part(left, right, row, place + 12);
+            }
+            sum += other;
+        }
+        fours[place] = sum;
+        place += 1;
+    }
+    // A sum that begins with zero is not negative zero.
+    at(start, row) + ((fours[0] + fours[2]) + (fours[1] + fours[3]) + T::ZERO)
+}
+
+/// A number of an array. A loop whose end the compiler does not see costs a comparison here, and not a way to a panic.
+#[inline(always)]
+fn at<T: Real, const N: usize>(numbers: &[T; N], index: usize) -> T {
+    numbers.get(index).copied().unwrap_or(T::ZERO)
+}
+
+/// Whether a row is at hand with a few instructions. Then a loop over rows is all there is.
+pub(crate) const fn is_brief(few: bool, rows: usize, depth: usize) -> bool {
+    few || is_short(rows, depth)
+}
+
+/// A row of [`dots`](super::dots) or [`product_with_column`] where it [is brief](is_brief), or the value of the activation `A`
+/// there.
+#[inline(always)]
+pub(crate) fn brief_row<S: Simd, T: Real, A: Activation, const ROWS: usize, const DEPTH: usize>(
+    simd: S,
+    left: &[[T; ROWS]; DEPTH],
+    right: &[T; DEPTH],
+    start: &[T; ROWS],
+    (few, activated): (bool, bool),
+    row: usize,
+) -> T {
+    let sum = if few { dot(left, right, start, row) } else { short_row(left, right, start, row) };
+    if activated { value::<S, T, A>(simd, sum) } else { sum }
+}
+
+/// The value of an activation.
+#[inline(always)]
+fn value<S: Simd, T: Real, A: Activation>(simd: S, x: T) -> T {
+    number::<S, T>(A::value::<S, T>(simd, lanes::<S, T>(simd, x)))
+}
+
+/// The sum of the first `count` of up to 16 numbers, added in pairs, the first to the ninth, and so on.
+#[inline(always)]
+pub(super) fn sum_in_pairs<T: Real, const N: usize>(mut sums: [T; N], count: usize) -> T {
+    #[inline(always)]
+    fn halve<T: Real, const N: usize, const HALF: usize>(sums: &mut [T; N], count: usize) {
+        for i in 0..HALF {
+            if i + HALF < N && i + HALF < count {
+                sums[i] += sums[i + HALF];
+            }
+        }
+    }
+    halve::<T, N, 8>(&mut sums, count);
+    halve::<T, N, 4>(&mut sums, count);
+    halve::<T, N, 2>(&mut sums, count);
+    halve::<T, N, 1>(&mut sums, count);
+    sums[0]
+}
+
+/// Adds to `result`, or sets it to if it is zero, the product of the slopes, one sample a column, and the transposed inputs.
+#[inline(always)]
+pub(crate) fn add_outer<T: Real, const ROWS: usize, const COLUMNS: usize, const B: usize>(
+    slopes: &[[T; ROWS]; B],
+    inputs: &[[T; COLUMNS]; B],
+    used: usize,
+    zero: bool,
+    result: &mut [[T; ROWS]; COLUMNS],
+) {
+    if let ([slopes], [inputs]) = (slopes.as_slice(), inputs.as_slice()) {
+        for (input, result) in inputs.iter().zip(result) {
+            for (slope, result) in slopes.iter().zip(result) {
+                let product = *slope * *input;
+                *result = if zero { product } else { *result + product };
+            }
+        }
+        return;
+    }
+    for (column, result) in result.iter_mut().enumerate() {
+        for (row, result) in result.iter_mut().enumerate() {
+            let mut sum = T::ZERO;
+            for (slopes, inputs) in slopes.iter().zip(inputs).take(used) {
+                sum += slopes[row] * inputs[column];
+            }
+            *result += sum;
+        }
+    }
+}
+
+/// Adds the columns in use to `result`, or if it is zero sets it to their sum, as [`add_columns`](super::add_columns) does.
+#[inline(always)]
+pub(crate) fn add_columns<T: Real, const ROWS: usize, const B: usize>(
+    columns: &[[T; ROWS]; B],
+    used: usize,
+    zero: bool,
+    result: &mut [T; ROWS],
+) {
+    if let [column] = columns.as_slice() {
+        for (number, result) in column.iter().zip(result) {
+            *result = if zero { *number } else { *result + *number };
+        }
+        return;
+    }
+    for (row, result) in result.iter_mut().enumerate() {
+        let mut sums = [T::ZERO; 4];
+        let fours = used - used % 4;
+        for (place, column) in columns.iter().enumerate().take(used) {
+            sums[if place < fours { place % 4 } else { 0 }] += column[row];
+        }
+        *result += (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    }
+}
+
+/// Sets each column of `result` to the product of the transposed weights with a column of slopes.
+#[inline(always)]
+pub(crate) fn transposed_product<T: Real, const ROWS: usize, const COLUMNS: usize, const B: usize>(
+    weight: &[[T; ROWS]; COLUMNS],
+    slopes: &[[T; ROWS]; B],
+    used: usize,
+    result: &mut [[T; COLUMNS]; B],
+) {
+    for (slopes, result) in slopes.iter().zip(result).take(used) {
+        for (weights, result) in weight.iter().zip(result) {
+            let mut sum = T::ZERO;
+            for (weight, slope) in weights.iter().zip(slopes) {
+                sum += *weight * *slope;
+            }
+            *result = sum;
+        }
+    }
+}
+
+/// `A(x)` in place of each number `x`. Once in a program for each activation, not for each layer.
+pub(crate) fn activate<S: Simd, T: Real, A: Activation>(simd: S, numbers: &mut [T]) {
+    for x in numbers {
+        *x = value::<S, T, A>(simd, *x);
+    }
+}
