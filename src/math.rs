@@ -255,7 +255,7 @@ pub fn ln_1p<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
 /// The logistic function `1 / (1 + exp(-x))`. Within 3 ulp where it is a normal number.
 ///
 /// In `f32`, on CPUs without vector registers and everywhere with the feature `reproducible`, it is made of [`tanh`], which
-/// spares a small device the exponential: within 3 ulp for positive `x`, within 1.2e-7 for negative ones.
+/// spares a small device the exponential: within 3 ulp for positive `x`, within 2e-7 for negative ones.
 #[inline(always)]
 pub fn sigmoid<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
     if is_f32::<T>() && (kernel::SCALAR || cfg!(feature = "reproducible")) {
@@ -485,7 +485,7 @@ mod tests {
         let numbers = floats(f32::NEG_INFINITY, 0.0, 4_999);
         for (x, y) in numbers.iter().zip(apply!(sigmoid, numbers)) {
             let right = 1.0 / (1.0 + (-*x as f64).exp());
-            assert!((y as f64 - right).abs() <= 1.2e-7, "{y} at {x}, not {right}");
+            assert!((y as f64 - right).abs() <= 2e-7, "{y} at {x}, not {right}");
         }
     }
 
