@@ -46,6 +46,7 @@
 //! | `plot` | no | `plot`: curves, decision surfaces and confusion matrices as SVG and PNG; implies `std` |
 //! | `progress` | no | `observer::Progress`, a bar in the terminal with losses, rate and remaining time; implies `std` |
 //! | `rayon` | no | `crew::Crew`, training and prediction on several threads; implies `std` |
+//! | `serde` | no | networks, trainers and their parts as JSON, postcard and whatever [serde](https://serde.rs) has: `state` |
 //! | `reproducible` | no | no fused multiply-add: the same bits on every CPU, at some cost in speed |
 //!
 //! Without the default features the library is `no_std`, uses no heap, and computes with the vector instructions that the
@@ -79,6 +80,7 @@
 //! | `schedule/` | learning rates that change: curves, what looks at the loss, the range test |
 //! | `observer/` | who is told of each epoch: history, early stopping, the progress bar |
 //! | `trainer.rs` | steps, epochs, whole trainings |
+//! | `state/` | what serde writes |
 //! | `roomy.rs` | boxes for what is too large for the stack |
 //! | `crew.rs` | the same on several threads |
 //! | `metrics/` | judgements: the confusion matrix and what follows from it, ROC, log loss, errors of regression |
@@ -164,6 +166,8 @@ mod roomy;
 mod scalar;
 pub mod schedule;
 pub mod shape;
+#[cfg(feature = "serde")]
+pub mod state;
 pub mod summary;
 #[doc = include_str!("speed.md")]
 #[doc = include_str!("speed.svg")]

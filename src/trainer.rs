@@ -24,6 +24,7 @@ use rand::Rng;
 /// assert_eq!((fit.batch_size, fit.shuffle), (32, true));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct Fit {
     /// How many times every sample is shown.
     pub epochs: usize,
@@ -42,10 +43,16 @@ impl Default for Fit {
 
 /// How a training ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(bound = "T: Real", deny_unknown_fields)
+)]
 pub struct Outcome<T> {
     /// How many epochs were run, the one in which the observer stopped the training included.
     pub epochs: usize,
     /// The mean loss over the samples of the last epoch, each measured just before its step; NaN if there was none.
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one_or_nan"))]
     pub loss: T,
 }
 
@@ -88,7 +95,7 @@ pub struct Trainer<
     /// How many epochs have been run.
     pub epochs: usize,
     gradient: N,
-    state: O::State<N>,
+    pub(crate) state: O::State<N>,
     workspace: Workspace<N, B>,
 }
 

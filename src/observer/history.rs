@@ -7,8 +7,15 @@ use core::ops::ControlFlow;
 
 /// The losses of all epochs: an observer for where there is a heap. For more than the losses see [`Metric`].
 #[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(bound = "T: crate::real::Real", deny_unknown_fields)
+)]
 pub struct History<T> {
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::list"))]
     losses: Vec<T>,
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::list"))]
     validation_losses: Vec<T>,
 }
 

@@ -6,7 +6,7 @@ mod history;
 #[cfg(feature = "progress")]
 mod progress;
 
-pub use early_stopping::{Best, EarlyStopping};
+pub use early_stopping::{Best, EarlyStopping, Standing};
 #[cfg(feature = "alloc")]
 pub use history::{History, Metric};
 #[cfg(feature = "progress")]
