@@ -47,6 +47,7 @@
 //! | `progress` | no | `observer::Progress`, a bar in the terminal with losses, rate and remaining time; implies `std` |
 //! | `rayon` | no | `crew::Crew`, training and prediction on several threads; implies `std` |
 //! | `serde` | no | networks, trainers and their parts as JSON, postcard and whatever [serde](https://serde.rs) has: `state` |
+//! | `checkpoint` | no | `checkpoint::Checkpoint`, trainings that go on where they were interrupted, bit for bit; implies `std` and `serde` |
 //! | `reproducible` | no | no fused multiply-add: the same bits on every CPU, at some cost in speed |
 //!
 //! Without the default features the library is `no_std`, uses no heap, and computes with the vector instructions that the
@@ -81,6 +82,7 @@
 //! | `observer/` | who is told of each epoch: history, early stopping, the progress bar |
 //! | `trainer.rs` | steps, epochs, whole trainings |
 //! | `state/` | what serde writes |
+//! | `checkpoint/` | a training in a file, and how it goes on |
 //! | `roomy.rs` | boxes for what is too large for the stack |
 //! | `crew.rs` | the same on several threads |
 //! | `metrics/` | judgements: the confusion matrix and what follows from it, ROC, log loss, errors of regression |
@@ -142,6 +144,8 @@ extern crate std;
 pub mod activation;
 mod chain;
 pub mod check;
+#[cfg(feature = "checkpoint")]
+pub mod checkpoint;
 #[cfg(feature = "rayon")]
 pub mod crew;
 pub mod data;

@@ -4,13 +4,12 @@ use crate::data::{Inputs, Permutation, Targets};
 use crate::dispatch::{dispatch, level};
 use crate::error::Error;
 use crate::layer::{Entrance, Layer};
-use crate::observer::{Epoch, Observer};
+use crate::observer::{Epoch, Follower};
 use crate::optimizer::Optimizer;
 use crate::params::Zeroed;
 use crate::real::Real;
 use crate::shape::Features;
 use crate::workspace::{Chosen, Mean, Workspace, check_data};
-use core::ops::ControlFlow;
 use fearless_simd::Simd;
 use num_traits::float::FloatCore;
 use rand::Rng;
@@ -270,12 +269,12 @@ where
     /// as the last good step left it, unless the observer puts something else there. A training that diverges may have
     /// taken steps with a finite loss that ruined it, the last one even beyond the range of numbers:
     /// [`EarlyStopping`](crate::observer::EarlyStopping) puts the weights of the best epoch back.
-    pub fn fit<X, Y>(
+    pub fn fit<X, Y, V>(
         &mut self,
         inputs: &X,
         targets: &Y,
         fit: &Fit,
-        observer: impl Observer<N>,
+        observer: impl Follower<N, Self, V>,
     ) -> Result<Outcome<N::Scalar>, Error>
     where
         X: Inputs<N::Scalar, IN> + ?Sized,
@@ -307,13 +306,13 @@ where
     /// assert!(trainer.evaluate(validation.0, validation.1)? < 1e-6);
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
-    pub fn fit_validated<X, Y, VX, VY>(
+    pub fn fit_validated<X, Y, VX, VY, V>(
         &mut self,
         inputs: &X,
         targets: &Y,
         validation: (&VX, &VY),
         fit: &Fit,
-        observer: impl Observer<N>,
+        observer: impl Follower<N, Self, V>,
     ) -> Result<Outcome<N::Scalar>, Error>
     where
         X: Inputs<N::Scalar, IN> + ?Sized,
@@ -378,14 +377,14 @@ where
         Ok(dispatch!(level(), simd => hands.evaluate(simd, workspace, network, loss, chosen))?.loss)
     }
 
-    pub(crate) fn run<H, X, Y, VX, VY>(
+    pub(crate) fn run<H, X, Y, VX, VY, V>(
         &mut self,
         hands: &mut H,
         inputs: &X,
         targets: &Y,
         validation: Option<(&VX, &VY)>,
         fit: &Fit,
-        mut observer: impl Observer<N>,
+        mut observer: impl Follower<N, Self, V>,
     ) -> Result<Outcome<N::Scalar>, Error>
     where
         H: Hands<N, L, X, Y, B> + Hands<N, L, VX, VY, B>,
@@ -403,7 +402,8 @@ where
         // One dispatch for all epochs: it costs more than a step of a small network.
         let result = dispatch!(level(), simd => {
             let mut outcome = Outcome { epochs: 0, loss: N::Scalar::nan() };
-            while outcome.epochs < fit.epochs {
+            let mut flow = observer.begin();
+            while flow.is_continue() && outcome.epochs < fit.epochs {
                 let epoch = self.epochs;
                 let loss = self.epoch_on(simd, hands, inputs, targets, count, fit)?;
                 outcome = Outcome { epochs: outcome.epochs + 1, loss };
@@ -416,14 +416,11 @@ where
                     None => None,
                 };
                 let report = Epoch { number: epoch, loss, validation_loss, network: &self.network };
-                if let ControlFlow::Break(()) = observer.epoch(&report) {
-                    break;
-                }
+                flow = observer.epoch(&report, self)?;
             }
             Ok(outcome)
         });
-        observer.end(&mut self.network, result);
-        result
+        observer.end(self, result)
     }
 
     #[inline(always)]

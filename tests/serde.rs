@@ -3,8 +3,8 @@
 #![cfg(all(feature = "serde", feature = "std"))]
 
 use rand::rngs::Xoshiro256PlusPlus;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use tuplenet::data::{MinMaxScaler, StandardScaler};
 use tuplenet::layers::{Activate, BatchNorm, Dropout, LayerNorm, Residual};
 use tuplenet::loss::Loss;
@@ -153,6 +153,24 @@ fn the_rest() {
     let read: EarlyStopping<Net<f32>> = json(&stopping);
     assert!(read.best_network() == stopping.best_network() && read.best() == stopping.best());
     assert_eq!((read.patience, read.min_delta), (10, 0.01));
+}
+
+/// Four megabytes, read by a thread whose stack has one.
+#[test]
+fn a_network_in_a_box_is_read_where_it_is() {
+    type Large =
+        (Dense<1000, 1000, Relu>, Residual<(Dense<1000, 1, Tanh>, Dense<1, 1000, Tanh>)>, Dense<1000, 1, Tanh>);
+    let (network, mut other) = (Large::boxed(&mut seeded(0)), Large::boxed(&mut seeded(1)));
+    let written = bits(&network);
+    assert!(other != network);
+    let read = || {
+        let mut source = postcard::Deserializer::from_bytes(&written);
+        Deserialize::deserialize_in_place(&mut source, &mut *other).unwrap();
+        assert!(source.finalize().unwrap().is_empty());
+    };
+    let stack = std::thread::Builder::new().stack_size(1 << 20);
+    std::thread::scope(|scope| stack.spawn_scoped(scope, read).unwrap().join().unwrap());
+    assert!(other == network);
 }
 
 #[test]

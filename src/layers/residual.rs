@@ -33,7 +33,6 @@ use rand::Rng;
 /// let network = Residual::<Dense<8, 4, Tanh>>::new(&mut seeded(0));
 /// ```
 #[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Residual<L>(pub L);
 
 impl<L: Zeroed> Zeroed for Residual<L> {

@@ -60,16 +60,23 @@ pub struct EarlyStopping<N: Params, W = fn(&Epoch<N>) -> f64> {
     /// By how much a loss must be lower to be better.
     pub min_delta: f64,
     watched: W,
-    standing: Standing<N>,
+    pub(crate) standing: Standing<N>,
 }
 
 /// What [`EarlyStopping`] remembers from epoch to epoch.
 #[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Standing<N> {
-    best: Option<Best>,
-    network: Option<N>,
-    stalled: usize,
+    pub(crate) best: Option<Best>,
+    pub(crate) network: Option<N>,
+    pub(crate) stalled: usize,
+}
+
+impl<N> Default for Standing<N> {
+    /// No epoch yet.
+    fn default() -> Self {
+        Standing { best: None, network: None, stalled: 0 }
+    }
 }
 
 /// The best epoch of a training so far.

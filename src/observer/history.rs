@@ -70,7 +70,7 @@ impl<N: Params> Observer<N> for &mut History<N::Scalar> {
 pub struct Metric<F> {
     name: &'static str,
     measure: F,
-    values: Vec<f64>,
+    pub(crate) values: Vec<f64>,
 }
 
 impl<F> Metric<F> {

@@ -63,14 +63,7 @@ impl<T: Real> AdamW<T> {
 
 /// What [`Adam`] remembers.
 #[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(
-        bound(serialize = "N: serde::Serialize, T: Real", deserialize = "N: serde::Deserialize<'de>, T: Real"),
-        deny_unknown_fields
-    )
-)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(bound = "N: serde::Serialize, T: Real"))]
 pub struct AdamState<N, T> {
     /// The mean of the gradients, `m`.
     pub mean: N,

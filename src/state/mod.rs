@@ -28,8 +28,10 @@
 //!   epoch is `null`, and so is the `best` of a new [`Adaptive`](crate::schedule::Adaptive).
 //! * *What does not fit is an error*: another width, a missing layer, a field that is missing or not known. A binary format
 //!   writes neither names nor lengths and can't tell; a `checkpoint` can.
-//! * A value is made on the stack of the thread that reads it, and copied there a few times in an unoptimized build; for a
-//!   network too large for that make a thread with room.
+//! * *A value is made on the stack* of the thread that reads it, and copied there a few times in an unoptimized build.
+//!   `Deserialize::deserialize_in_place`, which serde does not document, reads layers and what optimizers remember where
+//!   they are, be it in a box. (JSON, which names the fields of a layer, layer by layer.) After an error the value is in part
+//!   the old one and in part the new.
 //!
 //! A trainer that is read goes on as the one that was written would have. Layers, optimizers and generators of your own take
 //! `#[derive(Serialize, Deserialize)]`. The generator that
@@ -38,5 +40,6 @@
 //!
 //! [serde]: https://serde.rs
 
+mod in_place;
 pub(crate) mod numbers;
 mod trainer;

@@ -46,11 +46,18 @@ impl<'de, T: Real> Deserialize<'de> for Number<T> {
 }
 
 /// So many numbers of `values`: each `step`th from `first` on. The row of a matrix that is kept column by column is such.
-struct Places<V> {
+pub struct Places<V> {
     values: V,
     first: usize,
     step: usize,
     count: usize,
+}
+
+impl<'a, T> Places<&'a mut [T]> {
+    /// All of them.
+    pub fn all(values: &'a mut [T]) -> Self {
+        Places { first: 0, step: 1, count: values.len(), values }
+    }
 }
 
 impl<T: Real> Serialize for Places<&[T]> {
@@ -96,6 +103,46 @@ fn end<'de, A: SeqAccess<'de>>(mut elements: A, count: usize, expected: &dyn Exp
         found += 1;
     }
     if found == count { Ok(()) } else { Err(A::Error::invalid_length(found, expected)) }
+}
+
+/// A matrix of `R` rows and `C` columns that is kept column by column.
+pub struct Rows<V, const R: usize, const C: usize>(pub V);
+
+impl<T: Real, const R: usize, const C: usize> Serialize for Rows<&[T], R, C> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut tuple = serializer.serialize_tuple(R)?;
+        for row in 0..R {
+            tuple.serialize_element(&Places { values: self.0, first: row, step: R, count: C })?;
+        }
+        tuple.end()
+    }
+}
+
+impl<'de, T: Real, const R: usize, const C: usize> DeserializeSeed<'de> for Rows<&mut [T], R, C> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_tuple(R, self)
+    }
+}
+
+impl<'de, T: Real, const R: usize, const C: usize> Visitor<'de> for Rows<&mut [T], R, C> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let s = |count| if count == 1 { "" } else { "s" };
+        write!(f, "{R} row{} of {C} number{}", s(R), s(C))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
+        for row in 0..R {
+            let places = Places { values: &mut self.0[..], first: row, step: R, count: C };
+            if elements.next_element_seed(places)?.is_none() {
+                return Err(A::Error::invalid_length(row, &self));
+            }
+        }
+        end(elements, R, &self)
+    }
 }
 
 /// A number.
@@ -152,7 +199,7 @@ pub mod array {
         deserializer: D,
     ) -> Result<[T; N], D::Error> {
         let mut values = [T::ZERO; N];
-        Places { values: &mut values[..], first: 0, step: 1, count: N }.deserialize(deserializer)?;
+        Places::all(&mut values).deserialize(deserializer)?;
         Ok(values)
     }
 }
@@ -185,37 +232,6 @@ pub mod rows {
     use crate::params::Zeroed;
     use nalgebra::SMatrix;
 
-    struct Rows<V, const R: usize, const C: usize>(V);
-
-    impl<T: Real, const R: usize, const C: usize> Serialize for Rows<&[T], R, C> {
-        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-            let mut tuple = serializer.serialize_tuple(R)?;
-            for row in 0..R {
-                tuple.serialize_element(&Places { values: self.0, first: row, step: R, count: C })?;
-            }
-            tuple.end()
-        }
-    }
-
-    impl<'de, T: Real, const R: usize, const C: usize> Visitor<'de> for Rows<&mut [T], R, C> {
-        type Value = ();
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            let s = |count| if count == 1 { "" } else { "s" };
-            write!(f, "{R} row{} of {C} number{}", s(R), s(C))
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
-            for row in 0..R {
-                let places = Places { values: &mut self.0[..], first: row, step: R, count: C };
-                if elements.next_element_seed(places)?.is_none() {
-                    return Err(A::Error::invalid_length(row, &self));
-                }
-            }
-            end(elements, R, &self)
-        }
-    }
-
     pub fn serialize<T: Real, S: Serializer, const R: usize, const C: usize>(
         matrix: &SMatrix<T, R, C>,
         serializer: S,
@@ -227,7 +243,7 @@ pub mod rows {
         deserializer: D,
     ) -> Result<SMatrix<T, R, C>, D::Error> {
         let mut matrix = SMatrix::<T, R, C>::ZEROED;
-        deserializer.deserialize_tuple(R, Rows::<_, R, C>(matrix.as_mut_slice()))?;
+        Rows::<_, R, C>(matrix.as_mut_slice()).deserialize(deserializer)?;
         Ok(matrix)
     }
 }
