@@ -111,8 +111,8 @@ fn killed_at_any_moment() {
     let mut last = None;
     while killed < kills || trainings == 0 {
         let mut child = spawn(file);
-        // A thousandth of a second or a few: until the child has begun, or somewhere in its epochs.
-        std::thread::sleep(Duration::from_micros(rng.next_u64() % 40_000));
+        // Before it has begun, or somewhere in its epochs.
+        std::thread::sleep(Duration::from_micros(rng.next_u64() % 60_000));
         let ended = child.try_wait().unwrap();
         if ended.is_none() && killed < kills {
             child.kill().unwrap();

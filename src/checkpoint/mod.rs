@@ -15,7 +15,6 @@ use crate::params::{Zeroed, is_finite};
 use crate::roomy::{exchange, roomy, with_room};
 use crate::summary::Short;
 use crate::trainer::{Outcome, Trainer};
-use alloc::boxed::Box;
 use alloc::string::ToString;
 use core::any::type_name;
 use core::ops::ControlFlow;
@@ -159,7 +158,7 @@ impl<W> Checkpoint<W> {
             return Ok(false);
         };
         // Beside the trainer, which stays as it is until all is there.
-        let mut values: Box<Values<N, O, R, O::State<N>, W::State>> = roomy(|| Values {
+        let mut values = roomy(|| Values {
             stopped: false,
             epochs: 0,
             network: N::ZEROED,
