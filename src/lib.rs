@@ -130,6 +130,9 @@
 //! * An activation of a few instructions is applied before a block's sums are written; a long one is a pass of its own, or
 //!   it would be in the program dozens of times.
 //! * Layers, traces and tiles begin at a multiple of 64 bytes on x86-64, where a load across it takes twice as long.
+//! * A checkpoint sees the whole trainer, and an observer only the network; so `fit` takes a
+//!   [`Follower`](observer::Follower), which every observer is. What may be large is read in place, beside the trainer, and
+//!   exchanged with what the trainer has when all of it is there.
 //! * Weights of samples come with the data ([`Weighted`](data::Weighted), [`ClassWeighted`](data::ClassWeighted)), not with
 //!   the loss, so that no loss has to know of them.
 #![no_std]

@@ -402,8 +402,10 @@ where
         // One dispatch for all epochs: it costs more than a step of a small network.
         let result = dispatch!(level(), simd => {
             let mut outcome = Outcome { epochs: 0, loss: N::Scalar::nan() };
-            let mut flow = observer.begin();
-            while flow.is_continue() && outcome.epochs < fit.epochs {
+            if observer.begin().is_break() {
+                return Ok(outcome);
+            }
+            while outcome.epochs < fit.epochs {
                 let epoch = self.epochs;
                 let loss = self.epoch_on(simd, hands, inputs, targets, count, fit)?;
                 outcome = Outcome { epochs: outcome.epochs + 1, loss };
@@ -416,7 +418,9 @@ where
                     None => None,
                 };
                 let report = Epoch { number: epoch, loss, validation_loss, network: &self.network };
-                flow = observer.epoch(&report, self)?;
+                if observer.epoch(&report, self)?.is_break() {
+                    break;
+                }
             }
             Ok(outcome)
         });

@@ -37,6 +37,7 @@ unsafe impl GlobalAlloc for Counting {
 static ALLOCATOR: Counting = Counting;
 
 type Net = (Dense<2, 4, Identity>, BatchNorm<4>, Dropout<4, 100>, Dense<4, 1, Sigmoid>);
+type Watching<'a> = (&'a mut History<f32>, &'a mut EarlyStopping<Net>);
 type Mine = Trainer<Net, BinaryCrossEntropy, Adam, Xoshiro256PlusPlus>;
 
 const HEADER: usize = 24;
@@ -58,7 +59,7 @@ impl Training {
         new
     }
 
-    fn checkpoint(&mut self, path: &Path) -> (Checkpoint<(&mut History<f32>, &mut EarlyStopping<Net>)>, &mut Mine) {
+    fn checkpoint(&mut self, path: &Path) -> (Checkpoint<Watching<'_>>, &mut Mine) {
         (Checkpoint::new(path, (&mut self.history, &mut self.stopping)), &mut self.trainer)
     }
 

@@ -18,6 +18,7 @@ use tuplenet::prelude::*;
 use tuplenet::schedule::{Cosine, Scheduled};
 
 type Net = (Dense<2, 40, Identity>, BatchNorm<40>, Dropout<40, 100>, Dense<40, 40, Tanh>, Dense<40, 1, Sigmoid>);
+type Watching<'a> = (&'a mut History<f32>, &'a mut EarlyStopping<Net>);
 type Mine = Trainer<Net, BinaryCrossEntropy, Scheduled<Adam, Cosine>, Xoshiro256PlusPlus>;
 
 /// How many epochs a training has; then it begins anew.
@@ -39,7 +40,7 @@ impl Training {
         Training { trainer, history: History::new(), stopping: EarlyStopping::new(EPOCHS) }
     }
 
-    fn checkpoint(&mut self, file: &Path) -> (Checkpoint<(&mut History<f32>, &mut EarlyStopping<Net>)>, &mut Mine) {
+    fn checkpoint(&mut self, file: &Path) -> (Checkpoint<Watching<'_>>, &mut Mine) {
         (Checkpoint::new(file, (&mut self.history, &mut self.stopping)), &mut self.trainer)
     }
 

@@ -208,3 +208,35 @@ fn what_does_not_fit_is_refused_in_words() {
     assert_eq!(line(r#"{"weight":[[1]],"bias":[0],"gain":[1]}"#), "unknown field `gain`, expected `weight` or `bias`");
     assert_eq!(words::<Adam>(r#"{"rate":0.1,"beta1":0.9,"beta2":0.999}"#), "missing field `epsilon`");
 }
+
+/// Cut and damaged text and bytes: an error or another value, but no panic.
+#[test]
+fn damaged_input() {
+    let network = Net::<f32>::new(&mut seeded(0));
+    let trainer = Trainer::new(network, MeanSquaredError, Adam::new(0.01).by_epoch(Adaptive::new()), seeded(1));
+    type Mine = Trainer<Net<f32>, MeanSquaredError, tuplenet::schedule::Scheduled<Adam, Adaptive>, Xoshiro256PlusPlus>;
+    let (text, bytes) = (serde_json::to_vec(&trainer).unwrap(), bits(&trainer));
+    let json = |text: &[u8]| serde_json::from_slice::<Mine>(text).is_ok();
+    let postcard = |bytes: &[u8]| postcard::from_bytes::<Mine>(bytes).is_ok();
+    assert!(json(&text) && postcard(&bytes));
+    assert!((0..text.len()).all(|length| !json(&text[..length])));
+    assert!((0..bytes.len()).all(|length| !postcard(&bytes[..length])));
+
+    let mut rng = seeded(2);
+    let mut taken = [0; 2];
+    for _ in 0..3000 {
+        for (whole, taken) in [&text, &bytes].into_iter().zip(&mut taken) {
+            let mut damaged = whole.clone();
+            let at = rng.next_u64() as usize % damaged.len();
+            match rng.next_u64() % 3 {
+                0 => damaged[at] ^= 1 << (rng.next_u64() % 8),
+                1 => damaged.insert(at, b"0-9[]{},\"e\xff"[rng.next_u64() as usize % 11]),
+                _ => drop(damaged.remove(at)),
+            }
+            let is_text = whole[0] == b'{';
+            *taken += usize::from(if is_text { json(&damaged) } else { postcard(&damaged) });
+        }
+    }
+    // A digit or a bit of a number may be another one; a bracket or a name may not.
+    assert!(taken.iter().all(|taken| (300..2900).contains(taken)), "{taken:?}");
+}

@@ -80,7 +80,8 @@ use std::path::PathBuf;
 ///
 /// All of the library, and types of your own that serde can write, read, and that may be sent to another thread: those too
 /// large for the caller's stack are read by one with room. Memory is taken for the file's bytes and for the values. The file
-/// has the names of the types of network, optimizer, generator and observers, and one of other types is refused in words:
+/// has the names of the types of network, optimizer, generator and observers, as the compiler writes them but without the
+/// modules, and one of other types is refused in words:
 ///
 /// ```
 /// use tuplenet::checkpoint::Checkpoint;

@@ -51,6 +51,11 @@ impl<V: Serialize + DeserializeOwned + Send> Lasting for V {}
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't go on from a checkpoint",
+    label = "expected an observer of the library, or one that implements `Resume`",
+    note = "an observer that remembers nothing has `type State = ()`"
+)]
 pub trait Resume<N: Params>: Observer<N> {
     /// What it remembers from epoch to epoch; what it begins with is the default.
     type State: Lasting + Default;
