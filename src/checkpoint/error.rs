@@ -4,7 +4,8 @@ use alloc::string::String;
 use core::fmt;
 use std::io;
 
-/// Why a checkpoint could not be written or read. Nothing was changed.
+/// Why a checkpoint could not be written or read. Nothing was changed by what failed, unless it was the last thing of all,
+/// to have the disk keep the new file's name.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum CheckpointError {

@@ -5,7 +5,7 @@ mod file;
 mod resume;
 
 pub use error::CheckpointError;
-pub use resume::{Lasting, Resume};
+pub use resume::{Lasting, Measured, Resume};
 
 use crate::error::Error;
 use crate::layer::{Entrance, Layer};

@@ -5,8 +5,8 @@ use crate::params::Params;
 use crate::roomy::exchange;
 use alloc::vec::Vec;
 use core::ops::ControlFlow;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 /// What a [`Checkpoint`](super::Checkpoint) can hold: what serde writes and reads, and what may be sent to another thread.
 /// Every such type is.
@@ -108,16 +108,20 @@ impl<N: Params> Resume<N> for &mut History<N::Scalar> {
     }
 }
 
+/// What a [`Metric`] remembers.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Measured(#[serde(with = "crate::state::numbers::list")] Vec<f64>);
+
 /// The values; name and function are the program's.
 impl<N: Params, F: FnMut(&N) -> f64> Resume<N> for &mut Metric<F> {
-    type State = Vec<f64>;
+    type State = Measured;
 
     fn state(&self) -> impl Serialize {
         self.values()
     }
 
-    fn resume(&mut self, state: &mut Vec<f64>) {
-        exchange(&mut self.values, state);
+    fn resume(&mut self, state: &mut Measured) {
+        exchange(&mut self.values, &mut state.0);
     }
 }
 
