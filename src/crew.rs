@@ -5,7 +5,7 @@ use crate::dispatch::{dispatch, level};
 use crate::error::Error;
 use crate::layer::{Entrance, Layer};
 use crate::network::{TILE, check_places, predict_all};
-use crate::observer::Observer;
+use crate::observer::Follower;
 use crate::optimizer::Optimizer;
 use crate::params::{Parameter, Params, VisitorMut};
 use crate::real::Real;
@@ -127,13 +127,13 @@ where
     }
 
     /// [`Trainer::fit`], each batch of it shared.
-    pub fn fit<L, O, R, X, Y>(
+    pub fn fit<L, O, R, X, Y, V>(
         &mut self,
         trainer: &mut Trainer<N, L, O, R, B>,
         inputs: &X,
         targets: &Y,
         fit: &Fit,
-        observer: impl Observer<N>,
+        observer: impl Follower<N, Trainer<N, L, O, R, B>, V>,
     ) -> Result<Outcome<N::Scalar>, Error>
     where
         L: Sync,
@@ -146,14 +146,14 @@ where
     }
 
     /// [`Trainer::fit_validated`], each batch and the validation shared.
-    pub fn fit_validated<L, O, R, X, Y, VX, VY>(
+    pub fn fit_validated<L, O, R, X, Y, VX, VY, V>(
         &mut self,
         trainer: &mut Trainer<N, L, O, R, B>,
         inputs: &X,
         targets: &Y,
         validation: (&VX, &VY),
         fit: &Fit,
-        observer: impl Observer<N>,
+        observer: impl Follower<N, Trainer<N, L, O, R, B>, V>,
     ) -> Result<Outcome<N::Scalar>, Error>
     where
         L: Sync,

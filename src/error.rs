@@ -100,6 +100,9 @@ pub enum Error {
         /// The share of the test samples, in percent.
         percent: i32,
     },
+    /// A checkpoint could not be written; the one before it is as it was. With the feature `checkpoint`.
+    #[cfg(feature = "checkpoint")]
+    Checkpoint(std::io::ErrorKind),
     /// A weight of a sample was negative, infinite or NaN, or all weights of a batch were zero.
     Weight {
         /// Counted from zero.
@@ -174,6 +177,8 @@ impl fmt::Display for Error {
                 "expected a share of test samples that leaves both parts at least one of the {count} samples, \
                  found {percent} %"
             ),
+            #[cfg(feature = "checkpoint")]
+            Error::Checkpoint(kind) => write!(f, "the checkpoint could not be written: {kind}"),
             Error::Weight { epoch, batch } => write!(
                 f,
                 "expected sample weights that are finite, not negative and not all zero, found others in epoch {epoch}, \

@@ -46,6 +46,8 @@
 //! | `plot` | no | `plot`: curves, decision surfaces and confusion matrices as SVG and PNG; implies `std` |
 //! | `progress` | no | `observer::Progress`, a bar in the terminal with losses, rate and remaining time; implies `std` |
 //! | `rayon` | no | `crew::Crew`, training and prediction on several threads; implies `std` |
+//! | `serde` | no | networks, trainers and their parts as JSON, postcard and whatever [serde](https://serde.rs) has: `state` |
+//! | `checkpoint` | no | `checkpoint::Checkpoint`, trainings that go on where they were interrupted, bit for bit; implies `std` and `serde` |
 //! | `reproducible` | no | no fused multiply-add: the same bits on every CPU, at some cost in speed |
 //!
 //! Without the default features the library is `no_std`, uses no heap, and computes with the vector instructions that the
@@ -79,6 +81,8 @@
 //! | `schedule/` | learning rates that change: curves, what looks at the loss, the range test |
 //! | `observer/` | who is told of each epoch: history, early stopping, the progress bar |
 //! | `trainer.rs` | steps, epochs, whole trainings |
+//! | `state/` | what serde writes |
+//! | `checkpoint/` | a training in a file, and how it goes on |
 //! | `roomy.rs` | boxes for what is too large for the stack |
 //! | `crew.rs` | the same on several threads |
 //! | `metrics/` | judgements: the confusion matrix and what follows from it, ROC, log loss, errors of regression |
@@ -126,6 +130,9 @@
 //! * An activation of a few instructions is applied before a block's sums are written; a long one is a pass of its own, or
 //!   it would be in the program dozens of times.
 //! * Layers, traces and tiles begin at a multiple of 64 bytes on x86-64, where a load across it takes twice as long.
+//! * A checkpoint sees the whole trainer, and an observer only the network; so `fit` takes a
+//!   [`Follower`](observer::Follower), which every observer is. What may be large is read in place, beside the trainer, and
+//!   exchanged with what the trainer has when all of it is there.
 //! * Weights of samples come with the data ([`Weighted`](data::Weighted), [`ClassWeighted`](data::ClassWeighted)), not with
 //!   the loss, so that no loss has to know of them.
 #![no_std]
@@ -143,6 +150,8 @@ extern crate self as tuplenet;
 pub mod activation;
 mod chain;
 pub mod check;
+#[cfg(feature = "checkpoint")]
+pub mod checkpoint;
 #[cfg(feature = "rayon")]
 pub mod crew;
 pub mod data;
@@ -167,6 +176,8 @@ mod roomy;
 mod scalar;
 pub mod schedule;
 pub mod shape;
+#[cfg(feature = "serde")]
+pub mod state;
 pub mod summary;
 #[doc = include_str!("speed.md")]
 #[doc = include_str!("speed.svg")]

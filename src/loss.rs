@@ -189,6 +189,7 @@ macro_rules! regression {
 
 /// The mean of the squares of the errors.
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct MeanSquaredError;
 
 regression!(MeanSquaredError, |_this, simd, y, t| {
@@ -198,6 +199,7 @@ regression!(MeanSquaredError, |_this, simd, y, t| {
 
 /// The mean of the absolute values of the errors. Its slope at zero is zero.
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct MeanAbsoluteError;
 
 regression!(MeanAbsoluteError, |_this, simd, y, t| {
@@ -209,8 +211,14 @@ regression!(MeanAbsoluteError, |_this, simd, y, t| {
 
 /// Half the square of errors up to `delta`, and beyond it a line of slope `delta`: P. Huber, 1964; as in PyTorch.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(bound = "T: Real", deny_unknown_fields)
+)]
 pub struct Huber<T = f32> {
     /// Where the parabola turns into a line.
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
     pub delta: T,
 }
 
@@ -235,6 +243,7 @@ regression!(Huber<T>, |this, simd, y, t| {
 /// with [`Identity`](crate::activation::Identity) gives logits. What another activation gives is taken as probabilities,
 /// whose logarithms are kept above -100, as in PyTorch.
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct BinaryCrossEntropy;
 
 impl BinaryCrossEntropy {
@@ -345,6 +354,7 @@ impl<T: Real, C: Category<2>> Loss<T, C, 1> for BinaryCrossEntropy {
 /// with [`Identity`](crate::activation::Identity) gives logits. What another activation gives is taken as probabilities,
 /// whose logarithms are kept above -100.
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct CrossEntropy;
 
 impl CrossEntropy {

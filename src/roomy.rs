@@ -9,30 +9,41 @@ const SMALL: usize = 16 * 1024;
 /// The value that `make` gives, in a box, without a place for it on the caller's stack.
 ///
 /// Safe Rust has no way to write a value where a box will be: it is made on a stack and moved. A large one is made by a
-/// thread that ends at once and whose stack is large enough also for an unoptimized build, which makes several copies.
-/// The operating system gives a stack memory only where it is written to. Where no thread can be had, the caller's own
-/// stack must do.
+/// thread that ends at once.
 pub(crate) fn roomy<T: Send>(make: impl FnOnce() -> T + Send) -> Box<T> {
-    if size_of::<T>() < SMALL {
-        return move_in(make);
+    with_room(size_of::<T>(), || move_in(make))
+}
+
+/// Does `work` on a stack that has room for a value of so many bytes, also in an unoptimized build, which makes several
+/// copies. The operating system gives a stack memory only where it is written to. Where no thread can be had, the caller's
+/// own stack must do.
+pub(crate) fn with_room<T: Send>(bytes: usize, work: impl FnOnce() -> T + Send) -> T {
+    if bytes < SMALL {
+        return work();
     }
-    let mut make = Some(make);
-    let mut made = None;
+    let mut work = Some(work);
+    let mut done = None;
     std::thread::scope(|scope| {
-        let builder = std::thread::Builder::new().stack_size(16 * size_of::<T>() + (1 << 20));
-        let thread = builder.spawn_scoped(scope, || made = make.take().map(move_in));
-        // What panics in `make` goes on in the caller.
+        let builder = std::thread::Builder::new().stack_size(16 * bytes + (1 << 20));
+        let thread = builder.spawn_scoped(scope, || done = work.take().map(|work| work()));
+        // What panics in `work` goes on in the caller.
         if let Ok(thread) = thread
             && let Err(panic) = thread.join()
         {
             std::panic::resume_unwind(panic);
         }
     });
-    match (made, make) {
-        (Some(made), _) => made,
-        (None, Some(make)) => move_in(make),
-        (None, None) => unreachable!("who takes `make` calls it"),
+    match (done, work) {
+        (Some(done), _) => done,
+        (None, Some(work)) => work(),
+        (None, None) => unreachable!("who takes `work` does it"),
     }
+}
+
+/// Exchanges two values piece by piece; `swap` makes a copy on the stack in an unoptimized build.
+#[cfg(feature = "checkpoint")]
+pub(crate) fn exchange<T>(a: &mut T, b: &mut T) {
+    core::slice::from_mut(a).swap_with_slice(core::slice::from_mut(b));
 }
 
 /// Apart, so that the caller's frame has no room for the value.

@@ -132,7 +132,7 @@ impl<N: Entrance + Layer<<N as Entrance>::In>> Summary<N> {
 pub(crate) const CHAIN: &str = "chain";
 
 /// A type's name without the paths of modules.
-struct Short(&'static str);
+pub(crate) struct Short(pub &'static str);
 
 impl fmt::Display for Short {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,13 +4,12 @@ use crate::data::{Inputs, Permutation, Targets};
 use crate::dispatch::{dispatch, level};
 use crate::error::Error;
 use crate::layer::{Entrance, Layer};
-use crate::observer::{Epoch, Observer};
+use crate::observer::{Epoch, Follower};
 use crate::optimizer::Optimizer;
 use crate::params::{Zeroed, fill};
 use crate::real::Real;
 use crate::shape::Features;
 use crate::workspace::{Chosen, Mean, Workspace, check_data};
-use core::ops::ControlFlow;
 use fearless_simd::Simd;
 use num_traits::float::FloatCore;
 use rand::Rng;
@@ -24,6 +23,7 @@ use rand::Rng;
 /// assert_eq!((fit.batch_size, fit.shuffle), (32, true));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct Fit {
     /// How many times every sample is shown.
     pub epochs: usize,
@@ -42,10 +42,16 @@ impl Default for Fit {
 
 /// How a training ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(bound = "T: Real", deny_unknown_fields)
+)]
 pub struct Outcome<T> {
     /// How many epochs were run, the one in which the observer stopped the training included.
     pub epochs: usize,
     /// The mean loss over the samples of the last epoch, each measured just before its step; NaN if there was none.
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one_or_nan"))]
     pub loss: T,
 }
 
@@ -88,7 +94,7 @@ pub struct Trainer<
     /// How many epochs have been run.
     pub epochs: usize,
     gradient: N,
-    state: O::State<N>,
+    pub(crate) state: O::State<N>,
     workspace: Workspace<N, B>,
 }
 
@@ -333,12 +339,12 @@ where
     /// as the last good step left it, unless the observer puts something else there. A training that diverges may have
     /// taken steps with a finite loss that ruined it, the last one even beyond the range of numbers:
     /// [`EarlyStopping`](crate::observer::EarlyStopping) puts the weights of the best epoch back.
-    pub fn fit<X, Y>(
+    pub fn fit<X, Y, V>(
         &mut self,
         inputs: &X,
         targets: &Y,
         fit: &Fit,
-        observer: impl Observer<N>,
+        observer: impl Follower<N, Self, V>,
     ) -> Result<Outcome<N::Scalar>, Error>
     where
         X: Inputs<N::Scalar, IN> + ?Sized,
@@ -370,13 +376,13 @@ where
     /// assert!(trainer.evaluate(validation.0, validation.1)? < 1e-6);
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
-    pub fn fit_validated<X, Y, VX, VY>(
+    pub fn fit_validated<X, Y, VX, VY, V>(
         &mut self,
         inputs: &X,
         targets: &Y,
         validation: (&VX, &VY),
         fit: &Fit,
-        observer: impl Observer<N>,
+        observer: impl Follower<N, Self, V>,
     ) -> Result<Outcome<N::Scalar>, Error>
     where
         X: Inputs<N::Scalar, IN> + ?Sized,
@@ -441,14 +447,14 @@ where
         Ok(dispatch!(level(), simd => hands.evaluate(simd, workspace, network, loss, chosen))?.loss)
     }
 
-    pub(crate) fn run<H, X, Y, VX, VY>(
+    pub(crate) fn run<H, X, Y, VX, VY, V>(
         &mut self,
         hands: &mut H,
         inputs: &X,
         targets: &Y,
         validation: Option<(&VX, &VY)>,
         fit: &Fit,
-        mut observer: impl Observer<N>,
+        mut observer: impl Follower<N, Self, V>,
     ) -> Result<Outcome<N::Scalar>, Error>
     where
         H: Hands<N, L, X, Y, B> + Hands<N, L, VX, VY, B>,
@@ -466,6 +472,9 @@ where
         // One dispatch for all epochs: it costs more than a step of a small network.
         let result = dispatch!(level(), simd => {
             let mut outcome = Outcome { epochs: 0, loss: N::Scalar::nan() };
+            if observer.begin().is_break() {
+                return Ok(outcome);
+            }
             while outcome.epochs < fit.epochs {
                 let epoch = self.epochs;
                 let loss = self.epoch_on(simd, hands, inputs, targets, count, fit)?;
@@ -479,14 +488,13 @@ where
                     None => None,
                 };
                 let report = Epoch { number: epoch, loss, validation_loss, network: &self.network };
-                if let ControlFlow::Break(()) = observer.epoch(&report) {
+                if observer.epoch(&report, self)?.is_break() {
                     break;
                 }
             }
             Ok(outcome)
         });
-        observer.end(&mut self.network, result);
-        result
+        observer.end(self, result)
     }
 
     #[inline(always)]

@@ -19,6 +19,7 @@ use crate::real::Real;
 /// # Ok::<(), tuplenet::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(bound = "T: Real"))]
 pub struct StandardScaler<T, const N: usize>(Line<T, N>);
 
 /// Maps the smallest value of each feature to 0 and the largest to 1, over the samples it was fitted on. A feature that
@@ -34,12 +35,20 @@ pub struct StandardScaler<T, const N: usize>(Line<T, N>);
 /// # Ok::<(), tuplenet::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(bound = "T: Real"))]
 pub struct MinMaxScaler<T, const N: usize>(Line<T, N>);
 
 /// `(x - origin) / unit` for each feature.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(bound = "T: Real", deny_unknown_fields)
+)]
 struct Line<T, const N: usize> {
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::array"))]
     origin: [T; N],
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::array"))]
     unit: [T; N],
 }
 

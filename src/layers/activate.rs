@@ -24,6 +24,7 @@ use nalgebra::SMatrix;
 /// let network = Net::new(&mut seeded(0));
 /// assert_eq!(Activate::<2, Relu>::new(&mut seeded(0)).predict_one(&[-1.0, 2.0]), [0.0, 2.0]);
 /// ```
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(bound = ""))]
 pub struct Activate<const N: usize, A, T = f32>(PhantomData<(A, T)>);
 
 impl<const N: usize, A: Activation, T: Real> Activate<N, A, T> {

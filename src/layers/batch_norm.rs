@@ -46,14 +46,23 @@ use rand::Rng;
 /// # Ok::<(), tuplenet::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(bound = "T: Real", deny_unknown_fields)
+)]
 pub struct BatchNorm<const N: usize, T = f32> {
     /// The gains, `N` numbers.
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::column"))]
     pub weight: SVector<T, N>,
     /// The biases, `N` numbers.
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::column"))]
     pub bias: SVector<T, N>,
     /// The mean that is subtracted in prediction; in a gradient, what the tiles of the batch add to it.
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::column"))]
     pub running_mean: SVector<T, N>,
     /// The variance of prediction; in a gradient, what the tiles of the batch add to it.
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::column"))]
     pub running_variance: SVector<T, N>,
     /// How many tiles the running statistics come from.
     pub tiles: usize,

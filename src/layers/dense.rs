@@ -30,11 +30,15 @@ use rand::Rng;
 ///
 /// On x86-64 it begins at a multiple of 64 bytes, as vector registers do, and its size is one too.
 #[cfg_attr(target_arch = "x86_64", repr(align(64)))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(bound = "T: Real"))]
 pub struct Dense<const IN: usize, const OUT: usize, A, T = f32> {
     /// `W`, `OUT` by `IN`.
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::rows"))]
     pub weight: SMatrix<T, OUT, IN>,
     /// `b`, `OUT` numbers.
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::column"))]
     pub bias: SVector<T, OUT>,
+    #[cfg_attr(feature = "serde", serde(skip))]
     activation: PhantomData<A>,
 }
 

@@ -38,9 +38,11 @@ use rand::Rng;
 ///
 /// A share of 1000 thousandths or more does not compile.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(bound = "", deny_unknown_fields))]
 pub struct Dropout<const N: usize, const THOUSANDTHS: u32, T = f32> {
     /// What the choice of this batch follows from.
     pub seed: u64,
+    #[cfg_attr(feature = "serde", serde(skip))]
     numbers: PhantomData<T>,
 }
 

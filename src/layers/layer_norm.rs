@@ -31,10 +31,17 @@ use rand::Rng;
 /// assert!((low + 1.0).abs() < 1e-5 && (high - 1.0).abs() < 1e-5);
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(bound = "T: Real", deny_unknown_fields)
+)]
 pub struct LayerNorm<const N: usize, T = f32> {
     /// The gains, `N` numbers.
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::column"))]
     pub weight: SVector<T, N>,
     /// The biases, `N` numbers.
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::column"))]
     pub bias: SVector<T, N>,
 }
 

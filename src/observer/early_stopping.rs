@@ -60,24 +60,41 @@ pub struct EarlyStopping<N: Params, W = fn(&Epoch<N>) -> f64> {
     /// By how much a loss must be lower to be better.
     pub min_delta: f64,
     watched: W,
-    best: Option<Best>,
-    network: Option<N>,
-    stalled: usize,
+    pub(crate) standing: Standing<N>,
+}
+
+/// What [`EarlyStopping`] remembers from epoch to epoch.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Standing<N> {
+    pub(crate) best: Option<Best>,
+    pub(crate) network: Option<N>,
+    pub(crate) stalled: usize,
+}
+
+impl<N> Default for Standing<N> {
+    /// No epoch yet.
+    fn default() -> Self {
+        Standing { best: None, network: None, stalled: 0 }
+    }
 }
 
 /// The best epoch of a training so far.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct Best {
     /// Counted from zero, over all trainings of a trainer.
     pub epoch: usize,
     /// Its loss, or what else was watched.
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
     pub loss: f64,
 }
 
 impl<N: Params> EarlyStopping<N> {
     /// Watches the validation loss, or the training loss where there is none; any lower loss is better.
     pub const fn new(patience: usize) -> Self {
-        EarlyStopping { patience, min_delta: 0.0, watched: loss, best: None, network: None, stalled: 0 }
+        let standing = Standing { best: None, network: None, stalled: 0 };
+        EarlyStopping { patience, min_delta: 0.0, watched: loss, standing }
     }
 
     /// Watches what `watched` makes of each epoch instead: the lower the better.
@@ -98,8 +115,8 @@ impl<N: Params> EarlyStopping<N> {
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
     pub fn watching<W: FnMut(&Epoch<N>) -> f64>(self, watched: W) -> EarlyStopping<N, W> {
-        let EarlyStopping { patience, min_delta, best, network, stalled, .. } = self;
-        EarlyStopping { patience, min_delta, watched, best, network, stalled }
+        let EarlyStopping { patience, min_delta, standing, .. } = self;
+        EarlyStopping { patience, min_delta, watched, standing }
     }
 }
 
@@ -111,12 +128,12 @@ impl<N: Params, W> EarlyStopping<N, W> {
 
     /// The best epoch; none before the first one whose loss and network are finite.
     pub fn best(&self) -> Option<Best> {
-        self.best
+        self.standing.best
     }
 
     /// The network as it was after the best epoch.
     pub fn best_network(&self) -> Option<&N> {
-        self.network.as_ref()
+        self.standing.network.as_ref()
     }
 }
 
@@ -127,29 +144,54 @@ fn loss<N: Params>(epoch: &Epoch<N>) -> f64 {
 impl<N: Params + Clone, W: FnMut(&Epoch<N>) -> f64> Observer<N> for &mut EarlyStopping<N, W> {
     fn epoch(&mut self, epoch: &Epoch<N>) -> ControlFlow<()> {
         let loss = (self.watched)(epoch);
-        let before = self.best.map_or(f64::INFINITY, |best| best.loss);
+        let Standing { best, network, stalled } = &mut self.standing;
+        let before = best.map_or(f64::INFINITY, |best| best.loss);
         // The last step of an epoch may have ruined the weights, and the training loss does not know of it yet.
         if loss < before && is_finite(epoch.network) {
-            self.stalled = if loss < before - self.min_delta { 0 } else { self.stalled + 1 };
-            self.best = Some(Best { epoch: epoch.number, loss });
-            match &mut self.network {
+            *stalled = if loss < before - self.min_delta { 0 } else { *stalled + 1 };
+            *best = Some(Best { epoch: epoch.number, loss });
+            match network {
                 Some(network) => network.clone_from(epoch.network),
-                None => self.network = Some(epoch.network.clone()),
+                None => *network = Some(epoch.network.clone()),
             }
         } else {
-            self.stalled += 1;
+            *stalled += 1;
         }
-        if self.stalled > 0 && self.stalled >= self.patience {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
+        if *stalled > 0 && *stalled >= self.patience { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
     fn end(&mut self, network: &mut N, _: Result<Outcome<N::Scalar>, Error>) {
-        if let Some(best) = &self.network {
+        if let Some(best) = &self.standing.network {
             network.clone_from(best);
         }
-        self.stalled = 0;
+        self.standing.stalled = 0;
+    }
+}
+
+/// What serde writes: all but what is watched, which is a function.
+#[cfg(feature = "serde")]
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(rename = "EarlyStopping", deny_unknown_fields)]
+struct Written<S> {
+    patience: usize,
+    #[serde(with = "crate::state::numbers::one")]
+    min_delta: f64,
+    standing: S,
+}
+
+#[cfg(feature = "serde")]
+impl<N: Params + serde::Serialize, W> serde::Serialize for EarlyStopping<N, W> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let EarlyStopping { patience, min_delta, standing, .. } = self;
+        Written { patience: *patience, min_delta: *min_delta, standing }.serialize(serializer)
+    }
+}
+
+/// One that watches the loss.
+#[cfg(feature = "serde")]
+impl<'de, N: Params + serde::Deserialize<'de>> serde::Deserialize<'de> for EarlyStopping<N> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Written { patience, min_delta, standing } = Written::deserialize(deserializer)?;
+        Ok(EarlyStopping { patience, min_delta, watched: loss, standing })
     }
 }

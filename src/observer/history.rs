@@ -7,8 +7,15 @@ use core::ops::ControlFlow;
 
 /// The losses of all epochs: an observer for where there is a heap. For more than the losses see [`Metric`].
 #[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(bound = "T: crate::real::Real", deny_unknown_fields)
+)]
 pub struct History<T> {
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::list"))]
     losses: Vec<T>,
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::list"))]
     validation_losses: Vec<T>,
 }
 
@@ -63,7 +70,7 @@ impl<N: Params> Observer<N> for &mut History<N::Scalar> {
 pub struct Metric<F> {
     name: &'static str,
     measure: F,
-    values: Vec<f64>,
+    pub(crate) values: Vec<f64>,
 }
 
 impl<F> Metric<F> {

@@ -6,15 +6,17 @@ mod history;
 #[cfg(feature = "progress")]
 mod progress;
 
-pub use early_stopping::{Best, EarlyStopping};
+pub use early_stopping::{Best, EarlyStopping, Standing};
 #[cfg(feature = "alloc")]
 pub use history::{History, Metric};
 #[cfg(feature = "progress")]
 pub use progress::Progress;
 
 use crate::error::Error;
+use crate::layer::{Entrance, Layer};
+use crate::optimizer::Optimizer;
 use crate::params::Params;
-use crate::trainer::Outcome;
+use crate::trainer::{Outcome, Trainer};
 use core::ops::ControlFlow;
 
 /// What is known at the end of an epoch.
@@ -54,6 +56,57 @@ pub trait Observer<N: Params> {
     /// Is told how a training ended, also if it was with an error, and may change the network that it leaves behind.
     /// Not called where a training could not begin, because data do not fit together.
     fn end(&mut self, _network: &mut N, _result: Result<Outcome<N::Scalar>, Error>) {}
+}
+
+/// Follows a training of the network `N` by the [`Trainer`] `T`: every [`Observer`] does, and so does what must see more
+/// than the network, such as a `Checkpoint`. `V` is [`OfNetwork`] or [`OfTrainer`], so that the two do not exclude each
+/// other; the compiler finds out which.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't observe this training",
+    label = "expected `()`, `&mut History`, `&mut EarlyStopping`, `|epoch: &Epoch<_>| ..`, or a pair of them"
+)]
+pub trait Follower<N: Params, T, V> {
+    /// Is asked before the first epoch; `ControlFlow::Break(())` ends the training there.
+    #[inline(always)]
+    fn begin(&mut self) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    /// Is told of each epoch; `ControlFlow::Break(())` ends the training, and so does an error, which is then its result.
+    fn epoch(&mut self, epoch: &Epoch<N>, trainer: &T) -> Result<ControlFlow<()>, Error>;
+
+    /// Is told how a training ended, may change what it leaves behind, and gives its result.
+    fn end(&mut self, trainer: &mut T, result: Result<Outcome<N::Scalar>, Error>) -> Result<Outcome<N::Scalar>, Error>;
+}
+
+/// The view of a [`Follower`] that is an [`Observer`].
+#[derive(Debug)]
+pub enum OfNetwork {}
+
+/// The view of a [`Follower`] that is none.
+#[derive(Debug)]
+pub enum OfTrainer {}
+
+impl<N, L, O, R, const B: usize, W> Follower<N, Trainer<N, L, O, R, B>, OfNetwork> for W
+where
+    N: Entrance + Layer<<N as Entrance>::In>,
+    O: Optimizer<Scalar = N::Scalar>,
+    W: Observer<N>,
+{
+    #[inline(always)]
+    fn epoch(&mut self, epoch: &Epoch<N>, _: &Trainer<N, L, O, R, B>) -> Result<ControlFlow<()>, Error> {
+        Ok(Observer::epoch(self, epoch))
+    }
+
+    #[inline(always)]
+    fn end(
+        &mut self,
+        trainer: &mut Trainer<N, L, O, R, B>,
+        result: Result<Outcome<N::Scalar>, Error>,
+    ) -> Result<Outcome<N::Scalar>, Error> {
+        Observer::end(self, &mut trainer.network, result);
+        result
+    }
 }
 
 /// Looks away.

@@ -10,10 +10,17 @@ use fearless_simd::{Simd, SimdBase, SimdFloat};
 /// `s <- s + g g`, then `w <- w - rate * g / (sqrt(s) + epsilon)`: J. Duchi et al., 2011,
 /// <https://jmlr.org/papers/v12/duchi11a.html>.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(bound = "T: Real", deny_unknown_fields)
+)]
 pub struct Adagrad<T = f32> {
     /// The learning rate.
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
     pub rate: T,
     /// Keeps the divisor from zero.
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
     pub epsilon: T,
 }
 

@@ -12,14 +12,23 @@ use fearless_simd::Simd;
 /// `1 - beta1^t` and `1 - beta2^t` at step `t`, `w <- w - rate * m / (sqrt(v) + epsilon)`: D. Kingma and J. Ba, 2014,
 /// <https://arxiv.org/abs/1412.6980>.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(bound = "T: Real", deny_unknown_fields)
+)]
 pub struct Adam<T = f32> {
     /// The learning rate.
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
     pub rate: T,
     /// What stays of the mean of the gradients from step to step.
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
     pub beta1: T,
     /// What stays of the mean of their squares.
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
     pub beta2: T,
     /// Keeps the divisor from zero.
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
     pub epsilon: T,
 }
 
@@ -33,10 +42,16 @@ impl<T: Real> Adam<T> {
 /// [`Adam`] with decoupled weight decay: before each step, weights shrink by the factor `1 - rate * decay`. Biases are
 /// left alone. I. Loshchilov and F. Hutter, 2017, <https://arxiv.org/abs/1711.05101>.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(bound = "T: Real", deny_unknown_fields)
+)]
 pub struct AdamW<T = f32> {
     /// The rule of the step.
     pub adam: Adam<T>,
     /// The strength of the decay.
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
     pub decay: T,
 }
 
@@ -49,12 +64,14 @@ impl<T: Real> AdamW<T> {
 
 /// What [`Adam`] remembers.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(bound = "N: serde::Serialize, T: Real"))]
 pub struct AdamState<N, T> {
     /// The mean of the gradients, `m`.
     pub mean: N,
     /// The mean of their squares, `v`.
     pub square: N,
     /// `1 - beta1^t` and `1 - beta2^t` after `t` steps.
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::array"))]
     pub corrections: [T; 2],
 }
 

@@ -9,8 +9,14 @@ use fearless_simd::{Simd, SimdBase};
 
 /// Scales gradients that are longer than the limit, all parameters taken together, down to that length.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(bound = "T: Real", deny_unknown_fields)
+)]
 pub struct ClipNorm<T> {
     /// The largest length.
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
     pub limit: T,
 }
 
@@ -65,8 +71,14 @@ impl<S: Simd, T: Real> VisitorMut<T, 0> for Scale<S, T> {
 
 /// Keeps each number of the gradient between `-limit` and `limit`.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(bound = "T: Real", deny_unknown_fields)
+)]
 pub struct ClipValue<T> {
     /// The largest absolute value.
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
     pub limit: T,
 }
 

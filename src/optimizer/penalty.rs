@@ -11,10 +11,17 @@ use fearless_simd::{Select, Simd, SimdBase, SimdFloat};
 /// Adds the slope of the penalty `l1 * sum |w| + l2 / 2 * sum w w` over all weights to the gradient. The losses that a
 /// trainer reports are without it.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(bound = "T: Real", deny_unknown_fields)
+)]
 pub struct Penalty<T> {
     /// The strength of the sum of absolute values.
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
     pub l1: T,
     /// The strength of half the sum of squares.
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
     pub l2: T,
 }
 
@@ -91,8 +98,14 @@ impl<S: Simd, T: Real> VisitorMut<T, 1> for AddSlope<S, T> {
 
 /// Shrinks every weight by the factor `1 - rate * strength`.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(bound = "T: Real", deny_unknown_fields)
+)]
 pub struct Decay<T> {
     /// The strength of the decay.
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
     pub strength: T,
 }
 

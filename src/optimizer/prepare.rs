@@ -14,6 +14,7 @@ pub trait Prepare<T: Real> {
 /// An optimizer with a preparation before each of its steps. Made by [`Optimizer::after`], or by a method such
 /// as [`Optimizer::l2`].
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct Prepared<O, P> {
     /// What takes the step.
     pub optimizer: O,

@@ -10,12 +10,20 @@ use fearless_simd::{Simd, SimdBase, SimdFloat};
 /// `s <- smoothing * s + (1 - smoothing) * g g`, then `w <- w - rate * g / (sqrt(s) + epsilon)`: G. Hinton,
 /// <https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf>.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(bound = "T: Real", deny_unknown_fields)
+)]
 pub struct RmsProp<T = f32> {
     /// The learning rate.
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
     pub rate: T,
     /// What stays of the mean square from step to step.
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
     pub smoothing: T,
     /// Keeps the divisor from zero.
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
     pub epsilon: T,
 }
 

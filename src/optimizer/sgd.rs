@@ -10,8 +10,14 @@ use fearless_simd::Simd;
 
 /// Gradient descent: `w <- w - rate * g`.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(bound = "T: Real", deny_unknown_fields)
+)]
 pub struct Sgd<T = f32> {
     /// The learning rate.
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
     pub rate: T,
 }
 
@@ -73,10 +79,17 @@ impl<S: Simd, T: Real> VisitorMut<T, 1> for Step<S, T> {
 /// Gradient descent with momentum, as in PyTorch: `v <- momentum * v + g`, then `w <- w - rate * v`, or with Nesterov's
 /// look ahead `w <- w - rate * (g + momentum * v)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(bound = "T: Real", deny_unknown_fields)
+)]
 pub struct Momentum<T = f32> {
     /// The learning rate.
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
     pub rate: T,
     /// What stays of the velocity from step to step.
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
     pub momentum: T,
     /// Whether the step looks ahead: Y. Nesterov, 1983.
     pub nesterov: bool,

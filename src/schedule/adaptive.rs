@@ -22,19 +22,25 @@ use super::Schedule;
 ///
 /// All that it remembers is in its fields, for a training that goes on another day.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct Adaptive {
     /// How many stalled epochs in a row change nothing; the next one divides the rate.
     pub patience: usize,
     /// By how much the loss must fall.
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
     pub tolerance: f64,
     /// What the rate is divided by.
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
     pub divisor: f64,
     /// The factor at or below which the rate is not divided any more. (scikit-learn ends a training instead whose rate is
     /// at or below 1e-6 and stalls.)
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
     pub lowest: f64,
     /// The factor now.
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
     pub factor: f64,
     /// The lowest loss so far.
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one_or_infinity"))]
     pub best: f64,
     /// How many epochs in a row were stalled.
     pub stalled: usize,

@@ -11,6 +11,7 @@ use crate::scalar::{half_cosine, power};
 /// assert_eq!(Constant.factor(1000), 1.0);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Constant;
 
 impl Schedule for Constant {
@@ -28,10 +29,12 @@ impl Schedule for Constant {
 /// assert_eq!([0, 9, 10, 25].map(|epoch| schedule.factor(epoch)), [1.0, 1.0, 0.5, 0.25]);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct Step {
     /// How long a rate is kept; 0 counts as 1.
     pub length: usize,
     /// What it is multiplied by then.
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
     pub factor: f64,
 }
 
@@ -56,8 +59,10 @@ impl Schedule for Step {
 /// assert_eq!(Exponential::new(0.5).factor(3), 0.125);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct Exponential {
     /// What the rate is multiplied by.
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
     pub factor: f64,
 }
 
@@ -86,10 +91,12 @@ impl Schedule for Exponential {
 /// }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct Cosine {
     /// How many epochs or steps it takes down.
     pub length: usize,
     /// The factor there.
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
     pub lowest: f64,
 }
 
@@ -119,14 +126,18 @@ impl Schedule for Cosine {
 /// }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct OneCycle {
     /// How many steps or epochs there are; the rate stays at the lowest after them.
     pub length: usize,
     /// The share of them that goes up.
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
     pub rise: f64,
     /// How much lower than the highest the first rate is.
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
     pub first_divisor: f64,
     /// How much lower than the first the last rate is.
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
     pub last_divisor: f64,
 }
 
@@ -160,10 +171,12 @@ fn share(done: f64, whole: f64) -> f64 {
 
 /// A schedule after a rise of the rate; made by [`Schedule::after_warmup`].
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct Warmup<P> {
     /// How many epochs or steps the rate rises.
     pub length: usize,
     /// The factor that it begins with.
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
     pub start: f64,
     /// What comes then; its position counts from there.
     pub then: P,

@@ -11,10 +11,22 @@ use fearless_simd::Simd;
 /// The trainer tells it of each step and epoch; where steps are taken by hand, call
 /// [`after_step`](Optimizer::after_step) and [`after_epoch`](Optimizer::after_epoch).
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(
+        bound(
+            serialize = "O: serde::Serialize, P: serde::Serialize",
+            deserialize = "O: serde::Deserialize<'de>, P: serde::Deserialize<'de>"
+        ),
+        deny_unknown_fields
+    )
+)]
 pub struct Scheduled<O: Optimizer, P> {
     optimizer: O,
     schedule: P,
     /// The rate that the factors are of.
+    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
     whole: O::Scalar,
     position: usize,
     unit: Unit,
@@ -22,6 +34,7 @@ pub struct Scheduled<O: Optimizer, P> {
 
 /// What the position counts.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum Unit {
     Epoch,
     Step,
