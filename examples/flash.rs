@@ -14,7 +14,7 @@ use std::fmt::Write;
 use std::{env, fs};
 use tuplenet::data::{StandardScaler, Subset, stratified_split};
 use tuplenet::metrics::largest_index;
-use tuplenet::params::{Kind, Parameter, Params, Visitor};
+use tuplenet::params::{Element, Kind, Parameter, Params, Visitor};
 use tuplenet::prelude::*;
 
 type Xor = (Dense<2, 8, Tanh>, Dense<8, 1, Sigmoid>);
@@ -171,7 +171,7 @@ impl Visitor<f32> for Source {
         self.0.push_str("        ],\n");
     }
 
-    fn enter(&mut self, _: usize) {
+    fn enter(&mut self, _: Element) {
         self.0.push_str("    Dense::from_rows(\n");
     }
 

@@ -5,7 +5,7 @@
 use crate::kernel::SCALAR;
 use crate::layer::{Entrance, Layer, Tile};
 use crate::network::Network;
-use crate::params::{Aligned, Of, Params, Visitor, VisitorMut, Zeroed};
+use crate::params::{Aligned, Element, Of, Params, Visitor, VisitorMut, Zeroed};
 use crate::shape::{Batch, Shape};
 use crate::summary::{CHAIN, Description, Place};
 use fearless_simd::Simd;
@@ -69,17 +69,22 @@ macro_rules! chain {
         impl<$first: Params, $($rest: Of<$first::Scalar>),+> Params for ($first, $($rest),+) {
             type Scalar = $first::Scalar;
             const COUNT: usize = $first::COUNT $(+ $rest::COUNT)+;
+            const IS_CHAIN: bool = true;
 
             #[inline(always)]
             fn visit(&self, visitor: &mut impl Visitor<Self::Scalar>) {
-                visitor.enter($zero);
+                let mut module = 0;
+                visitor.enter(Element { index: $zero, module });
                 self.$zero.visit(visitor);
                 visitor.leave();
+                module += $first::MODULES;
                 $(
-                    visitor.enter($index);
+                    visitor.enter(Element { index: $index, module });
                     self.$index.visit(visitor);
                     visitor.leave();
+                    module += $rest::MODULES;
                 )+
+                let _ = module;
             }
 
             #[inline(always)]
@@ -88,8 +93,18 @@ macro_rules! chain {
                 mut others: [&mut Self; OTHERS],
                 visitor: &mut impl VisitorMut<Self::Scalar, OTHERS>,
             ) {
+                let mut module = 0;
+                visitor.enter(Element { index: $zero, module });
                 self.$zero.visit_mut(others.each_mut().map(#[inline(always)] |other| &mut other.$zero), visitor);
-                $(self.$index.visit_mut(others.each_mut().map(#[inline(always)] |other| &mut other.$index), visitor);)+
+                visitor.leave();
+                module += $first::MODULES;
+                $(
+                    visitor.enter(Element { index: $index, module });
+                    self.$index.visit_mut(others.each_mut().map(#[inline(always)] |other| &mut other.$index), visitor);
+                    visitor.leave();
+                    module += $rest::MODULES;
+                )+
+                let _ = module;
             }
 
             fn initialize<R: Rng>(&mut self, rng: &mut R) {

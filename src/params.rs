@@ -37,6 +37,10 @@ pub enum Kind {
     Weight,
     /// Is added, or has another meaning that a pull towards zero would spoil: a gain, a centre.
     Bias,
+    /// Follows the data and not a slope: a running mean. It is no parameter, and goes to [`Visitor::statistic`].
+    Statistic,
+    /// A whole number, for which `T` may have no room: how many batches there were. It goes to [`Visitor::count`].
+    Count,
 }
 
 /// What a layer says of a slice of its parameters when it hands it to a visitor.
@@ -52,10 +56,26 @@ pub struct Parameter {
     pub columns: usize,
 }
 
+impl Parameter {
+    /// Whether it is a vector for PyTorch: what has one column and multiplies no input.
+    pub const fn is_vector(&self) -> bool {
+        self.columns == 1 && !matches!(self.kind, Kind::Weight)
+    }
+}
+
+/// Which element of a tuple a visit goes into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Element {
+    /// Its place in the tuple: `network.1` has 1.
+    pub index: usize,
+    /// Its place in the `torch.nn.Sequential` that the tuple is for PyTorch, where an activation is a module of its own.
+    pub module: usize,
+}
+
 /// Reads the parameters of a network, slice by slice, in the order of the layers.
 ///
 /// ```
-/// use tuplenet::params::{Parameter, Params, Visitor};
+/// use tuplenet::params::{Element, Parameter, Params, Visitor};
 /// use tuplenet::prelude::*;
 ///
 /// /// The names and sizes of all parameters.
@@ -70,8 +90,8 @@ pub struct Parameter {
 ///         let Parameter { name, rows, columns, .. } = parameter;
 ///         self.lines.push(format!("{}.{name} {rows} by {columns}", self.path.join(".")));
 ///     }
-///     fn enter(&mut self, index: usize) {
-///         self.path.push(index.to_string());
+///     fn enter(&mut self, element: Element) {
+///         self.path.push(element.index.to_string());
 ///     }
 ///     fn leave(&mut self) {
 ///         self.path.pop();
@@ -86,9 +106,18 @@ pub struct Parameter {
 pub trait Visitor<T> {
     /// A slice of parameters, a `rows` by `columns` matrix column by column.
     fn slice(&mut self, parameter: Parameter, values: &[T]);
-    /// The visit goes into element `index` of a tuple.
-    fn enter(&mut self, _index: usize) {}
+    /// Numbers that belong to the layer but are not learnt by slopes, a matrix as in [`slice`](Self::slice). Optimizers,
+    /// norms and averages have nothing to do with them; who writes a network down has.
+    #[inline(always)]
+    fn statistic(&mut self, _parameter: Parameter, _values: &[T]) {}
+    /// A whole number that belongs to the layer, as one writes a network down.
+    #[inline(always)]
+    fn count(&mut self, _parameter: Parameter, _value: u64) {}
+    /// The visit goes into an element of a tuple.
+    #[inline(always)]
+    fn enter(&mut self, _element: Element) {}
     /// The visit leaves the element that it entered last.
+    #[inline(always)]
     fn leave(&mut self) {}
 }
 
@@ -100,6 +129,18 @@ pub trait Visitor<T> {
 pub trait VisitorMut<T, const OTHERS: usize> {
     /// A slice of parameters and the same slice of the others, `rows` by `columns` matrices column by column.
     fn slice(&mut self, parameter: Parameter, values: &mut [T], others: [&mut [T]; OTHERS]);
+    /// See [`Visitor::statistic`].
+    #[inline(always)]
+    fn statistic(&mut self, _parameter: Parameter, _values: &mut [T]) {}
+    /// See [`Visitor::count`].
+    #[inline(always)]
+    fn count(&mut self, _parameter: Parameter, _value: &mut u64) {}
+    /// The visit goes into an element of a tuple.
+    #[inline(always)]
+    fn enter(&mut self, _element: Element) {}
+    /// The visit leaves the element that it entered last.
+    #[inline(always)]
+    fn leave(&mut self) {}
 }
 
 /// A layer's or a network's parameters.
@@ -117,6 +158,13 @@ pub trait Params: Zeroed {
 
     /// How many numbers.
     const COUNT: usize;
+
+    /// How many modules it is in a `torch.nn.Sequential`: two for a layer with an activation, which is a module of its own
+    /// there, else one.
+    const MODULES: usize = 1;
+
+    /// Whether it is a `torch.nn.Sequential` of its own: a tuple.
+    const IS_CHAIN: bool = false;
 
     /// Hands every slice of parameters to `visitor`.
     fn visit(&self, visitor: &mut impl Visitor<Self::Scalar>);

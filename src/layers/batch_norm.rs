@@ -1,12 +1,12 @@
 //! [`BatchNorm`]: every feature gets mean 0 and deviation 1 over the batch.
 
-use super::{Dense, EPSILON, gain_and_bias};
+use super::{Dense, EPSILON, gain_and_bias, vector};
 use crate::activation::Identity;
 use crate::kernel::map;
 use crate::layer::{Entrance, Layer, Tile};
 use crate::math::{mul_add, square_root};
 use crate::network::Network;
-use crate::params::{Params, Visitor, VisitorMut, Zeroed};
+use crate::params::{Kind, Parameter, Params, Visitor, VisitorMut, Zeroed};
 use crate::real::Real;
 use crate::shape::Features;
 use crate::summary::{Description, Place};
@@ -24,8 +24,8 @@ use rand::Rng;
 ///
 /// In prediction they are the running statistics, which follow those of the tiles by a tenth each time, the variance with
 /// the number of samples less one as divisor, as in PyTorch. The standard deviation is the root of the variance plus
-/// 0.00001. With a tile of one sample, nothing ever changes them. They are no parameters: a
-/// [visit](Params::visit) does not see them, and who writes a network down must write them too.
+/// 0.00001. With a tile of one sample, nothing ever changes them. They are no parameters: a [visit](Params::visit) hands
+/// them to [`Visitor::statistic`], which optimizers leave alone.
 ///
 /// ```
 /// use tuplenet::layers::{Activate, BatchNorm};
@@ -72,6 +72,29 @@ pub struct BatchNorm<const N: usize, T = f32> {
 const MOMENTUM: f64 = 0.1;
 
 impl<const N: usize, T: Real> BatchNorm<N, T> {
+    pub(crate) const WEIGHT: Parameter = vector::<N>("weight", Kind::Bias);
+    pub(crate) const BIAS: Parameter = vector::<N>("bias", Kind::Bias);
+    pub(crate) const MEAN: Parameter = vector::<N>("running_mean", Kind::Statistic);
+    pub(crate) const VARIANCE: Parameter = vector::<N>("running_var", Kind::Statistic);
+    pub(crate) const TILES: Parameter =
+        Parameter { name: "num_batches_tracked", kind: Kind::Count, rows: 1, columns: 1 };
+
+    #[inline(always)]
+    fn statistics(&self, visitor: &mut impl Visitor<T>) {
+        visitor.statistic(Self::MEAN, self.running_mean.as_slice());
+        visitor.statistic(Self::VARIANCE, self.running_variance.as_slice());
+        visitor.count(Self::TILES, self.tiles as u64);
+    }
+
+    #[inline(always)]
+    fn statistics_mut<const OTHERS: usize>(&mut self, visitor: &mut impl VisitorMut<T, OTHERS>) {
+        visitor.statistic(Self::MEAN, self.running_mean.as_mut_slice());
+        visitor.statistic(Self::VARIANCE, self.running_variance.as_mut_slice());
+        let mut tiles = self.tiles as u64;
+        visitor.count(Self::TILES, &mut tiles);
+        self.tiles = usize::try_from(tiles).unwrap_or(usize::MAX);
+    }
+
     /// In prediction the layer is `scale * x + shift`.
     #[inline(always)]
     fn line(&self) -> [SVector<T, N>; 2] {

@@ -1,6 +1,6 @@
 //! [`Dense`]: every output depends on every input.
 
-use crate::activation::{Activation, Identity, SlopeFrom};
+use crate::activation::{Activation, Identity, Link, SlopeFrom};
 use crate::dispatch::call;
 use crate::init::Init;
 use crate::kernel::{
@@ -69,8 +69,8 @@ impl<const IN: usize, const OUT: usize, A, T: Real> Dense<IN, OUT, A, T> {
         Dense { weight, bias, activation: PhantomData }
     }
 
-    const WEIGHT: Parameter = Parameter { name: "weight", kind: Kind::Weight, rows: OUT, columns: IN };
-    const BIAS: Parameter = Parameter { name: "bias", kind: Kind::Bias, rows: OUT, columns: 1 };
+    pub(crate) const WEIGHT: Parameter = Parameter { name: "weight", kind: Kind::Weight, rows: OUT, columns: IN };
+    pub(crate) const BIAS: Parameter = Parameter { name: "bias", kind: Kind::Bias, rows: OUT, columns: 1 };
 
     /// Whether there are so few outputs for the inputs that the products with lanes across outputs would be mostly idle.
     const NARROW: bool = OUT <= 4 && IN >= 2 * OUT;
@@ -273,6 +273,7 @@ impl<const IN: usize, const OUT: usize, A, T: Real> Zeroed for Dense<IN, OUT, A,
 impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Params for Dense<IN, OUT, A, T> {
     type Scalar = T;
     const COUNT: usize = OUT * IN + OUT;
+    const MODULES: usize = if matches!(A::LINK, Link::Identity) { 1 } else { 2 };
 
     #[inline(always)]
     fn visit(&self, visitor: &mut impl Visitor<T>) {

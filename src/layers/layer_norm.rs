@@ -1,12 +1,12 @@
 //! [`LayerNorm`]: every sample gets mean 0 and deviation 1.
 
-use super::{EPSILON, gain_and_bias};
+use super::{gain_and_bias, vector};
 use crate::activation::Identity;
 use crate::kernel::{map, map_sum, sum};
 use crate::layer::{Entrance, Layer, Tile};
 use crate::math::{mul_add, square_root};
 use crate::network::Network;
-use crate::params::{Params, Visitor, VisitorMut, Zeroed};
+use crate::params::{Kind, Parameter, Params, Visitor, VisitorMut, Zeroed};
 use crate::real::Real;
 use crate::shape::Features;
 use crate::summary::{Description, Place};
@@ -17,7 +17,8 @@ use rand::Rng;
 /// Subtracts from the `N` numbers of each sample their mean, divides by their standard deviation, and then multiplies each
 /// by a gain and adds a bias, which are learnt: PyTorch's `LayerNorm`. (J. Ba, J. Kiros, G. Hinton, 2016.)
 ///
-/// The standard deviation is the root of the mean square plus 0.00001. Training and prediction do the same.
+/// The standard deviation is the root of the mean square plus `BILLIONTHS` / 1,000,000,000, which is 0.00001 unless written:
+/// PyTorch's number. Keras's is `LayerNorm<N, f32, 1_000_000>`. Training and prediction do the same.
 ///
 /// ```
 /// use tuplenet::layers::LayerNorm;
@@ -36,7 +37,7 @@ use rand::Rng;
     derive(serde::Serialize, serde::Deserialize),
     serde(bound = "T: Real", deny_unknown_fields)
 )]
-pub struct LayerNorm<const N: usize, T = f32> {
+pub struct LayerNorm<const N: usize, T = f32, const BILLIONTHS: u64 = 10_000> {
     /// The gains, `N` numbers.
     #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::column"))]
     pub weight: SVector<T, N>,
@@ -45,10 +46,19 @@ pub struct LayerNorm<const N: usize, T = f32> {
     pub bias: SVector<T, N>,
 }
 
-impl<const N: usize, T: Real> LayerNorm<N, T> {
+impl<const N: usize, T: Real, const BILLIONTHS: u64> LayerNorm<N, T, BILLIONTHS> {
+    pub(crate) const WEIGHT: Parameter = vector::<N>("weight", Kind::Bias);
+    pub(crate) const BIAS: Parameter = vector::<N>("bias", Kind::Bias);
+
+    #[inline(always)]
+    fn statistics(&self, _: &mut impl Visitor<T>) {}
+
+    #[inline(always)]
+    fn statistics_mut<const OTHERS: usize>(&mut self, _: &mut impl VisitorMut<T, OTHERS>) {}
+
     /// Mean and reciprocal deviation of a sample.
     #[inline(always)]
-    fn statistics<S: Simd>(simd: S, x: &[T; N]) -> (T, T) {
+    fn moments<S: Simd>(simd: S, x: &[T; N]) -> (T, T) {
         let count = T::from_count(N);
         let mean = sum(simd, x) / count;
         let squares = map_sum(
@@ -62,7 +72,7 @@ impl<const N: usize, T: Real> LayerNorm<N, T> {
                 ([], distance * distance)
             },
         );
-        (mean, T::ONE / square_root(squares / count + T::of(EPSILON)))
+        (mean, T::ONE / square_root(squares / count + T::of(BILLIONTHS as f64 / 1e9)))
     }
 
     /// A sample, with those statistics.
@@ -78,11 +88,11 @@ impl<const N: usize, T: Real> LayerNorm<N, T> {
     }
 }
 
-impl<const N: usize, T: Real> Zeroed for LayerNorm<N, T> {
+impl<const N: usize, T: Real, const BILLIONTHS: u64> Zeroed for LayerNorm<N, T, BILLIONTHS> {
     const ZEROED: Self = LayerNorm { weight: SMatrix::ZEROED, bias: SMatrix::ZEROED };
 }
 
-impl<const N: usize, T: Real> Params for LayerNorm<N, T> {
+impl<const N: usize, T: Real, const BILLIONTHS: u64> Params for LayerNorm<N, T, BILLIONTHS> {
     type Scalar = T;
     const COUNT: usize = 2 * N;
 
@@ -94,11 +104,11 @@ impl<const N: usize, T: Real> Params for LayerNorm<N, T> {
     }
 }
 
-impl<const N: usize, T> Entrance for LayerNorm<N, T> {
+impl<const N: usize, T, const BILLIONTHS: u64> Entrance for LayerNorm<N, T, BILLIONTHS> {
     type In = Features<N>;
 }
 
-impl<const N: usize, T> Network for LayerNorm<N, T> {}
+impl<const N: usize, T, const BILLIONTHS: u64> Network for LayerNorm<N, T, BILLIONTHS> {}
 
 /// What [`LayerNorm`] keeps for its backward pass: the output, `N` by `B`, and mean and reciprocal deviation of each of the
 /// `B` samples.
@@ -111,7 +121,7 @@ impl<T: Real, const N: usize, const B: usize> Zeroed for LayerNormTrace<T, N, B>
     const ZEROED: Self = LayerNormTrace { output: SMatrix::ZEROED, statistics: [(T::ZERO, T::ZERO); B] };
 }
 
-impl<const N: usize, T: Real> Layer<Features<N>> for LayerNorm<N, T> {
+impl<const N: usize, T: Real, const BILLIONTHS: u64> Layer<Features<N>> for LayerNorm<N, T, BILLIONTHS> {
     type Out = Features<N>;
     type Trace<const B: usize> = LayerNormTrace<T, N, B>;
     type Head = Identity;
@@ -124,7 +134,7 @@ impl<const N: usize, T: Real> Layer<Features<N>> for LayerNorm<N, T> {
     #[inline(always)]
     fn infer<S: Simd, const B: usize>(&self, tile: Tile<S, B>, x: &SMatrix<T, N, B>, y: &mut SMatrix<T, N, B>) {
         for (x, y) in x.data.0.iter().zip(&mut y.data.0).take(tile.used()) {
-            self.normalize(tile.simd(), Self::statistics(tile.simd(), x), x, y);
+            self.normalize(tile.simd(), Self::moments(tile.simd(), x), x, y);
         }
     }
 
@@ -132,7 +142,7 @@ impl<const N: usize, T: Real> Layer<Features<N>> for LayerNorm<N, T> {
     fn forward<S: Simd, const B: usize>(&self, tile: Tile<S, B>, x: &SMatrix<T, N, B>, trace: &mut Self::Trace<B>) {
         let places = trace.output.data.0.iter_mut().zip(&mut trace.statistics);
         for (x, (y, statistics)) in x.data.0.iter().zip(places).take(tile.used()) {
-            *statistics = Self::statistics(tile.simd(), x);
+            *statistics = Self::moments(tile.simd(), x);
             self.normalize(tile.simd(), *statistics, x, y);
         }
     }

@@ -26,6 +26,8 @@ mod dropout;
 mod layer_norm;
 mod residual;
 
+use crate::params::{Kind, Parameter};
+
 pub use activate::Activate;
 pub use batch_norm::{BatchNorm, BatchNormTrace};
 pub use dense::{Dense, DenseTrace};
@@ -36,15 +38,14 @@ pub use residual::{Residual, ResidualTrace};
 /// What is added to a variance before its root is taken, so that a constant has a deviation: PyTorch's number.
 const EPSILON: f64 = 1e-5;
 
-/// The visits of a layer whose parameters are `weight`, a gain, and `bias`, `N` numbers each.
+/// The visits of a layer whose parameters are `weight`, a gain, and `bias`, `N` numbers each, and of its statistics.
 macro_rules! gain_and_bias {
     () => {
         #[inline(always)]
         fn visit(&self, visitor: &mut impl Visitor<T>) {
-            for (name, values) in [("weight", &self.weight), ("bias", &self.bias)] {
-                let parameter = crate::params::Parameter { name, kind: crate::params::Kind::Bias, rows: N, columns: 1 };
-                visitor.slice(parameter, values.as_slice());
-            }
+            visitor.slice(Self::WEIGHT, self.weight.as_slice());
+            visitor.slice(Self::BIAS, self.bias.as_slice());
+            self.statistics(visitor);
         }
 
         #[inline(always)]
@@ -53,22 +54,26 @@ macro_rules! gain_and_bias {
             mut others: [&mut Self; OTHERS],
             visitor: &mut impl VisitorMut<T, OTHERS>,
         ) {
-            let parameter =
-                |name| crate::params::Parameter { name, kind: crate::params::Kind::Bias, rows: N, columns: 1 };
             let weights = others.each_mut().map(
                 #[inline(always)]
                 |other| other.weight.as_mut_slice(),
             );
-            visitor.slice(parameter("weight"), self.weight.as_mut_slice(), weights);
+            visitor.slice(Self::WEIGHT, self.weight.as_mut_slice(), weights);
             let biases = others.map(
                 #[inline(always)]
                 |other| other.bias.as_mut_slice(),
             );
-            visitor.slice(parameter("bias"), self.bias.as_mut_slice(), biases);
+            visitor.slice(Self::BIAS, self.bias.as_mut_slice(), biases);
+            self.statistics_mut(visitor);
         }
     };
 }
 use gain_and_bias;
+
+/// What a layer with one number for each of `N` features says of a slice of them.
+const fn vector<const N: usize>(name: &'static str, kind: Kind) -> Parameter {
+    Parameter { name, kind, rows: N, columns: 1 }
+}
 
 /// The same bits from every instruction set, where the fused multiply-add is left out.
 #[cfg(all(test, feature = "reproducible"))]

@@ -4,7 +4,7 @@ use crate::activation::Identity;
 use crate::kernel::map_first;
 use crate::layer::{Entrance, Layer, Tile};
 use crate::network::Network;
-use crate::params::{Params, Visitor, VisitorMut, Zeroed};
+use crate::params::{Element, Params, Visitor, VisitorMut, Zeroed};
 use crate::shape::Features;
 use crate::summary::{Description, Place};
 use fearless_simd::Simd;
@@ -35,6 +35,9 @@ use rand::Rng;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Residual<L>(pub L);
 
+/// The place of a layer that is not a tuple: that of the only element of one.
+const ALONE: Element = Element { index: 0, module: 0 };
+
 impl<L: Zeroed> Zeroed for Residual<L> {
     const ZEROED: Self = Residual(L::ZEROED);
 }
@@ -45,7 +48,12 @@ impl<L: Params> Params for Residual<L> {
 
     #[inline(always)]
     fn visit(&self, visitor: &mut impl Visitor<L::Scalar>) {
+        if L::IS_CHAIN {
+            return self.0.visit(visitor);
+        }
+        visitor.enter(ALONE);
         self.0.visit(visitor);
+        visitor.leave();
     }
 
     #[inline(always)]
@@ -58,7 +66,12 @@ impl<L: Params> Params for Residual<L> {
             #[inline(always)]
             |other| &mut other.0,
         );
+        if L::IS_CHAIN {
+            return self.0.visit_mut(others, visitor);
+        }
+        visitor.enter(ALONE);
         self.0.visit_mut(others, visitor);
+        visitor.leave();
     }
 
     fn initialize<R: Rng>(&mut self, rng: &mut R) {
