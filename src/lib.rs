@@ -34,6 +34,7 @@
 //! * [`activation`], [`loss`], [`optimizer`] and [`init`] list what there is, and each shows how to write your own. For a
 //!   layer of your own see [`layer::Layer`] and the example `custom_layer`.
 //! * [`speed`] says how to get the library's speed, and what threads, tiles and large networks take.
+//! * `io` (feature `safetensors`) takes weights from other programs, and gives them to others.
 //! * [`check::gradient_check`] tells whether the derivatives of what you wrote are right.
 //!
 //! # Features
@@ -49,6 +50,7 @@
 //! | `serde` | no | networks, trainers and their parts as JSON, postcard and whatever [serde](https://serde.rs) has: `state` |
 //! | `checkpoint` | no | `checkpoint::Checkpoint`, trainings that go on where they were interrupted, bit for bit; implies `std` and `serde` |
 //! | `reproducible` | no | no fused multiply-add: the same bits on every CPU, at some cost in speed |
+//! | `safetensors` | no | `io`: weights from PyTorch, Keras and scikit-learn, at run time and by the compiler, and back |
 //!
 //! Without the default features the library is `no_std`, uses no heap, and computes with the vector instructions that the
 //! program is compiled for. Weights, gradients and the optimizer's memory have the network's own type, and the
@@ -87,6 +89,7 @@
 //! | `crew.rs` | the same on several threads |
 //! | `metrics/` | judgements: the confusion matrix and what follows from it, ROC, log loss, errors of regression |
 //! | `plot/` | pictures; the font for PNG |
+//! | `io/` | weights in and out: safetensors, read at run time and by the compiler |
 //! | `check.rs` | gradients against differences |
 //! | `error.rs` | what only run time can know, in words |
 //!
@@ -158,6 +161,8 @@ pub mod data;
 mod dispatch;
 pub mod error;
 pub mod init;
+#[cfg(feature = "safetensors")]
+pub mod io;
 mod kernel;
 pub mod layer;
 pub mod layers;

@@ -1,5 +1,7 @@
 //! The two number types a network may be made of, `f32` and `f64`, and what the lane code must know of each.
 
+#[cfg(feature = "safetensors")]
+use crate::io::embedded::{Data, Double, Single, Value};
 use fearless_simd::prelude::*;
 use fearless_simd::{SimdFloatElement, f32x4, f64x2};
 use nalgebra::Scalar;
@@ -38,6 +40,10 @@ pub trait Real: Scalar + FloatCore + SimdFloatElement + bytemuck::Pod + Send + S
     const LN_2_LOW: Self;
     /// The logarithm of the smallest normal number, rounded up.
     const LN_MIN: Self;
+
+    /// How the compiler reads numbers of this type from a file.
+    #[cfg(feature = "safetensors")]
+    type Constant<D: Data, const R: usize, const C: usize>: Value<[[Self; R]; C]>;
 
     /// The nearest number of this type.
     fn of(value: f64) -> Self;
@@ -121,6 +127,9 @@ impl Real for f32 {
     const LN_2_LOW: Self = -2.121_944_4e-4;
     const LN_MIN: Self = -87.33;
 
+    #[cfg(feature = "safetensors")]
+    type Constant<D: Data, const R: usize, const C: usize> = Single<D>;
+
     #[inline(always)]
     fn of(value: f64) -> Self {
         value as f32
@@ -179,6 +188,9 @@ impl Real for f64 {
     const LN_2_HIGH: Self = 6.931_457_519_531_25e-1;
     const LN_2_LOW: Self = 1.428_606_820_309_417_3e-6;
     const LN_MIN: Self = -708.39;
+
+    #[cfg(feature = "safetensors")]
+    type Constant<D: Data, const R: usize, const C: usize> = Double<D>;
 
     #[inline(always)]
     fn of(value: f64) -> Self {

@@ -56,7 +56,7 @@ impl<const N: usize, const THOUSANDTHS: u32, T> Dropout<N, THOUSANDTHS, T> {
 
 /// Mixes the bits of a number so that neighbours have nothing in common: the last step of S. Vigna's SplitMix64.
 #[inline(always)]
-fn mixed(mut bits: u64) -> u64 {
+pub(crate) const fn mixed(mut bits: u64) -> u64 {
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     bits ^ (bits >> 31)

@@ -32,6 +32,8 @@ pub use activate::Activate;
 pub use batch_norm::{BatchNorm, BatchNormTrace};
 pub use dense::{Dense, DenseTrace};
 pub use dropout::Dropout;
+#[cfg(feature = "safetensors")]
+pub(crate) use dropout::mixed;
 pub use layer_norm::{LayerNorm, LayerNormTrace};
 pub use residual::{Residual, ResidualTrace};
 

@@ -1,0 +1,112 @@
+//! [`Text`]: a few words in a fixed place, also while the compiler computes constants.
+
+use core::fmt;
+
+/// Up to `ROOM` bytes of text.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Text<const ROOM: usize> {
+    length: u16,
+    bytes: [u8; ROOM],
+}
+
+impl<const ROOM: usize> Text<ROOM> {
+    /// No words yet.
+    pub(crate) const fn new() -> Self {
+        const { assert!(ROOM <= u16::MAX as usize) };
+        Text { length: 0, bytes: [0; ROOM] }
+    }
+
+    /// The end of a text, after three dots if there is no room for all of it.
+    pub(crate) const fn end_of(text: &str) -> Self {
+        let (mut result, bytes) = (Self::new(), text.as_bytes());
+        let mut from = 0;
+        if bytes.len() > ROOM {
+            result.push("...");
+            from = bytes.len() - (ROOM - 3);
+            while !text.is_char_boundary(from) {
+                from += 1;
+            }
+        }
+        result.push(text.split_at(from).1);
+        result
+    }
+
+    /// Adds words. What there is no room for is left out; then the answer is false.
+    pub(crate) const fn push(&mut self, words: &str) -> bool {
+        let (mut end, start) = (words.len(), self.length as usize);
+        while start + end > ROOM || !words.is_char_boundary(end) {
+            end -= 1;
+        }
+        let mut at = 0;
+        while at < end {
+            self.bytes[start + at] = words.as_bytes()[at];
+            at += 1;
+        }
+        self.length += end as u16;
+        end == words.len()
+    }
+
+    /// Adds a number.
+    pub(crate) const fn push_number(&mut self, mut number: u64) -> bool {
+        let (mut digits, mut first) = ([0; 20], 20);
+        loop {
+            first -= 1;
+            digits[first] = b'0' + (number % 10) as u8;
+            number /= 10;
+            if number == 0 {
+                break;
+            }
+        }
+        match core::str::from_utf8(digits.split_at(first).1) {
+            Ok(digits) => self.push(digits),
+            Err(_) => false,
+        }
+    }
+
+    /// Takes away all but the first `length` bytes, which must end with a character.
+    pub(crate) const fn cut(&mut self, length: usize) {
+        if length < self.length as usize {
+            self.length = length as u16;
+        }
+    }
+
+    /// The words.
+    pub const fn as_str(&self) -> &str {
+        match core::str::from_utf8(self.bytes.split_at(self.length as usize).0) {
+            Ok(words) => words,
+            // Only whole characters come in.
+            Err(_) => "",
+        }
+    }
+}
+
+impl<const ROOM: usize> fmt::Display for Text<ROOM> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl<const ROOM: usize> fmt::Debug for Text<ROOM> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Text;
+
+    #[test]
+    fn what_has_no_room_is_left_out_by_whole_characters() {
+        let mut text = Text::<6>::new();
+        assert!(text.push("ab") && text.push_number(70) && !text.push("€"));
+        assert_eq!(text.as_str(), "ab70");
+        text.cut(1);
+        assert_eq!(text.as_str(), "a");
+        assert_eq!(Text::<8>::end_of("layers.0.weight").as_str(), "...eight");
+        assert_eq!(Text::<8>::end_of("123€€€").as_str(), "...€");
+        assert_eq!(Text::<8>::end_of("0.weight").as_str(), "0.weight");
+        let mut number = Text::<20>::new();
+        assert!(number.push_number(u64::MAX) && number.as_str() == "18446744073709551615");
+    }
+}
