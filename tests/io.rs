@@ -10,7 +10,7 @@ use rand::Rng;
 use serde_json::Value;
 use std::path::PathBuf;
 use tuplenet::include_weights;
-use tuplenet::io::{Names, Safetensors};
+use tuplenet::io::{Names, Precision, Raw, Safetensors};
 use tuplenet::layer::Entrance;
 use tuplenet::layers::*;
 use tuplenet::params::{Kind, Parameter, Params, Visitor, VisitorMut};
@@ -205,4 +205,25 @@ models! {
     sklearn_classes: SklearnClasses;
     sklearn_binary: SklearnBinary;
     sklearn_regression: SklearnRegression;
+}
+
+/// Numbers without names, read by the compiler, also as another type than they are stored in.
+#[test]
+fn raw_numbers() {
+    static XOR: (Dense<2, 4, Tanh>, Dense<4, 1, Sigmoid>) =
+        include_weights!("io/fixtures/torch_xor.f32", Raw(Precision::F32));
+    static NAMED: (Dense<2, 4, Tanh>, Dense<4, 1, Sigmoid>) = include_weights!("io/fixtures/torch_xor.safetensors");
+    const DOUBLE: (Dense<2, 4, Tanh, f64>, Dense<4, 1, Sigmoid, f64>) =
+        include_weights!("io/fixtures/torch_xor.f32", Raw(Precision::F32));
+    assert_eq!(bits(&XOR), bits(&NAMED));
+    assert_eq!(bits(&XOR), bits(&DOUBLE));
+
+    static MIXED: Mixed = include_weights!("io/fixtures/torch_mixed.f64", Raw(Precision::F64));
+    let mut named: Mixed = include_weights!("io/fixtures/torch_mixed.safetensors");
+    // The only thing that is not in such a file.
+    assert_eq!((MIXED.1.tiles, named.1.tiles), (0, 5));
+    named.1.tiles = 0;
+    assert_eq!(bits(&MIXED), bits(&named));
+    // Each layer has another.
+    assert_ne!(MIXED.3.seed, MIXED.6.1.1.seed);
 }

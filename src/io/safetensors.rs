@@ -1,6 +1,6 @@
 //! [`Safetensors`]: a network from a file, and into one.
 
-use super::header::{self, Entry, Header, LENGTH_BYTES};
+use super::header::{self, Entry, Header};
 use super::misfit::{Misfit, Name, Sizes};
 use super::names::{Names, Visit};
 use super::precision::Precision;
@@ -148,6 +148,7 @@ impl Safetensors<'_> {
 mod files {
     use super::*;
     use crate::io::FileError;
+    use crate::io::header::LENGTH_BYTES;
     use alloc::vec::Vec;
     use std::io::{Read, Write};
     use std::path::Path;

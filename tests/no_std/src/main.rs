@@ -1,5 +1,6 @@
 //! Proof that the library needs neither the standard library, nor a heap, nor C: a program without any of them, for
-//! Linux on x86-64, that trains XOR and exits with 0 if all four answers are right.
+//! Linux on x86-64, that trains XOR, reads a network from a file's bytes, and exits with 0 if all four answers are right and
+//! the network is the one that the compiler has read.
 //!
 //! A dependency that needs the standard library brings a second panic handler, and one that allocates asks for an
 //! allocator: either way the program does not build. Run it with `cargo run --release` in its directory.
@@ -28,14 +29,23 @@ fn learns_xor() -> Result<bool, tuplenet::Error> {
     Ok(inputs.iter().zip(&targets).all(right))
 }
 
+/// Whether a file, read while the program runs, is the network that the compiler has read.
+fn reads_weights() -> Result<bool, tuplenet::io::Misfit> {
+    type Net = (Dense<2, 4, Tanh>, Dense<4, 1, Sigmoid>);
+    static NET: Net = tuplenet::include_weights!("../../io/fixtures/torch_xor.safetensors");
+    let bytes = include_bytes!("../../io/fixtures/torch_xor.safetensors");
+    let same = tuplenet::io::from_bytes::<Net>(bytes)? == NET;
+    Ok(same && tuplenet::io::from_bytes::<Net>(&bytes[1..]).is_err())
+}
+
 // The kernel enters with an aligned stack and no return address; a function expects one.
 global_asm!(".globl _start", "_start:", "call {start}", "ud2", start = sym start);
 
 extern "C" fn start() -> ! {
-    exit(match learns_xor() {
-        Ok(true) => 0,
-        Ok(false) => 1,
-        Err(_) => 2,
+    exit(match (learns_xor(), reads_weights()) {
+        (Ok(true), Ok(true)) => 0,
+        (Ok(_), Ok(_)) => 1,
+        _ => 2,
     })
 }
 
