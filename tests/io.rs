@@ -173,26 +173,29 @@ type Mixed = (
     (Dense<6, 5, Softplus>, (Dense<5, 4, Softsign>, Dropout<4, 1>)),
     Dense<4, 2, Identity>,
 );
+type Double = (
+    BatchNorm<3, f64>,
+    Dense<3, 9, Selu, f64>,
+    Dense<9, 8, LeakyRelu<50>, f64>,
+    LayerNorm<8, f64, 1_000_000>,
+    Dense<8, 4, HardSigmoid, f64>,
+    Dense<4, 3, Softmax, f64>,
+);
 type Hidden = Dense<7, 7, Elu>;
+type Six = (Hidden, Hidden, Hidden, Hidden, Hidden, Hidden);
+type Long = ((Dense<5, 7, Elu>, Hidden, Hidden, Hidden), Six, Dense<7, 2, Identity>);
 
 models! {
     torch_xor: (Dense<2, 4, Tanh>, Dense<4, 1, Sigmoid>);
     torch_one: Dense<3, 2, Identity>;
     torch_logits: (Dense<5, 17, Relu>, Dense<17, 3, Identity>);
     torch_mixed: Mixed;
-    torch_double: (
-        BatchNorm<3, f64>,
-        Dense<3, 9, Selu, f64>,
-        Dense<9, 8, LeakyRelu<50>, f64>,
-        LayerNorm<8, f64, 1_000_000>,
-        Dense<8, 4, HardSigmoid, f64>,
-        Dense<4, 3, Softmax, f64>,
-    );
+    torch_double: Double;
     torch_half: (Dense<4, 9, Tanh>, BatchNorm<9>, Dense<9, 3, Identity>);
     torch_brain: (Dense<4, 9, Tanh>, BatchNorm<9>, Dense<9, 3, Identity>);
     torch_agent: (Dense<4, 12, Relu>, Dense<12, 2, Tanh>),
         Safetensors { inside: "actor", names: Names::Modules(&["fc1", "fc2"]), ..Safetensors::DEFAULT };
-    torch_long: ((Dense<5, 7, Elu>, Hidden, Hidden, Hidden), (Hidden, Hidden, Hidden, Hidden, Hidden, Hidden), Dense<7, 2, Identity>),
+    torch_long: Long,
         Safetensors {
             names: Names::Modules(&["0", "2", "4", "6", "8", "10", "12", "14", "16", "18", "20"]),
             ..Safetensors::DEFAULT

@@ -1,7 +1,7 @@
 """Models of PyTorch, Keras and scikit-learn with their files and outputs, and the way back. Started by `run` beside it.
 
     peers.py make FOLDER SEED     writes for each model NAME.safetensors, and into cases.json inputs and outputs; the types
-                                  into types.rs
+                                  into types.rs; the models of Keras and scikit-learn as their own files
     peers.py check FOLDER         loads what the Rust tests have written to FOLDER/ours into the same models, and compares
 """
 
@@ -15,6 +15,7 @@ os.environ["KERAS_BACKEND"] = "torch"
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent.parent / "examples" / "convert"))
 
+import joblib
 import keras
 import numpy
 import torch
@@ -205,12 +206,14 @@ def make(folder, seed):
         number, outputs = model.inputs[0].dtype, model.outputs[0].shape[1]
         x = random.normal(size=(64, 4)).astype(number) * 2 + 1
         model.fit(x, random.uniform(size=(64, outputs)).astype(number), epochs=3, batch_size=16, verbose=0)
+        model.save(folder / f"{name}.keras")
         types.append((name, keras_model.write(model, str(folder / f"{name}.safetensors"))))
         inputs = draw(4)
         add(name, inputs, keras_outputs(model, inputs))
 
     for name in SKLEARN:
         model = sklearn_fitted(name, random)
+        joblib.dump(model, folder / f"{name}.joblib")
         types.append((name, sklearn_model.write(model, str(folder / f"{name}.safetensors"))))
         inputs = draw(4)
         add(name, inputs, sklearn_outputs(model, inputs))
