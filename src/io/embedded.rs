@@ -197,7 +197,7 @@ impl<P: Place, L: Params> Place for Inside<P, L> {
 #[allow(clippy::large_enum_variant)]
 pub enum Listed {
     /// A layer, and its tensors.
-    Layer(Text<256>, &'static [Parameter]),
+    One(Text<256>, &'static [Parameter]),
     /// Several layers, or none.
     Several(&'static [Listed]),
 }
@@ -219,7 +219,7 @@ pub trait Embedded<P: Place>: Params {
     const NUMBERS: usize = numbers_of(Self::TENSORS, Self::TENSORS.len());
     /// All tensors.
     const LISTED: Listed =
-        if Self::TENSORS.is_empty() { Listed::Several(&[]) } else { Listed::Layer(layer::<P>(), Self::TENSORS) };
+        if Self::TENSORS.is_empty() { Listed::Several(&[]) } else { Listed::One(layer::<P>(), Self::TENSORS) };
 }
 
 /// How many numbers the first `count` tensors have, counts left out.
@@ -393,7 +393,7 @@ const fn compare(header: &Header, listed: &Listed) -> Result<usize, Misfit> {
             }
             Ok(count)
         }
-        Listed::Layer(path, tensors) => {
+        Listed::One(path, tensors) => {
             while i < tensors.len() {
                 let entry = header::attempt!(header.find(path.as_str(), tensors[i].name, Sizes::of(&tensors[i])));
                 if matches!(tensors[i].kind, Kind::Count) {
@@ -419,7 +419,7 @@ const fn is_listed(entry: &header::Entry, listed: &Listed) -> bool {
                 i += 1;
             }
         }
-        Listed::Layer(path, tensors) => {
+        Listed::One(path, tensors) => {
             while i < tensors.len() {
                 if entry.is_called(path.as_str(), tensors[i].name) {
                     return true;
