@@ -43,7 +43,7 @@
 use super::header::{self, Header};
 use super::misfit::{Misfit, Name, Sizes};
 use super::names::{Names, Path};
-use super::precision::Precision;
+use super::precision::{Precision, read};
 use super::safetensors::{Safetensors, count, misfit_at};
 use super::text::Text;
 use crate::activation::Activation;
@@ -309,19 +309,19 @@ macro_rules! value {
             const VALUE: [[$real; R]; C] = {
                 let Stored { bytes, begin, precision, any_number, tensor, parameter } = D::STORED;
                 assert!(parameter.rows == R && parameter.columns == C, "a layer asks for other sizes than it lists");
-                let (mut columns, mut row, mut at) = ([[0.0; R]; C], 0, begin);
+                let (mut columns, mut row, mut at, size) = ([[0.0; R]; C], 0, begin, precision.size());
                 // Few calls and turns of a loop: the compiler warns of more than two millions in one constant.
                 while row < R {
                     let mut column = 0;
                     while column < C {
-                        let exact = precision.read(bytes, at);
+                        let exact = read!(precision, bytes, at);
                         let value = exact as $real;
                         // Zero, unless it is infinite or NaN.
                         if value * 0.0 != 0.0 && !any_number {
                             insist!(Err(misfit_at(tensor, &parameter, row * C + column, exact)))
                         }
                         columns[column][row] = value;
-                        at += precision.size();
+                        at += size;
                         column += 1;
                     }
                     row += 1;

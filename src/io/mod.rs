@@ -189,7 +189,7 @@ mod file_error {
 /// error[E0080]: evaluation panicked: tensor `0.weight`: expected [5, 2], found [4, 2]
 /// ```
 ///
-/// The compiler reads some 100,000 numbers a second. Where a single tensor has more than half a million, it stops
+/// The compiler reads some 100,000 numbers a second. Where a single tensor has more than 900,000, it stops
 /// with the lint `long_running_const_eval`, until the crate has `#![allow(long_running_const_eval)]` at its beginning.
 #[macro_export]
 macro_rules! include_weights {

@@ -19,6 +19,27 @@ pub enum Precision {
     F64,
 }
 
+/// The number whose bytes begin at `$at`, exactly. Not only a function, because each call takes the compiler's time.
+macro_rules! read {
+    ($precision:expr, $bytes:ident, $at:ident) => {{
+        let low = $bytes[$at] as u32 | ($bytes[$at + 1] as u32) << 8;
+        match $precision {
+            Precision::F16 => $crate::io::precision::from_half(low),
+            Precision::BF16 => f32::from_bits(low << 16) as f64,
+            Precision::F32 => {
+                f32::from_bits(low | ($bytes[$at + 2] as u32) << 16 | ($bytes[$at + 3] as u32) << 24) as f64
+            }
+            Precision::F64 => {
+                let low = low | ($bytes[$at + 2] as u32) << 16 | ($bytes[$at + 3] as u32) << 24;
+                let high = $bytes[$at + 4] as u32 | ($bytes[$at + 5] as u32) << 8;
+                let high = high | ($bytes[$at + 6] as u32) << 16 | ($bytes[$at + 7] as u32) << 24;
+                f64::from_bits(low as u64 | (high as u64) << 32)
+            }
+        }
+    }};
+}
+pub(crate) use read;
+
 impl Precision {
     pub(crate) const EXPECTED: &'static str = "F16, BF16, F32 or F64";
 
@@ -44,18 +65,7 @@ impl Precision {
     /// The number whose bytes begin at `at`, exactly.
     #[inline(always)]
     pub(crate) const fn read(self, bytes: &[u8], at: usize) -> f64 {
-        let low = bytes[at] as u32 | (bytes[at + 1] as u32) << 8;
-        match self {
-            Precision::F16 => from_half(low),
-            Precision::BF16 => f32::from_bits(low << 16) as f64,
-            Precision::F32 => f32::from_bits(low | (bytes[at + 2] as u32) << 16 | (bytes[at + 3] as u32) << 24) as f64,
-            Precision::F64 => {
-                let low = low | (bytes[at + 2] as u32) << 16 | (bytes[at + 3] as u32) << 24;
-                let high = bytes[at + 4] as u32 | (bytes[at + 5] as u32) << 8;
-                let high = high | (bytes[at + 6] as u32) << 16 | (bytes[at + 7] as u32) << 24;
-                f64::from_bits(low as u64 | (high as u64) << 32)
-            }
-        }
+        read!(self, bytes, at)
     }
 
     /// The bytes of the nearest number, and how many of them count.
@@ -82,7 +92,7 @@ pub(crate) const fn precision(name: &Text<22>) -> Option<Precision> {
 }
 
 /// Exactly the number with the bits of a binary16.
-const fn from_half(bits: u32) -> f64 {
+pub(crate) const fn from_half(bits: u32) -> f64 {
     let (sign, exponent, mantissa) = (bits >> 15, bits >> 10 & 31, bits & 1023);
     let size = match exponent {
         0 => mantissa as f64 / (1 << 24) as f64,
