@@ -49,6 +49,9 @@
 //!         return x + super().forward(x)
 //! ```
 //!
+//! A network has no more and no less than this table says: a module without a bias must be given one of zeros, and a
+//! `BatchNorm1d` with another `eps` than 0.00001 the difference in its `running_var`. The `eps` of a `LayerNorm` is in our type.
+//!
 //! Where names are others, because there is a `Flatten` before the first layer, or a long `Sequential` became tuples in a
 //! tuple, or the modules are fields of a class, [`Names::Modules`] lists them.
 //!

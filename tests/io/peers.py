@@ -1,7 +1,7 @@
 """Models of PyTorch, Keras and scikit-learn with their files and outputs, and the way back. Started by `run` beside it.
 
     peers.py make FOLDER SEED     writes for each model NAME.safetensors, and into cases.json inputs and outputs; the types
-                                  into types.rs; the models of Keras and scikit-learn as their own files
+                                  into types.rs; with --own-files also the files of Keras and scikit-learn
     peers.py check FOLDER         loads what the Rust tests have written to FOLDER/ours into the same models, and compares
 """
 
@@ -167,7 +167,7 @@ def sklearn_outputs(model, inputs):
     return model.predict(inputs).tolist()
 
 
-def make(folder, seed):
+def make(folder, seed, own_files):
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(seed)
     keras.utils.set_random_seed(seed)
@@ -206,14 +206,16 @@ def make(folder, seed):
         number, outputs = model.inputs[0].dtype, model.outputs[0].shape[1]
         x = random.normal(size=(64, 4)).astype(number) * 2 + 1
         model.fit(x, random.uniform(size=(64, outputs)).astype(number), epochs=3, batch_size=16, verbose=0)
-        model.save(folder / f"{name}.keras")
+        if own_files:
+            model.save(folder / f"{name}.keras")
         types.append((name, keras_model.write(model, str(folder / f"{name}.safetensors"))))
         inputs = draw(4)
         add(name, inputs, keras_outputs(model, inputs))
 
     for name in SKLEARN:
         model = sklearn_fitted(name, random)
-        joblib.dump(model, folder / f"{name}.joblib")
+        if own_files:
+            joblib.dump(model, folder / f"{name}.joblib")
         types.append((name, sklearn_model.write(model, str(folder / f"{name}.safetensors"))))
         inputs = draw(4)
         add(name, inputs, sklearn_outputs(model, inputs))
@@ -255,7 +257,7 @@ def check(folder):
 
 if __name__ == "__main__":
     if sys.argv[1] == "make":
-        make(pathlib.Path(sys.argv[2]), int(sys.argv[3]))
+        make(pathlib.Path(sys.argv[2]), int(sys.argv[3]), "--own-files" in sys.argv)
     elif sys.argv[1] == "check":
         check(pathlib.Path(sys.argv[2]))
     else:
