@@ -136,6 +136,9 @@
 //! * A checkpoint sees the whole trainer, and an observer only the network; so `fit` takes a
 //!   [`Follower`](observer::Follower), which every observer is. What may be large is read in place, beside the trainer, and
 //!   exchanged with what the trainer has when all of it is there.
+//! * The reader of files consists of `const fn`s, so that the compiler runs the same one. Such functions can't call methods of
+//!   a trait; so each layer's numbers are a constant of a trait, and where the layer stands in the network is a type.
+//! * A visit hands running statistics to methods that do nothing unless written: optimizers and norms do not see them.
 //! * Weights of samples come with the data ([`Weighted`](data::Weighted), [`ClassWeighted`](data::ClassWeighted)), not with
 //!   the loss, so that no loss has to know of them.
 #![no_std]

@@ -384,7 +384,7 @@ pub(crate) struct Header<'a> {
     pub(crate) data: u64,
     /// How many tensors whose names begin as asked for.
     pub(crate) count: usize,
-    /// One of the others, or the first.
+    /// The first tensor, for messages.
     pub(crate) first: Option<Entry<'a>>,
 }
 
