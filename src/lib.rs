@@ -184,6 +184,8 @@ pub mod summary;
 #[doc = include_str!("speed_costs.md")]
 pub mod speed {}
 pub mod trainer;
+#[cfg(feature = "alloc")]
+pub mod tuning;
 pub mod workspace;
 
 pub use error::Error;
