@@ -3,8 +3,8 @@
 //!
 //!     cargo run --release --features rayon --example tuning
 //!
-//! Without the feature `rayon` it does the same on one core. With the folder of `benches/tuning/run` as its argument it takes
-//! the folds from there and prints what that program reads.
+//! Without the feature `rayon` it does the same on one core. `benches/tuning/run` hands it a folder with the folds that
+//! scikit-learn is given, and the name of a data set.
 
 #[path = "common/csv.rs"]
 mod csv;
@@ -64,9 +64,13 @@ macro_rules! search {
 }
 
 fn main() -> Result<(), Failure> {
-    let folder = std::env::args().nth(1);
-    search!("iris", 4, 3, folder);
-    search!("digits", 64, 10, folder);
+    let (folder, name) = (std::env::args().nth(1), std::env::args().nth(2));
+    if name.as_deref().is_none_or(|name| name == "iris") {
+        search!("iris", 4, 3, folder);
+    }
+    if name.as_deref().is_none_or(|name| name == "digits") {
+        search!("digits", 64, 10, folder);
+    }
     Ok(())
 }
 
