@@ -3,8 +3,7 @@
 //!
 //!     cargo run --release --features rayon --example tuning
 //!
-//! Without the feature `rayon` it does the same on one core. `benches/tuning/run` hands it a folder with the folds that
-//! scikit-learn is given, and the name of a data set.
+//! `benches/tuning/run` hands it a folder with the folds that scikit-learn is given, and the name of a data set.
 
 #[path = "common/csv.rs"]
 mod csv;

@@ -1,5 +1,7 @@
 //! Cross-validation and searches: the same numbers as by hand, failures that cost the others nothing, errors in words.
 
+#![cfg(feature = "std")]
+
 use tuplenet::data::{StandardScaler, Subset, stratified_k_folds};
 use tuplenet::error::TargetError;
 use tuplenet::metrics::ConfusionMatrix;
