@@ -15,7 +15,7 @@ type Net = (Dense<2, 64, Tanh>, Dense<64, 64, Tanh>, Dense<64, 1, Sigmoid>);
 /// The same, with half of the hidden values left out at random while it learns.
 type Dropped = (Dense<2, 64, Tanh>, Dropout<64, 500>, Dense<64, 64, Tanh>, Dropout<64, 500>, Dense<64, 1, Sigmoid>);
 
-const EPOCHS: usize = 600;
+const EPOCHS: usize = 1500;
 
 /// Points on two half circles, each moved by noise, and on which.
 fn moons(count: usize, seed: u64) -> (Vec<[f32; 2]>, Vec<bool>) {
@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let (x, y) = moons(60, 1);
     let (test_x, test_y) = moons(1000, 2);
-    let fit = Fit { epochs: EPOCHS, batch_size: 20, shuffle: true };
+    let fit = Fit { epochs: EPOCHS, batch_size: 60, shuffle: true };
     println!("{:16}  epochs  training loss  validation loss  wrong of {}", "", test_x.len());
 
     let mut curves = Vec::new();
@@ -63,10 +63,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             losses.1
         }};
     }
-    let mut stopping = EarlyStopping::new(50);
+    let mut stopping = EarlyStopping::new(100);
     let plain = run!("nothing", Net, 0.0, (), "surface_nothing");
     let others = [
-        run!("L2 penalty", Net, 0.01, (), "surface_l2"),
+        run!("L2 penalty", Net, 0.001, (), "surface_l2"),
         run!("dropout", Dropped, 0.0, (), "surface_dropout"),
         run!("early stopping", Net, 0.0, &mut stopping, "surface_stopped"),
     ];

@@ -136,34 +136,35 @@ fn regularize(losses: &Path, accuracies: &Path) -> Result<f64, Failure> {
     let (x, y) = (Subset { data: &images, indices: train }, Subset { data: &digits, indices: train });
     let (test_x, test_y) = (Subset { data: &images, indices: test }, Subset { data: &digits, indices: test });
 
-    // A function would have to name all traits of the four networks.
+    let mut runs = Vec::new();
+    // A function would have to name all traits of the three networks.
     macro_rules! train {
-        ($network:ty, $l2:expr) => {{
-            let network = <$network>::new(&mut seeded(0));
-            let mut trainer = Trainer::new(network, CrossEntropy, Adam::new(0.002).l2($l2), seeded(1));
-            let mut history = History::new();
-            let mut accuracy = Metric::new("accuracy", |network: &$network| {
-                ConfusionMatrix::of(network, &test_x, &test_y).map_or(f64::NAN, |confusion| confusion.accuracy())
-            });
-            let fit = Fit { epochs: 100, batch_size: 32, shuffle: true };
-            trainer.fit_validated(&x, &y, (&test_x, &test_y), &fit, (&mut history, &mut accuracy))?;
-            (history, accuracy.values().to_vec())
-        }};
+        ($network:ty, $($name:literal: $l2:literal),+) => {
+            for (name, l2) in [$(($name, $l2)),+] {
+                let network = <$network>::new(&mut seeded(0));
+                let mut trainer = Trainer::new(network, CrossEntropy, Adam::new(0.002).l2(l2), seeded(1));
+                let mut history = History::new();
+                let mut accuracy = Metric::new("accuracy", |network: &$network| {
+                    ConfusionMatrix::of(network, &test_x, &test_y).map_or(f64::NAN, |confusion| confusion.accuracy())
+                });
+                let fit = Fit { epochs: 100, batch_size: 32, shuffle: true };
+                trainer.fit_validated(&x, &y, (&test_x, &test_y), &fit, (&mut history, &mut accuracy))?;
+                runs.push((name, history, accuracy.values().to_vec()));
+            }
+        };
     }
-    let runs = [
-        ("nothing", train!(Digits, 0.0)),
-        ("L2 penalty", train!(Digits, 0.01)),
-        ("dropout", train!(Dropped, 0.0)),
-        ("batch normalization", train!(Normalized, 0.0)),
-    ];
-    let curves = runs.each_ref().map(|(name, (history, _))| (*name, history.validation_losses()));
+    train!(Digits, "nothing": 0.0, "L2 penalty": 0.003);
+    train!(Dropped, "dropout": 0.0);
+    train!(Normalized, "batch normalization": 0.0);
+
+    let curves: Vec<_> = runs.iter().map(|(name, history, _)| (*name, history.validation_losses())).collect();
     plot::curves("validation loss", &curves, losses)?;
-    let curves = runs.each_ref().map(|(name, (_, accuracies))| (*name, &accuracies[..]));
+    let curves: Vec<_> = runs.iter().map(|(name, _, accuracies)| (*name, &accuracies[..])).collect();
     plot::curves("validation accuracy", &curves, accuracies)?;
     println!("   {}\n   {}", losses.display(), accuracies.display());
     println!("   {:20}  training loss  validation loss  accuracy", "with");
     let mut best = 0f64;
-    for (name, (history, accuracies)) in &runs {
+    for (name, history, accuracies) in &runs {
         let [training, validation] =
             [history.losses(), history.validation_losses()].map(|losses| losses.last().copied().unwrap_or(f32::NAN));
         let accuracy = accuracies.last().copied().unwrap_or(f64::NAN);

@@ -37,7 +37,10 @@ where
     networks![for hidden in [4] (Dense<2, hidden, Tanh>, Dense<hidden, 2, Softmax>); Dense<2, 2, Softmax>]
 }
 
-fn bits<O>(table: &Table<O>) -> Vec<(String, Vec<Result<u64, Error>>, Vec<usize>)> {
+/// A candidate, its scores to the last bit, and its epochs.
+type Bits = (String, Vec<Result<u64, Error>>, Vec<usize>);
+
+fn bits<O>(table: &Table<O>) -> Vec<Bits> {
     let row = |row: &tuplenet::tuning::Row<O>| {
         let scores = row.folds.iter().map(|score| score.map(f64::to_bits)).collect();
         (format!("{} {:?}", row.network, row.parameters), scores, row.epochs.clone())
@@ -250,7 +253,7 @@ fn a_grid_has_every_combination_once_and_the_table_is_sorted() {
     }
     for row in table.rows() {
         let same = |other: &&tuplenet::tuning::Row<_>| other.mean() == row.mean() && other.bytes == row.bytes;
-        assert_eq!(front.iter().any(|other| same(other)), !table.rows().iter().any(|other| beats(other, row)));
+        assert_eq!(front.iter().any(same), !table.rows().iter().any(|other| beats(other, row)));
     }
     let smallest = table.smallest(0.0).unwrap();
     assert_eq!(smallest.place, 1);

@@ -32,11 +32,14 @@ pub struct Architecture<T, Y: ?Sized, L, O, const IN: usize, const OUT: usize> {
     pub(crate) parameters: Vec<(&'static str, String)>,
     pub(crate) count: usize,
     pub(crate) bytes: usize,
-    pub(crate) learn: fn(&Lesson<T, Y, L, IN>, &Recipe<O>) -> Result<Learnt<T, OUT>, Error>,
-    pub(crate) predictor: fn(&Lesson<T, Y, L, IN>, &Recipe<O>) -> Result<Predictor<T, IN, OUT>, Error>,
+    pub(crate) learn: Teach<T, Y, L, O, Learnt<T, OUT>, IN>,
+    pub(crate) predictor: Teach<T, Y, L, O, Predictor<T, IN, OUT>, IN>,
     #[cfg_attr(not(feature = "std"), allow(dead_code, reason = "there is no clock"))]
     pub(crate) ask: fn(&[[T; IN]], usize),
 }
+
+/// Trains a network by a lesson and a recipe, and gives what came of it.
+type Teach<T, Y, L, O, Outcome, const IN: usize> = fn(&Lesson<T, Y, L, IN>, &Recipe<O>) -> Result<Outcome, Error>;
 
 /// What a lesson ended with: the outputs for the samples that were not learnt from, and the number of epochs.
 pub(crate) struct Learnt<T, const OUT: usize> {

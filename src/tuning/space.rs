@@ -49,9 +49,11 @@ struct Axis<'a, O> {
     /// How many there are; none if they are a distribution.
     count: Option<usize>,
     problem: Option<Error>,
-    /// Puts a value into a recipe, and says which.
-    set: Box<dyn Fn(&mut Recipe<O>, Pick) -> String + Send + Sync + 'a>,
+    set: Box<Set<'a, O>>,
 }
+
+/// Puts a value into a recipe, and says which.
+type Set<'a, O> = dyn Fn(&mut Recipe<O>, Pick) -> String + Send + Sync + 'a;
 
 /// Which of some values.
 #[derive(Clone, Copy, Debug)]
