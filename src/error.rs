@@ -30,6 +30,10 @@ pub enum Error {
     BatchSize,
     /// An input was infinite or NaN.
     InputNotFinite {
+        /// The sample, counted from zero in the order of the data.
+        sample: usize,
+        /// The first such number of the sample, counted from zero.
+        column: usize,
         /// Counted from zero.
         epoch: usize,
         /// Counted from zero within the epoch.
@@ -162,9 +166,11 @@ impl fmt::Display for Error {
             Error::NoSamples => f.write_str("expected at least one sample, found none"),
             Error::Lengths { what, expected, found } => write!(f, "expected {expected} {what}, found {found}"),
             Error::BatchSize => f.write_str("expected a batch size of at least 1, found 0"),
-            Error::InputNotFinite { epoch, batch } => {
-                write!(f, "expected finite inputs, found an infinite one or NaN in epoch {epoch}, batch {batch}")
-            }
+            Error::InputNotFinite { sample, column, epoch, batch } => write!(
+                f,
+                "expected finite inputs, found an infinite one or NaN in sample {sample}, column {column} (epoch {epoch}, \
+                 batch {batch})"
+            ),
             Error::SampleNotFinite { sample, column } => {
                 write!(f, "expected finite numbers, found an infinite one or NaN in sample {sample}, column {column}")
             }
