@@ -30,6 +30,10 @@ pub enum Error {
     BatchSize,
     /// An input was infinite or NaN.
     InputNotFinite {
+        /// The sample, counted from zero in the order of the data.
+        sample: usize,
+        /// The first such number of the sample, counted from zero.
+        column: usize,
         /// Counted from zero.
         epoch: usize,
         /// Counted from zero within the epoch.
@@ -103,6 +107,21 @@ pub enum Error {
     /// A checkpoint could not be written; the one before it is as it was. With the feature `checkpoint`.
     #[cfg(feature = "checkpoint")]
     Checkpoint(std::io::ErrorKind),
+    /// There was nothing to choose from.
+    NoValues {
+        /// Of what.
+        name: &'static str,
+    },
+    /// A grid was asked for where the values of something are a distribution.
+    NotAList {
+        /// The values of what.
+        name: &'static str,
+    },
+    /// A distribution did not begin where it may and end higher.
+    Bounds {
+        /// The values of what.
+        name: &'static str,
+    },
     /// A weight of a sample was negative, infinite or NaN, or all weights of a batch were zero.
     Weight {
         /// Counted from zero.
@@ -147,9 +166,11 @@ impl fmt::Display for Error {
             Error::NoSamples => f.write_str("expected at least one sample, found none"),
             Error::Lengths { what, expected, found } => write!(f, "expected {expected} {what}, found {found}"),
             Error::BatchSize => f.write_str("expected a batch size of at least 1, found 0"),
-            Error::InputNotFinite { epoch, batch } => {
-                write!(f, "expected finite inputs, found an infinite one or NaN in epoch {epoch}, batch {batch}")
-            }
+            Error::InputNotFinite { sample, column, epoch, batch } => write!(
+                f,
+                "expected finite inputs, found an infinite one or NaN in sample {sample}, column {column} (epoch {epoch}, \
+                 batch {batch})"
+            ),
             Error::SampleNotFinite { sample, column } => {
                 write!(f, "expected finite numbers, found an infinite one or NaN in sample {sample}, column {column}")
             }
@@ -179,6 +200,18 @@ impl fmt::Display for Error {
             ),
             #[cfg(feature = "checkpoint")]
             Error::Checkpoint(kind) => write!(f, "the checkpoint could not be written: {kind}"),
+            Error::NoValues { name } => write!(f, "expected at least one {name} to try, found none"),
+            Error::NotAList { name } => {
+                write!(
+                    f,
+                    "expected a list of values of {name} for a grid, found a distribution, from which one can only draw"
+                )
+            }
+            Error::Bounds { name } => write!(
+                f,
+                "expected a distribution of values of {name} between two finite numbers, the first one smaller, and above \
+                 zero for a logarithm, found others"
+            ),
             Error::Weight { epoch, batch } => write!(
                 f,
                 "expected sample weights that are finite, not negative and not all zero, found others in epoch {epoch}, \

@@ -30,6 +30,7 @@
 //!   loss and gradient.
 //! * [`data`] says what inputs and targets may be, and scales, splits and weights them; [`metrics`] judges predictions.
 //! * [`observer`] watches a training: history, metrics of each epoch, early stopping.
+//! * [`tuning`] finds out which network to take and how to train it: cross-validation, grids, searches at random.
 //! * [`schedule`] changes the learning rate while a network learns, and helps to find the first one.
 //! * [`activation`], [`loss`], [`optimizer`] and [`init`] list what there is, and each shows how to write your own. For a
 //!   layer of your own see [`layer::Layer`] and the example `custom_layer`.
@@ -42,11 +43,11 @@
 //! | feature | default | what it does |
 //! |---|---|---|
 //! | `std` | yes | detects the vector instructions of the CPU at run time; implies `alloc` |
-//! | `alloc` | with `std` | [`History`](observer::History) and [`Metric`](observer::Metric), and `Vec` as data |
+//! | `alloc` | with `std` | [`History`](observer::History), [`Metric`](observer::Metric), [`tuning`], and `Vec` as data |
 //! | `csv` | no | `data::Csv`, tables from comma-separated values; implies `std` |
 //! | `plot` | no | `plot`: curves, decision surfaces and confusion matrices as SVG and PNG; implies `std` |
 //! | `progress` | no | `observer::Progress`, a bar in the terminal with losses, rate and remaining time; implies `std` |
-//! | `rayon` | no | `crew::Crew`, training and prediction on several threads; implies `std` |
+//! | `rayon` | no | `crew::Crew`, training and prediction on several threads, and searches on all cores; implies `std` |
 //! | `serde` | no | networks, trainers and their parts as JSON, postcard and whatever [serde](https://serde.rs) has: `state` |
 //! | `checkpoint` | no | `checkpoint::Checkpoint`, trainings that go on where they were interrupted, bit for bit; implies `std` and `serde` |
 //! | `reproducible` | no | no fused multiply-add: the same bits on every CPU, at some cost in speed |
@@ -87,6 +88,7 @@
 //! | `checkpoint/` | a training in a file, and how it goes on |
 //! | `roomy.rs` | boxes for what is too large for the stack |
 //! | `crew.rs` | the same on several threads |
+//! | `tuning/` | cross-validation, searches over recipes and network types, their table |
 //! | `metrics/` | judgements: the confusion matrix and what follows from it, ROC, log loss, errors of regression |
 //! | `plot/` | pictures; the font for PNG |
 //! | `io/` | weights in and out: safetensors, read at run time and by the compiler |
@@ -139,6 +141,9 @@
 //! * The reader of files consists of `const fn`s, so that the compiler runs the same one. Such functions can't call methods of
 //!   a trait; so each layer's numbers are a constant of a trait, and where the layer stands in the network is a type.
 //! * A visit hands running statistics to methods that do nothing unless written: optimizers and norms do not see them.
+//! * A search calls trainings of many network types through pointers to functions, one for each type: that is all that is
+//!   compiled for each. What it varies besides are values: [`AnyOptimizer`](optimizer::AnyOptimizer) takes its steps slice by
+//!   slice, in code that all networks share.
 //! * Weights of samples come with the data ([`Weighted`](data::Weighted), [`ClassWeighted`](data::ClassWeighted)), not with
 //!   the loss, so that no loss has to know of them.
 #![no_std]
@@ -192,6 +197,8 @@ pub mod summary;
 #[doc = include_str!("speed_costs.md")]
 pub mod speed {}
 pub mod trainer;
+#[cfg(feature = "alloc")]
+pub mod tuning;
 pub mod workspace;
 
 pub use error::Error;

@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::layer::{Entrance, Layer};
 use crate::observer::{Epoch, Follower};
 use crate::optimizer::Optimizer;
-use crate::params::{Zeroed, fill};
+use crate::params::{Parameter, Params, Visitor, Zeroed, fill, is_finite};
 use crate::real::Real;
 use crate::shape::Features;
 use crate::workspace::{Chosen, Mean, Workspace, check_data};
@@ -336,9 +336,13 @@ where
     /// takes notes, and a function `|epoch: &Epoch<_>| ControlFlow::Continue(())` does what you write; `(a, b)` are two.
     ///
     /// What is an error for [`step`](Self::step) is one here, and so is a batch size of zero. After an error the network is
-    /// as the last good step left it, unless the observer puts something else there. A training that diverges may have
-    /// taken steps with a finite loss that ruined it, the last one even beyond the range of numbers:
-    /// [`EarlyStopping`](crate::observer::EarlyStopping) puts the weights of the best epoch back.
+    /// as the last good step left it, unless the observer puts something else there.
+    ///
+    /// A training that diverges ends with [`Error::LossNotFinite`], which names the epoch: at the first batch whose loss or,
+    /// where the loss is huge, whose gradient is infinite or NaN, and no step is taken with it. A step that took the
+    /// parameters beyond the range of numbers all the same is found by the next batch, or after the last one. Steps before
+    /// may have made the network worse and worse: [`EarlyStopping`](crate::observer::EarlyStopping) puts the weights of the
+    /// best epoch back, after an error too, and with a patience of `usize::MAX` does nothing else.
     pub fn fit<X, Y, V>(
         &mut self,
         inputs: &X,
@@ -494,6 +498,13 @@ where
             }
             Ok(outcome)
         });
+        // No batch has seen what the last step did.
+        let result = match result {
+            Ok(outcome) if outcome.epochs > 0 && !is_finite(&self.network) => {
+                Err(Error::LossNotFinite { epoch: self.epochs - 1, batch: (count - 1) / fit.batch_size })
+            }
+            result => result,
+        };
         observer.end(self, result)
     }
 
@@ -550,7 +561,13 @@ where
         Y: ?Sized,
     {
         let Trainer { network, loss, workspace, gradient, .. } = self;
+        let (epoch, batch) = (chosen.epoch, chosen.batch);
         let mean = hands.accumulate(simd, workspace, network, loss, chosen, gradient)?;
+        // Slopes can be infinite where the loss is not yet. It must be huge then, so that the others need not be looked at.
+        if mean.loss > N::Scalar::of(HUGE) && !can_be_stepped(gradient, self.optimizer.rate()) {
+            fill(gradient, N::Scalar::ZERO);
+            return Err(Error::LossNotFinite { epoch, batch });
+        }
         self.take_step(simd);
         Ok(mean)
     }
@@ -562,6 +579,29 @@ where
         self.optimizer.update(simd, &mut self.network, &mut self.gradient, &mut self.state);
         self.optimizer.after_step();
     }
+}
+
+/// Losses above this are not those of a training that goes well, and far from the largest numbers.
+const HUGE: f64 = 1e12;
+
+/// Whether a step of plain gradient descent would stay well within the range of numbers.
+#[cold]
+#[inline(never)]
+fn can_be_stepped<N: Params>(gradient: &N, rate: N::Scalar) -> bool {
+    struct Largest<T>(T);
+    impl<T: Real> Visitor<T> for Largest<T> {
+        fn slice(&mut self, _: Parameter, values: &[T]) {
+            for value in values {
+                // Not `max`, which passes over NaN.
+                if value.abs() > self.0 || value.is_nan() {
+                    self.0 = value.abs();
+                }
+            }
+        }
+    }
+    let mut largest = Largest(N::Scalar::ZERO);
+    gradient.visit(&mut largest);
+    (largest.0 * rate.max(N::Scalar::ONE) * N::Scalar::of(1e3)).is_finite()
 }
 
 impl Fit {

@@ -45,6 +45,15 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Zeroed for Worksp
 /// small network's pass otherwise mostly consists.
 const SMALL: usize = 8;
 
+/// The place of the first sample with a number that is infinite or NaN, and of that number in it.
+#[cold]
+#[inline(never)]
+fn first_not_finite<T: Real, const IN: usize>(samples: &[[T; IN]]) -> (usize, usize) {
+    let numbers = samples.as_flattened();
+    let first = numbers.iter().position(|number| !number.is_finite()).unwrap_or(0);
+    (first / IN, first % IN)
+}
+
 /// One batch: the samples that `order` gives for the places in `range`.
 #[derive(Clone)]
 pub(crate) struct Chosen<'a, X: ?Sized, Y: ?Sized> {
@@ -318,8 +327,9 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
         }
         Y::check_targets(loss, &tile_targets[..1]).map_err(|(sample, problem)| Error::Target { sample, problem })?;
         if !is_finite(simd, self.input.0.as_slice(), IN) {
+            let (sample, column) = first_not_finite(&self.input.0.data.0[..1]);
             self.input.0.fill(N::Scalar::ZERO);
-            return Err(Error::InputNotFinite { epoch, batch: 0 });
+            return Err(Error::InputNotFinite { sample, column, epoch, batch: 0 });
         }
         network.forward(tile, &self.input.0, &mut self.trace);
         self.slope.0.clone_from(N::output(&self.trace));
@@ -376,9 +386,11 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
         Y::check_targets(loss, &tile_targets[..used])
             .map_err(|(place, problem)| Error::Target { sample: order.at(begin + place), problem })?;
         if !is_finite(simd, self.input.0.as_slice(), used * IN) {
+            let (place, column) = first_not_finite(&self.input.0.data.0[..used]);
             // The next tile may be smaller, and the check looks a little further than it must.
             self.input.0.fill(N::Scalar::ZERO);
-            return Err(Error::InputNotFinite { epoch: *epoch, batch: *batch });
+            let sample = order.at(begin + place);
+            return Err(Error::InputNotFinite { sample, column, epoch: *epoch, batch: *batch });
         }
 
         if gradient.is_some() {

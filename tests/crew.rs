@@ -158,11 +158,12 @@ fn errors_are_those_of_the_trainer_alone_and_leave_no_trace() {
     /// Breaks data, weights or targets.
     type Break = fn(&mut Vec<[f32; 4]>, &mut Vec<u8>, &mut Vec<f32>);
     let class = |sample, found| Error::Target { sample, problem: TargetError::Class { found, classes: 3 } };
+    let input = |sample, column| Error::InputNotFinite { sample, column, epoch: 0, batch: 0 };
     let cases: [(Break, Error); 9] = [
-        (|x, _, _| x[2999][3] = f32::NAN, Error::InputNotFinite { epoch: 0, batch: 0 }),
+        (|x, _, _| x[2999][3] = f32::NAN, input(2999, 3)),
         (|_, y, _| y[2500] = 7, class(2500, 7)),
         (|_, y, _| (y[700], y[2500]) = (8, 7), class(700, 8)),
-        (|x, y, _| (x[700][0], y[2500]) = (f32::INFINITY, 7), Error::InputNotFinite { epoch: 0, batch: 0 }),
+        (|x, y, _| (x[700][0], y[2500]) = (f32::INFINITY, 7), input(700, 0)),
         (|x, y, _| (x[2500][0], y[700]) = (f32::INFINITY, 7), class(700, 7)),
         // Not finite is what only the whole loss can be said to be.
         (|x, y, _| (x[700], y[2500]) = ([f32::MAX; 4], 7), class(2500, 7)),

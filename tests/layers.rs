@@ -228,7 +228,8 @@ fn a_batch_that_fails_leaves_running_statistics_and_seeds_as_they_were() {
     let untouched = trainer.network.clone();
     // Two good tiles, and a bad one.
     let bad = [[1.0], [2.0], [3.0], [9.0], [f32::NAN], [0.0]];
-    assert_eq!(trainer.step(&bad, &[[0.0]; 6]), Err(Error::InputNotFinite { epoch: 0, batch: 0 }));
+    let error = Error::InputNotFinite { sample: 4, column: 0, epoch: 0, batch: 0 };
+    assert_eq!(trainer.step(&bad, &[[0.0]; 6]), Err(error));
     assert_eq!(trainer.network, untouched);
     trainer.step(&[[1.0], [3.0]], &[[0.0]; 2]).unwrap();
     let norm = &trainer.network.0;

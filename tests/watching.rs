@@ -125,7 +125,9 @@ fn a_training_that_diverges_keeps_its_best_weights() {
         // The training samples again, but after the steps of the epoch.
         let validation = (&inputs, &targets);
         let result = alone.fit_validated(&inputs, &targets, validation, &fit, ());
-        ruined += usize::from(!numbers(&alone.network).iter().all(|number| number.is_finite()));
+        // Nobody keeps the best weights here, but none of them is beyond all numbers, and each step was one with a loss.
+        assert!(numbers(&alone.network).iter().all(|number| number.is_finite()), "rate {rate}");
+        ruined += usize::from(alone.evaluate(&inputs, &targets).is_err());
 
         let mut epochs = Vec::new();
         let all = |epoch: &Epoch<Deep>| {
@@ -147,8 +149,45 @@ fn a_training_that_diverges_keeps_its_best_weights() {
             None => assert_eq!(bits(&kept.network), bits(&alone.network)),
         }
     }
-    // Both happen, or the test shows nothing: trainings that diverge, and some of them with weights beyond all numbers.
+    // Both happen, or the test shows nothing: trainings that diverge, and some of them with weights that are no good.
     assert!(diverged > 10 && ruined > 0, "{diverged} {ruined}");
+}
+
+/// The last step of a training is one that no batch comes after: an error all the same, never a network of NaN.
+#[test]
+fn a_last_step_that_ruins_the_network_is_found() {
+    let network = Dense::<1, 1, Identity>::from_rows([[1.0]], [0.0]);
+    // Slopes of a few thousands, and weights beyond the largest number.
+    let mut trainer = Trainer::new(network, MeanSquaredError, Sgd::new(3e38), seeded(1));
+    let fit = Fit { epochs: 1, batch_size: 2, shuffle: false };
+    let result = trainer.fit(&[[30.0], [50.0], [40.0]], &[[0.0]; 3], &fit, ());
+    assert_eq!(result, Err(Error::LossNotFinite { epoch: 0, batch: 1 }));
+    let mut trainer = Trainer::new(trainer.network, MeanSquaredError, Sgd::new(3e38), seeded(1));
+    trainer.network = Dense::from_rows([[1.0]], [0.0]);
+    let result = trainer.fit(&[[30.0]], &[[0.0]], &fit, ());
+    assert_eq!(result, Err(Error::LossNotFinite { epoch: 0, batch: 0 }));
+}
+
+/// A loss near the largest number, with slopes beyond it: the network stays as it was.
+#[test]
+fn a_gradient_beyond_all_numbers_is_not_stepped_with() {
+    let network = <(Dense<1, 1, Identity>, Dense<1, 1, Identity>)>::new(&mut seeded(0));
+    let network = {
+        let (mut first, mut last) = network;
+        (first.weight[0], first.bias[0], last.weight[0], last.bias[0]) = (1e-3, 0.0, 1e18, 0.0);
+        (first, last)
+    };
+    let mut trainer = Trainer::new(network.clone(), MeanSquaredError, Sgd::new(1.0), seeded(1));
+    // The output is 1e18 and its square fits; times 1e18 and 1e3 it does not.
+    let result = trainer.fit(&[[1e3f32]], &[[0.0]], &Fit::default(), ());
+    assert_eq!(result, Err(Error::LossNotFinite { epoch: 0, batch: 0 }));
+    assert_eq!(numbers(&trainer.network), numbers(&network));
+    // And a training with a loss as large, but slopes that fit, goes on.
+    let network = Dense::<1, 1, Identity>::from_rows([[1e8]], [0.0]);
+    let mut trainer = Trainer::new(network, MeanSquaredError, Sgd::new(0.4), seeded(1));
+    assert!(
+        trainer.fit(&[[1.0f32]], &[[0.0]], &Fit { epochs: 60, ..Fit::default() }, ()).is_ok_and(|end| end.loss < 1e4)
+    );
 }
 
 #[test]

@@ -128,7 +128,6 @@ pub fn stratified_k_folds<'a, const CLASSES: usize, R: Rng>(
         let what = "places for indices, one for each class";
         return Err(Error::Lengths { what, expected: classes.len(), found: samples });
     }
-    check(samples, folds)?;
     let class_of = |sample: usize| {
         let mut class = 0;
         if let Some(sample) = classes.get(sample) {
@@ -136,10 +135,23 @@ pub fn stratified_k_folds<'a, const CLASSES: usize, R: Rng>(
         }
         class
     };
-    let mut counts = [0usize; CLASSES];
+    deal(class_of, &mut [0; CLASSES], &mut [None; CLASSES], indices, folds, rng)
+}
+
+/// [`stratified_k_folds`], with a place in `counts` and `ranks`, which hold zeros and nothing, for each class.
+pub(crate) fn deal<'a, R: Rng>(
+    class_of: impl Fn(usize) -> usize,
+    counts: &mut [usize],
+    ranks: &mut [Option<usize>],
+    indices: &'a mut [usize],
+    folds: usize,
+    rng: &mut R,
+) -> Result<Folds<'a>, Error> {
+    let (samples, classes) = (indices.len(), counts.len());
+    check(samples, folds)?;
     for sample in 0..samples {
         let found = class_of(sample);
-        let problem = TargetError::Class { found, classes: CLASSES };
+        let problem = TargetError::Class { found, classes };
         *counts.get_mut(found).ok_or(Error::Target { sample, problem })? += 1;
     }
     if let Some((class, &found)) = counts.iter().enumerate().find(|&(_, &count)| count < folds) {
@@ -147,7 +159,7 @@ pub fn stratified_k_folds<'a, const CLASSES: usize, R: Rng>(
     }
 
     // All samples in a row, class after class in the order in which the classes first appear, and dealt out like cards.
-    let (mut ranks, mut dealt) = ([None; CLASSES], 0);
+    let mut dealt = 0;
     for sample in 0..samples {
         let class = class_of(sample);
         if ranks[class].is_none() {

@@ -29,6 +29,8 @@ mod weights;
 
 #[cfg(feature = "csv")]
 pub use csv::{Classified, Csv, CsvError};
+#[cfg(feature = "alloc")]
+pub(crate) use folds::deal;
 pub use folds::{Folds, k_folds, stratified_k_folds};
 pub use one_hot::one_hot;
 pub use scale::{MinMaxScaler, StandardScaler};

@@ -2,7 +2,8 @@
 //!
 //! In order of difficulty: [`Sgd`], [`Momentum`], [`Adagrad`], [`RmsProp`], [`Adam`], [`AdamW`]. Around any of them:
 //! [`clip_norm`](Optimizer::clip_norm), [`clip_value`](Optimizer::clip_value), [`l1`](Optimizer::l1),
-//! [`l2`](Optimizer::l2), [`decay`](Optimizer::decay). What is written last acts first:
+//! [`l2`](Optimizer::l2), [`decay`](Optimizer::decay). [`AnyOptimizer`] is one that is chosen at run time. What is written
+//! last acts first:
 //!
 //! ```
 //! use tuplenet::prelude::*;
@@ -58,6 +59,7 @@
 
 mod adagrad;
 mod adam;
+mod any;
 mod clip;
 mod penalty;
 mod prepare;
@@ -66,8 +68,9 @@ mod sgd;
 
 pub use adagrad::Adagrad;
 pub use adam::{Adam, AdamState, AdamW};
+pub use any::{AnyOptimizer, AnyState};
 pub use clip::{ClipNorm, ClipValue};
-pub use penalty::{Decay, Penalty};
+pub use penalty::{AnyPenalty, Decay, Penalty};
 pub use prepare::{Prepare, Prepared};
 pub use rmsprop::RmsProp;
 pub use sgd::{Momentum, Sgd};

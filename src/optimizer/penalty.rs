@@ -4,7 +4,7 @@ use super::Prepare;
 use crate::dispatch::{dispatch, level};
 use crate::kernel::{map, map_sum};
 use crate::math::mul_add;
-use crate::params::{Kind, Parameter, Params, Visitor, VisitorMut};
+use crate::params::{Kind, Parameter, Params, Slice, Visitor, VisitorMut};
 use crate::real::{Lanes, Real};
 use fearless_simd::{Select, Simd, SimdBase, SimdFloat};
 
@@ -94,6 +94,43 @@ impl<S: Simd, T: Real> VisitorMut<T, 1> for AddSlope<S, T> {
             },
         );
     }
+}
+
+/// A [`Penalty`] that is compiled once for all networks, and takes no time if it is zero: that of
+/// [`Recipe`](crate::tuning::Recipe).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AnyPenalty<T>(pub Penalty<T>);
+
+impl<T: Real> Prepare<T> for AnyPenalty<T> {
+    #[inline(always)]
+    fn prepare<S: Simd, N: Params<Scalar = T>>(&self, simd: S, _: T, network: &mut N, gradient: &mut N) {
+        if self.0 != (Penalty { l1: T::ZERO, l2: T::ZERO }) {
+            network.visit_mut([gradient], &mut Each { simd, penalty: self.0 });
+        }
+    }
+}
+
+struct Each<S, T> {
+    simd: S,
+    penalty: Penalty<T>,
+}
+
+impl<S: Simd, T: Real> VisitorMut<T, 1> for Each<S, T> {
+    #[inline(always)]
+    fn slice(&mut self, parameter: Parameter, values: &mut [T], [gradient]: [&mut [T]; 1]) {
+        if matches!(parameter.kind, Kind::Weight) {
+            let [mut values, mut gradient] = [values, gradient].map(|values| Slice::new(parameter, values));
+            add(self.simd, self.penalty, &mut values, &mut gradient);
+        }
+    }
+}
+
+#[inline(never)]
+fn add<'a, S: Simd, T: Real>(simd: S, penalty: Penalty<T>, values: &mut Slice<'a, T>, gradient: &mut Slice<'a, T>) {
+    simd.vectorize(
+        #[inline(always)]
+        || penalty.prepare(simd, T::ZERO, values, gradient),
+    );
 }
 
 /// Shrinks every weight by the factor `1 - rate * strength`.

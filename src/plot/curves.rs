@@ -1,6 +1,6 @@
 //! [`curves`]: numbers over the epochs.
 
-use super::{Area, Drawn, Picture, PlotError, color, legend, range_of, save, text};
+use super::{Area, Drawn, Picture, PlotError, color, emptiest_corner, legend, range_of, save, text};
 use crate::observer::History;
 use crate::real::Real;
 use alloc::format;
@@ -80,15 +80,13 @@ struct Curves<'a> {
 }
 
 impl Curves<'_> {
-    /// Whether the curves end in the upper half, so that their names stand better in the lower one.
-    fn ends_high(&self) -> bool {
-        let last = |(_, values): &(&str, Vec<f64>)| values.iter().copied().rfind(|value| value.is_finite());
-        let (mut sum, mut count) = (0.0, 0.0);
-        for value in self.curves.iter().filter_map(last) {
-            sum += (value - self.values.start) / (self.values.end - self.values.start);
-            count += 1.0;
-        }
-        sum > 0.5 * count
+    fn corner(&self) -> SeriesLabelPosition {
+        let named = self.curves.iter().filter(|(_, values)| values.iter().any(|value| value.is_finite()));
+        let place = |range: &Range<f64>, number: f64| (number - range.start) / (range.end - range.start);
+        let points = self.curves.iter().flat_map(|(_, values)| values.iter().enumerate());
+        let points = points.filter(|(_, value)| value.is_finite());
+        let points = points.map(|(epoch, value)| (place(&self.epochs, epoch as f64), place(&self.values, *value)));
+        emptiest_corner(named.map(|(name, _)| *name), points)
     }
 }
 
@@ -144,7 +142,7 @@ impl Picture for Curves<'_> {
         }
         chart
             .configure_series_labels()
-            .position(if self.ends_high() { SeriesLabelPosition::LowerRight } else { SeriesLabelPosition::UpperRight })
+            .position(self.corner())
             .label_font(text(16 * scale))
             .legend_area_size(28 * scale)
             .margin(10 * scale)

@@ -36,6 +36,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use core::fmt;
 use plotters::backend::{BitMapBackend, DrawingBackend, SVGBackend};
+use plotters::chart::SeriesLabelPosition;
 use plotters::coord::Shift;
 use plotters::drawing::{DrawingArea, DrawingAreaErrorKind, IntoDrawingArea};
 use plotters::style::{BLACK, FontStyle, FontTransform, IntoTextStyle, RGBColor, TextStyle, WHITE, register_font};
@@ -146,6 +147,31 @@ fn range_of(numbers: impl Iterator<Item = f64>, room: f64) -> Option<(f64, f64)>
 /// A name in a legend, with some room for the letters of another font, which may be wider.
 fn legend(name: &str) -> String {
     format!("{name}   ")
+}
+
+/// The corner in which a legend with these names hides the fewest of the `points`, whose places run from 0 to 1, to the right
+/// and up.
+fn emptiest_corner<'n>(
+    names: impl Iterator<Item = &'n str> + Clone,
+    points: impl Iterator<Item = (f64, f64)> + Clone,
+) -> SeriesLabelPosition {
+    // About what letters, lines and margins take of a picture.
+    let width = 0.09 + 0.013 * names.clone().map(|name| name.chars().count()).max().unwrap_or(0) as f64;
+    let height = 0.06 + 0.06 * names.count() as f64;
+    let hidden = |right: bool, top: bool| {
+        let is_hidden = |&(x, y): &(f64, f64)| {
+            (if right { x > 1.0 - width } else { x < width }) && (if top { y > 1.0 - height } else { y < height })
+        };
+        points.clone().filter(is_hidden).count()
+    };
+    let corners = [
+        (hidden(true, true), SeriesLabelPosition::UpperRight),
+        (hidden(true, false), SeriesLabelPosition::LowerRight),
+        (hidden(false, true), SeriesLabelPosition::UpperLeft),
+        (hidden(false, false), SeriesLabelPosition::LowerLeft),
+    ];
+    // The first, if several are as empty.
+    corners.into_iter().min_by_key(|corner| corner.0).map_or(SeriesLabelPosition::UpperRight, |corner| corner.1)
 }
 
 /// At most so many characters of a name.

@@ -1,6 +1,6 @@
 //! [`decision_surface`]: what a network with two inputs answers, everywhere.
 
-use super::{Area, Drawn, Picture, PlotError, color, legend, range_of, save, shade, text};
+use super::{Area, Drawn, Picture, PlotError, color, emptiest_corner, legend, range_of, save, shade, text};
 use crate::data::{Inputs, Samples};
 use crate::error::{Error, TargetError};
 use crate::layer::Layer;
@@ -15,7 +15,7 @@ use alloc::vec::Vec;
 use core::ops::Range;
 use num_traits::float::FloatCore;
 use plotters::backend::DrawingBackend;
-use plotters::chart::{ChartBuilder, SeriesLabelPosition};
+use plotters::chart::ChartBuilder;
 use plotters::element::{Circle, EmptyElement, Rectangle};
 use plotters::style::{BLACK, Color, WHITE};
 use std::path::Path;
@@ -171,9 +171,12 @@ impl<F: Fn([f64; 2]) -> (usize, f64)> Picture for Surface<'_, F> {
                 drawn.label(legend(&format!("class {class}"))).legend(mark);
             }
         }
+        let place = |range: &Range<f64>, number: f64| (number - range.start) / (range.end - range.start);
+        let points = self.samples.iter().map(|([x, y], _)| (place(&self.x, *x), place(&self.y, *y)));
+        let names = (0..if self.classes <= 10 { self.classes } else { 0 }).map(|_| "class 0");
         chart
             .configure_series_labels()
-            .position(SeriesLabelPosition::UpperRight)
+            .position(emptiest_corner(names, points))
             .label_font(text(16 * scale))
             .legend_area_size(20 * scale)
             .margin(10 * scale)

@@ -3,7 +3,8 @@
 //! A [`Schedule`] gives a factor for every position: [`Constant`], [`Step`], [`Exponential`], [`Cosine`], [`OneCycle`],
 //! any of them [`after_warmup`](Schedule::after_warmup), and [`Adaptive`], which looks at the loss. An optimizer follows it
 //! [by epoch](Optimizer::by_epoch), so that the position is the number of epochs since its beginning, or
-//! [by step](Optimizer::by_step). The rate that the optimizer was made with is multiplied by the factor.
+//! [by step](Optimizer::by_step). The rate that the optimizer was made with is multiplied by the factor. [`AnySchedule`] is
+//! one that is chosen at run time.
 //!
 //! ```
 //! use tuplenet::prelude::*;
@@ -47,11 +48,13 @@
 //! To find out which rate to begin with, see [`Trainer::range_test`](crate::trainer::Trainer::range_test).
 
 mod adaptive;
+mod any;
 mod curves;
 mod range_test;
 mod scheduled;
 
 pub use adaptive::Adaptive;
+pub use any::AnySchedule;
 pub use curves::{Constant, Cosine, Exponential, OneCycle, Step, Warmup};
 pub use scheduled::Scheduled;
 pub(crate) use scheduled::Unit;

@@ -1,0 +1,308 @@
+//! [`Architecture`]: a network type as a value, and [`networks!`](crate::tuning::networks), which lists many.
+
+use super::recipe::Complete;
+use super::validation::Lesson;
+use super::{Fitted, Recipe};
+use crate::data::{Samples, Subset};
+use crate::error::Error;
+use crate::layer::{Entrance, Layer};
+use crate::loss::Loss;
+use crate::network::Network;
+use crate::optimizer::Optimizer;
+use crate::params::Params;
+use crate::real::Real;
+use crate::seeded;
+use crate::shape::Features;
+use crate::trainer::Trainer;
+use alloc::boxed::Box;
+use alloc::string::{String, ToString};
+use alloc::vec;
+use alloc::vec::Vec;
+use rand::rngs::Xoshiro256PlusPlus;
+
+/// Everything that a search changes while one network learns.
+pub(crate) type Learner<N, L, O, T> = Trainer<N, L, Complete<O, T>, Xoshiro256PlusPlus>;
+
+/// A network type as a value: one that a search trains, without knowing which. Made by [`networks!`](super::networks).
+///
+/// `T`, `IN` and `OUT` are those of the networks, `Y` are the targets, `L` the loss and `O` the optimizer, all of which
+/// follow from the call that the list is handed to.
+pub struct Architecture<T, Y: ?Sized, L, O, const IN: usize, const OUT: usize> {
+    name: &'static str,
+    pub(crate) parameters: Vec<(&'static str, String)>,
+    pub(crate) count: usize,
+    pub(crate) bytes: usize,
+    pub(crate) learn: Teach<T, Y, L, O, Learnt<T, OUT>, IN>,
+    pub(crate) predictor: Teach<T, Y, L, O, Predictor<T, IN, OUT>, IN>,
+    #[cfg_attr(not(feature = "std"), allow(dead_code, reason = "there is no clock"))]
+    pub(crate) ask: fn(&[[T; IN]], usize),
+}
+
+/// Trains a network by a lesson and a recipe, and gives what came of it.
+type Teach<T, Y, L, O, Outcome, const IN: usize> = fn(&Lesson<T, Y, L, IN>, &Recipe<O>) -> Result<Outcome, Error>;
+
+/// What a lesson ended with: the outputs for the samples that were not learnt from, and the number of epochs.
+pub(crate) struct Learnt<T, const OUT: usize> {
+    pub outputs: Vec<[T; OUT]>,
+    pub epochs: usize,
+}
+
+/// A trained network of any type, scaling included: what it answers to a sample as it was measured.
+pub type Predictor<T, const IN: usize, const OUT: usize> = Box<dyn Fn(&[T; IN]) -> [T; OUT] + Send + Sync>;
+
+impl<T, Y, L, O, const IN: usize, const OUT: usize> Architecture<T, Y, L, O, IN, OUT>
+where
+    T: Real,
+    Y: Samples<T> + Sync + ?Sized,
+    L: Loss<T, Y::Item, OUT> + Clone + Send + Sync,
+    O: Optimizer<Scalar = T> + Clone + Send + Sync,
+{
+    /// The type `N`, with the parameters by which a table tells it from others.
+    pub fn of<N>(parameters: &[(&'static str, String)]) -> Self
+    where
+        N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T>,
+        N: Network + Send + Sync + 'static,
+        Learner<N, L, O, T>: Send,
+    {
+        Architecture {
+            name: core::any::type_name::<N>(),
+            parameters: parameters.to_vec(),
+            count: N::COUNT,
+            bytes: size_of::<N>(),
+            learn: |lesson, recipe| {
+                let (network, epochs) = train::<N, _, _, _, _, IN, OUT>(lesson, recipe)?;
+                let mut outputs = vec![[T::ZERO; OUT]; lesson.part.test_inputs.len()];
+                network.predict_all(&lesson.part.test_inputs, &mut outputs)?;
+                Ok(Learnt { outputs, epochs })
+            },
+            predictor: |lesson, recipe| {
+                let (network, _) = train::<N, _, _, _, _, IN, OUT>(lesson, recipe)?;
+                let fitted = Fitted { network, scaler: lesson.part.scaler.clone() };
+                Ok(Box::new(move |sample| fitted.predict_one(sample)))
+            },
+            ask: |samples, count| {
+                let network = make::<N>(&mut seeded(0));
+                for sample in samples.iter().cycle().take(count) {
+                    core::hint::black_box(network.predict_one(core::hint::black_box(sample)));
+                }
+            },
+        }
+    }
+
+    /// The name of the type, without the paths of modules.
+    pub fn name(&self) -> String {
+        alloc::format!("{}", crate::summary::Short(self.name))
+    }
+}
+
+/// A new network in a box.
+pub(crate) fn make<N: Network + Entrance + Layer<<N as Entrance>::In> + Send>(rng: &mut Xoshiro256PlusPlus) -> Box<N> {
+    #[cfg(feature = "std")]
+    return N::boxed(rng);
+    #[cfg(not(feature = "std"))]
+    Box::new(N::new(rng))
+}
+
+/// What is larger is not put on the stack of a thread, which may be one of many.
+const SMALL: usize = 1 << 17;
+
+/// Trains a network of type `N`; gives it and the number of epochs.
+pub(crate) fn train<N, T, Y, L, O, const IN: usize, const OUT: usize>(
+    lesson: &Lesson<T, Y, L, IN>,
+    recipe: &Recipe<O>,
+) -> Result<(Box<N>, usize), Error>
+where
+    T: Real,
+    N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T> + Network + Send,
+    Y: Samples<T> + ?Sized,
+    L: Loss<T, Y::Item, OUT> + Clone + Send,
+    O: Optimizer<Scalar = T> + Clone + Send,
+    Learner<N, L, O, T>: Send,
+{
+    let mut rng = seeded(lesson.seed);
+    let network = make::<N>(&mut rng);
+    let optimizer = recipe.complete(lesson.part.train.len());
+    if cfg!(feature = "std") && size_of::<Learner<N, L, O, T>>() > SMALL {
+        large(lesson, recipe, network, optimizer, rng)
+    } else {
+        small(lesson, recipe, network, optimizer, rng)
+    }
+}
+
+type Trained<N> = Result<(Box<N>, usize), Error>;
+
+/// With the trainer on the stack. Apart, so that this is all that has room for it there.
+#[inline(never)]
+fn small<N, T, Y, L, O, const IN: usize, const OUT: usize>(
+    lesson: &Lesson<T, Y, L, IN>,
+    recipe: &Recipe<O>,
+    mut network: Box<N>,
+    optimizer: Complete<O, T>,
+    rng: Xoshiro256PlusPlus,
+) -> Trained<N>
+where
+    T: Real,
+    N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T>,
+    Y: Samples<T> + ?Sized,
+    L: Loss<T, Y::Item, OUT> + Clone,
+    O: Optimizer<Scalar = T> + Clone,
+{
+    let start = core::mem::replace(&mut *network, N::ZEROED);
+    let mut trainer: Learner<N, L, O, T> = Trainer::new(start, lesson.loss.clone(), optimizer, rng);
+    let epochs = learn(&mut trainer, lesson, recipe)?;
+    *network = trainer.network;
+    Ok((network, epochs))
+}
+
+#[cfg(feature = "std")]
+fn large<N, T, Y, L, O, const IN: usize, const OUT: usize>(
+    lesson: &Lesson<T, Y, L, IN>,
+    recipe: &Recipe<O>,
+    network: Box<N>,
+    optimizer: Complete<O, T>,
+    rng: Xoshiro256PlusPlus,
+) -> Trained<N>
+where
+    T: Real,
+    N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T> + Network + Send,
+    Y: Samples<T> + ?Sized,
+    L: Loss<T, Y::Item, OUT> + Clone + Send,
+    O: Optimizer<Scalar = T> + Clone + Send,
+    Learner<N, L, O, T>: Send,
+{
+    let mut trainer: Box<Learner<N, L, O, T>> = Trainer::boxed(network, lesson.loss.clone(), optimizer, rng);
+    let epochs = learn(&mut trainer, lesson, recipe)?;
+    let mut network = crate::roomy::roomy(|| N::ZEROED);
+    core::mem::swap(&mut *network, &mut trainer.network);
+    Ok((network, epochs))
+}
+
+#[cfg(not(feature = "std"))]
+use small as large;
+
+fn learn<N, T, Y, L, O, const IN: usize, const OUT: usize>(
+    trainer: &mut Learner<N, L, O, T>,
+    lesson: &Lesson<T, Y, L, IN>,
+    recipe: &Recipe<O>,
+) -> Result<usize, Error>
+where
+    T: Real,
+    N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T>,
+    Y: Samples<T> + ?Sized,
+    L: Loss<T, Y::Item, OUT>,
+    O: Optimizer<Scalar = T> + Clone,
+{
+    let targets = Subset { data: lesson.targets, indices: &lesson.part.train };
+    Ok(trainer.fit(&lesson.part.inputs, &targets, &recipe.fit, recipe.observer())?.epochs)
+}
+
+/// What [`networks!`](super::networks) fills.
+#[doc(hidden)]
+pub struct List<T, Y: ?Sized, L, O, const IN: usize, const OUT: usize> {
+    pub networks: Vec<Architecture<T, Y, L, O, IN, OUT>>,
+    parameters: Vec<(&'static str, String)>,
+}
+
+impl<T, Y: ?Sized, L, O, const IN: usize, const OUT: usize> Default for List<T, Y, L, O, IN, OUT> {
+    fn default() -> Self {
+        List { networks: Vec::new(), parameters: Vec::new() }
+    }
+}
+
+#[doc(hidden)]
+impl<T, Y, L, O, const IN: usize, const OUT: usize> List<T, Y, L, O, IN, OUT>
+where
+    T: Real,
+    Y: Samples<T> + Sync + ?Sized,
+    L: Loss<T, Y::Item, OUT> + Clone + Send + Sync,
+    O: Optimizer<Scalar = T> + Clone + Send + Sync,
+{
+    pub fn enter(&mut self, name: &'static str, value: impl ToString) {
+        self.parameters.push((name, value.to_string()));
+    }
+
+    pub fn leave(&mut self) {
+        self.parameters.pop();
+    }
+
+    pub fn add<N>(&mut self)
+    where
+        N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T>,
+        N: Network + Send + Sync + 'static,
+        Learner<N, L, O, T>: Send,
+    {
+        self.networks.push(Architecture::of::<N>(&self.parameters));
+    }
+}
+
+/// A list of network types for [`CrossValidation::grid`](crate::tuning::CrossValidation::grid) and the like: types, and
+/// patterns of types with the values of their parameters, separated by semicolons.
+///
+/// A parameter is named with `for name in [..]`: whole numbers, or in braces expressions that are constants, for sizes; types
+/// for everything else. All combinations are listed, and each is a type that the compiler makes a program of.
+///
+/// ```
+/// use tuplenet::prelude::*;
+/// use tuplenet::tuning::networks;
+/// # use tuplenet::tuning::Architecture;
+///
+/// let networks = networks![
+///     for hidden in [10, 20, 30] for activation in [Tanh, Relu] (Dense<4, hidden, activation>, Dense<hidden, 3, Softmax>);
+///     for hidden in [10, 20] (Dense<4, hidden, Relu>, Dense<hidden, hidden, Relu>, Dense<hidden, 3, Softmax>);
+///     Dense<4, 3, Softmax>
+/// ];
+/// assert_eq!(networks.len(), 3 * 2 + 2 + 1);
+/// # let _: Vec<Architecture<f32, [usize], CrossEntropy, Adam, 4, 3>> = networks;
+/// ```
+#[macro_export]
+#[doc(hidden)]
+macro_rules! __networks {
+    // One pattern after the other: gathers the tokens of one up to its semicolon.
+    (@split $list:ident [] []) => {};
+    (@split $list:ident [$($one:tt)+] []) => { $crate::__networks!(@one $list [$($one)+]); };
+    (@split $list:ident [$($one:tt)+] [; $($rest:tt)*]) => {
+        $crate::__networks!(@one $list [$($one)+]);
+        $crate::__networks!(@split $list [] [$($rest)*]);
+    };
+    (@split $list:ident [$($one:tt)*] [$next:tt $($rest:tt)*]) => {
+        $crate::__networks!(@split $list [$($one)* $next] [$($rest)*]);
+    };
+
+    // One parameter after the other: sizes, or types.
+    (@one $list:ident [for $name:ident in [$($value:literal),+ $(,)?] $($rest:tt)+]) => {
+        $crate::__networks!(@sizes $list $name [$($value)+] [$($rest)+]);
+    };
+    (@one $list:ident [for $name:ident in [$($value:block),+ $(,)?] $($rest:tt)+]) => {
+        $crate::__networks!(@sizes $list $name [$($value)+] [$($rest)+]);
+    };
+    (@one $list:ident [for $name:ident in [$($value:ty),+ $(,)?] $($rest:tt)+]) => {
+        $crate::__networks!(@types $list $name [$($value),+] [$($rest)+]);
+    };
+    (@one $list:ident [$network:ty]) => { $list.add::<$network>(); };
+
+    // Each value in a block of its own, in which the parameter's name is that value.
+    (@sizes $list:ident $name:ident [$($value:expr)+] $rest:tt) => {
+        $({
+            #[allow(non_upper_case_globals)]
+            const $name: usize = $value;
+            $list.enter(stringify!($name), $name);
+            $crate::__networks!(@one $list $rest);
+            $list.leave();
+        })+
+    };
+    (@types $list:ident $name:ident [$($value:ty),+] $rest:tt) => {
+        $({
+            #[allow(non_camel_case_types)]
+            type $name = $value;
+            $list.enter(stringify!($name), stringify!($value));
+            $crate::__networks!(@one $list $rest);
+            $list.leave();
+        })+
+    };
+
+    ($($list:tt)+) => {{
+        let mut list = $crate::tuning::__private::List::default();
+        $crate::__networks!(@split list [] [$($list)+]);
+        list.networks
+    }};
+}

@@ -1,0 +1,68 @@
+//! Tuning: which network, and trained how. Cross-validation, and searches over grids and at random, of optimizers, rates,
+//! penalties, batch sizes and schedules, and of network types. Needs the feature `alloc`; the time of predictions needs
+//! `std`, and all cores `rayon`.
+//!
+//! Sizes are types, so that the networks to try are listed where the compiler sees them, by [`networks!`]. Everything else is
+//! a [`Recipe`], and a [`Space`] says what of it varies:
+//!
+//! ```
+//! use tuplenet::optimizer::AnyOptimizer;
+//! use tuplenet::prelude::*;
+//! use tuplenet::tuning::{CrossValidation, Recipe, Setup, Space, accuracy, networks};
+//!
+//! # let inputs: Vec<[f32; 2]> = (0..80).map(|i| [(i % 9) as f32, (i % 7) as f32]).collect();
+//! # let classes: Vec<usize> = inputs.iter().map(|[x, y]| usize::from(x * y > 8.5)).collect();
+//! let networks = networks![
+//!     for hidden in [4, 8] for activation in [Tanh, Relu] (Dense<2, hidden, activation>, Dense<hidden, 2, Softmax>)
+//! ];
+//! let sgd: AnyOptimizer = Sgd::new(0.001).nesterov(0.9).into();
+//! let grid = Space::new(Recipe::new(sgd)).optimizer([sgd, Adam::new(0.001).into()]).rate([0.01, 0.1]);
+//!
+//! let validation = CrossValidation::stratified(&inputs, &classes, CrossEntropy, accuracy, &Setup::default())?;
+//! let table = validation.grid(&networks, &grid)?;
+//! println!("{table:.5}");
+//! let best = table.best().expect("one did not fail");
+//! println!("the best: {} {:?}", best.network, best.parameters);
+//! let small = table.smallest(best.mean() - 0.01).expect("the best is good enough");
+//! println!("small and nearly as good: {} with {} bytes", small.network, small.bytes);
+//! # Ok::<(), tuplenet::Error>(())
+//! ```
+//!
+//! | scikit-learn | here |
+//! |---|---|
+//! | `cross_val_score` | [`CrossValidation::scores`] |
+//! | `GridSearchCV` | [`CrossValidation::grid`] |
+//! | `RandomizedSearchCV` | [`CrossValidation::random`] |
+//! | `Pipeline` with a scaler | [`Setup::scaling`] |
+//! | `best_score_`, `best_params_` | [`Table::best`]: [`Row::mean`], [`Row::parameters`] |
+//! | `cv_results_` | [`Table::rows`], [`Table::to_csv`] |
+//! | `refit`, `best_estimator_` | [`CrossValidation::predictor`], or [`CrossValidation::fit`] for the network itself |
+//! | `loguniform` | [`log_uniform`] |
+//!
+//! Each network type takes the compiler about as long as a training that is written out. All optimizers are compiled for it,
+//! if the recipe's is [`AnyOptimizer`](crate::optimizer::AnyOptimizer); a space of one optimizer takes less.
+
+#[cfg(feature = "std")]
+extern crate std;
+
+mod architecture;
+mod recipe;
+mod score;
+mod space;
+mod table;
+mod validation;
+
+#[doc(inline)]
+pub use crate::__networks as networks;
+pub use architecture::{Architecture, Predictor};
+pub use recipe::{Recipe, Stall, Stalls};
+pub use score::{accuracy, minus_absolute_error, minus_squared_error, r2};
+pub use space::{Between, Pick, Space, Values, log_uniform, uniform};
+pub use table::{Row, Table};
+pub use validation::{CrossValidation, Fitted, Scaler, Scaling, Scores, Setup};
+
+/// What [`networks!`] expands to.
+#[doc(hidden)]
+pub mod __private {
+    pub use super::architecture::List;
+}

@@ -1,0 +1,48 @@
+//! Scores, of which more is better: what [`CrossValidation`](super::CrossValidation) makes of a network's outputs.
+
+use crate::data::Category;
+use crate::error::{Error, TargetError};
+use crate::metrics::{self, largest_index};
+use crate::real::Real;
+
+/// The share of samples whose class is that of the largest output, or with one output whether that is at least one half.
+pub fn accuracy<T: Real, C: Category<OUT>, const OUT: usize>(
+    outputs: &[[T; OUT]],
+    classes: &[C],
+) -> Result<f64, Error> {
+    let limit = OUT.max(2);
+    let mut right = 0usize;
+    for (sample, (output, class)) in outputs.iter().zip(classes).enumerate() {
+        let found = class.index();
+        if found >= limit {
+            return Err(Error::Target { sample, problem: TargetError::Class { found, classes: limit } });
+        }
+        let predicted = match output.as_slice() {
+            [output] => usize::from(output.exact() >= 0.5),
+            several => largest_index(several),
+        };
+        right += usize::from(predicted == found);
+    }
+    if outputs.is_empty() { Err(Error::NoSamples) } else { Ok(right as f64 / outputs.len() as f64) }
+}
+
+/// The coefficient of determination, [`metrics::r2`].
+pub fn r2<T: Real, const OUT: usize>(outputs: &[[T; OUT]], targets: &[[T; OUT]]) -> Result<f64, Error> {
+    metrics::r2(outputs, targets)
+}
+
+/// The [mean squared error](metrics::mean_squared_error) with the other sign, so that more is better.
+pub fn minus_squared_error<T: Real, const OUT: usize>(
+    outputs: &[[T; OUT]],
+    targets: &[[T; OUT]],
+) -> Result<f64, Error> {
+    Ok(-metrics::mean_squared_error(outputs, targets)?)
+}
+
+/// The [mean absolute error](metrics::mean_absolute_error) with the other sign, so that more is better.
+pub fn minus_absolute_error<T: Real, const OUT: usize>(
+    outputs: &[[T; OUT]],
+    targets: &[[T; OUT]],
+) -> Result<f64, Error> {
+    Ok(-metrics::mean_absolute_error(outputs, targets)?)
+}

@@ -1,0 +1,393 @@
+//! [`Space`]: the values that a search tries.
+
+use super::Recipe;
+use crate::error::Error;
+use crate::optimizer::Optimizer;
+use crate::real::Real;
+use crate::scalar::{exp, ln};
+use crate::schedule::AnySchedule;
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec;
+use alloc::vec::Vec;
+use core::fmt::Display;
+use rand::Rng;
+
+/// What a search varies: a recipe to begin with, and values for some of its fields. A list of values can be searched as a
+/// grid or at random, a distribution such as [`log_uniform`] at random alone.
+///
+/// ```
+/// use tuplenet::prelude::*;
+/// use tuplenet::schedule::{Adaptive, Constant};
+/// use tuplenet::tuning::{Recipe, Space, log_uniform};
+///
+/// let grid = Space::new(Recipe::new(Adam::new(1e-3f32)))
+///     .alpha([1e-4, 1e-3, 1e-2])
+///     .schedule([Constant.into(), Adaptive::new().into()]);
+/// assert_eq!(grid.size(), Some(6));
+///
+/// let anywhere = Space::new(Recipe::new(Adam::new(1e-3f32))).rate(log_uniform(1e-4, 1e-1)).batch_size([16, 32, 64]);
+/// assert_eq!(anywhere.size(), None);
+/// ```
+///
+/// With [`vary`](Self::vary) anything in the recipe can be varied, and with [`or`](Self::or) a space is two of them: a grid of
+/// rates for one optimizer and another grid for another, say.
+pub struct Space<'a, O> {
+    parts: Vec<Part<'a, O>>,
+}
+
+/// All combinations of some values.
+struct Part<'a, O> {
+    start: Recipe<O>,
+    axes: Vec<Axis<'a, O>>,
+}
+
+/// The values of one field.
+struct Axis<'a, O> {
+    name: &'static str,
+    /// How many there are; none if they are a distribution.
+    count: Option<usize>,
+    problem: Option<Error>,
+    set: Box<Set<'a, O>>,
+}
+
+/// Puts a value into a recipe, and says which.
+type Set<'a, O> = dyn Fn(&mut Recipe<O>, Pick) -> String + Send + Sync + 'a;
+
+/// Which of some values.
+#[derive(Clone, Copy, Debug)]
+pub enum Pick {
+    /// The one at that place of a list.
+    Place(usize),
+    /// From a distribution the one below which this share lies, between 0 and 1.
+    Share(f64),
+}
+
+/// Values to try: an array, a slice or a vector, or a distribution.
+pub trait Values<V> {
+    /// How many there are; none if they are a distribution.
+    fn count(&self) -> Option<usize>;
+
+    /// The value of that pick, of those that fit [`count`](Self::count).
+    fn value(&self, pick: Pick) -> Option<V>;
+
+    /// What is wrong with the values of that name.
+    fn problem(&self, name: &'static str) -> Option<Error> {
+        (self.count() == Some(0)).then_some(Error::NoValues { name })
+    }
+}
+
+fn at<V: Clone>(list: &[V], pick: Pick) -> Option<V> {
+    match pick {
+        Pick::Place(place) => list.get(place).cloned(),
+        Pick::Share(_) => None,
+    }
+}
+
+impl<V: Clone, const COUNT: usize> Values<V> for [V; COUNT] {
+    fn count(&self) -> Option<usize> {
+        Some(COUNT)
+    }
+    fn value(&self, pick: Pick) -> Option<V> {
+        at(self, pick)
+    }
+}
+
+impl<V: Clone> Values<V> for &[V] {
+    fn count(&self) -> Option<usize> {
+        Some(self.len())
+    }
+    fn value(&self, pick: Pick) -> Option<V> {
+        at(self, pick)
+    }
+}
+
+impl<V: Clone> Values<V> for Vec<V> {
+    fn count(&self) -> Option<usize> {
+        Some(self.len())
+    }
+    fn value(&self, pick: Pick) -> Option<V> {
+        at(self, pick)
+    }
+}
+
+/// A distribution of numbers. Made by [`uniform`] and [`log_uniform`]; whole numbers are rounded to the nearest.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Between {
+    low: f64,
+    high: f64,
+    by_logarithm: bool,
+}
+
+/// Numbers between `low` and `high`, each as likely.
+pub const fn uniform(low: f64, high: f64) -> Between {
+    Between { low, high, by_logarithm: false }
+}
+
+/// Numbers between `low` and `high`, each order of magnitude as likely: right for rates and penalties.
+pub const fn log_uniform(low: f64, high: f64) -> Between {
+    Between { low, high, by_logarithm: true }
+}
+
+impl Values<f64> for Between {
+    fn count(&self) -> Option<usize> {
+        None
+    }
+
+    fn value(&self, pick: Pick) -> Option<f64> {
+        let Pick::Share(share) = pick else { return None };
+        let Between { low, high, by_logarithm } = *self;
+        let value = if by_logarithm { exp(ln(low) + share * (ln(high) - ln(low))) } else { low + share * (high - low) };
+        Some(value.clamp(low, high))
+    }
+
+    fn problem(&self, name: &'static str) -> Option<Error> {
+        let Between { low, high, by_logarithm } = *self;
+        let is_right = low < high && low.is_finite() && high.is_finite() && (low > 0.0 || !by_logarithm);
+        (!is_right).then_some(Error::Bounds { name })
+    }
+}
+
+impl Values<usize> for Between {
+    fn count(&self) -> Option<usize> {
+        None
+    }
+
+    fn value(&self, pick: Pick) -> Option<usize> {
+        let value: Option<f64> = self.value(pick);
+        value.map(|value| (value + 0.5) as usize)
+    }
+
+    fn problem(&self, name: &'static str) -> Option<Error> {
+        Values::<f64>::problem(self, name)
+    }
+}
+
+/// One of the trainings that a search tries.
+pub(crate) struct Choice<O> {
+    pub recipe: Recipe<O>,
+    pub parameters: Vec<(&'static str, String)>,
+}
+
+impl<'a, O: Optimizer + Clone + Send + Sync> Space<'a, O> {
+    /// Nothing but that recipe.
+    pub fn new(start: Recipe<O>) -> Self {
+        Space { parts: vec![Part { start, axes: Vec::new() }] }
+    }
+
+    /// Tries all of these values with all others: `set` puts one into a recipe, and the table shows it under the name `name`.
+    ///
+    /// ```
+    /// use tuplenet::prelude::*;
+    /// use tuplenet::tuning::{Recipe, Space};
+    ///
+    /// let momentum = Sgd::new(0.1f32).momentum(0.9);
+    /// let space = Space::new(Recipe::new(momentum)).vary("momentum", [0.5, 0.9], |recipe, momentum| {
+    ///     recipe.optimizer.momentum = momentum;
+    /// });
+    /// assert_eq!(space.size(), Some(2));
+    /// ```
+    pub fn vary<V: Display>(
+        mut self,
+        name: &'static str,
+        values: impl Values<V> + Clone + Send + Sync + 'a,
+        set: impl Fn(&mut Recipe<O>, V) + Clone + Send + Sync + 'a,
+    ) -> Self {
+        for part in &mut self.parts {
+            let (values, set) = (values.clone(), set.clone());
+            part.axes.push(Axis {
+                name,
+                count: values.count(),
+                problem: values.problem(name),
+                set: Box::new(move |recipe, pick| {
+                    let Some(value) = values.value(pick) else { return String::new() };
+                    let text = short(&value.to_string());
+                    set(recipe, value);
+                    text
+                }),
+            });
+        }
+        self
+    }
+
+    /// Optimizers, which are all of one type: [`AnyOptimizer`](crate::optimizer::AnyOptimizer), or one whose settings differ.
+    pub fn optimizer(self, values: impl Values<O> + Clone + Send + Sync + 'a) -> Self
+    where
+        O: Display,
+    {
+        self.vary("optimizer", values, |recipe, optimizer| recipe.optimizer = optimizer)
+    }
+
+    /// Learning rates.
+    pub fn rate(self, values: impl Values<f64> + Clone + Send + Sync + 'a) -> Self {
+        self.vary("rate", values, |recipe, rate| recipe.rate = Some(rate))
+    }
+
+    /// Strengths of the L2 penalty as in scikit-learn, divided by the size of the batch.
+    pub fn alpha(self, values: impl Values<f64> + Clone + Send + Sync + 'a) -> Self {
+        self.vary("alpha", values, |recipe, alpha| recipe.alpha = alpha)
+    }
+
+    /// Strengths of the L1 penalty.
+    pub fn l1(self, values: impl Values<f64> + Clone + Send + Sync + 'a) -> Self {
+        self.vary("l1", values, |recipe, strength| recipe.l1 = strength)
+    }
+
+    /// Strengths of the L2 penalty.
+    pub fn l2(self, values: impl Values<f64> + Clone + Send + Sync + 'a) -> Self {
+        self.vary("l2", values, |recipe, strength| recipe.l2 = strength)
+    }
+
+    /// Schedules of the learning rate.
+    pub fn schedule(self, values: impl Values<AnySchedule> + Clone + Send + Sync + 'a) -> Self {
+        self.vary("schedule", values, |recipe, schedule| recipe.schedule = schedule)
+    }
+
+    /// Batch sizes.
+    pub fn batch_size(self, values: impl Values<usize> + Clone + Send + Sync + 'a) -> Self {
+        self.vary("batch", values, |recipe, batch_size| recipe.fit.batch_size = batch_size)
+    }
+
+    /// Numbers of epochs.
+    pub fn epochs(self, values: impl Values<usize> + Clone + Send + Sync + 'a) -> Self {
+        self.vary("epochs", values, |recipe, epochs| recipe.fit.epochs = epochs)
+    }
+
+    /// The combinations of this space and those of another one.
+    ///
+    /// ```
+    /// use tuplenet::optimizer::AnyOptimizer;
+    /// use tuplenet::prelude::*;
+    /// use tuplenet::tuning::{Recipe, Space};
+    ///
+    /// let with = |optimizer: AnyOptimizer| Space::new(Recipe::new(optimizer.clone())).optimizer([optimizer]);
+    /// let sgd = with(Sgd::new(0.1).nesterov(0.9).into()).rate([0.1, 0.01]);
+    /// let adam = with(Adam::new(0.1).into()).rate([0.01, 0.003, 0.001]);
+    /// assert_eq!(sgd.or(adam).size(), Some(5));
+    /// ```
+    pub fn or(mut self, mut other: Self) -> Self {
+        self.parts.append(&mut other.parts);
+        self
+    }
+
+    /// How many combinations there are; none if something is a distribution.
+    pub fn size(&self) -> Option<usize> {
+        self.parts.iter().map(Part::size).sum()
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        match self.parts.iter().flat_map(|part| &part.axes).find_map(|axis| axis.problem) {
+            Some(problem) => Err(problem),
+            None => Ok(()),
+        }
+    }
+
+    /// All combinations.
+    pub(crate) fn grid(&self) -> Result<Vec<Choice<O>>, Error> {
+        self.check()?;
+        let axes = self.parts.iter().flat_map(|part| &part.axes);
+        if let Some(axis) = axes.into_iter().find(|axis| axis.count.is_none()) {
+            return Err(Error::NotAList { name: axis.name });
+        }
+        Ok((0..self.size().unwrap_or(0)).map(|place| self.at(place)).collect())
+    }
+
+    /// The combination at that place of the grid.
+    pub(crate) fn at(&self, mut place: usize) -> Choice<O> {
+        let mut chosen = &self.parts[0];
+        for part in &self.parts {
+            chosen = part;
+            let size = part.size().unwrap_or(0);
+            if place < size {
+                break;
+            }
+            place -= size;
+        }
+        // The last axis is the fastest.
+        let mut rest = chosen.size().unwrap_or(1);
+        chosen.choose(|axis| {
+            rest /= axis.count.unwrap_or(1);
+            let index = place / rest;
+            place %= rest;
+            Pick::Place(index)
+        })
+    }
+
+    /// A combination drawn from the distributions.
+    pub(crate) fn draw(&self, rng: &mut impl Rng) -> Result<Choice<O>, Error> {
+        self.check()?;
+        let part = &self.parts[below(self.parts.len(), rng)];
+        Ok(part.choose(|axis| match axis.count {
+            Some(count) => Pick::Place(below(count, rng)),
+            None => Pick::Share(f64::from_random_bits(rng.next_u64())),
+        }))
+    }
+}
+
+impl<O: Optimizer + Clone> Part<'_, O> {
+    fn size(&self) -> Option<usize> {
+        self.axes.iter().map(|axis| axis.count).product()
+    }
+
+    fn choose(&self, mut pick: impl FnMut(&Axis<O>) -> Pick) -> Choice<O> {
+        let mut recipe = self.start.clone();
+        let mut parameters = Vec::new();
+        for axis in &self.axes {
+            let text = (axis.set)(&mut recipe, pick(axis));
+            parameters.push((axis.name, text));
+        }
+        Choice { recipe, parameters }
+    }
+}
+
+/// A whole number below `count`, each as likely.
+pub(crate) fn below(count: usize, rng: &mut impl Rng) -> usize {
+    ((u128::from(rng.next_u64()) * count as u128) >> 64) as usize
+}
+
+/// A number with few digits, where `text` is one that has many; else `text`.
+fn short(text: &str) -> String {
+    match text.parse::<f64>() {
+        Ok(0.0) => "0".into(),
+        Ok(number) if text.contains('.') && number.is_finite() => {
+            let rounded = format!("{number:.2e}");
+            let (mantissa, exponent) = rounded.split_once('e').unwrap_or((&rounded, "0"));
+            let exponent: i32 = exponent.parse().unwrap_or(0);
+            if (-4..6).contains(&exponent) {
+                let decimals = (2 - exponent).max(0) as usize;
+                let text = format!("{number:.decimals$}");
+                match text.contains('.') {
+                    true => text.trim_end_matches('0').trim_end_matches('.').into(),
+                    false => text,
+                }
+            } else {
+                format!("{}e{exponent}", mantissa.trim_end_matches('0').trim_end_matches('.'))
+            }
+        }
+        _ => text.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_short() {
+        for (number, right) in [
+            (0.001, "0.001"),
+            (1e-4, "0.0001"),
+            (1.234567e-3, "0.00123"),
+            (0.999999, "1"),
+            (12.5, "12.5"),
+            (1e-7, "1e-7"),
+            (3.14159e-9, "3.14e-9"),
+            (-0.25, "-0.25"),
+            (0.0, "0"),
+        ] {
+            assert_eq!(short(&number.to_string()), right);
+        }
+        assert_eq!(["200", "1e3", "adam", "a.b"].map(short), ["200", "1e3", "adam", "a.b"]);
+    }
+}

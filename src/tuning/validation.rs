@@ -1,0 +1,610 @@
+//! [`CrossValidation`]: how good a training is on samples that it has not seen, of one recipe or of many.
+
+use super::architecture::{Architecture, Learner, Predictor, train};
+use super::space::{Choice, below};
+use super::table::{Row, Table};
+use super::{Recipe, Space};
+use crate::data::{Category, Inputs, MinMaxScaler, Permutation, Samples, StandardScaler, deal, k_folds};
+use crate::error::Error;
+use crate::layer::{Entrance, Layer};
+use crate::layers::Dense;
+use crate::loss::Loss;
+use crate::network::Network;
+use crate::optimizer::Optimizer;
+use crate::params::{Params, Zeroed};
+use crate::real::Real;
+use crate::seeded;
+use crate::shape::Features;
+use crate::workspace::check_data;
+use alloc::boxed::Box;
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// How inputs are scaled, by what the samples to learn from are like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scaling {
+    /// Not at all.
+    None,
+    /// To mean 0 and deviation 1: [`StandardScaler`].
+    #[default]
+    Standard,
+    /// To numbers between 0 and 1: [`MinMaxScaler`].
+    MinMax,
+}
+
+/// A scaling with what it has taken from the samples.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Scaler<T, const N: usize> {
+    /// Nothing.
+    None,
+    /// Means and deviations.
+    Standard(StandardScaler<T, N>),
+    /// Smallest and largest numbers.
+    MinMax(MinMaxScaler<T, N>),
+}
+
+impl<T: Real, const N: usize> Scaler<T, N> {
+    fn fit(scaling: Scaling, samples: &[[T; N]]) -> Result<Self, Error> {
+        Ok(match scaling {
+            Scaling::None => Scaler::None,
+            Scaling::Standard => Scaler::Standard(StandardScaler::fit(samples)?),
+            Scaling::MinMax => Scaler::MinMax(MinMaxScaler::fit(samples)?),
+        })
+    }
+
+    /// A sample, scaled.
+    pub fn transform(&self, sample: &[T; N]) -> [T; N] {
+        match self {
+            Scaler::None => *sample,
+            Scaler::Standard(scaler) => scaler.transform(sample),
+            Scaler::MinMax(scaler) => scaler.transform(sample),
+        }
+    }
+
+    /// The first layer of a network that was trained on scaled samples, for samples as they are.
+    pub fn fold<const OUT: usize, A>(&self, first: Dense<N, OUT, A, T>) -> Dense<N, OUT, A, T> {
+        match self {
+            Scaler::None => first,
+            Scaler::Standard(scaler) => scaler.fold(first),
+            Scaler::MinMax(scaler) => scaler.fold(first),
+        }
+    }
+}
+
+/// A trained network with the scaling of its inputs.
+#[derive(Clone, Debug)]
+pub struct Fitted<N, T, const IN: usize> {
+    /// For scaled samples.
+    pub network: Box<N>,
+    /// What scales them.
+    pub scaler: Scaler<T, IN>,
+}
+
+impl<N, T: Real, const IN: usize> Fitted<N, T, IN> {
+    /// The outputs for a sample as it was measured.
+    pub fn predict_one<const OUT: usize>(&self, sample: &[T; IN]) -> [T; OUT]
+    where
+        N: Network + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T>,
+    {
+        self.network.predict_one(&self.scaler.transform(sample))
+    }
+}
+
+/// What to divide samples into, and how to scale them.
+///
+/// ```
+/// use tuplenet::tuning::{Scaling, Setup};
+///
+/// let setup = Setup { folds: 3, ..Setup::default() };
+/// assert_eq!((setup.scaling, setup.seed), (Scaling::Standard, 0));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Setup {
+    /// How many folds.
+    pub folds: usize,
+    /// How inputs are scaled, fitted in each fold on the samples to learn from.
+    pub scaling: Scaling,
+    /// Where all that is random comes from: folds, first weights, the order of the samples.
+    pub seed: u64,
+}
+
+impl Default for Setup {
+    /// Five folds, standard scaling, seed 0.
+    fn default() -> Self {
+        Setup { folds: 5, scaling: Scaling::Standard, seed: 0 }
+    }
+}
+
+/// The scaled samples of one fold.
+pub(crate) struct Part<T, const IN: usize> {
+    pub scaler: Scaler<T, IN>,
+    /// Which samples are learnt from.
+    pub train: Vec<usize>,
+    /// Those, in that order.
+    pub inputs: Vec<[T; IN]>,
+    /// Which samples are predicted.
+    pub test: Vec<usize>,
+    /// Those, in that order.
+    pub test_inputs: Vec<[T; IN]>,
+}
+
+impl<T: Real, const IN: usize> Part<T, IN> {
+    /// Of the samples `all`.
+    fn new(scaling: Scaling, all: &[[T; IN]], train: Vec<usize>, test: Vec<usize>) -> Result<Self, Error> {
+        let of = |indices: &[usize]| indices.iter().map(|&index| all[index]).collect::<Vec<_>>();
+        let (mut inputs, mut test_inputs) = (of(&train), of(&test));
+        let scaler = Scaler::fit(scaling, &inputs)?;
+        for sample in inputs.iter_mut().chain(&mut test_inputs) {
+            *sample = scaler.transform(sample);
+        }
+        Ok(Part { scaler, train, inputs, test, test_inputs })
+    }
+}
+
+/// What a network learns from and is asked about.
+pub(crate) struct Lesson<'a, T, Y: ?Sized, L, const IN: usize> {
+    pub seed: u64,
+    pub loss: &'a L,
+    /// Of all samples.
+    pub targets: &'a Y,
+    pub part: &'a Part<T, IN>,
+}
+
+/// Cross-validation: every fold of the data is predicted by a network that has learnt from the others, and what it predicts
+/// gets a score, of which more is better. scikit-learn's `cross_val_score`, `GridSearchCV` and `RandomizedSearchCV`.
+///
+/// ```
+/// use tuplenet::prelude::*;
+/// use tuplenet::tuning::{CrossValidation, Recipe, Setup, accuracy};
+///
+/// let inputs: Vec<[f32; 1]> = (0..60).map(|i| [i as f32]).collect();
+/// let classes: Vec<usize> = inputs.iter().map(|[x]| usize::from(*x > 24.5)).collect();
+///
+/// type Net = (Dense<1, 8, Tanh>, Dense<8, 2, Softmax>);
+/// let validation = CrossValidation::stratified(&inputs, &classes, CrossEntropy, accuracy, &Setup::default())?;
+/// let scores = validation.scores::<Net, _>(&Recipe::new(Adam::new(0.03)))?;
+/// println!("{scores}");
+/// assert!(scores.mean() > 0.9);
+/// # Ok::<(), tuplenet::Error>(())
+/// ```
+///
+/// A score is a function of the outputs and the targets of a fold: one of [`accuracy`](super::accuracy), [`r2`](super::r2),
+/// [`minus_squared_error`](super::minus_squared_error), [`minus_absolute_error`](super::minus_absolute_error), or one of your
+/// own, with anything out of [`metrics`](crate::metrics) in it:
+///
+/// ```
+/// use tuplenet::metrics::{ConfusionMatrix, largest_index};
+/// use tuplenet::prelude::*;
+/// use tuplenet::tuning::{CrossValidation, Recipe, Setup};
+///
+/// # let inputs: Vec<[f32; 1]> = (0..60).map(|i| [i as f32]).collect();
+/// # let classes: Vec<usize> = inputs.iter().map(|[x]| usize::from(*x > 24.5)).collect();
+/// let balanced = |outputs: &[[f32; 2]], classes: &[usize]| {
+///     let predicted: Vec<usize> = outputs.iter().map(|output| largest_index(output)).collect();
+///     Ok(ConfusionMatrix::<2>::from_classes(classes, &predicted)?.balanced_accuracy())
+/// };
+/// let validation = CrossValidation::stratified(&inputs, &classes, CrossEntropy, balanced, &Setup::default())?;
+/// assert!(validation.scores::<Dense<1, 2, Softmax>, _>(&Recipe::new(Adam::new(0.1)))?.mean() > 0.8);
+/// # Ok::<(), tuplenet::Error>(())
+/// ```
+///
+/// The scaled samples of all folds are kept, as many copies as there are folds. With the feature `rayon` the trainings are
+/// shared among its threads; the results are the same bits with any number of them.
+pub struct CrossValidation<'a, T: Real, Y: Samples<T> + ?Sized, L, F, const IN: usize, const OUT: usize> {
+    inputs: Vec<[T; IN]>,
+    targets: &'a Y,
+    loss: L,
+    score: F,
+    scaling: Scaling,
+    seed: u64,
+    folds: Vec<Part<T, IN>>,
+    /// The targets of each fold's test samples.
+    truths: Vec<Vec<Y::Item>>,
+}
+
+/// The scores of the folds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scores {
+    /// One for each fold.
+    pub folds: Vec<f64>,
+}
+
+impl Scores {
+    /// The mean of the folds' scores.
+    pub fn mean(&self) -> f64 {
+        self.folds.iter().sum::<f64>() / self.folds.len() as f64
+    }
+
+    /// The standard deviation of the folds' scores, with their number as divisor as in scikit-learn.
+    pub fn deviation(&self) -> f64 {
+        let mean = self.mean();
+        let squares = self.folds.iter().map(|score| (score - mean) * (score - mean)).sum::<f64>();
+        crate::math::square_root(squares / self.folds.len() as f64)
+    }
+}
+
+/// Mean and deviation.
+impl core::fmt::Display for Scores {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{:.4} ± {:.4}", self.mean(), self.deviation())
+    }
+}
+
+impl<'a, T, Y, L, F, const IN: usize, const OUT: usize> CrossValidation<'a, T, Y, L, F, IN, OUT>
+where
+    T: Real,
+    Y: Samples<T> + Sync + ?Sized,
+    L: Loss<T, Y::Item, OUT> + Clone + Send + Sync,
+    F: Fn(&[[T; OUT]], &[Y::Item]) -> Result<f64, Error> + Sync,
+{
+    /// In folds with the classes in proportion. Targets are class indices: as many classes as the networks have outputs, or
+    /// two where they have one output.
+    ///
+    /// It is an error if there are fewer than two folds, if a class has fewer samples than there are folds or is out of
+    /// range, if there are not as many targets as inputs, or if a number is infinite or NaN.
+    pub fn stratified<X>(inputs: &X, targets: &'a Y, loss: L, score: F, setup: &Setup) -> Result<Self, Error>
+    where
+        X: Inputs<T, IN> + ?Sized,
+        Y::Item: Category<OUT>,
+    {
+        let count = check_data(inputs, targets)?;
+        let class_of = |sample: usize| {
+            let mut class = Y::Item::ZEROED;
+            targets.copy(sample, &mut class);
+            class.index()
+        };
+        let (mut counts, mut ranks) = (vec![0; OUT.max(2)], vec![None; OUT.max(2)]);
+        let mut indices = vec![0; count];
+        let mut folds = Vec::new();
+        let mut dealt = deal(class_of, &mut counts, &mut ranks, &mut indices, setup.folds, &mut seeded(setup.seed))?;
+        while let Some((train, test)) = dealt.next_fold() {
+            folds.push((train.to_vec(), test.to_vec()));
+        }
+        Self::with_folds(inputs, targets, loss, score, folds, setup)
+    }
+
+    /// In folds by chance, for targets that are numbers.
+    ///
+    /// It is an error if there are fewer than two folds or fewer samples than folds, if there are not as many targets as
+    /// inputs, or if a number is infinite or NaN.
+    ///
+    /// ```
+    /// use tuplenet::prelude::*;
+    /// use tuplenet::tuning::{CrossValidation, Recipe, Setup, r2};
+    ///
+    /// let inputs: Vec<[f32; 1]> = (0..60).map(|i| [i as f32]).collect();
+    /// let targets: Vec<[f32; 1]> = inputs.iter().map(|[x]| [2.0 - 0.1 * x]).collect();
+    /// let validation = CrossValidation::shuffled(&inputs, &targets, MeanSquaredError, r2, &Setup::default())?;
+    /// let recipe = Recipe { fit: Fit { epochs: 500, ..Fit::default() }, stall: None, ..Recipe::new(Adam::new(0.03)) };
+    /// let scores = validation.scores::<Dense<1, 1, Identity>, _>(&recipe)?;
+    /// assert!(scores.mean() > 0.99);
+    /// # Ok::<(), tuplenet::Error>(())
+    /// ```
+    pub fn shuffled<X>(inputs: &X, targets: &'a Y, loss: L, score: F, setup: &Setup) -> Result<Self, Error>
+    where
+        X: Inputs<T, IN> + ?Sized,
+    {
+        let mut indices = vec![0; check_data(inputs, targets)?];
+        let mut folds = Vec::new();
+        let mut dealt = k_folds(&mut indices, setup.folds, &mut seeded(setup.seed))?;
+        while let Some((train, test)) = dealt.next_fold() {
+            folds.push((train.to_vec(), test.to_vec()));
+        }
+        Self::with_folds(inputs, targets, loss, score, folds, setup)
+    }
+
+    /// In folds of your own, each the samples to learn from and those to predict: by time, by group, or one split alone. Of
+    /// `setup` the number of folds does not count.
+    ///
+    /// It is an error if there is no fold, if one has no samples to learn from or to predict or one that is not there, if
+    /// there are not as many targets as inputs, or if a number is infinite or NaN.
+    pub fn with_folds<X>(
+        inputs: &X,
+        targets: &'a Y,
+        loss: L,
+        score: F,
+        folds: Vec<(Vec<usize>, Vec<usize>)>,
+        setup: &Setup,
+    ) -> Result<Self, Error>
+    where
+        X: Inputs<T, IN> + ?Sized,
+    {
+        let count = check_data(inputs, targets)?;
+        let mut all = vec![[T::ZERO; IN]; count];
+        inputs.copy_from(0, &mut all);
+        let mut items = vec![Y::Item::ZEROED; count];
+        targets.copy_from(0, &mut items);
+        for (sample, numbers) in all.iter().enumerate() {
+            if let Some(column) = numbers.iter().position(|number| !number.is_finite()) {
+                return Err(Error::SampleNotFinite { sample, column });
+            }
+        }
+        loss.check_all(&items).map_err(|(sample, problem)| Error::Target { sample, problem })?;
+        if folds.is_empty() {
+            return Err(Error::NoValues { name: "fold" });
+        }
+        let (mut truths, mut parts) = (Vec::new(), Vec::new());
+        for (train, test) in folds {
+            if train.is_empty() || test.is_empty() {
+                return Err(Error::NoSamples);
+            }
+            if let Some(&found) = train.iter().chain(&test).find(|&&index| index >= count) {
+                return Err(Error::Index { found, count });
+            }
+            truths.push(test.iter().map(|&index| items[index]).collect());
+            parts.push(Part::new(setup.scaling, &all, train, test)?);
+        }
+        let Setup { scaling, seed, .. } = *setup;
+        Ok(CrossValidation { inputs: all, targets, loss, score, scaling, seed, folds: parts, truths })
+    }
+
+    /// The samples to learn from and to predict of each fold.
+    pub fn folds(&self) -> impl Iterator<Item = (&[usize], &[usize])> {
+        self.folds.iter().map(|part| (&part.train[..], &part.test[..]))
+    }
+
+    /// The scores of one network type with one recipe, a fold each. An error of any fold, such as that a training has
+    /// diverged, is one of this.
+    pub fn scores<N, O>(&self, recipe: &Recipe<O>) -> Result<Scores, Error>
+    where
+        N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T>,
+        N: Network + Send + Sync + 'static,
+        O: Optimizer<Scalar = T> + Clone + Send + Sync,
+        Learner<N, L, O, T>: Send,
+        Y::Item: Sync,
+    {
+        let networks = [Architecture::of::<N>(&[])];
+        let candidates = [(0, Choice { recipe: recipe.clone(), parameters: Vec::new() })];
+        let mut folds = Vec::new();
+        for result in self.results(&networks, &candidates) {
+            folds.push(result?.score);
+        }
+        Ok(Scores { folds })
+    }
+
+    /// Tries all networks with all combinations of a grid.
+    ///
+    /// A candidate whose training diverges, or fails otherwise, is in the table with its error, and the others are as good as
+    /// without it.
+    ///
+    /// It is an error if there is nothing to try, or if a value of the grid is to be drawn from a distribution.
+    ///
+    /// ```
+    /// use tuplenet::optimizer::AnyOptimizer;
+    /// use tuplenet::prelude::*;
+    /// use tuplenet::tuning::{CrossValidation, Recipe, Setup, Space, accuracy, networks};
+    ///
+    /// # let inputs: Vec<[f32; 2]> = (0..80).map(|i| [(i % 9) as f32, (i % 7) as f32]).collect();
+    /// # let classes: Vec<usize> = inputs.iter().map(|[x, y]| usize::from(x * y > 8.5)).collect();
+    /// let networks = networks![for hidden in [4, 8] for activation in [Tanh, Relu]
+    ///     (Dense<2, hidden, activation>, Dense<hidden, 2, Softmax>)];
+    /// let adam: AnyOptimizer = Adam::new(0.01).into();
+    /// let grid = Space::new(Recipe::new(adam)).optimizer([adam, Sgd::new(0.1).nesterov(0.9).into()]).alpha([1e-4, 1e-2]);
+    ///
+    /// let setup = Setup { folds: 3, ..Setup::default() };
+    /// let validation = CrossValidation::stratified(&inputs, &classes, CrossEntropy, accuracy, &setup)?;
+    /// let table = validation.grid(&networks, &grid)?;
+    /// println!("{table}");
+    ///
+    /// let best = table.best().expect("one did not fail");
+    /// assert!(best.mean() > 0.9);
+    /// // Once more, on all samples, for use.
+    /// let predict = validation.predictor(&networks, best)?;
+    /// println!("{:?}", predict(&[3.0, 4.0]));
+    /// # Ok::<(), tuplenet::Error>(())
+    /// ```
+    pub fn grid<O>(&self, networks: &[Architecture<T, Y, L, O, IN, OUT>], space: &Space<O>) -> Result<Table<O>, Error>
+    where
+        O: Optimizer<Scalar = T> + Clone + Send + Sync,
+        Y::Item: Sync,
+    {
+        let mut candidates = Vec::new();
+        for network in 0..networks.len() {
+            candidates.extend(space.grid()?.into_iter().map(|choice| (network, choice)));
+        }
+        self.table(networks, candidates)
+    }
+
+    /// Tries `count` networks and combinations drawn by chance: each at most once if all values are lists, and then all of
+    /// them if there are not more than `count`. What is an error for [`grid`](Self::grid) is one here, except for
+    /// distributions.
+    ///
+    /// ```
+    /// use tuplenet::prelude::*;
+    /// use tuplenet::tuning::{CrossValidation, Recipe, Setup, Space, log_uniform, networks, r2};
+    ///
+    /// # let inputs: Vec<[f32; 1]> = (0..60).map(|i| [i as f32]).collect();
+    /// # let targets: Vec<[f32; 1]> = inputs.iter().map(|[x]| [2.0 - 0.1 * x]).collect();
+    /// let networks = networks![Dense<1, 1, Identity>; (Dense<1, 4, Tanh>, Dense<4, 1, Identity>)];
+    /// let space = Space::new(Recipe::new(Adam::new(0.01))).rate(log_uniform(1e-4, 1.0)).batch_size(log_uniform(8.0, 64.0));
+    /// let validation = CrossValidation::shuffled(&inputs, &targets, MeanSquaredError, r2, &Setup::default())?;
+    /// let table = validation.random(&networks, &space, 10)?;
+    /// assert_eq!(table.rows().len(), 10);
+    /// assert!(table.best().is_some_and(|best| best.mean() > 0.9));
+    /// # Ok::<(), tuplenet::Error>(())
+    /// ```
+    pub fn random<O>(
+        &self,
+        networks: &[Architecture<T, Y, L, O, IN, OUT>],
+        space: &Space<O>,
+        count: usize,
+    ) -> Result<Table<O>, Error>
+    where
+        O: Optimizer<Scalar = T> + Clone + Send + Sync,
+        Y::Item: Sync,
+    {
+        if networks.is_empty() {
+            return Err(Error::NoValues { name: "network" });
+        }
+        let mut rng = seeded(self.seed);
+        let mut candidates = Vec::new();
+        if let Some(size) = space.size() {
+            // Says what is wrong with the values.
+            space.grid()?;
+            let order = Permutation::new(size * networks.len(), &mut rng);
+            for place in 0..order.count().min(count) {
+                let candidate = order.at(place);
+                candidates.push((candidate / size, space.at(candidate % size)));
+            }
+        } else {
+            for _ in 0..count {
+                candidates.push((below(networks.len(), &mut rng), space.draw(&mut rng)?));
+            }
+        }
+        self.table(networks, candidates)
+    }
+
+    /// Trains a network with a recipe on all samples, with their scaling: for use.
+    ///
+    /// ```
+    /// # use tuplenet::prelude::*;
+    /// # use tuplenet::tuning::{CrossValidation, Recipe, Setup, r2};
+    /// # let inputs: Vec<[f32; 1]> = (0..60).map(|i| [i as f32]).collect();
+    /// # let targets: Vec<[f32; 1]> = inputs.iter().map(|[x]| [2.0 - 0.1 * x]).collect();
+    /// let validation = CrossValidation::shuffled(&inputs, &targets, MeanSquaredError, r2, &Setup::default())?;
+    /// let recipe = Recipe { fit: Fit { epochs: 500, ..Fit::default() }, stall: None, ..Recipe::new(Adam::new(0.03)) };
+    /// let fitted = validation.fit::<Dense<1, 1, Identity>, _>(&recipe)?;
+    /// assert!((fitted.predict_one(&[10.0])[0] - 1.0).abs() < 0.05);
+    /// // For samples as they are, without a scaler.
+    /// let network = fitted.scaler.fold(*fitted.network);
+    /// assert!((network.predict_one(&[10.0])[0] - 1.0).abs() < 0.05);
+    /// # Ok::<(), tuplenet::Error>(())
+    /// ```
+    pub fn fit<N, O>(&self, recipe: &Recipe<O>) -> Result<Fitted<N, T, IN>, Error>
+    where
+        N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T> + Network + Send,
+        O: Optimizer<Scalar = T> + Clone + Send,
+        Learner<N, L, O, T>: Send,
+    {
+        let part = self.whole()?;
+        let (network, _) = train(&self.lesson(&part, 0), recipe)?;
+        Ok(Fitted { network, scaler: part.scaler })
+    }
+
+    /// Trains the network of a row with its recipe on all samples: scikit-learn's `refit`. `networks` is the list that was
+    /// searched.
+    ///
+    /// It is an error if the list has no such network.
+    pub fn predictor<O>(
+        &self,
+        networks: &[Architecture<T, Y, L, O, IN, OUT>],
+        row: &Row<O>,
+    ) -> Result<Predictor<T, IN, OUT>, Error>
+    where
+        O: Optimizer<Scalar = T> + Clone + Send + Sync,
+    {
+        match networks.get(row.place) {
+            Some(network) => (network.predictor)(&self.lesson(&self.whole()?, 0), &row.recipe),
+            None => Err(Error::Index { found: row.place, count: networks.len() }),
+        }
+    }
+
+    /// All samples, to learn from.
+    fn whole(&self) -> Result<Part<T, IN>, Error> {
+        Part::new(self.scaling, &self.inputs, (0..self.inputs.len()).collect(), Vec::new())
+    }
+
+    fn lesson<'b>(&'b self, part: &'b Part<T, IN>, fold: usize) -> Lesson<'b, T, Y, L, IN> {
+        // The same for all candidates, which then differ by what is tried and not by chance.
+        let seed = self.seed.wrapping_add(fold as u64);
+        Lesson { seed, loss: &self.loss, targets: self.targets, part }
+    }
+
+    /// What every candidate, a network's place and a choice, reaches in each fold: all folds of the first, then the next.
+    fn results<O>(
+        &self,
+        networks: &[Architecture<T, Y, L, O, IN, OUT>],
+        candidates: &[(usize, Choice<O>)],
+    ) -> Vec<Result<Reached, Error>>
+    where
+        O: Optimizer<Scalar = T> + Clone + Send + Sync,
+        Y::Item: Sync,
+    {
+        let folds = self.folds.len();
+        let result = |job: usize| {
+            let ((network, choice), fold) = (&candidates[job / folds], job % folds);
+            let lesson = self.lesson(&self.folds[fold], fold);
+            let learnt = (networks[*network].learn)(&lesson, &choice.recipe)?;
+            let score = (self.score)(&learnt.outputs, &self.truths[fold])?;
+            Ok(Reached { score, epochs: learnt.epochs })
+        };
+        let jobs = 0..candidates.len() * folds;
+        #[cfg(feature = "rayon")]
+        return {
+            use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
+            jobs.into_par_iter().with_max_len(1).map(result).collect()
+        };
+        #[cfg(not(feature = "rayon"))]
+        jobs.map(result).collect()
+    }
+
+    fn table<O>(
+        &self,
+        networks: &[Architecture<T, Y, L, O, IN, OUT>],
+        candidates: Vec<(usize, Choice<O>)>,
+    ) -> Result<Table<O>, Error>
+    where
+        O: Optimizer<Scalar = T> + Clone + Send + Sync,
+        Y::Item: Sync,
+    {
+        if networks.is_empty() || candidates.is_empty() {
+            return Err(Error::NoValues { name: if networks.is_empty() { "network" } else { "candidate" } });
+        }
+        let results = self.results(networks, &candidates);
+        // After the trainings, so that nothing of ours disturbs the clock.
+        let times: Vec<_> = networks.iter().map(|network| self.time(network)).collect();
+        let mut rows = Vec::new();
+        for ((place, choice), results) in candidates.into_iter().zip(results.chunks(self.folds.len())) {
+            let network = &networks[place];
+            let mut parameters = network.parameters.clone();
+            parameters.extend(choice.parameters);
+            rows.push(Row {
+                place,
+                network: network.name(),
+                parameters,
+                recipe: choice.recipe,
+                folds: results.iter().map(|result| result.map(|reached| reached.score)).collect(),
+                epochs: results.iter().map(|result| result.map_or(0, |reached| reached.epochs)).collect(),
+                count: network.count,
+                bytes: network.bytes,
+                nanoseconds: times[place],
+            });
+        }
+        Ok(Table::new(rows))
+    }
+
+    /// The time of one prediction in nanoseconds: the best of some rounds.
+    #[cfg(feature = "std")]
+    fn time<O>(&self, network: &Architecture<T, Y, L, O, IN, OUT>) -> Option<f64> {
+        use std::time::{Duration, Instant};
+        const ROUND: Duration = Duration::from_micros(50);
+        let samples = &self.folds[0].test_inputs;
+        let mut count = 1;
+        let mut best = f64::INFINITY;
+        let mut rounds = 0;
+        while rounds < 5 {
+            let start = Instant::now();
+            (network.ask)(samples, count);
+            let taken = start.elapsed();
+            if taken < ROUND && count < 1 << 20 {
+                count *= 2;
+                continue;
+            }
+            best = best.min(taken.as_nanos() as f64 / count as f64);
+            rounds += 1;
+        }
+        Some(best)
+    }
+
+    #[cfg(not(feature = "std"))]
+    fn time<O>(&self, _: &Architecture<T, Y, L, O, IN, OUT>) -> Option<f64> {
+        None
+    }
+}
+
+/// What a candidate reaches in one fold.
+#[derive(Clone, Copy)]
+struct Reached {
+    score: f64,
+    epochs: usize,
+}
