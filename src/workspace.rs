@@ -327,8 +327,9 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
         }
         Y::check_targets(loss, &tile_targets[..1]).map_err(|(sample, problem)| Error::Target { sample, problem })?;
         if !is_finite(simd, self.input.0.as_slice(), IN) {
+            let (sample, column) = first_not_finite(&self.input.0.data.0);
             self.input.0.fill(N::Scalar::ZERO);
-            return Err(Error::InputNotFinite { epoch, batch: 0 });
+            return Err(Error::InputNotFinite { sample, column, epoch, batch: 0 });
         }
         network.forward(tile, &self.input.0, &mut self.trace);
         self.slope.0.clone_from(N::output(&self.trace));
