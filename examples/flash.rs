@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let (network, accuracy, samples) = iris()?;
     write("iris", &format!("4-16-16-3, trained on irises to a test accuracy of {accuracy:.3}"), source(&network))?;
-    write("iris_samples", "a flower of each kind that the network was not trained on", samples)?;
+    write("iris_samples", "a flower of each of two kinds that the network was not trained on", samples)?;
 
     write("flowers", "all irises, in tenths of a centimetre", flowers()?)?;
 
@@ -127,7 +127,7 @@ fn sensor() -> Result<(Sensor, f32), tuplenet::Error> {
     Ok((trainer.network, outcome.loss))
 }
 
-/// The share of right answers, and as source the first sample of each of three classes.
+/// The share of right answers, and as source the first sample of each of two classes.
 fn judge<const N: usize>(
     inputs: &[[f32; N]],
     classes: &[usize],
@@ -137,7 +137,7 @@ fn judge<const N: usize>(
 ) -> (f64, String) {
     let right = test.iter().filter(|&&i| answer(&inputs[i]) == classes[i]).count();
     let mut samples = String::from("[\n");
-    for class in 0..3 {
+    for class in 0..2 {
         if let Some(i) = test.iter().find(|&&i| classes[i] == class) {
             let _ = writeln!(samples, "    ({}, {class}),", show(&inputs[*i]));
         }

@@ -95,16 +95,17 @@ fn short_row<T: Real, const ROWS: usize, const DEPTH: usize>(
 ) -> T {
     let mut sum = at(start, row) + at(&left[0], row) * right[0];
     if DEPTH > 2 {
-        sum += T::ZERO + at(&left[2], row) * right[2];
+        sum += at(&left[2], row) * right[2];
     }
     if DEPTH > 1 {
-        let mut odd = T::ZERO + at(&left[1], row) * right[1];
+        let mut odd = at(&left[1], row) * right[1];
         if DEPTH > 3 {
-            odd += T::ZERO + at(&left[3], row) * right[3];
+            odd += at(&left[3], row) * right[3];
         }
         sum += odd;
     }
-    sum
+    // Sums of which all but the first begin with zero do not come to negative zero.
+    if super::column::chains_of(ROWS) > 1 { sum + T::ZERO } else { sum }
 }
 
 /// `BLOCK` rows of a product, from the row `first` on.
