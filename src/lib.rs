@@ -55,8 +55,9 @@
 //!
 //! Without the default features the library is `no_std`, uses no heap, and computes with the vector instructions that the
 //! program is compiled for. Weights, gradients and the optimizer's memory have the network's own type, and the
-//! workspace's size is fixed, so that `size_of::<Trainer<..>>()` is the memory of training. On a small stack keep it in a
-//! `static` ([`Trainer::new`](trainer::Trainer::new) is `const`) and take a small tile.
+//! workspace's size is fixed: [`memory`] has constants for all of it, and an assertion. On a small stack keep the trainer in
+//! a `static` ([`Trainer::with_tile`](trainer::Trainer::with_tile) is `const`), take the tile 1, and let it
+//! [`learn`](trainer::Trainer::learn) one sample at a time. `examples/firmware` does so on microcontrollers.
 //!
 //! # ARCHITECTURE
 //!
@@ -67,7 +68,7 @@
 //! | `real.rs` | `f32` and `f64`, and what the lane code must know of each |
 //! | `math.rs` | `exp`, `ln`, `tanh` and friends on vector lanes |
 //! | `scalar.rs` | the few functions that are needed of a single number |
-//! | `kernel/` | the loops: products of matrices, with many columns and with one, softmax, maps and sums over slices |
+//! | `kernel/` | the loops: products of matrices, with many columns and with one, softmax, maps and sums over slices; the same without vector registers in `scalar.rs` |
 //! | `shape.rs` | what flows between layers: `Features<N>` |
 //! | `params.rs` | everything that has the type of a network, and the visit of its parameters |
 //! | `layer.rs` | the trait `Layer`, the tile, and the words of the size error |
@@ -86,6 +87,7 @@
 //! | `trainer.rs` | steps, epochs, whole trainings |
 //! | `state/` | what serde writes |
 //! | `checkpoint/` | a training in a file, and how it goes on |
+//! | `memory.rs` | what all this takes, in constants |
 //! | `roomy.rs` | boxes for what is too large for the stack |
 //! | `crew.rs` | the same on several threads |
 //! | `tuning/` | cross-validation, searches over recipes and network types, their table |
@@ -134,6 +136,9 @@
 //!   and quarters, never from a copy, and a small tile's columns are read as they were written.
 //! * An activation of a few instructions is applied before a block's sums are written; a long one is a pass of its own, or
 //!   it would be in the program dozens of times.
+//! * A CPU without vector registers has loops of its own, which add in the same order. There a register of four numbers is
+//!   filled with one, and of what is computed of it only the first is taken; the compiler drops the rest, as long as no loop
+//!   and no call stands between. So activations, losses and optimizers are written once.
 //! * Layers, traces and tiles begin at a multiple of 64 bytes on x86-64, where a load across it takes twice as long.
 //! * A checkpoint sees the whole trainer, and an observer only the network; so `fit` takes a
 //!   [`Follower`](observer::Follower), which every observer is. What may be large is read in place, beside the trainer, and
@@ -176,6 +181,7 @@ pub mod layer;
 pub mod layers;
 pub mod loss;
 pub mod math;
+pub mod memory;
 pub mod metrics;
 pub mod network;
 pub mod observer;

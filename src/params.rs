@@ -166,6 +166,9 @@ pub trait Params: Zeroed {
     /// Whether it is a `torch.nn.Sequential` of its own: a tuple.
     const IS_CHAIN: bool = false;
 
+    /// The bytes that they take, with what else a layer remembers: a network's share of flash, or of RAM.
+    const BYTES: usize = size_of::<Self>();
+
     /// Hands every slice of parameters to `visitor`.
     fn visit(&self, visitor: &mut impl Visitor<Self::Scalar>);
 

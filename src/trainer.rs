@@ -195,6 +195,13 @@ where
     N: Entrance + Layer<<N as Entrance>::In>,
     O: Optimizer<Scalar = N::Scalar>,
 {
+    /// The bytes that a trainer takes: all the memory of training but the call stack. It is the sum of the network, its
+    /// gradient, [`STATE_BYTES`](Self::STATE_BYTES), [`Workspace::BYTES`], the loss, the optimizer and the generator.
+    pub const BYTES: usize = size_of::<Self>();
+
+    /// The bytes of what the optimizer remembers from step to step.
+    pub const STATE_BYTES: usize = size_of::<O::State<N>>();
+
     /// Begins anew, in place: with the weights of [`Network::new`](crate::network::Network::new), no epoch run, and nothing
     /// remembered by the optimizer. Its rate stays as it is.
     ///

@@ -142,6 +142,9 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Default for Works
 }
 
 impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
+    /// The bytes that a workspace takes.
+    pub const BYTES: usize = size_of::<Self>();
+
     /// All zeros; can stand in a `static`.
     pub const fn new() -> Self {
         const { assert!(B > 0, "a tile needs room for at least one sample") };

@@ -4,11 +4,16 @@
 #![no_main]
 
 use firmware::{Bits, Own, program, tell};
+use tuplenet::assert_fits;
 use tuplenet::params::{Params, Zeroed};
 use tuplenet::prelude::*;
 
 type Xor = (Dense<2, 8, Tanh>, Dense<8, 1, Sigmoid>);
 type Learner = Trainer<Xor, MeanSquaredError, Sgd, (), 1>;
+
+// If a layer grows beyond what this chip may give, the program does not compile.
+assert_fits!(Xor, flash = 160, ram = 400);
+const _: () = assert!(Learner::BYTES <= 400);
 
 /// All zeros, so that it takes room in RAM alone. Rate and weights come at run time.
 static LEARNER: Own<Learner> = Own::new(Learner::with_tile(Xor::ZEROED, MeanSquaredError, Sgd::new(0.0), ()));
