@@ -58,7 +58,9 @@ fn store_part<S: Simd, T: Real>(lanes: Lanes<S, T>, to: &mut [T]) {
 }
 
 /// Runs `step` over several slices of the same length, a register of each at a time: it gets what stands in `changed`
-/// and in `read` and returns what shall stand in `changed`. Goes as far as the shortest slice.
+/// and in `read` and returns what shall stand in `changed`. Goes as far as the shortest slice. There may be up to eight of each.
+///
+/// Every lane of the result may depend on that lane alone: on a CPU without vector registers, all lanes hold the same number.
 #[inline(always)]
 pub fn map<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
     simd: S,

@@ -443,3 +443,66 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
         tell(Description::of::<Features<IN>, Self>(place, Some(IN * OUT)));
     }
 }
+
+/// The loops for CPUs without vector registers, against those with them.
+#[cfg(all(test, feature = "reproducible"))]
+mod tests {
+    use super::*;
+    use crate::dispatch::{dispatch, level};
+    use crate::prelude::seeded;
+
+    /// Both ways through a layer with random numbers, some of them zero, in a tile of which `used` columns count.
+    #[inline(always)]
+    fn compare<S: Simd, const IN: usize, const OUT: usize, const B: usize>(simd: S, used: usize) {
+        let mut rng = seeded((IN * 10_000 + OUT * 100 + B) as u64);
+        let mut random = || {
+            let bits = rng.next_u64();
+            if bits % 7 == 0 { 0.0 } else { f32::from_random_bits(bits) - 0.5 }
+        };
+        let mut layer = Dense::<IN, OUT, Identity>::ZEROED;
+        layer.weight.iter_mut().chain(&mut layer.bias).for_each(|number| *number = random());
+        let x = SMatrix::<f32, IN, B>::from_fn(|_, _| random());
+        let mut slope = SMatrix::<f32, OUT, B>::from_fn(|_, _| random());
+        // What the trainer promises of columns without a sample.
+        slope.columns_range_mut(used..).fill(0.0);
+        let tile = Tile::<S, B>::new(simd, used);
+
+        let (mut lanes, mut numbers) = (SMatrix::<f32, OUT, B>::ZEROED, SMatrix::<f32, OUT, B>::ZEROED);
+        layer.affine(tile, &x, false, &mut lanes);
+        layer.affine_of_numbers(tile, &x, false, &mut numbers);
+        let same = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits());
+        let count = used * OUT;
+        assert!(same(&lanes.as_slice()[..count], &numbers.as_slice()[..count]), "{IN} to {OUT}, {used} of {B}");
+
+        let (mut gradient, mut input_slope) = (layer.clone(), SMatrix::<f32, IN, B>::ZEROED);
+        let mut trace = DenseTrace::ZEROED;
+        layer.backward(tile, &x, &mut trace, &mut slope, &mut gradient, Some(&mut input_slope));
+        let (mut weight, mut bias) = (layer.weight.data.0, layer.bias.data.0[0]);
+        let mut numbers = SMatrix::<f32, IN, B>::ZEROED;
+        scalar::add_outer(&slope.data.0, &x.data.0, used, false, &mut weight);
+        scalar::add_columns(&slope.data.0, used, false, &mut bias);
+        scalar::transposed_product(&layer.weight.data.0, &slope.data.0, used, &mut numbers.data.0);
+        let count = used * IN;
+        assert!(same(gradient.weight.as_slice(), weight.as_flattened()), "{IN} to {OUT}, {used} of {B}: weights");
+        assert!(same(gradient.bias.as_slice(), &bias), "{IN} to {OUT}, {used} of {B}: biases");
+        assert!(
+            same(&input_slope.as_slice()[..count], &numbers.as_slice()[..count]),
+            "{IN} to {OUT}, {used} of {B}: inputs"
+        );
+    }
+
+    #[test]
+    fn numbers_add_up_as_lanes_do() {
+        macro_rules! sizes {
+            ($($in:literal $out:literal),+) => {$(
+                dispatch!(level(), simd => {
+                    compare::<_, $in, $out, 1>(simd, 1);
+                    compare::<_, $in, $out, 3>(simd, 3);
+                    compare::<_, $in, $out, 9>(simd, 7);
+                });
+            )+};
+        }
+        sizes!(1 1, 2 1, 7 1, 8 1, 17 1, 40 1, 5 2, 13 2, 14 2, 33 3, 16 3, 3 4, 25 4, 2 8, 3 8, 4 8, 5 8, 4 16, 16 16);
+        sizes!(9 5, 12 7, 32 10, 64 32, 2 33, 7 33, 9 40, 3 64, 1 65, 5 65, 12 70);
+    }
+}
