@@ -141,7 +141,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
     ) {
         let (simd, weight, bias) = (tile.simd(), &self.weight.data.0, &self.bias.data.0[0]);
         for (x, y) in x.data.0.iter().zip(&mut y.data.0).take(tile.used()) {
-            if Self::is_brief(B) {
+            if Self::DOTS || Self::is_brief(B) {
                 let how = (Self::DOTS, activated);
                 // Not an iterator: the compiler drops the checks of this index at all levels of optimization.
                 #[allow(clippy::needless_range_loop)]
