@@ -168,6 +168,8 @@ pub mod crew;
 pub mod data;
 mod dispatch;
 pub mod error;
+#[cfg(feature = "export")]
+pub mod export;
 pub mod init;
 #[cfg(feature = "safetensors")]
 pub mod io;
@@ -180,6 +182,7 @@ pub mod metrics;
 pub mod network;
 pub mod observer;
 pub mod optimizer;
+pub mod outline;
 pub mod params;
 #[cfg(feature = "plot")]
 pub mod plot;

@@ -1,0 +1,113 @@
+//! [`Proof`]: samples, the network's answers, and how far rounding may take them.
+
+use super::{Exportable, Unwritable};
+use crate::data::Inputs;
+use crate::params::{Parameter, VisitorMut};
+use crate::real::Real;
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::vec::Vec;
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::{Rng, SeedableRng};
+
+/// What a self-test compares.
+pub(super) struct Proof<T, const IN: usize, const OUT: usize> {
+    pub inputs: Vec<[T; IN]>,
+    pub outputs: Vec<[T; OUT]>,
+    /// How far off each number of an output may be.
+    pub tolerances: Vec<[T; OUT]>,
+}
+
+/// How many networks are asked whose numbers are a little off.
+const NEIGHBOURS: u64 = 8;
+/// How far off they are, in roundings of one number. A sum of many numbers is off by more, which grows like the root of how
+/// many there are if its terms cancel, and like their number if they do not; the latter moves the nudged sum likewise.
+const ROUNDINGS: f64 = 8.0;
+/// How much further than the neighbours' an answer may be off.
+const MARGIN: f64 = 4.0;
+
+impl<T: Real, const IN: usize, const OUT: usize> Proof<T, IN, OUT> {
+    pub fn new<N>(network: &N, samples: &(impl Inputs<T, IN> + ?Sized)) -> Result<Self, Unwritable>
+    where
+        N: Exportable<IN, OUT, Scalar = T> + Clone + Send + Sync,
+    {
+        samples.check().map_err(Unwritable::Samples)?;
+        if samples.count() == 0 {
+            return Err(Unwritable::Samples(crate::Error::NoSamples));
+        }
+        let (mut inputs, mut outputs) = (Vec::new(), Vec::<[T; OUT]>::new());
+        for sample in 0..samples.count() {
+            let mut input = [T::ZERO; IN];
+            samples.copy(sample, &mut input);
+            finite(sample, "input", &input)?;
+            let output = network.predict_one(&input);
+            finite(sample, "output", &output)?;
+            inputs.push(input);
+            outputs.push(output);
+        }
+
+        let unit = T::epsilon().exact();
+        let largest = outputs.as_flattened().iter().fold(0.0, |largest: f64, value| largest.max(value.exact().abs()));
+        let floor = MARGIN * ROUNDINGS * unit * largest + T::min_positive_value().exact();
+        let mut farthest = alloc::vec![[0.0f64; OUT]; outputs.len()];
+        for seed in 0..NEIGHBOURS {
+            let mut nudge = Nudge(Xoshiro256PlusPlus::seed_from_u64(seed));
+            let mut neighbour = boxed(network);
+            neighbour.visit_mut([], &mut nudge);
+            for ((input, output), farthest) in inputs.iter().zip(&outputs).zip(&mut farthest) {
+                let mut input = *input;
+                nudge.all(IN, &mut input);
+                let found = neighbour.predict_one(&input);
+                for ((found, right), farthest) in found.iter().zip(output).zip(farthest) {
+                    let distance = (found.exact() - right.exact()).abs();
+                    *farthest = farthest.max(if distance.is_nan() { f64::INFINITY } else { distance });
+                }
+            }
+        }
+        let tolerance = |farthest: f64| {
+            // Two digits are enough to be read, and are never zero.
+            let rounded = format!("{:.1e}", (MARGIN * farthest + floor).min(T::max_value().exact() / 16.0));
+            T::of(rounded.parse().unwrap_or(floor))
+        };
+        let tolerances = farthest.iter().map(|farthest| farthest.map(tolerance)).collect();
+        Ok(Proof { inputs, outputs, tolerances })
+    }
+}
+
+/// A copy that the stack may have no room for.
+fn boxed<N: Clone + Send + Sync>(network: &N) -> Box<N> {
+    #[cfg(feature = "std")]
+    return crate::roomy::roomy(|| network.clone());
+    #[cfg(not(feature = "std"))]
+    Box::new(network.clone())
+}
+
+fn finite<T: Real>(sample: usize, what: &'static str, values: &[T]) -> Result<(), Unwritable> {
+    match values.iter().position(|value| !value.is_finite()) {
+        None => Ok(()),
+        Some(index) => Err(Unwritable::Sample { sample, what, index, found: format!("{:?}", values[index]) }),
+    }
+}
+
+/// Moves each number by some roundings, up or down.
+struct Nudge(Xoshiro256PlusPlus);
+
+impl Nudge {
+    /// `terms` is how many numbers are added up in a sum with these.
+    fn all<T: Real>(&mut self, terms: usize, values: &mut [T]) {
+        let share = ROUNDINGS * T::epsilon().exact() * crate::math::square_root(terms as f64);
+        for value in values {
+            let sign = if self.0.next_u64() >> 63 == 0 { 1.0 } else { -1.0 };
+            *value = T::of(value.exact() * (1.0 + sign * share));
+        }
+    }
+}
+
+impl<T: Real> VisitorMut<T, 0> for Nudge {
+    fn slice(&mut self, parameter: Parameter, values: &mut [T], []: [&mut [T]; 0]) {
+        self.all(parameter.columns, values);
+    }
+    fn statistic(&mut self, _: Parameter, values: &mut [T]) {
+        self.all(1, values);
+    }
+}
