@@ -3,6 +3,8 @@
 
 #![cfg(all(feature = "export", feature = "std"))]
 
+mod affine;
+
 use rand::Rng;
 use std::fs;
 use std::io::Write;
@@ -11,8 +13,10 @@ use std::process::{Command, Stdio};
 use tuplenet::export::{self, Exportable, Unwritable};
 use tuplenet::layer::Entrance;
 use tuplenet::layers::*;
-use tuplenet::params::{Kind, Parameter, Params, VisitorMut, Zeroed};
+use tuplenet::outline::Function;
+use tuplenet::params::{Kind, Parameter, Params, VisitorMut};
 use tuplenet::prelude::*;
+use tuplenet::simd::{Lanes, Simd};
 
 /// A folder for the files of one test.
 fn folder(name: &str) -> PathBuf {
@@ -318,4 +322,246 @@ fn on_board<N: Exportable<IN, OUT> + Clone + Send + Sync, const IN: usize, const
         let found = machine.stdin(Stdio::null()).status().unwrap().code();
         assert_eq!(found, Some(status), "{name}");
     }
+}
+
+fn in_rust<N: Exportable<IN, OUT> + Clone + Send + Sync, const IN: usize, const OUT: usize>(name: &str) -> String {
+    let (network, mut random): (N, _) = (stirred(5), Stir(seeded(6)));
+    let samples: Vec<[N::Scalar; IN]> = (0..5).map(|_| random.sample(2.0)).collect();
+    let source = folder("rust/src");
+    fs::write(source.join(format!("{name}.rs")), export::rust_source(&network, &samples).unwrap()).unwrap();
+    fs::write(source.join(format!("{name}_alone.rs")), export::rust_expression(&network).unwrap()).unwrap();
+    format!(
+        "mod {name} {{
+    include!(\"{name}.rs\");
+}}
+#[test]
+fn {name}_comes_back() {{
+    static AGAIN: {name}::Net = include!(\"{name}_alone.rs\");
+    assert_eq!(tuplenet::export::rust_source(&AGAIN, &{name}::INPUTS).unwrap(), include_str!(\"{name}.rs\"));
+    assert!({name}::NETWORK == AGAIN);
+}}
+"
+    )
+}
+
+/// Networks in Rust are compiled again without a warning and come back to the bit, seeds and counts too; their self-tests pass.
+#[test]
+fn networks_in_rust() {
+    let main = [
+        in_rust::<Mixed<f32>, 5, 3>("mixed_single"),
+        in_rust::<Mixed<f64>, 5, 3>("mixed_double"),
+        in_rust::<First<f32>, 3, 2>("first"),
+        in_rust::<One<f64>, 3, 5>("one"),
+        in_rust::<Around<f32>, 4, 4>("around"),
+        in_rust::<Nothing<f32>, 4, 4>("nothing"),
+        in_rust::<Wide<f32>, 40, 6>("wide"),
+    ];
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let package = folder("rust");
+    fs::write(package.join("src/main.rs"), format!("#![deny(warnings)]\nfn main() {{}}\n{}", main.concat())).unwrap();
+    // As this package is built, so that nothing is built again; with the same versions, and without a network.
+    let manifest = format!(
+        "[package]\nname = \"exported\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n\
+         [dependencies]\ntuplenet = {{ path = {root:?}, features = [\"export\"] }}\n\
+         [profile.dev]\ndebug = \"line-tables-only\"\n"
+    );
+    fs::write(package.join("Cargo.toml"), manifest).unwrap();
+    fs::copy(root.join("Cargo.lock"), package.join("Cargo.lock")).unwrap();
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["test", "--offline", "--manifest-path"]).arg(package.join("Cargo.toml"));
+    cargo.env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap());
+    let output = String::from_utf8(run(&mut cargo, &[])).unwrap();
+    assert!(output.contains("test result: ok. 14 passed"), "{output}");
+}
+
+/// What can't be written is an error that says where and why.
+#[test]
+fn what_is_refused() {
+    type Net = (Dense<2, 3, Tanh>, Residual<(BatchNorm<3>, Dense<3, 3, Relu>)>, Dense<3, 1, Identity>);
+    let samples = [[0.5, 1.0]];
+    let refused = |change: &dyn Fn(&mut Net), samples: &[[f32; 2]]| {
+        let mut network: Net = stirred(1);
+        change(&mut network);
+        let error = export::c_source(&network, "net", samples).unwrap_err();
+        assert_eq!(export::rust_source(&network, samples).as_ref(), Err(&error));
+        let has_samples = matches!(error, Unwritable::Samples(_) | Unwritable::Sample { .. });
+        assert_eq!(export::onnx(&network).err().as_ref(), (!has_samples).then_some(&error));
+        error.to_string()
+    };
+    let says = |change: &dyn Fn(&mut Net), words: &str| assert_eq!(refused(change, &samples), words);
+    says(
+        &|net| net.0.weight[(2, 1)] = f32::NAN,
+        "`network.0.weight`, row 2, column 1: expected a finite number, found NaN",
+    );
+    says(
+        &|net| net.1.0.1.bias[2] = f32::NEG_INFINITY,
+        "`network.1.0.1.bias`, row 2, column 0: expected a finite number, found -inf",
+    );
+    says(
+        &|net| net.1.0.0.running_mean[1] = f32::INFINITY,
+        "`network.1.0.0.running_mean`, row 1, column 0: expected a finite number, found inf",
+    );
+    says(
+        &|net| net.1.0.0.running_variance[0] = -1.0,
+        "`network.1.0.0.scale`, row 0, column 0: expected a finite number, found NaN",
+    );
+    says(&|net| net.2.bias[0] = f32::NAN, "`network.2.bias`, row 0, column 0: expected a finite number, found NaN");
+
+    let nothing = |_: &mut Net| {};
+    assert_eq!(refused(&nothing, &[]), "expected at least one sample, found none");
+    assert_eq!(
+        refused(&nothing, &[[0.0, 1.0], [0.0, f32::NAN]]),
+        "sample 1, input 1: expected a finite number, found NaN"
+    );
+    assert_eq!(
+        refused(&|net| (net.1.0.1.bias[0], net.2.weight) = (1e30, SMatrix::repeat(1e30)), &samples),
+        "sample 0, output 0: expected a finite number, found inf"
+    );
+
+    let network: Net = stirred(1);
+    for name in ["", "1a", "_a", "a b", "a*/", "net\0", "n\u{e9}t", "a-b", "abcdefghijklmnopqrstu", "\"\n"] {
+        let error = export::c_source(&network, name, &samples).unwrap_err();
+        assert_eq!(export::c_header(&network, name), Err(error.clone()));
+        let words = "expected a name of at most 20 letters, digits and underscores that begins with a letter, found `";
+        assert_eq!(error.to_string(), format!("{words}{}`", name.escape_debug()));
+    }
+    for name in ["int", "double_", "A", "abcdefghijklmnopqrst"] {
+        let path = folder("c").join(format!("name_{name}.c"));
+        fs::write(&path, export::c_source(&network, name, &samples).unwrap()).unwrap();
+        let program = path.with_extension("out");
+        let main = format!("-D{}_MAIN", name.to_uppercase());
+        run(Command::new("cc").args(STRICT).arg(main).arg(&path).arg("-o").arg(&program), &[]);
+        run(&mut Command::new(&program), &[]);
+    }
+}
+
+/// Layers and activations of a user's own are refused by their names, unless they say what they compute.
+#[test]
+fn layers_of_ones_own() {
+    struct Cube;
+    impl Activation for Cube {
+        type Slope = tuplenet::activation::FromInput;
+        type Init = tuplenet::init::HeNormal;
+        fn value<S: Simd, T: Real>(_: S, x: Lanes<S, T>) -> Lanes<S, T> {
+            x * x * x
+        }
+        fn slope<S: Simd, T: Real>(_: S, x: Lanes<S, T>, _: Lanes<S, T>) -> Lanes<S, T> {
+            x * x * T::of(3.0)
+        }
+    }
+    struct AlsoRelu;
+    impl Activation for AlsoRelu {
+        type Slope = tuplenet::activation::FromOutput;
+        type Init = tuplenet::init::HeUniform;
+        const FUNCTION: Option<Function> = Some(Function::Relu);
+        fn value<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
+            Relu::value::<S, T>(simd, x)
+        }
+        fn slope<S: Simd, T: Real>(simd: S, x: Lanes<S, T>, y: Lanes<S, T>) -> Lanes<S, T> {
+            Relu::slope::<S, T>(simd, x, y)
+        }
+    }
+    let words = |name: &str| {
+        format!(
+            "expected layers and activations that say what they compute, found `{name}`, which does not: see \
+             `Layer::outline` and `Activation::FUNCTION`"
+        )
+    };
+    let error = export::onnx(&<(Dense<2, 3, Cube>, Dense<3, 1, Identity>)>::new(&mut seeded(0))).unwrap_err();
+    assert_eq!(error.to_string(), words("Cube"));
+    let error = export::c_header(&Activate::<3, Cube>::new(&mut seeded(0)), "net").unwrap_err();
+    assert_eq!(error.to_string(), words("Cube"));
+    type Own = (affine::Affine<2, 3, Tanh, f32>, Dense<3, 1, Identity>);
+    let error = export::rust_expression(&Own::new(&mut seeded(0))).unwrap_err();
+    assert_eq!(error.to_string(), words("Affine<2, 3, Tanh, f32>"));
+    assert_eq!(
+        export::rust_expression(&<Dense<2, 3, AlsoRelu>>::new(&mut seeded(0))),
+        export::rust_expression(&<Dense<2, 3, Relu>>::new(&mut seeded(0)))
+    );
+}
+
+/// The fields of a message of protobuf: their numbers, and what is in them, a number's bytes as they stand there.
+fn fields(mut bytes: &[u8]) -> Vec<(u64, &[u8])> {
+    fn varint<'a>(bytes: &mut &'a [u8]) -> (u64, &'a [u8]) {
+        let length = bytes.iter().position(|byte| *byte < 128).expect("the end of a number") + 1;
+        let (number, rest) = bytes.split_at(length);
+        *bytes = rest;
+        (number.iter().rev().fold(0, |value, byte| value << 7 | u64::from(byte & 127)), number)
+    }
+    let mut fields = Vec::new();
+    while !bytes.is_empty() {
+        let (key, _) = varint(&mut bytes);
+        let value = match key & 7 {
+            0 => varint(&mut bytes).1,
+            2 => {
+                let (length, _) = varint(&mut bytes);
+                bytes.split_off(..length as usize).expect("as many bytes")
+            }
+            5 => bytes.split_off(..4).expect("four bytes"),
+            kind => panic!("a field of kind {kind}"),
+        };
+        fields.push((key >> 3, value));
+    }
+    fields
+}
+
+/// All of one field.
+fn all<'a>(message: &[(u64, &'a [u8])], field: u64) -> Vec<&'a [u8]> {
+    message.iter().filter(|(number, _)| *number == field).map(|(_, value)| *value).collect()
+}
+
+#[test]
+fn operators_and_weights_in_onnx() {
+    let network: Mixed<f32> = stirred(1);
+    let bytes = export::onnx(&network).unwrap();
+    let graph = fields(all(&fields(&bytes), 7)[0]);
+    let nodes: Vec<_> = all(&graph, 1).into_iter().map(fields).collect();
+    let operators: Vec<&str> = nodes.iter().map(|node| std::str::from_utf8(all(node, 4)[0]).unwrap()).collect();
+    let expected = "Gemm BatchNormalization Mul Erf Add Mul Mul LayerNormalization Gemm Elu Gemm Sigmoid Mul Add Tanh Add Gemm Softplus \
+                    Gemm Selu LayerNormalization Gemm LeakyRelu Add Add Gemm Softmax";
+    assert_eq!(operators, expected.split(' ').collect::<Vec<_>>());
+    assert_eq!(all(nodes.last().unwrap(), 2), [b"output"]);
+
+    // The first weight, row by row.
+    let tensors: Vec<_> = all(&graph, 5).into_iter().map(fields).collect();
+    assert_eq!((all(&tensors[0], 1), all(&tensors[0], 8)), (vec![&[16][..], &[5]], vec![&b"weight_1"[..]]));
+    let rows: Vec<f32> = numbers(all(&tensors[0], 9)[0]);
+    assert_eq!(rows, network.0.weight.transpose().as_slice());
+}
+
+/// Writes networks, samples and answers to where `io/run` has asked for them, to be looked at by ONNX Runtime.
+fn to_onnx<N: Exportable<IN, OUT>, const IN: usize, const OUT: usize>(folder: &Path, name: &str, seed: u64) {
+    let name = format!("{name}_{}", if size_of::<N::Scalar>() == 4 { "f32" } else { "f64" });
+    let (network, mut random): (N, _) = (stirred(seed), Stir(seeded(seed + 1)));
+    let samples: Vec<[N::Scalar; IN]> = (0..50).map(|index| random.sample([0.1, 1.0, 3.0][index % 3])).collect();
+    let answers: Vec<[N::Scalar; OUT]> = samples.iter().map(|sample| network.predict_one(sample)).collect();
+    fs::write(folder.join(format!("{name}.onnx")), export::onnx(&network).unwrap()).unwrap();
+    fs::write(folder.join(format!("{name}.inputs")), bytes(samples.as_flattened())).unwrap();
+    fs::write(folder.join(format!("{name}.outputs")), bytes(answers.as_flattened())).unwrap();
+}
+
+macro_rules! to_onnx {
+    ($folder:expr, $seed:expr, $($network:ident)+; $($function:ident)+) => {
+        $(
+            to_onnx::<$network<f32>, _, _>($folder, stringify!($network), $seed);
+            to_onnx::<$network<f64>, _, _>($folder, stringify!($network), $seed);
+        )+
+        $(
+            to_onnx::<Dense<4, 3, $function, f32>, _, _>($folder, stringify!($function), $seed);
+            to_onnx::<Dense<4, 3, $function, f64>, _, _>($folder, stringify!($function), $seed);
+        )+
+    };
+}
+
+#[test]
+fn files_for_onnx_runtime() {
+    let asked = std::env::var_os("TUPLENET_IO").map(PathBuf::from);
+    let folder = asked.unwrap_or_else(|| folder("models")).join("onnx");
+    fs::create_dir_all(&folder).unwrap();
+    let seed = std::env::var("TUPLENET_SEED").map_or(1, |seed| seed.parse().expect("a number"));
+    to_onnx!(
+        &folder, seed, Mixed Plain Wide First One Alone Nothing Around;
+        Identity Relu LeakyRelu Elu Selu Gelu Silu Sigmoid HardSigmoid Tanh Softplus Softsign Softmax
+    );
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 3 * 2 * (8 + 13));
 }
