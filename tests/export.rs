@@ -257,7 +257,8 @@ fn same_function<A: Activation + Send + Sync, T: Real>(name: &str) {
         // The tail of the normal distribution has an error that grows with the square.
         let limit = if name.starts_with("Gelu") && *x < -T::one() { 16.0 + 2.0 * x.exact() * x.exact() } else { 16.0 };
         // It is a sum that may cancel: a rounding is one of its terms.
-        let term = if name.starts_with("HardSigmoid") { T::one() } else { T::zero() };
+        let coarse = cfg!(feature = "reproducible") && ["Sigmoid_f32", "Silu_f32"].contains(&name.as_str());
+        let term = if name.starts_with("HardSigmoid") || coarse { T::one() } else { T::zero() };
         let found = distance(&[*found, term], &[right, term]);
         assert!(found <= limit, "{name}({x}): off by {found} roundings from {right}");
     }
@@ -337,7 +338,7 @@ fn in_rust<N: Exportable<IN, OUT> + Clone + Send + Sync, const IN: usize, const 
 #[test]
 fn {name}_comes_back() {{
     static AGAIN: {name}::Net = include!(\"{name}_alone.rs\");
-    assert_eq!(tuplenet::export::rust_source(&AGAIN, &{name}::INPUTS).unwrap(), include_str!(\"{name}.rs\"));
+    assert!(tuplenet::export::rust_source(&AGAIN, &{name}::INPUTS).unwrap() == include_str!(\"{name}.rs\"));
     assert!({name}::NETWORK == AGAIN);
 }}
 "

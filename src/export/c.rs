@@ -61,7 +61,7 @@ where
 {
     let name = check_name(name)?;
     let outline = Outline::new(network)?;
-    let proof = Proof::new(network, samples)?;
+    let proof = Proof::new(network, &outline, samples)?;
     let (real, upper) = (real::<N::Scalar>(), name.to_uppercase());
     let mut program = Program::new(name, &outline);
     program.compile(&outline);

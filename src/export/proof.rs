@@ -1,7 +1,8 @@
 //! [`Proof`]: samples, the network's answers, and how far rounding may take them.
 
-use super::{Exportable, Unwritable};
+use super::{Exportable, Outline, Unwritable};
 use crate::data::Inputs;
+use crate::outline::{Function, Part};
 use crate::params::{Parameter, VisitorMut};
 use crate::real::Real;
 use alloc::boxed::Box;
@@ -27,7 +28,11 @@ const ROUNDINGS: f64 = 8.0;
 const MARGIN: f64 = 4.0;
 
 impl<T: Real, const IN: usize, const OUT: usize> Proof<T, IN, OUT> {
-    pub fn new<N>(network: &N, samples: &(impl Inputs<T, IN> + ?Sized)) -> Result<Self, Unwritable>
+    pub fn new<N>(
+        network: &N,
+        outline: &Outline<T>,
+        samples: &(impl Inputs<T, IN> + ?Sized),
+    ) -> Result<Self, Unwritable>
     where
         N: Exportable<IN, OUT, Scalar = T> + Clone + Send + Sync,
     {
@@ -48,6 +53,7 @@ impl<T: Real, const IN: usize, const OUT: usize> Proof<T, IN, OUT> {
 
         let unit = T::epsilon().exact();
         let largest = outputs.as_flattened().iter().fold(0.0, |largest: f64, value| largest.max(value.exact().abs()));
+        let largest = if has_coarse_sigmoid(outline) { largest.max(1.0) } else { largest };
         let floor = MARGIN * ROUNDINGS * unit * largest + T::min_positive_value().exact();
         let mut farthest = alloc::vec![[0.0f64; OUT]; outputs.len()];
         for seed in 0..NEIGHBOURS {
@@ -72,6 +78,18 @@ impl<T: Real, const IN: usize, const OUT: usize> Proof<T, IN, OUT> {
         let tolerances = farthest.iter().map(|farthest| farthest.map(tolerance)).collect();
         Ok(Proof { inputs, outputs, tolerances })
     }
+}
+
+/// Whether there is a sigmoid that some CPUs compute up to roundings of 1 and not of its value: see
+/// [`sigmoid`](crate::math::sigmoid).
+fn has_coarse_sigmoid<T: Real>(outline: &Outline<T>) -> bool {
+    let is_coarse = |part: &Part<T>| match part {
+        Part::Dense { function, .. } | Part::Activate { function, .. } => {
+            matches!(function, Function::Sigmoid | Function::Silu)
+        }
+        _ => false,
+    };
+    T::MANTISSA_BITS == f32::MANTISSA_BITS && outline.parts.iter().any(is_coarse)
 }
 
 /// A copy that the stack may have no room for.

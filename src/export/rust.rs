@@ -58,7 +58,7 @@ where
     N: Exportable<IN, OUT> + Clone + Send + Sync,
 {
     let outline = Outline::new(network)?;
-    let proof = Proof::new(network, samples)?;
+    let proof = Proof::new(network, &outline, samples)?;
     let mut used = Used::default();
     let net = type_of(&outline, &mut used);
     let real = real::<N::Scalar>();
