@@ -127,8 +127,10 @@ where
     compiler.args(STRICT).arg("-DNET_SELF_TEST").arg(format!("-DREAL={real}"));
     compiler.arg(format!("-DNETWORK_FILE=\"{}\"", source.display())).arg(harness).arg("-o").arg(&program);
     run(&mut compiler, &[]);
-    // Without the self-test, in C++ too, and with the header in front.
-    run(Command::new("cc").args(STRICT).args(["-c", "-o"]).arg(folder.join(format!("{name}.o"))).arg(&source), &[]);
+    // As it stands in a program: without the self-test, and with the header in front.
+    let mut compiler = Command::new("cc");
+    compiler.args(STRICT).arg("-include").arg(folder.join(format!("{name}.h"))).arg("-c").arg(&source);
+    run(compiler.arg("-o").arg(folder.join(format!("{name}.o"))), &[]);
     let output = run(&mut Command::new(&program), &bytes(samples.as_flattened()));
     let answers: Vec<N::Scalar> = numbers(&output);
     assert_eq!(answers.len(), samples.len() * OUT);
@@ -241,7 +243,7 @@ fn same_function<A: Activation + Send + Sync, T: Real>(name: &str) {
     let mut size = T::max_value();
     while size > T::zero() {
         samples.extend([[size], [-size]]);
-        size = size * T::of(0.43);
+        size *= T::of(0.43);
     }
     samples.extend((-4000..=4000).map(|step| [T::of(f64::from(step) / 37.0)]));
     let answers = answers_of_c(name, &network, &[[T::of(0.5)], [T::of(-1.5)]], &samples);
@@ -325,8 +327,21 @@ fn on_board<N: Exportable<IN, OUT> + Clone + Send + Sync, const IN: usize, const
     }
 }
 
+/// Gives some parameters values whose digits are hard.
+struct Extremes;
+
+impl<T: Real> VisitorMut<T, 0> for Extremes {
+    fn slice(&mut self, _: Parameter, values: &mut [T], []: [&mut [T]; 0]) {
+        let smallest = T::min_positive_value() * T::epsilon();
+        for (place, value) in values.iter_mut().zip([-T::zero(), smallest, -T::min_positive_value(), T::epsilon()]) {
+            *place = value;
+        }
+    }
+}
+
 fn in_rust<N: Exportable<IN, OUT> + Clone + Send + Sync, const IN: usize, const OUT: usize>(name: &str) -> String {
-    let (network, mut random): (N, _) = (stirred(5), Stir(seeded(6)));
+    let (mut network, mut random): (N, _) = (stirred(5), Stir(seeded(6)));
+    network.visit_mut([], &mut Extremes);
     let samples: Vec<[N::Scalar; IN]> = (0..5).map(|_| random.sample(2.0)).collect();
     let source = folder("rust/src");
     fs::write(source.join(format!("{name}.rs")), export::rust_source(&network, &samples).unwrap()).unwrap();
@@ -373,6 +388,25 @@ fn networks_in_rust() {
     cargo.env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap());
     let output = String::from_utf8(run(&mut cargo, &[])).unwrap();
     assert!(output.contains("test result: ok. 14 passed"), "{output}");
+}
+
+/// Numbers from both ends of the range, and zeros with both signs, are the same in C.
+#[test]
+fn extreme_weights() {
+    fn back<T: Real>(name: &str) {
+        let numbers =
+            [T::min_positive_value() * T::epsilon(), T::min_positive_value(), -T::zero(), T::of(0.1), T::one()];
+        let weight = numbers.map(|number| [number]);
+        let network = Dense::<1, 5, Identity, T>::from_rows(weight, [-T::zero(); 5]);
+        let one = [[T::one()]];
+        let found: Vec<[T; 5]> = answers_of_c(name, &network, &one, &one);
+        assert_eq!(found[0].map(|value| value.exact() + 0.0), numbers.map(|value| value.exact() + 0.0));
+        let network = Dense::<1, 2, Identity, T>::from_rows([[T::max_value()], [T::min_value()]], [T::zero(); 2]);
+        let found: Vec<[T; 2]> = answers_of_c(name, &network, &[[T::zero()]], &one);
+        assert_eq!(found[0], [T::max_value(), T::min_value()]);
+    }
+    back::<f32>("extreme_single");
+    back::<f64>("extreme_double");
 }
 
 /// What can't be written is an error that says where and why.
