@@ -33,7 +33,8 @@ pub enum Part<'a, T> {
         function: Function,
     },
     /// `y = f(x)`: an [`Activate`](crate::layers::Activate) layer.
-    Activate {
+    // Not `Activate`: a second public name like that of the layer makes the compiler write paths in front of both.
+    Apply {
         /// How many numbers go in and come out.
         size: usize,
         /// `f`.

@@ -63,9 +63,8 @@ fn stirred<N: Network + Params + Entrance + Layer<<N as Entrance>::In>>(seed: u6
     network
 }
 
-const STRICT: [&str; 11] = [
+const STRICT: [&str; 10] = [
     "-std=c99",
-    "-O2",
     "-Wall",
     "-Wextra",
     "-pedantic",
@@ -124,12 +123,12 @@ where
     let real = if size_of::<N::Scalar>() == 4 { "float" } else { "double" };
     let harness = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/export/harness.c");
     let mut compiler = Command::new("cc");
-    compiler.args(STRICT).arg("-DNET_SELF_TEST").arg(format!("-DREAL={real}"));
+    compiler.args(STRICT).arg("-O2").arg("-DNET_SELF_TEST").arg(format!("-DREAL={real}"));
     compiler.arg(format!("-DNETWORK_FILE=\"{}\"", source.display())).arg(harness).arg("-o").arg(&program);
     run(&mut compiler, &[]);
     // As it stands in a program: without the self-test, and with the header in front.
     let mut compiler = Command::new("cc");
-    compiler.args(STRICT).arg("-include").arg(folder.join(format!("{name}.h"))).arg("-c").arg(&source);
+    compiler.args(STRICT).arg("-O3").arg("-include").arg(folder.join(format!("{name}.h"))).arg("-c").arg(&source);
     run(compiler.arg("-o").arg(folder.join(format!("{name}.o"))), &[]);
     let output = run(&mut Command::new(&program), &bytes(samples.as_flattened()));
     let answers: Vec<N::Scalar> = numbers(&output);
@@ -315,7 +314,7 @@ fn on_board<N: Exportable<IN, OUT> + Clone + Send + Sync, const IN: usize, const
             compiler
         };
         let object = path.with_extension("o");
-        run(compiler().args(STRICT).args(["-DNET_MAIN", "-c", "-o"]).arg(&object).arg(&path), &[]);
+        run(compiler().args(STRICT).arg("-Os").args(["-DNET_MAIN", "-c", "-o"]).arg(&object).arg(&path), &[]);
         let mut linker = compiler();
         linker.arg("-nostdlib").arg(tests.join("board.c")).arg(&object).arg("-T").arg(tests.join("board.ld"));
         // With the functions that compute in double precision where the unit can't, which belong to the compiler.

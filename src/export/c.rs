@@ -50,7 +50,8 @@ pub(super) const LONGEST_NAME: usize = 20;
 /// ```
 ///
 /// [Batch normalization](crate::layers::BatchNorm) is folded into a scale and a shift for each number. NaN goes through as it
-/// does here, unless the compiler was told that there is none (`-ffast-math`).
+/// does here, unless the compiler was told that there is none (`-ffast-math`). What compilers bring along themselves they may
+/// call: `memcpy` for a loop that copies, functions that compute with `double` where the CPU can't.
 pub fn c_source<N, const IN: usize, const OUT: usize>(
     network: &N,
     name: &str,
@@ -273,7 +274,7 @@ impl<'n> Program<'n> {
                     (self.place, self.size) = (to, outputs);
                     self.activate::<T>(function);
                 }
-                Part::Activate { function, .. } => self.activate::<T>(function),
+                Part::Apply { function, .. } => self.activate::<T>(function),
                 Part::BatchNorm { weight, bias, mean, variance, .. } => {
                     let [scale, shift] = lines(weight, bias, mean, variance);
                     self.table("scale", index, scale.len(), scale.into_iter());

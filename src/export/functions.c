@@ -14,29 +14,31 @@ static void $dense(const REAL *weight, const REAL *bias, size_t inputs, size_t o
 {
     size_t row = 0;
     size_t column;
-    for (; outputs - row >= 4; row += 4) {
+    while (row < outputs) {
         const REAL *w = weight + row * inputs;
         REAL a = bias[row];
-        REAL b = bias[row + 1];
-        REAL c = bias[row + 2];
-        REAL d = bias[row + 3];
-        for (column = 0; column < inputs; column++) {
-            a += w[column] * x[column];
-            b += w[inputs + column] * x[column];
-            c += w[2 * inputs + column] * x[column];
-            d += w[3 * inputs + column] * x[column];
+        if (outputs - row < 4) {
+            for (column = 0; column < inputs; column++) {
+                a += w[column] * x[column];
+            }
+            y[row] = a;
+            row += 1;
+        } else {
+            REAL b = bias[row + 1];
+            REAL c = bias[row + 2];
+            REAL d = bias[row + 3];
+            for (column = 0; column < inputs; column++) {
+                a += w[column] * x[column];
+                b += w[inputs + column] * x[column];
+                c += w[2 * inputs + column] * x[column];
+                d += w[3 * inputs + column] * x[column];
+            }
+            y[row] = a;
+            y[row + 1] = b;
+            y[row + 2] = c;
+            y[row + 3] = d;
+            row += 4;
         }
-        y[row] = a;
-        y[row + 1] = b;
-        y[row + 2] = c;
-        y[row + 3] = d;
-    }
-    for (; row < outputs; row++) {
-        REAL a = bias[row];
-        for (column = 0; column < inputs; column++) {
-            a += weight[row * inputs + column] * x[column];
-        }
-        y[row] = a;
     }
 }
 

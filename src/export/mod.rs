@@ -222,7 +222,7 @@ fn check<T: Real>(parts: &[Part<T>]) -> Result<(), Unwritable> {
                 around.pop();
             }
             Part::Unknown { name } => return Err(Unwritable::Unknown { name: Short(name).to_string() }),
-            Part::Activate { .. } | Part::Dropout { .. } => {}
+            Part::Apply { .. } | Part::Dropout { .. } => {}
         }
         if let (Some(index), Some(true)) = (path.last_mut(), around.last()) {
             *index += 1;

@@ -181,7 +181,7 @@ impl Graph {
                 self.then("Gemm", &[&weight, &bias], vec![whole("transB", 1)]);
                 self.activate::<T>(function);
             }
-            Part::Activate { function, .. } => self.activate::<T>(function),
+            Part::Apply { function, .. } => self.activate::<T>(function),
             Part::BatchNorm { weight, bias, mean, variance, epsilon, .. } => {
                 let names = [("scale", weight), ("bias", bias), ("mean", mean), ("variance", variance)]
                     .map(|(name, values)| vector(self, name, values));

@@ -21,11 +21,13 @@ pub(super) struct Proof<T, const IN: usize, const OUT: usize> {
 
 /// How many networks are asked whose numbers are a little off.
 const NEIGHBOURS: u64 = 8;
-/// How far off they are, in roundings of one number. A sum of many numbers is off by more, which grows like the root of how
-/// many there are if its terms cancel, and like their number if they do not; the latter moves the nudged sum likewise.
-const ROUNDINGS: f64 = 8.0;
+/// How far off their numbers are, in roundings: as much as the activations before them may be. A sum is off by more: by the
+/// root of half the number of its terms times what one term's rounding does to it, where the terms cancel.
+const ROUNDINGS: f64 = 4.0;
 /// How much further than the neighbours' an answer may be off.
 const MARGIN: f64 = 4.0;
+/// How far off an answer may be in any case, in roundings of the largest one.
+const FLOOR: f64 = 32.0;
 
 impl<T: Real, const IN: usize, const OUT: usize> Proof<T, IN, OUT> {
     pub fn new<N>(
@@ -54,7 +56,7 @@ impl<T: Real, const IN: usize, const OUT: usize> Proof<T, IN, OUT> {
         let unit = T::epsilon().exact();
         let largest = outputs.as_flattened().iter().fold(0.0, |largest: f64, value| largest.max(value.exact().abs()));
         let largest = if has_coarse_sigmoid(outline) { largest.max(1.0) } else { largest };
-        let floor = MARGIN * ROUNDINGS * unit * largest + T::min_positive_value().exact();
+        let floor = FLOOR * unit * largest + T::min_positive_value().exact();
         let mut farthest = alloc::vec![[0.0f64; OUT]; outputs.len()];
         for seed in 0..NEIGHBOURS {
             let mut nudge = Nudge(Xoshiro256PlusPlus::seed_from_u64(seed));
@@ -84,7 +86,7 @@ impl<T: Real, const IN: usize, const OUT: usize> Proof<T, IN, OUT> {
 /// [`sigmoid`](crate::math::sigmoid).
 fn has_coarse_sigmoid<T: Real>(outline: &Outline<T>) -> bool {
     let is_coarse = |part: &Part<T>| match part {
-        Part::Dense { function, .. } | Part::Activate { function, .. } => {
+        Part::Dense { function, .. } | Part::Apply { function, .. } => {
             matches!(function, Function::Sigmoid | Function::Silu)
         }
         _ => false,
@@ -113,7 +115,7 @@ struct Nudge(Xoshiro256PlusPlus);
 impl Nudge {
     /// `terms` is how many numbers are added up in a sum with these.
     fn all<T: Real>(&mut self, terms: usize, values: &mut [T]) {
-        let share = ROUNDINGS * T::epsilon().exact() * crate::math::square_root(terms as f64);
+        let share = (ROUNDINGS + crate::math::square_root(terms as f64)) * T::epsilon().exact();
         for value in values {
             let sign = if self.0.next_u64() >> 63 == 0 { 1.0 } else { -1.0 };
             *value = T::of(value.exact() * (1.0 + sign * share));

@@ -174,7 +174,7 @@ pub(super) fn type_of<T: Real>(outline: &Outline<T>, used: &mut Used) -> String 
             Part::Dense { inputs, outputs, function, .. } => {
                 ("Dense", format!("Dense<{inputs}, {outputs}, {}{real}>", used.function(function)))
             }
-            Part::Activate { size, function } => {
+            Part::Apply { size, function } => {
                 ("Activate", format!("Activate<{size}, {}{real}>", used.function(function)))
             }
             Part::Dropout { size, thousandths, .. } => ("Dropout", format!("Dropout<{size}, {thousandths}{real}>")),
@@ -227,7 +227,7 @@ fn expression<T: Real>(outline: &Outline<T>) -> String {
                 let bias = arrays(&[bias]);
                 format!("tuplenet::layers::Dense::from_columns(\n{inner}[\n{columns}{inner}],\n{bias}{indent})")
             }
-            Part::Activate { .. } => "tuplenet::params::Zeroed::ZEROED".to_string(),
+            Part::Apply { .. } => "tuplenet::params::Zeroed::ZEROED".to_string(),
             Part::Dropout { seed, .. } => format!("tuplenet::layers::Dropout::new({seed})"),
             Part::BatchNorm { weight, bias, mean, variance, tiles, .. } => {
                 let arrays = arrays(&[weight, bias, mean, variance]);

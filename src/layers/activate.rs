@@ -146,7 +146,7 @@ impl<const N: usize, A: Activation, T: Real> Layer<Features<N>> for Activate<N, 
 
     fn outline<'a>(&'a self, tell: &mut dyn FnMut(Part<'a, T>)) {
         tell(match A::FUNCTION {
-            Some(function) => Part::Activate { size: N, function },
+            Some(function) => Part::Apply { size: N, function },
             None => Part::Unknown { name: core::any::type_name::<A>() },
         });
     }
