@@ -375,9 +375,10 @@ fn networks_in_rust() {
     let package = folder("rust");
     fs::write(package.join("src/main.rs"), format!("#![deny(warnings)]\nfn main() {{}}\n{}", main.concat())).unwrap();
     // As this package is built, so that nothing is built again; with the same versions, and without a network.
+    let features = if cfg!(feature = "reproducible") { r#""export", "reproducible""# } else { r#""export""# };
     let manifest = format!(
         "[package]\nname = \"exported\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n\
-         [dependencies]\ntuplenet = {{ path = {root:?}, features = [\"export\"] }}\n\
+         [dependencies]\ntuplenet = {{ path = {root:?}, features = [{features}] }}\n\
          [profile.dev]\ndebug = \"line-tables-only\"\n"
     );
     fs::write(package.join("Cargo.toml"), manifest).unwrap();
