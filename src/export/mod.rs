@@ -68,7 +68,7 @@ pub trait Exportable<const IN: usize, const OUT: usize>:
 {
 }
 
-#[diagnostic::do_not_recommend]
+// Recommended, unlike other such implementations, so that the compiler goes on to the layer whose size is wrong.
 impl<N, const IN: usize, const OUT: usize> Exportable<IN, OUT> for N where
     N: Network + Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>
 {
