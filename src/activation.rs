@@ -33,6 +33,7 @@ use crate::init::{GlorotUniform, HeUniform, Init, LecunNormal};
 use crate::kernel::{self, map};
 use crate::layer::Tile;
 use crate::math::{self, at_least, at_most, mul_add, splat};
+use crate::outline::Function;
 use crate::params::Zeroed;
 use crate::real::{Lanes, Real};
 use fearless_simd::{Select, Simd, SimdBase};
@@ -59,6 +60,10 @@ pub trait Activation: 'static {
 
     /// Which loss takes this activation over, to compute the two together from the activation's input.
     const LINK: Link = Link::None;
+
+    /// The name of the function for [export](crate::outline); none for an activation of your own, which other languages do
+    /// not know.
+    const FUNCTION: Option<Function> = None;
 
     /// The function at `x`.
     fn value<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T>;
@@ -147,6 +152,7 @@ macro_rules! activation {
         impl Activation for $name {
             type Slope = $from;
             type Init = $init;
+            const FUNCTION: Option<Function> = Some(Function::$name);
             $(const LINK: Link = $link;)?
             $(const BRIEF: bool = $brief;)?
 
@@ -195,6 +201,7 @@ pub struct LeakyRelu<const THOUSANDTHS: u32 = 10>;
 impl<const THOUSANDTHS: u32> Activation for LeakyRelu<THOUSANDTHS> {
     type Slope = FromOutput;
     type Init = HeUniform;
+    const FUNCTION: Option<Function> = Some(Function::LeakyRelu { thousandths: THOUSANDTHS });
     const BRIEF: bool = true;
 
     #[inline(always)]
@@ -216,8 +223,8 @@ activation! {
 }
 
 /// G. Klambauer et al., "Self-normalizing neural networks", 2017.
-const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
-const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
+pub(crate) const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
+pub(crate) const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
 
 activation! {
     /// Scaled exponential linear unit, which keeps mean and variance.
@@ -303,6 +310,7 @@ impl Activation for Softmax {
     const COUPLED: bool = true;
     const BRIEF: bool = true;
     const LINK: Link = Link::Softmax;
+    const FUNCTION: Option<Function> = Some(Function::Softmax);
 
     #[inline(always)]
     fn value<S: Simd, T: Real>(_: S, x: Lanes<S, T>) -> Lanes<S, T> {

@@ -5,6 +5,7 @@
 use crate::kernel::SCALAR;
 use crate::layer::{Entrance, Layer, Tile};
 use crate::network::Network;
+use crate::outline::Part;
 use crate::params::{Aligned, Element, Of, Params, Visitor, VisitorMut, Zeroed};
 use crate::shape::{Batch, Shape};
 use crate::summary::{CHAIN, Description, Place};
@@ -226,6 +227,13 @@ macro_rules! chain {
                 tell(Description::around::<In, Self>(place, CHAIN));
                 $first::describe(place.inside($zero), tell);
                 $(<$layer as Layer<$in>>::describe(place.inside($i), tell);)+
+            }
+
+            fn outline<'a>(&'a self, tell: &mut dyn FnMut(Part<'a, Self::Scalar>)) {
+                tell(Part::ChainBegins);
+                self.$zero.outline(tell);
+                $(self.$i.outline(tell);)+
+                tell(Part::ChainEnds);
             }
         }
     };

@@ -1,6 +1,7 @@
 //! What a layer is: the trait, and the words the compiler says when sizes do not match.
 
 use crate::activation::Activation;
+use crate::outline::Part;
 use crate::params::{Params, Zeroed};
 use crate::shape::{Batch, Shape};
 use crate::summary::{Description, Place};
@@ -167,6 +168,12 @@ pub trait Layer<In: Shape>: Params {
     /// layers inside it. Unless written, that is its type, and that the number of its multiply-adds is unknown.
     fn describe(place: Place, tell: &mut dyn FnMut(Description)) {
         tell(Description::of::<In, Self>(place, None));
+    }
+
+    /// Tells `tell` what the layer computes in prediction, for who writes it down in another language. Unless written, that is
+    /// unknown, and a network with such a layer can't be exported.
+    fn outline<'a>(&'a self, tell: &mut dyn FnMut(Part<'a, Self::Scalar>)) {
+        tell(Part::Unknown { name: core::any::type_name::<Self>() });
     }
 }
 

@@ -36,6 +36,7 @@
 //!   layer of your own see [`layer::Layer`] and the example `custom_layer`.
 //! * [`speed`] says how to get the library's speed, and what threads, tiles and large networks take.
 //! * `io` (feature `safetensors`) takes weights from other programs, and gives them to others.
+//! * `export` (feature `export`) writes networks as Rust source, C99 source and ONNX files.
 //! * [`check::gradient_check`] tells whether the derivatives of what you wrote are right.
 //!
 //! # Features
@@ -47,6 +48,7 @@
 //! | `csv` | no | `data::Csv`, tables from comma-separated values; implies `std` |
 //! | `plot` | no | `plot`: curves, decision surfaces and confusion matrices as SVG and PNG; implies `std` |
 //! | `progress` | no | `observer::Progress`, a bar in the terminal with losses, rate and remaining time; implies `std` |
+//! | `export` | no | `export`: networks as Rust source, as C99 source without a library, and as ONNX files; implies `alloc` |
 //! | `rayon` | no | `crew::Crew`, training and prediction on several threads, and searches on all cores; implies `std` |
 //! | `serde` | no | networks, trainers and their parts as JSON, postcard and whatever [serde](https://serde.rs) has: `state` |
 //! | `checkpoint` | no | `checkpoint::Checkpoint`, trainings that go on where they were interrupted, bit for bit; implies `std` and `serde` |
@@ -78,6 +80,7 @@
 //! | `chain.rs` | tuples of layers: all of backpropagation through a chain |
 //! | `network.rs` | what users call: `new`, `predict`, `predict_one`, `predict_all`, `summary` |
 //! | `summary.rs` | the table of layers, and what layers say of themselves for it |
+//! | `outline.rs` | what layers compute in prediction, told to who writes them in another language |
 //! | `loss.rs` | losses with their slopes, fused with the last activation where that is more exact |
 //! | `data/` | samples, order, parts and folds, scaling, weights, CSV |
 //! | `workspace.rs` | the memory of a training step, and forward, loss, backward in it |
@@ -94,6 +97,7 @@
 //! | `metrics/` | judgements: the confusion matrix and what follows from it, ROC, log loss, errors of regression |
 //! | `plot/` | pictures; the font for PNG |
 //! | `io/` | weights in and out: safetensors, read at run time and by the compiler |
+//! | `export/` | networks in other languages: Rust, C, ONNX; the proof that source code brings along |
 //! | `check.rs` | gradients against differences |
 //! | `error.rs` | what only run time can know, in words |
 //!
@@ -173,6 +177,8 @@ pub mod crew;
 pub mod data;
 mod dispatch;
 pub mod error;
+#[cfg(feature = "export")]
+pub mod export;
 pub mod init;
 #[cfg(feature = "safetensors")]
 pub mod io;
@@ -186,6 +192,7 @@ pub mod metrics;
 pub mod network;
 pub mod observer;
 pub mod optimizer;
+pub mod outline;
 pub mod params;
 #[cfg(feature = "plot")]
 pub mod plot;

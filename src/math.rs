@@ -119,7 +119,7 @@ fn polynomial<S: Simd, T: Real>(simd: S, x: Lanes<S, T>, coefficients: &[f64]) -
 }
 
 /// 1 / (k + 1)!, the Taylor series of `exp(x) - 1` divided by `x`.
-const EXP_M1: [f64; 13] = {
+pub(crate) const EXP_M1: [f64; 13] = {
     let mut series = [1.0; 13];
     let mut k = 1;
     while k < 13 {
@@ -198,7 +198,7 @@ pub fn exp_m1_negative<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T>
 }
 
 /// 2 / (2 k + 3), the series of `ln((1 + s) / (1 - s))` in odd powers of `s`, without its first term.
-const LN: [f64; 11] = {
+pub(crate) const LN: [f64; 11] = {
     let mut series = [0.0; 11];
     let mut k = 0;
     while k < 11 {
@@ -269,10 +269,10 @@ pub fn sigmoid<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
 
 /// The coefficients in `x x` of two polynomials whose quotient times `x` is `tanh(x)` up to [`TANH_END`], within 2.1e-8 of
 /// its value: the best there are of their degree, by the exchange of linear programs over 3,000 places.
-const TANH_DIVIDEND: [f64; 5] = [0.999999979, 0.133797186, 0.00349403541, 2.05834955e-5, 1.33190917e-8];
-const TANH_DIVISOR: [f64; 5] = [1.0, 0.467130339, 0.0258710764, 0.000328309425, 7.76202756e-7];
+pub(crate) const TANH_DIVIDEND: [f64; 5] = [0.999999979, 0.133797186, 0.00349403541, 2.05834955e-5, 1.33190917e-8];
+pub(crate) const TANH_DIVISOR: [f64; 5] = [1.0, 0.467130339, 0.0258710764, 0.000328309425, 7.76202756e-7];
 /// From here on `tanh` is 1 in `f32`.
-const TANH_END: f64 = 9.3;
+pub(crate) const TANH_END: f64 = 9.3;
 
 /// The hyperbolic tangent: for `f32` a quotient of polynomials, within 5 ulp; for `f64` from `exp(-2 |x|) - 1`, within 3 ulp.
 #[inline(always)]
@@ -327,7 +327,7 @@ pub fn softplus<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
 
 /// The Chebyshev coefficients in `2 t - 1` of `ln(erfc(z) / t) + z z` with `t = 2 / (2 + z)`, `z` from zero up; the form
 /// is that of W. J. Press et al., Numerical Recipes, section 6.2.2. Computed to 50 digits at 64 nodes.
-const ERFC: [f64; 28] = [
+pub(crate) const ERFC: [f64; 28] = [
     -1.302_653_719_781_709_4,
     0.641_969_792_356_490_3,
     0.019_476_473_204_185_836,

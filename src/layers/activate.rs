@@ -5,6 +5,7 @@ use crate::activation::{Activation, Identity};
 use crate::kernel::map_first;
 use crate::layer::{Entrance, Layer, Tile};
 use crate::network::Network;
+use crate::outline::Part;
 use crate::params::{Params, Visitor, VisitorMut, Zeroed};
 use crate::real::Real;
 use crate::shape::Features;
@@ -141,5 +142,12 @@ impl<const N: usize, A: Activation, T: Real> Layer<Features<N>> for Activate<N, 
 
     fn describe(place: Place, tell: &mut dyn FnMut(Description)) {
         tell(Description::of::<Features<N>, Self>(place, Some(0)));
+    }
+
+    fn outline<'a>(&'a self, tell: &mut dyn FnMut(Part<'a, T>)) {
+        tell(match A::FUNCTION {
+            Some(function) => Part::Apply { size: N, function },
+            None => Part::Unknown { name: core::any::type_name::<A>() },
+        });
     }
 }

@@ -6,12 +6,13 @@ use crate::kernel::map;
 use crate::layer::{Entrance, Layer, Tile};
 use crate::math::{mul_add, square_root};
 use crate::network::Network;
+use crate::outline::Part;
 use crate::params::{Kind, Parameter, Params, Visitor, VisitorMut, Zeroed};
 use crate::real::Real;
 use crate::shape::Features;
 use crate::summary::{Description, Place};
 use fearless_simd::Simd;
-use nalgebra::{SMatrix, SVector};
+use nalgebra::{ArrayStorage, SMatrix, SVector};
 use rand::Rng;
 
 /// Subtracts from each of `N` features its mean over the batch, divides by its standard deviation, and then multiplies by a
@@ -72,6 +73,26 @@ pub struct BatchNorm<const N: usize, T = f32> {
 const MOMENTUM: f64 = 0.1;
 
 impl<const N: usize, T: Real> BatchNorm<N, T> {
+    /// From gains, biases, and the mean and the variance of prediction. The count of [`tiles`](Self::tiles) is zero.
+    ///
+    /// ```
+    /// use tuplenet::layers::BatchNorm;
+    /// use tuplenet::prelude::*;
+    ///
+    /// static NORM: BatchNorm<2> = BatchNorm::from_arrays([1.0, 2.0], [0.0, 5.0], [3.0, 4.0], [4.0, 1.0]);
+    /// let [first, second] = NORM.predict_one(&[5.0, 3.0]);
+    /// assert!((first - 1.0).abs() < 1e-4 && (second - 3.0).abs() < 1e-4);
+    /// ```
+    pub const fn from_arrays(weight: [T; N], bias: [T; N], mean: [T; N], variance: [T; N]) -> Self {
+        BatchNorm {
+            weight: SMatrix::from_array_storage(ArrayStorage([weight])),
+            bias: SMatrix::from_array_storage(ArrayStorage([bias])),
+            running_mean: SMatrix::from_array_storage(ArrayStorage([mean])),
+            running_variance: SMatrix::from_array_storage(ArrayStorage([variance])),
+            tiles: 0,
+        }
+    }
+
     pub(crate) const WEIGHT: Parameter = vector::<N>("weight", Kind::Bias);
     pub(crate) const BIAS: Parameter = vector::<N>("bias", Kind::Bias);
     pub(crate) const MEAN: Parameter = vector::<N>("running_mean", Kind::Statistic);
@@ -100,8 +121,7 @@ impl<const N: usize, T: Real> BatchNorm<N, T> {
     fn line(&self) -> [SVector<T, N>; 2] {
         let (mut scale, mut shift) = (self.weight, self.bias);
         for i in 0..N {
-            scale[i] *= reciprocal(self.running_variance[i]);
-            shift[i] -= self.running_mean[i] * scale[i];
+            [scale[i], shift[i]] = line(scale[i], shift[i], self.running_mean[i], self.running_variance[i]);
         }
         [scale, shift]
     }
@@ -141,6 +161,13 @@ impl<const N: usize, T: Real> BatchNorm<N, T> {
         }
         before
     }
+}
+
+/// Scale and shift of a feature in prediction.
+#[inline(always)]
+pub(crate) fn line<T: Real>(weight: T, bias: T, mean: T, variance: T) -> [T; 2] {
+    let scale = weight * reciprocal(variance);
+    [scale, bias - mean * scale]
 }
 
 /// 1 over the standard deviation.
@@ -365,5 +392,16 @@ impl<const N: usize, T: Real> Layer<Features<N>> for BatchNorm<N, T> {
     fn describe(place: Place, tell: &mut dyn FnMut(Description)) {
         // In prediction, a line for each number.
         tell(Description::of::<Features<N>, Self>(place, Some(N)));
+    }
+
+    fn outline<'a>(&'a self, tell: &mut dyn FnMut(Part<'a, T>)) {
+        tell(Part::BatchNorm {
+            weight: self.weight.as_slice(),
+            bias: self.bias.as_slice(),
+            mean: self.running_mean.as_slice(),
+            variance: self.running_variance.as_slice(),
+            tiles: self.tiles,
+            epsilon: T::of(EPSILON),
+        });
     }
 }

@@ -8,6 +8,7 @@ use crate::kernel::{
 };
 use crate::layer::{Entrance, Layer, Tile};
 use crate::network::Network;
+use crate::outline::Part;
 use crate::params::{Kind, Parameter, Params, Visitor, VisitorMut, Zeroed};
 use crate::real::{Lanes, Real};
 use crate::shape::Features;
@@ -61,6 +62,15 @@ impl<const IN: usize, const OUT: usize, A, T: Real> Dense<IN, OUT, A, T> {
             bias: SMatrix::from_array_storage(ArrayStorage([bias])),
             activation: PhantomData,
         }
+    }
+
+    /// From the columns of `W`, one for each input, and from `b`: the order in which they lie in memory, so that the compiler
+    /// has nothing to compute for a `static`.
+    pub const fn from_columns(weight: [[T; OUT]; IN], bias: [T; OUT]) -> Self {
+        Self::from_matrix(
+            SMatrix::from_array_storage(ArrayStorage(weight)),
+            SMatrix::from_array_storage(ArrayStorage([bias])),
+        )
     }
 
     /// From `W` and `b`.
@@ -441,6 +451,14 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
 
     fn describe(place: Place, tell: &mut dyn FnMut(Description)) {
         tell(Description::of::<Features<IN>, Self>(place, Some(IN * OUT)));
+    }
+
+    fn outline<'a>(&'a self, tell: &mut dyn FnMut(Part<'a, T>)) {
+        let (weight, bias) = (self.weight.as_slice(), self.bias.as_slice());
+        tell(match A::FUNCTION {
+            Some(function) => Part::Dense { inputs: IN, outputs: OUT, weight, bias, function },
+            None => Part::Unknown { name: core::any::type_name::<A>() },
+        });
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::activation::Identity;
 use crate::layer::{Entrance, Layer, Tile};
 use crate::network::Network;
+use crate::outline::Part;
 use crate::params::{Params, Visitor, VisitorMut, Zeroed};
 use crate::real::Real;
 use crate::shape::Features;
@@ -155,5 +156,9 @@ impl<const N: usize, const THOUSANDTHS: u32, T: Real> Layer<Features<N>> for Dro
 
     fn describe(place: Place, tell: &mut dyn FnMut(Description)) {
         tell(Description::of::<Features<N>, Self>(place, Some(0)));
+    }
+
+    fn outline<'a>(&'a self, tell: &mut dyn FnMut(Part<'a, T>)) {
+        tell(Part::Dropout { size: N, thousandths: THOUSANDTHS, seed: self.seed });
     }
 }

@@ -6,12 +6,13 @@ use crate::kernel::{map, map_sum, sum};
 use crate::layer::{Entrance, Layer, Tile};
 use crate::math::{mul_add, square_root};
 use crate::network::Network;
+use crate::outline::Part;
 use crate::params::{Kind, Parameter, Params, Visitor, VisitorMut, Zeroed};
 use crate::real::Real;
 use crate::shape::Features;
 use crate::summary::{Description, Place};
 use fearless_simd::Simd;
-use nalgebra::{SMatrix, SVector};
+use nalgebra::{ArrayStorage, SMatrix, SVector};
 use rand::Rng;
 
 /// Subtracts from the `N` numbers of each sample their mean, divides by their standard deviation, and then multiplies each
@@ -47,6 +48,14 @@ pub struct LayerNorm<const N: usize, T = f32, const BILLIONTHS: u64 = 10_000> {
 }
 
 impl<const N: usize, T: Real, const BILLIONTHS: u64> LayerNorm<N, T, BILLIONTHS> {
+    /// From gains and biases.
+    pub const fn from_arrays(weight: [T; N], bias: [T; N]) -> Self {
+        LayerNorm {
+            weight: SMatrix::from_array_storage(ArrayStorage([weight])),
+            bias: SMatrix::from_array_storage(ArrayStorage([bias])),
+        }
+    }
+
     pub(crate) const WEIGHT: Parameter = vector::<N>("weight", Kind::Bias);
     pub(crate) const BIAS: Parameter = vector::<N>("bias", Kind::Bias);
 
@@ -197,5 +206,10 @@ impl<const N: usize, T: Real, const BILLIONTHS: u64> Layer<Features<N>> for Laye
     fn describe(place: Place, tell: &mut dyn FnMut(Description)) {
         // The squares for the variance, and then a line for each number.
         tell(Description::of::<Features<N>, Self>(place, Some(2 * N)));
+    }
+
+    fn outline<'a>(&'a self, tell: &mut dyn FnMut(Part<'a, T>)) {
+        let (weight, bias) = (self.weight.as_slice(), self.bias.as_slice());
+        tell(Part::LayerNorm { weight, bias, billionths: BILLIONTHS });
     }
 }

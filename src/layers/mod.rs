@@ -29,6 +29,8 @@ mod residual;
 use crate::params::{Kind, Parameter};
 
 pub use activate::Activate;
+#[cfg(feature = "export")]
+pub(crate) use batch_norm::line;
 pub use batch_norm::{BatchNorm, BatchNormTrace};
 pub use dense::{Dense, DenseTrace};
 pub use dropout::Dropout;

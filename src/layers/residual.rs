@@ -4,6 +4,7 @@ use crate::activation::Identity;
 use crate::kernel::map_first;
 use crate::layer::{Entrance, Layer, Tile};
 use crate::network::Network;
+use crate::outline::Part;
 use crate::params::{Element, Params, Visitor, VisitorMut, Zeroed};
 use crate::shape::Features;
 use crate::summary::{Description, Place};
@@ -178,5 +179,11 @@ impl<const N: usize, L: Layer<Features<N>, Out = Features<N>>> Layer<Features<N>
     fn describe(place: Place, tell: &mut dyn FnMut(Description)) {
         tell(Description::around::<Features<N>, Self>(place, "Residual"));
         L::describe(place.inside(0), tell);
+    }
+
+    fn outline<'a>(&'a self, tell: &mut dyn FnMut(Part<'a, L::Scalar>)) {
+        tell(Part::ResidualBegins { size: N });
+        self.0.outline(tell);
+        tell(Part::ResidualEnds);
     }
 }
