@@ -1,8 +1,8 @@
 //! Trains the networks of `examples/firmware` on the desk and writes them as Rust source, which a program for a
-//! microcontroller includes: their weights then lie in flash.
+//! microcontroller includes: their weights then lie in flash. Two of them also as C, for comparison.
 //!
-//!     cargo run --release --example flash                                      only trains
-//!     cargo run --release --example flash -- examples/firmware/src/networks    and writes
+//!     cargo run --release --features export --example flash                                      only trains
+//!     cargo run --release --features export --example flash -- examples/firmware/src/networks    and writes
 //!
 //! A file is an expression: `static NETWORK: Net = include!("networks/iris.rs");`.
 
@@ -13,8 +13,8 @@ use std::error::Error;
 use std::fmt::Write;
 use std::{env, fs};
 use tuplenet::data::{StandardScaler, Subset, stratified_split};
+use tuplenet::export;
 use tuplenet::metrics::largest_index;
-use tuplenet::params::{Element, Kind, Parameter, Params, Visitor};
 use tuplenet::prelude::*;
 
 type Xor = (Dense<2, 8, Tanh>, Dense<8, 1, Sigmoid>);
@@ -27,31 +27,32 @@ fn main() -> Result<(), Box<dyn Error>> {
     let write = |name: &str, what: &str, source: String| -> Result<(), Box<dyn Error>> {
         println!("{name}: {what}");
         if let Some(folder) = &folder {
-            fs::write(format!("{folder}/{name}.rs"), format!("// {what}, by the example `flash`.\n{source}"))?;
+            fs::write(format!("{folder}/{name}"), format!("// {what}, by the example `flash`.\n{source}"))?;
         }
         Ok(())
     };
 
     let (network, error) = xor()?;
-    write("xor", &format!("2-8-1, trained on exclusive or to a loss of {error:.4}"), source(&network))?;
+    let what = format!("2-8-1, trained on exclusive or to a loss of {error:.4}");
+    write("xor.rs", &what, export::rust_expression(&network)?)?;
 
-    let (network, accuracy, samples) = iris()?;
-    write("iris", &format!("4-16-16-3, trained on irises to a test accuracy of {accuracy:.3}"), source(&network))?;
-    write("iris_samples", "a flower of each of two kinds that the network was not trained on", samples)?;
+    let (network, accuracy, samples, in_c) = iris()?;
+    let what = format!("4-16-16-3, trained on irises to a test accuracy of {accuracy:.3}");
+    write("iris.rs", &what, export::rust_expression(&network)?)?;
+    write("iris.c", &what, in_c)?;
+    write("iris_samples.rs", "a flower of each of two kinds that the network was not trained on", samples)?;
 
-    write("flowers", "all irises, in tenths of a centimetre", flowers()?)?;
+    write("flowers.rs", "all irises, in tenths of a centimetre", flowers()?)?;
 
-    let (network, accuracy, samples) = digits()?;
-    write("digits", &format!("64-32-10, trained on digits to a test accuracy of {accuracy:.3}"), source(&network))?;
-    write("digits_samples", "images that the network was not trained on", samples)?;
+    let (network, accuracy, samples, in_c) = digits()?;
+    let what = format!("64-32-10, trained on digits to a test accuracy of {accuracy:.3}");
+    write("digits.rs", &what, export::rust_expression(&network)?)?;
+    write("digits.c", &what, in_c)?;
+    write("digits_samples.rs", "images that the network was not trained on", samples)?;
 
     let (network, error) = sensor()?;
-    write(
-        "sensor",
-        &format!("2-8-1, trained on a new sensor to a mean squared error of {error:.6}"),
-        source(&network),
-    )?;
-    Ok(())
+    let what = format!("2-8-1, trained on a new sensor to a mean squared error of {error:.6}");
+    write("sensor.rs", &what, export::rust_expression(&network)?)
 }
 
 fn xor() -> Result<(Xor, f32), tuplenet::Error> {
@@ -63,7 +64,7 @@ fn xor() -> Result<(Xor, f32), tuplenet::Error> {
 
 /// With logits for three kinds: the largest is the answer, and the chip need not compute an exponential. The scaling of the
 /// measurements is folded into the first layer, so that the network takes centimetres.
-fn iris() -> Result<(Iris, f64, String), Box<dyn Error>> {
+fn iris() -> Result<(Iris, f64, String, String), Box<dyn Error>> {
     let (flowers, kinds) = csv::read::<4>("iris.csv")?;
     let mut indices = vec![0; flowers.len()];
     let (train, test) = stratified_split::<3, _>(&kinds, &mut indices, 0.2, &mut seeded(0))?;
@@ -81,7 +82,8 @@ fn iris() -> Result<(Iris, f64, String), Box<dyn Error>> {
         |flower| format!("{flower:?}"),
         |flower| largest_index(&network.predict_one(flower)),
     );
-    Ok((network, accuracy, samples))
+    let in_c = export::c_source(&network, "iris", &Subset { data: &flowers, indices: &test[..3] })?;
+    Ok((network, accuracy, samples, in_c))
 }
 
 fn flowers() -> Result<String, Box<dyn Error>> {
@@ -95,7 +97,7 @@ fn flowers() -> Result<String, Box<dyn Error>> {
 }
 
 /// From pixels between 0 and 1.
-fn digits() -> Result<(Digits, f64, String), Box<dyn Error>> {
+fn digits() -> Result<(Digits, f64, String, String), Box<dyn Error>> {
     let (images, labels) = csv::read::<64>("digits.csv")?;
     let scaled: Vec<[f32; 64]> = images.iter().map(|image| image.map(|pixel| pixel / 16.0)).collect();
     let mut indices = vec![0; images.len()];
@@ -108,7 +110,8 @@ fn digits() -> Result<(Digits, f64, String), Box<dyn Error>> {
     let (accuracy, samples) = judge(&images, &labels, test, bytes, |image| {
         largest_index(&network.predict_one(&image.map(|pixel| pixel / 16.0)))
     });
-    Ok((network, accuracy, samples))
+    let in_c = export::c_source(&network, "digits", &Subset { data: &scaled, indices: &test[..3] })?;
+    Ok((network, accuracy, samples, in_c))
 }
 
 /// A pressure sensor, read through an amplifier, whose answer depends on its temperature: the network gives the pressure. The
@@ -144,38 +147,4 @@ fn judge<const N: usize>(
     }
     samples.push_str("]\n");
     (right as f64 / test.len() as f64, samples)
-}
-
-/// A network of [`Dense`] layers as an expression.
-fn source(network: &impl Params<Scalar = f32>) -> String {
-    let mut source = Source(String::from("(\n"));
-    network.visit(&mut source);
-    source.0.push_str(")\n");
-    source.0
-}
-
-struct Source(String);
-
-impl Visitor<f32> for Source {
-    fn slice(&mut self, parameter: Parameter, values: &[f32]) {
-        if parameter.kind == Kind::Bias {
-            let _ = writeln!(self.0, "        {values:?},");
-            return;
-        }
-        self.0.push_str("        [\n");
-        for row in 0..parameter.rows {
-            // They lie column by column.
-            let row: Vec<f32> = values.iter().skip(row).step_by(parameter.rows).copied().collect();
-            let _ = writeln!(self.0, "            {row:?},");
-        }
-        self.0.push_str("        ],\n");
-    }
-
-    fn enter(&mut self, _: Element) {
-        self.0.push_str("    Dense::from_rows(\n");
-    }
-
-    fn leave(&mut self) {
-        self.0.push_str("    ),\n");
-    }
 }
