@@ -475,7 +475,7 @@ mod tests {
         let mut rng = seeded((IN * 10_000 + OUT * 100 + B) as u64);
         let mut random = || {
             let bits = rng.next_u64();
-            if bits % 7 == 0 { 0.0 } else { f32::from_random_bits(bits) - 0.5 }
+            if bits.is_multiple_of(7) { 0.0 } else { f32::from_random_bits(bits) - 0.5 }
         };
         let mut layer = Dense::<IN, OUT, Identity>::ZEROED;
         layer.weight.iter_mut().chain(&mut layer.bias).for_each(|number| *number = random());
