@@ -3,38 +3,17 @@
 
 #![cfg(feature = "checkpoint")]
 
+#[path = "common/counting.rs"]
+mod counting;
+
+use counting::{BYTES, LARGEST};
 use rand::rngs::Xoshiro256PlusPlus;
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tuplenet::checkpoint::{Checkpoint, CheckpointError};
 use tuplenet::layers::{BatchNorm, Dropout};
 use tuplenet::prelude::*;
-
-struct Counting;
-
-thread_local! {
-    static BYTES: Cell<usize> = const { Cell::new(0) };
-    static LARGEST: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: every call goes to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        BYTES.set(BYTES.get() + layout.size());
-        LARGEST.set(LARGEST.get().max(layout.size()));
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 type Net = (Dense<2, 4, Identity>, BatchNorm<4>, Dropout<4, 100>, Dense<4, 1, Sigmoid>);
 type Watching<'a> = (&'a mut History<f32>, &'a mut EarlyStopping<Net>);

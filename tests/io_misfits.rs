@@ -3,42 +3,22 @@
 
 #![cfg(all(feature = "safetensors", feature = "std"))]
 
+#[path = "common/counting.rs"]
+mod counting;
+
+use counting::BYTES;
 use proptest::prelude::*;
 use safetensors::SafeTensors;
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::io::Read;
 use tuplenet::io::{self, FileError, Misfit, Names, Precision, Safetensors};
 use tuplenet::layers::*;
 use tuplenet::prelude::*;
 
-/// Counts the bytes that are taken on this thread.
-struct Counting;
-
-thread_local! {
-    static TAKEN: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: every call goes to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        TAKEN.set(TAKEN.get() + layout.size());
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
 /// The bytes that `work` takes.
 fn taken<R>(work: impl FnOnce() -> R) -> (R, usize) {
-    let before = TAKEN.get();
+    let before = BYTES.get();
     let result = work();
-    (result, TAKEN.get() - before)
+    (result, BYTES.get() - before)
 }
 
 type Net = (Dense<2, 3, Tanh>, BatchNorm<3>, Dense<3, 1, Sigmoid>);

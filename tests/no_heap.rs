@@ -1,7 +1,9 @@
 //! Nothing that runs again and again allocates: a counting allocator watches.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+#[path = "common/counting.rs"]
+mod counting;
+
+use counting::ALLOCATIONS;
 use std::hint::black_box;
 use tuplenet::data::Weighted;
 use tuplenet::layers::{Activate, BatchNorm, Dropout, LayerNorm, Residual};
@@ -9,27 +11,6 @@ use tuplenet::metrics::{ConfusionMatrix, log_loss, r2, roc_auc};
 use tuplenet::params::Zeroed;
 use tuplenet::prelude::*;
 use tuplenet::schedule::{Adaptive, OneCycle, Schedule};
-
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: every call goes to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// How many allocations `work` makes on this thread.
 fn allocations<R>(work: impl FnOnce() -> R) -> usize {

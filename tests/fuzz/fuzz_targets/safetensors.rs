@@ -3,36 +3,16 @@
 
 #![no_main]
 
+#[path = "../../common/counting.rs"]
+mod counting;
+
+use counting::BYTES;
 use libfuzzer_sys::fuzz_target;
 use safetensors::{Dtype, SafeTensors};
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use tuplenet::io::{FileError, Names, Safetensors};
 use tuplenet::layers::BatchNorm;
 use tuplenet::params::{Parameter, Params, Visitor, Zeroed};
 use tuplenet::prelude::*;
-
-/// Counts the bytes that are taken on this thread.
-struct Counting;
-
-thread_local! {
-    static TAKEN: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: every call goes to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        TAKEN.set(TAKEN.get() + layout.size());
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// All numbers of a network in bits.
 #[derive(Default)]
@@ -67,11 +47,11 @@ fn read<N: Params<Scalar = f32> + Clone>(format: Safetensors, bytes: &[u8], name
     let before = bits(&network);
     let mut from_reader = network.clone();
 
-    let start = TAKEN.get();
+    let start = BYTES.get();
     let result = format.read(bytes, &mut network);
-    assert_eq!(TAKEN.get(), start, "no heap is needed");
+    assert_eq!(BYTES.get(), start, "no heap is needed");
     let of_reader = format.read_from(bytes, &mut from_reader);
-    assert!(TAKEN.get() - start <= 6 * bytes.len() + 4096);
+    assert!(BYTES.get() - start <= 6 * bytes.len() + 4096);
 
     assert_eq!(bits(&from_reader), bits(&network));
     match (result, of_reader) {
