@@ -234,6 +234,22 @@ macro_rules! visits {
     };
 }
 
+/// The visit of who looks at names and sizes alone.
+macro_rules! tensors {
+    () => {
+        visits!();
+        fn slice(&mut self, parameter: Parameter, _: &[T]) {
+            self.tensor(&parameter);
+        }
+        fn statistic(&mut self, parameter: Parameter, _: &[T]) {
+            self.tensor(&parameter);
+        }
+        fn count(&mut self, parameter: Parameter, _: u64) {
+            self.tensor(&parameter);
+        }
+    };
+}
+
 /// Compares each tensor of a network with a file.
 struct Compare<'h, 't> {
     header: &'h Header<'t>,
@@ -301,16 +317,7 @@ impl Look<'_, '_> {
 }
 
 impl<T: Real> Visitor<T> for Look<'_, '_> {
-    visits!();
-    fn slice(&mut self, parameter: Parameter, _: &[T]) {
-        self.tensor(&parameter);
-    }
-    fn statistic(&mut self, parameter: Parameter, _: &[T]) {
-        self.tensor(&parameter);
-    }
-    fn count(&mut self, parameter: Parameter, _: u64) {
-        self.tensor(&parameter);
-    }
+    tensors!();
 }
 
 /// Sets each tensor of a network to that of a file that fits.
@@ -443,16 +450,7 @@ impl Head<'_, '_> {
 }
 
 impl<T: Real> Visitor<T> for Head<'_, '_> {
-    visits!();
-    fn slice(&mut self, parameter: Parameter, _: &[T]) {
-        self.tensor(&parameter);
-    }
-    fn statistic(&mut self, parameter: Parameter, _: &[T]) {
-        self.tensor(&parameter);
-    }
-    fn count(&mut self, parameter: Parameter, _: u64) {
-        self.tensor(&parameter);
-    }
+    tensors!();
 }
 
 /// Writes the counts, or all other numbers.
