@@ -71,6 +71,12 @@ pub trait Activation: 'static {
     /// The derivative at `x`, where the value is `y`.
     fn slope<S: Simd, T: Real>(simd: S, x: Lanes<S, T>, y: Lanes<S, T>) -> Lanes<S, T>;
 
+    /// `slope`, by the value `y`, times the derivative: the slope by `x`.
+    #[inline(always)]
+    fn backward<S: Simd, T: Real>(simd: S, slope: Lanes<S, T>, x: Lanes<S, T>, y: Lanes<S, T>) -> Lanes<S, T> {
+        slope * Self::slope::<S, T>(simd, x, y)
+    }
+
     /// Turns the values of the samples in use into the output, for an activation that couples the outputs of a sample:
     /// softmax.
     #[inline(always)]
@@ -187,11 +193,30 @@ activation! {
     |simd, _x, _y| splat::<S, T>(simd, 1.0)
 }
 
-activation! {
-    /// Rectified linear unit, `max(x, 0)`.
-    Relu, FromOutput, HeUniform, brief true;
-    |simd, x| at_least(x, zero::<S, T>(simd));
-    |simd, _x, y| by_sign::<S, T>(simd, y, splat::<S, T>(simd, 1.0), zero::<S, T>(simd))
+/// Rectified linear unit, `max(x, 0)`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Relu;
+
+impl Activation for Relu {
+    type Slope = FromOutput;
+    type Init = HeUniform;
+    const FUNCTION: Option<Function> = Some(Function::Relu);
+    const BRIEF: bool = true;
+
+    #[inline(always)]
+    fn value<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
+        at_least(x, zero::<S, T>(simd))
+    }
+
+    #[inline(always)]
+    fn slope<S: Simd, T: Real>(simd: S, _: Lanes<S, T>, y: Lanes<S, T>) -> Lanes<S, T> {
+        by_sign::<S, T>(simd, y, splat::<S, T>(simd, 1.0), zero::<S, T>(simd))
+    }
+
+    #[inline(always)]
+    fn backward<S: Simd, T: Real>(simd: S, slope: Lanes<S, T>, _: Lanes<S, T>, y: Lanes<S, T>) -> Lanes<S, T> {
+        by_sign::<S, T>(simd, y, slope, zero::<S, T>(simd))
+    }
 }
 
 /// `x` where it is positive, else `x` times a small factor, in thousandths: 10 (0.01, as in PyTorch) unless told.

@@ -101,7 +101,7 @@ pub fn elementwise<S: Simd, T: Real, A: Activation, const OUT: usize, const B: u
             |[x], [t]| {
                 let y = A::value::<S, T>(simd, x);
                 let (loss, slope) = formula(y, t);
-                ([slope * A::slope::<S, T>(simd, x, y) * lanes::<S, T>(simd, scale)], loss)
+                ([A::backward::<S, T>(simd, slope, x, y) * lanes::<S, T>(simd, scale)], loss)
             },
         );
         return scale * sum;
@@ -135,7 +135,7 @@ pub fn elementwise<S: Simd, T: Real, A: Activation, const OUT: usize, const B: u
             [output],
             [&x, &y],
             #[inline(always)]
-            |[slope], [x, y]| [slope * A::slope::<S, T>(simd, x, y)],
+            |[slope], [x, y]| [A::backward::<S, T>(simd, slope, x, y)],
         );
     }
     scale * total

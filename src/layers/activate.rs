@@ -136,7 +136,7 @@ impl<const N: usize, A: Activation, T: Real> Layer<Features<N>> for Activate<N, 
             [input_slope.as_mut_slice()],
             [slope.as_slice(), x.as_slice(), trace.as_slice()],
             #[inline(always)]
-            |[_], [slope, x, y]| [slope * A::slope::<S, T>(simd, x, y)],
+            |[_], [slope, x, y]| [A::backward::<S, T>(simd, slope, x, y)],
         );
     }
 
