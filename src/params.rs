@@ -225,9 +225,10 @@ pub(crate) struct Slice<'a, T> {
 }
 
 impl<'a, T> Slice<'a, T> {
+    /// As if it had one column: code that is not compiled for a network gains nothing from knowing its rows.
     #[inline(always)]
     pub fn new(parameter: Parameter, values: &'a mut [T]) -> Self {
-        Slice { parameter, values: Some(values) }
+        Slice { parameter: Parameter { rows: values.len(), columns: 1, ..parameter }, values: Some(values) }
     }
 }
 

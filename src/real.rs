@@ -3,7 +3,7 @@
 #[cfg(feature = "safetensors")]
 use crate::io::embedded::{Data, Double, Single, Value};
 use fearless_simd::prelude::*;
-use fearless_simd::{SimdFloatElement, f32x4, f64x2};
+use fearless_simd::{SimdFloatElement, f32x4, f32x8, f64x2, f64x4};
 use nalgebra::Scalar;
 use num_traits::float::FloatCore;
 
@@ -158,18 +158,27 @@ impl Real for f32 {
     #[inline(always)]
     fn load_part<S: Simd>(simd: S, from: &[f32]) -> Lanes<S, f32> {
         #[inline(always)]
-        fn at(from: &[f32], i: usize) -> f32 {
-            if i < from.len() { from[i] } else { 0.0 }
+        fn quarter<S: Simd>(simd: S, from: &[f32]) -> f32x4<S> {
+            match *from {
+                [] => f32x4::splat(simd, 0.0),
+                [a] => f32x4::load_array(simd, [a, 0.0, 0.0, 0.0]),
+                [a, b] => f32x4::load_array(simd, [a, b, 0.0, 0.0]),
+                [a, b, c] => f32x4::load_array(simd, [a, b, c, 0.0]),
+                _ => f32x4::from_slice(simd, &from[..4]),
+            }
         }
         #[inline(always)]
-        fn quarter<S: Simd>(simd: S, from: &[f32], first: usize) -> f32x4<S> {
-            f32x4::load_array(simd, [at(from, first), at(from, first + 1), at(from, first + 2), at(from, first + 3)])
+        fn half<S: Simd>(simd: S, from: &[f32]) -> f32x8<S> {
+            match from.split_at_checked(4) {
+                _ if from.len() >= 8 => f32x8::from_slice(simd, &from[..8]),
+                Some((low, high)) => simd.combine_f32x4(quarter(simd, low), quarter(simd, high)),
+                None => simd.combine_f32x4(quarter(simd, from), quarter(simd, &[])),
+            }
         }
-        let halves = [
-            simd.combine_f32x4(quarter(simd, from, 0), quarter(simd, from, 4)),
-            simd.combine_f32x4(quarter(simd, from, 8), quarter(simd, from, 12)),
-        ];
-        let whole = simd.combine_f32x8(halves[0], halves[1]);
+        let whole = match from.split_at_checked(8) {
+            Some((low, high)) => simd.combine_f32x8(half(simd, low), half(simd, high)),
+            None => simd.combine_f32x8(half(simd, from), half(simd, &[])),
+        };
         Lanes::<S, f32>::from_slice(simd, &whole.as_slice()[..Lanes::<S, f32>::LEN])
     }
 }
@@ -215,18 +224,25 @@ impl Real for f64 {
     #[inline(always)]
     fn load_part<S: Simd>(simd: S, from: &[f64]) -> Lanes<S, f64> {
         #[inline(always)]
-        fn at(from: &[f64], i: usize) -> f64 {
-            if i < from.len() { from[i] } else { 0.0 }
+        fn quarter<S: Simd>(simd: S, from: &[f64]) -> f64x2<S> {
+            match *from {
+                [] => f64x2::splat(simd, 0.0),
+                [a] => f64x2::load_array(simd, [a, 0.0]),
+                _ => f64x2::from_slice(simd, &from[..2]),
+            }
         }
         #[inline(always)]
-        fn quarter<S: Simd>(simd: S, from: &[f64], first: usize) -> f64x2<S> {
-            f64x2::load_array(simd, [at(from, first), at(from, first + 1)])
+        fn half<S: Simd>(simd: S, from: &[f64]) -> f64x4<S> {
+            match from.split_at_checked(2) {
+                _ if from.len() >= 4 => f64x4::from_slice(simd, &from[..4]),
+                Some((low, high)) => simd.combine_f64x2(quarter(simd, low), quarter(simd, high)),
+                None => simd.combine_f64x2(quarter(simd, from), quarter(simd, &[])),
+            }
         }
-        let halves = [
-            simd.combine_f64x2(quarter(simd, from, 0), quarter(simd, from, 2)),
-            simd.combine_f64x2(quarter(simd, from, 4), quarter(simd, from, 6)),
-        ];
-        let whole = simd.combine_f64x4(halves[0], halves[1]);
+        let whole = match from.split_at_checked(4) {
+            Some((low, high)) => simd.combine_f64x4(half(simd, low), half(simd, high)),
+            None => simd.combine_f64x4(half(simd, from), half(simd, &[])),
+        };
         Lanes::<S, f64>::from_slice(simd, &whole.as_slice()[..Lanes::<S, f64>::LEN])
     }
 }

@@ -258,8 +258,14 @@ impl<T: Real, E: Sample<T>> Samples<T> for [E] {
 
     #[inline(always)]
     fn copy_from(&self, first: usize, to: &mut [E::Item]) {
-        for (sample, to) in self.get(first..).unwrap_or_default().iter().zip(to) {
-            sample.copy(to);
+        // One check for all.
+        if let Some(samples) = self.get(first..).and_then(
+            #[inline(always)]
+            |samples| samples.get(..to.len()),
+        ) {
+            for (sample, to) in samples.iter().zip(to) {
+                sample.copy(to);
+            }
         }
     }
 }

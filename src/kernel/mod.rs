@@ -54,7 +54,20 @@ fn places<S: Simd, T: Real>(simd: S) -> Lanes<S, T> {
 
 #[inline(always)]
 fn store_part<S: Simd, T: Real>(lanes: Lanes<S, T>, to: &mut [T]) {
-    to.copy_from_slice(&lanes.as_slice()[..to.len()]);
+    let (mut from, mut to) = (lanes.as_slice(), to);
+    for length in [8, 4] {
+        if to.len() >= length {
+            let (first, others) = to.split_at_mut(length);
+            first.copy_from_slice(&from[..length]);
+            (from, to) = (&from[length..], others);
+        }
+    }
+    // Number by number: the compiler makes an integer of a copy of two, which it can't keep in a vector register.
+    for i in 0..3 {
+        if i < to.len() {
+            to[i] = from[i];
+        }
+    }
 }
 
 /// Runs `step` over several slices of the same length, a register of each at a time: it gets what stands in `changed`
@@ -69,6 +82,40 @@ pub fn map<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
     step: impl Fn([Lanes<S, T>; CHANGED], [Lanes<S, T>; READ]) -> [Lanes<S, T>; CHANGED],
 ) {
     map_first(simd, usize::MAX, changed, read, step);
+}
+
+/// [`map`] over matrices of so many rows: of a few columns shorter than a register, one at a time.
+///
+/// They were stored one by one a moment ago, and what a CPU has stored in parts it can't load as one register until the parts
+/// have left its store buffers.
+#[inline(always)]
+pub fn map_columns<S: Simd, T: Real, const CHANGED: usize>(
+    simd: S,
+    rows: usize,
+    changed: [&mut [T]; CHANGED],
+    step: impl Fn([Lanes<S, T>; CHANGED]) -> [Lanes<S, T>; CHANGED],
+) {
+    let length = shortest(&changed, &[]);
+    // A matrix of up to four rows was computed with lanes across its columns.
+    if SCALAR || rows <= 4 || rows >= Lanes::<S, T>::LEN || length > FEW * rows {
+        return map(
+            simd,
+            changed,
+            [],
+            #[inline(always)]
+            |c, []| step(c),
+        );
+    }
+    let mut c = [Lanes::<S, T>::splat(simd, T::ZERO); CHANGED];
+    for first in (0..length).step_by(rows) {
+        for i in 0..CHANGED {
+            c[i] = load_part(simd, &changed[i][first..][..rows]);
+        }
+        let results = step(c);
+        for i in 0..CHANGED {
+            store_part::<S, T>(results[i], &mut changed[i][first..][..rows]);
+        }
+    }
 }
 
 /// Like [`map`], for the first `count` numbers of each slice, or a few more: it stops at the next whole register.
@@ -198,15 +245,8 @@ fn shortest<T>(changed: &[&mut [T]], read: &[&[T]]) -> usize {
 
 /// The sum of the 16 numbers in the first registers, added in pairs: the first to the ninth, and so on.
 #[inline(always)]
-fn sum_of_16<S: Simd, T: Real, V: SimdFloat<S, Element = T>>(mut registers: [V; WIDEST / 2]) -> T {
-    let mut half = WIDEST / V::LEN / 2;
-    while half > 0 {
-        for i in 0..half {
-            registers[i] += registers[i + half];
-        }
-        half /= 2;
-    }
-    let mut sum = registers[0];
+fn sum_of_16<S: Simd, T: Real, V: SimdFloat<S, Element = T>>(registers: [V; WIDEST / 2]) -> T {
+    let mut sum = in_one_register(registers);
     if V::LEN > 8 {
         sum += sum.rotate_elements_left::<8>();
     }
@@ -220,6 +260,42 @@ fn sum_of_16<S: Simd, T: Real, V: SimdFloat<S, Element = T>>(mut registers: [V; 
         sum += sum.rotate_elements_left::<1>();
     }
     sum.as_slice()[0]
+}
+
+/// [`sum_of_16`] for four of them, which take little longer together than one.
+#[inline(always)]
+fn four_sums_of_16<S: Simd, T: Real, V: SimdFloat<S, Element = T>>(four: [[V; WIDEST / 2]; 4]) -> [T; 4] {
+    let [a, b, c, d] =
+        [in_one_register(four[0]), in_one_register(four[1]), in_one_register(four[2]), in_one_register(four[3])];
+    // In turn a lane of each, so that the pairs come to stand below each other.
+    let (ac, bd) = (a.zip_low(c) + a.zip_high(c), b.zip_low(d) + b.zip_high(d));
+    let (low, high) = (ac.zip_low(bd), ac.zip_high(bd));
+    if V::LEN == 2 {
+        let (ab, cd) = (low.as_slice(), high.as_slice());
+        return [ab[0], ab[1], cd[0], cd[1]];
+    }
+    let mut sums = low + high;
+    if V::LEN > 8 {
+        sums += sums.rotate_elements_left::<8>();
+    }
+    if V::LEN > 4 {
+        sums += sums.rotate_elements_left::<4>();
+    }
+    let sums = sums.as_slice();
+    [sums[0], sums[1], sums[2], sums[3]]
+}
+
+/// 16 numbers added up in pairs as far as one register has lanes.
+#[inline(always)]
+fn in_one_register<S: Simd, T: Real, V: SimdFloat<S, Element = T>>(mut registers: [V; WIDEST / 2]) -> V {
+    let mut half = WIDEST / V::LEN / 2;
+    while half > 0 {
+        for i in 0..half {
+            registers[i] += registers[i + half];
+        }
+        half /= 2;
+    }
+    registers[0]
 }
 
 /// Calls `step` for each register of the slices, with the place where it begins, until `count` numbers are done.
@@ -341,11 +417,12 @@ pub(crate) fn is_finite<S: Simd, T: Real>(simd: S, values: &[T], count: usize) -
         }
         at += 4 * lanes;
     }
-    let mut rest = T::ZERO;
     while at < count && at < values.len() {
-        rest += values[at] * T::ZERO;
-        at += 1;
+        let numbers = &values[at..];
+        let numbers = if numbers.len() < lanes { load_part::<S, T>(simd, numbers) } else { load(simd, numbers) };
+        sums[0] = numbers.mul_add(zero, sums[0]);
+        at += lanes;
     }
-    let sum = (sums[0] + sums[1]) + (sums[2] + sums[3]) + rest;
+    let sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
     sum.simd_eq(zero).all_true()
 }

@@ -1,6 +1,6 @@
 //! Products of matrices whose left factor lies column by column: lanes run across its rows.
 
-use super::{WIDEST, load, load_part, places, store, store_part, sum_of_16};
+use super::{WIDEST, four_sums_of_16, load, load_part, places, store, store_part, sum_of_16};
 use crate::activation::Activation;
 use crate::math::mul_add;
 use crate::real::{Lanes, Real};
@@ -29,7 +29,7 @@ pub(crate) struct Columns<'a, T, const DEPTH: usize, const ROOM: usize>(pub &'a 
 
 impl<T: Real, const DEPTH: usize, const ROOM: usize> Right<T> for Columns<'_, T, DEPTH, ROOM> {
     const ROOM: usize = ROOM;
-    const FRESH: bool = false;
+    const FRESH: bool = DEPTH <= FEW && ROOM <= FEW;
 
     #[inline(always)]
     fn part<const COLUMNS: usize>(self, column: usize, depth: usize) -> Self {
@@ -402,9 +402,14 @@ pub(crate) fn dots<S: Simd, T: Real, const ROWS: usize, const DEPTH: usize, cons
     // Four at a time, written together, because what reads them next reads more than one.
     while column < columns && column + 4 <= ROOM {
         let mut four = [[T::ZERO; ROWS]; 4];
-        for i in 0..4 {
-            for row in 0..ROWS {
-                four[i][row] = start[row] + dot(simd, &left[row], &right[(column + i) * DEPTH..]);
+        for row in 0..ROWS {
+            let mut products = [[Lanes::<S, T>::splat(simd, T::ZERO); WIDEST / 2]; 4];
+            for i in 0..4 {
+                products[i] = dot(simd, &left[row], &right[(column + i) * DEPTH..]);
+            }
+            let sums = four_sums_of_16(products);
+            for i in 0..4 {
+                four[i][row] = start[row] + sums[i];
             }
         }
         result[column * ROWS..][..4 * ROWS].copy_from_slice(four.as_flattened());
@@ -412,15 +417,16 @@ pub(crate) fn dots<S: Simd, T: Real, const ROWS: usize, const DEPTH: usize, cons
     }
     while column < columns {
         for row in 0..ROWS {
-            result[column * ROWS + row] = start[row] + dot(simd, &left[row], &right[column * DEPTH..]);
+            let products = dot(simd, &left[row], &right[column * DEPTH..]);
+            result[column * ROWS + row] = start[row] + sum_of_16(products);
         }
         column += 1;
     }
 }
 
-/// The sum of the products with the first numbers of `b`.
+/// The products with the first numbers of `b`, added up in 16 sums.
 #[inline(always)]
-fn dot<S: Simd, T: Real, const DEPTH: usize>(simd: S, a: &[T; DEPTH], b: &[T]) -> T {
+fn dot<S: Simd, T: Real, const DEPTH: usize>(simd: S, a: &[T; DEPTH], b: &[T]) -> [Lanes<S, T>; WIDEST / 2] {
     let (lanes, b) = (Lanes::<S, T>::LEN, &b[..DEPTH]);
     let mut sums = [Lanes::<S, T>::splat(simd, T::ZERO); WIDEST / 2];
     for first in (0..DEPTH).step_by(WIDEST) {
@@ -433,5 +439,5 @@ fn dot<S: Simd, T: Real, const DEPTH: usize>(simd: S, a: &[T; DEPTH], b: &[T]) -
             }
         }
     }
-    sum_of_16(sums)
+    sums
 }

@@ -1,7 +1,7 @@
 //! Adagrad.
 
 use super::Optimizer;
-use crate::kernel::map;
+use crate::kernel::map_columns;
 use crate::math::mul_add;
 use crate::params::{Parameter, Params, VisitorMut};
 use crate::real::{Lanes, Real};
@@ -57,15 +57,15 @@ struct Step<S, T> {
 
 impl<S: Simd, T: Real> VisitorMut<T, 2> for Step<S, T> {
     #[inline(always)]
-    fn slice(&mut self, _: Parameter, values: &mut [T], [gradient, squares]: [&mut [T]; 2]) {
+    fn slice(&mut self, parameter: Parameter, values: &mut [T], [gradient, squares]: [&mut [T]; 2]) {
         let zero = Lanes::<S, T>::splat(self.simd, T::ZERO);
         let Adagrad { rate, epsilon } = self.rule;
-        map(
+        map_columns(
             self.simd,
+            parameter.rows,
             [values, gradient, squares],
-            [],
             #[inline(always)]
-            |[w, g, s]: [Lanes<S, T>; 3], []: [Lanes<S, T>; 0]| {
+            |[w, g, s]: [Lanes<S, T>; 3]| {
                 let s = mul_add(g, g, s);
                 [w - g * rate / (s.sqrt() + epsilon), zero, s]
             },

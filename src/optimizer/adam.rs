@@ -1,7 +1,7 @@
 //! Adam and AdamW.
 
 use super::Optimizer;
-use crate::kernel::map;
+use crate::kernel::map_columns;
 use crate::kernel::scalar::lanes;
 use crate::math::{divide, mul_add, square_root};
 use crate::params::{Kind, Parameter, Params, VisitorMut, Zeroed};
@@ -166,12 +166,12 @@ impl<S: Simd, T: Real> VisitorMut<T, 3> for Step<S, T> {
         let keep = lanes::<S, T>(self.simd, keep);
         let rate = lanes::<S, T>(self.simd, -self.rate);
         let epsilon = lanes::<S, T>(self.simd, self.epsilon);
-        map(
+        map_columns(
             self.simd,
+            parameter.rows,
             [values, gradient, mean, square],
-            [],
             #[inline(always)]
-            |[w, g, m, v]: [Lanes<S, T>; 4], []: [Lanes<S, T>; 0]| {
+            |[w, g, m, v]: [Lanes<S, T>; 4]| {
                 let m = mul_add(m, beta1, mul_add(g, rest1, smallest));
                 let v = mul_add(v, beta2, mul_add(g * g, rest2, smallest));
                 let root = T::root(self.simd, v);

@@ -1,7 +1,7 @@
 //! RMSprop.
 
 use super::Optimizer;
-use crate::kernel::map;
+use crate::kernel::map_columns;
 use crate::math::{flush, mul_add};
 use crate::params::{Parameter, Params, VisitorMut};
 use crate::real::{Lanes, Real};
@@ -60,16 +60,16 @@ struct Step<S, T> {
 
 impl<S: Simd, T: Real> VisitorMut<T, 2> for Step<S, T> {
     #[inline(always)]
-    fn slice(&mut self, _: Parameter, values: &mut [T], [gradient, squares]: [&mut [T]; 2]) {
+    fn slice(&mut self, parameter: Parameter, values: &mut [T], [gradient, squares]: [&mut [T]; 2]) {
         let zero = Lanes::<S, T>::splat(self.simd, T::ZERO);
         let RmsProp { rate, smoothing, epsilon } = self.rule;
         let stays = Lanes::<S, T>::splat(self.simd, smoothing);
-        map(
+        map_columns(
             self.simd,
+            parameter.rows,
             [values, gradient, squares],
-            [],
             #[inline(always)]
-            |[w, g, s]: [Lanes<S, T>; 3], []: [Lanes<S, T>; 0]| {
+            |[w, g, s]: [Lanes<S, T>; 3]| {
                 let s = flush::<S, T>(self.simd, mul_add(s, stays, g * g * (T::ONE - smoothing)));
                 [w - g * rate / (s.sqrt() + epsilon), zero, s]
             },

@@ -1,7 +1,7 @@
 //! Gradient descent, plain and with momentum.
 
 use super::Optimizer;
-use crate::kernel::map;
+use crate::kernel::map_columns;
 use crate::kernel::scalar::lanes;
 use crate::math::{flush, mul_add};
 use crate::params::{Parameter, Params, VisitorMut};
@@ -63,15 +63,15 @@ struct Step<S, T> {
 
 impl<S: Simd, T: Real> VisitorMut<T, 1> for Step<S, T> {
     #[inline(always)]
-    fn slice(&mut self, _: Parameter, values: &mut [T], [gradient]: [&mut [T]; 1]) {
+    fn slice(&mut self, parameter: Parameter, values: &mut [T], [gradient]: [&mut [T]; 1]) {
         let zero = lanes::<S, T>(self.simd, T::ZERO);
         let rate = lanes::<S, T>(self.simd, -self.rate);
-        map(
+        map_columns(
             self.simd,
+            parameter.rows,
             [values, gradient],
-            [],
             #[inline(always)]
-            |[w, g], []| [mul_add(g, rate, w), zero],
+            |[w, g]| [mul_add(g, rate, w), zero],
         );
     }
 }
@@ -121,17 +121,17 @@ struct MomentumStep<S, T> {
 
 impl<S: Simd, T: Real> VisitorMut<T, 2> for MomentumStep<S, T> {
     #[inline(always)]
-    fn slice(&mut self, _: Parameter, values: &mut [T], [gradient, velocity]: [&mut [T]; 2]) {
+    fn slice(&mut self, parameter: Parameter, values: &mut [T], [gradient, velocity]: [&mut [T]; 2]) {
         let zero = lanes::<S, T>(self.simd, T::ZERO);
         let rate = lanes::<S, T>(self.simd, -self.rule.rate);
         let momentum = lanes::<S, T>(self.simd, self.rule.momentum);
         let nesterov = self.rule.nesterov;
-        map(
+        map_columns(
             self.simd,
+            parameter.rows,
             [values, gradient, velocity],
-            [],
             #[inline(always)]
-            |[w, g, v]: [Lanes<S, T>; 3], []: [Lanes<S, T>; 0]| {
+            |[w, g, v]: [Lanes<S, T>; 3]| {
                 let v = flush::<S, T>(self.simd, mul_add(v, momentum, g));
                 let direction = if nesterov { mul_add(v, momentum, g) } else { v };
                 [mul_add(direction, rate, w), zero, v]
