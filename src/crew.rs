@@ -269,6 +269,20 @@ where
         result
     }
 
+    /// One tile is not shared.
+    #[inline(always)]
+    fn accumulate_tile<S: Simd>(
+        &mut self,
+        simd: S,
+        workspace: &mut Workspace<N, B>,
+        network: &N,
+        loss: &L,
+        chosen: Chosen<X, Y>,
+        gradient: &mut N,
+    ) -> Result<Mean<N::Scalar>, Error> {
+        workspace.accumulate_tile(simd, network, loss, &chosen, gradient)
+    }
+
     #[inline(always)]
     fn evaluate<S: Simd>(
         &mut self,

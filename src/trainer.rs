@@ -3,6 +3,7 @@
 use crate::data::{Inputs, Permutation, Targets};
 use crate::dispatch::{dispatch, level};
 use crate::error::Error;
+use crate::kernel::{FEW, SCALAR};
 use crate::layer::{Entrance, Layer};
 use crate::observer::{Epoch, Follower};
 use crate::optimizer::Optimizer;
@@ -112,6 +113,18 @@ pub(crate) trait Hands<N: Entrance + Layer<<N as Entrance>::In>, L, X: ?Sized, Y
         gradient: &mut N,
     ) -> Result<Mean<N::Scalar>, Error>;
 
+    /// [`accumulate`](Self::accumulate) for a batch that fills one tile, with a `gradient` that is zero; after an error it is of
+    /// no account.
+    fn accumulate_tile<S: Simd>(
+        &mut self,
+        simd: S,
+        workspace: &mut Workspace<N, B>,
+        network: &N,
+        loss: &L,
+        chosen: Chosen<X, Y>,
+        gradient: &mut N,
+    ) -> Result<Mean<N::Scalar>, Error>;
+
     /// The mean loss of a batch, in evaluation.
     fn evaluate<S: Simd>(
         &mut self,
@@ -143,6 +156,19 @@ where
         gradient: &mut N,
     ) -> Result<Mean<N::Scalar>, Error> {
         workspace.accumulate(simd, network, loss, chosen, gradient)
+    }
+
+    #[inline(always)]
+    fn accumulate_tile<S: Simd>(
+        &mut self,
+        simd: S,
+        workspace: &mut Workspace<N, B>,
+        network: &N,
+        loss: &L,
+        chosen: Chosen<X, Y>,
+        gradient: &mut N,
+    ) -> Result<Mean<N::Scalar>, Error> {
+        workspace.accumulate_tile(simd, network, loss, &chosen, gradient)
     }
 
     #[inline(always)]
@@ -307,9 +333,9 @@ where
         let sample = (core::slice::from_ref(input), core::slice::from_ref(target));
         let epoch = self.epochs;
         dispatch!(level(), simd => {
-            let Trainer { network, loss, workspace, gradient, .. } = self;
+            let Trainer { network, loss, workspace, gradient, optimizer, state, .. } = self;
             let loss = workspace.learn(simd, network, loss, sample, epoch, gradient)?;
-            self.take_step(simd);
+            take_step(simd, network, gradient, optimizer, state);
             Ok(loss)
         })
     }
@@ -567,33 +593,67 @@ where
         X: ?Sized,
         Y: ?Sized,
     {
-        let Trainer { network, loss, workspace, gradient, .. } = self;
+        let Trainer { network, loss, optimizer, state, workspace, gradient, .. } = self;
         let (epoch, batch) = (chosen.epoch, chosen.batch);
-        let mean = hands.accumulate(simd, workspace, network, loss, chosen, gradient)?;
+        let step = Step { network, optimizer, state, epoch, batch };
+        if Self::IN_REGISTERS && chosen.range.len() == B {
+            let (mut workspace, mut gradient) = (Workspace::<N, B>::new(), N::ZEROED);
+            let mean = hands.accumulate_tile(simd, &mut workspace, step.network, loss, chosen, &mut gradient)?;
+            return step.take(simd, mean, &mut gradient);
+        }
+        let mean = hands.accumulate(simd, workspace, step.network, loss, chosen, gradient)?;
+        step.take(simd, mean, gradient)
+    }
+
+    /// Whether a network and a tile are so small that a step's memory is made for it and gone with it: what no one else can
+    /// see, the compiler keeps in registers.
+    const IN_REGISTERS: bool =
+        !SCALAR && !cfg!(debug_assertions) && B <= FEW && size_of::<Workspace<N, B>>() + size_of::<N>() <= 2048;
+}
+
+/// A step of the optimizer, after the batch whose place in the training it knows for the messages of errors.
+struct Step<'a, N: Params, O: Optimizer<Scalar = N::Scalar>> {
+    network: &'a mut N,
+    optimizer: &'a mut O,
+    state: &'a mut O::State<N>,
+    epoch: usize,
+    batch: usize,
+}
+
+impl<N: Params, O: Optimizer<Scalar = N::Scalar>> Step<'_, N, O> {
+    /// Changes the network by the gradient of a batch with that mean loss, unless that would ruin it.
+    #[inline(always)]
+    fn take<S: Simd>(self, simd: S, mean: Mean<N::Scalar>, gradient: &mut N) -> Result<Mean<N::Scalar>, Error> {
+        let Step { network, optimizer, state, epoch, batch } = self;
         // Slopes can be infinite where the loss is not yet. It must be huge then, so that the others need not be looked at.
-        if mean.loss > N::Scalar::of(HUGE) && !can_be_stepped(gradient, self.optimizer.rate()) {
+        if mean.loss > N::Scalar::of(HUGE) && !can_be_stepped(gradient, optimizer.rate()) {
             fill(gradient, N::Scalar::ZERO);
             return Err(Error::LossNotFinite { epoch, batch });
         }
-        self.take_step(simd);
+        take_step(simd, network, gradient, optimizer, state);
         Ok(mean)
     }
+}
 
-    /// Changes the network by its gradient, which is that of a batch.
-    #[inline(always)]
-    fn take_step<S: Simd>(&mut self, simd: S) {
-        self.network.after_batch(&mut self.gradient);
-        self.optimizer.update(simd, &mut self.network, &mut self.gradient, &mut self.state);
-        self.optimizer.after_step();
-    }
+/// Changes a network by its gradient, which is that of a batch.
+#[inline(always)]
+fn take_step<S: Simd, N: Params, O: Optimizer<Scalar = N::Scalar>>(
+    simd: S,
+    network: &mut N,
+    gradient: &mut N,
+    optimizer: &mut O,
+    state: &mut O::State<N>,
+) {
+    network.after_batch(gradient);
+    optimizer.update(simd, network, gradient, state);
+    optimizer.after_step();
 }
 
 /// Losses above this are not those of a training that goes well, and far from the largest numbers.
 const HUGE: f64 = 1e12;
 
 /// Whether a step of plain gradient descent would stay well within the range of numbers.
-#[cold]
-#[inline(never)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn can_be_stepped<N: Params>(gradient: &N, rate: N::Scalar) -> bool {
     struct Largest<T>(T);
     impl<T: Real> Visitor<T> for Largest<T> {

@@ -251,6 +251,28 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
         mean
     }
 
+    /// [`accumulate`](Self::accumulate) for a batch that fills the tile, with a `gradient` that is zero; after an error it is of no
+    /// account. The compiler knows how many columns there are, and that every one has a sample.
+    #[inline(always)]
+    pub(crate) fn accumulate_tile<S: Simd, L, X, Y, const IN: usize, const OUT: usize>(
+        &mut self,
+        simd: S,
+        network: &N,
+        loss: &L,
+        chosen: &Chosen<X, Y>,
+        gradient: &mut N,
+    ) -> Result<Mean<N::Scalar>, Error>
+    where
+        N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
+        X: Inputs<N::Scalar, IN> + ?Sized,
+        Y: Targets<N::Scalar, L, OUT> + ?Sized,
+    {
+        let whole = chosen.whole()?;
+        let tile = Tile::<S, B>::new(simd, B).to_logits().from_zero();
+        let sum = self.over_tile(tile, network, loss, chosen, whole, Some(gradient))?;
+        chosen.mean(whole, sum)
+    }
+
     /// The mean loss of a batch, in evaluation.
     #[inline(always)]
     pub(crate) fn evaluate<S: Simd, L, X, Y, const IN: usize, const OUT: usize>(
@@ -389,7 +411,9 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
         Y::check_targets(loss, &tile_targets[..used])
             .map_err(|(place, problem)| Error::Target { sample: order.at(begin + place), problem })?;
         if !is_finite(simd, self.input.0.as_slice(), used * IN) {
-            let (place, column) = first_not_finite(&self.input.0.data.0[..used]);
+            // Of a copy, so that no one else sees the tile, which may be in registers.
+            let inputs = self.input.0.data.0;
+            let (place, column) = first_not_finite(&inputs[..used]);
             // The next tile may be smaller, and the check looks a little further than it must.
             self.input.0.fill(N::Scalar::ZERO);
             let sample = order.at(begin + place);

@@ -230,6 +230,35 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
         );
     }
 
+    /// Adds the slope by `W` to that of `gradient`, or sets it to that, unless it is `ADDED`.
+    #[inline(always)]
+    fn weight_slope<S: Simd, const B: usize, const ADDED: bool>(
+        tile: Tile<S, B>,
+        x: &SMatrix<T, IN, B>,
+        slope: &SMatrix<T, OUT, B>,
+        gradient: &mut Self,
+    ) {
+        let (simd, samples, weight) = (tile.simd(), tile.used(), gradient.weight.as_mut_slice());
+        let (inputs, slopes) = (x.as_slice(), slope.as_slice());
+        if !Self::NARROW {
+            let inputs = Rows::<T, B, IN>(inputs);
+            return product::<S, T, Identity, _, OUT, ADDED>(simd, samples, IN, slopes, inputs, None, false, weight);
+        }
+        // Lanes across the few outputs would be idle, so they run across the inputs.
+        let slopes = Rows::<T, B, OUT>(slopes);
+        if OUT == 1 {
+            return product::<S, T, Identity, _, IN, ADDED>(simd, samples, OUT, inputs, slopes, None, false, weight);
+        }
+        let mut transposed = [[T::ZERO; IN]; OUT];
+        let result = transposed.as_flattened_mut();
+        product::<S, T, Identity, _, IN, false>(simd, samples, OUT, inputs, slopes, None, false, result);
+        for (column, weights) in weight.chunks_exact_mut(OUT).enumerate() {
+            for (weight, row) in weights.iter_mut().zip(&transposed) {
+                *weight += row[column];
+            }
+        }
+    }
+
     /// Turns the slope by `y` into the slope by `W x + b`.
     #[inline(always)]
     fn deactivate<S: Simd, const B: usize>(
@@ -252,7 +281,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
                 [&mut slope.as_mut_slice()[piece * length..][..length]],
                 [&sums.as_slice()[piece * length..][..length], &trace.output.as_slice()[piece * length..][..length]],
                 #[inline(always)]
-                |[slope], [sum, y]| [slope * A::slope::<S, T>(simd, sum, y)],
+                |[slope], [sum, y]| [A::backward::<S, T>(simd, slope, sum, y)],
             );
         }
     }
@@ -413,32 +442,12 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
                 Self::is_apart(B),
                 #[inline(always)]
                 || {
-                    let weight = gradient.weight.as_mut_slice();
-                    let (samples, inputs) = (tile.used(), x.as_slice());
-                    if Self::NARROW {
-                        // Lanes across the few outputs would be idle, so they run across the inputs.
-                        let slopes = Rows::<T, B, OUT>(slope.as_slice());
-                        if OUT == 1 {
-                            product::<S, T, Identity, _, IN, true>(
-                                simd, samples, OUT, inputs, slopes, None, false, weight,
-                            );
-                        } else {
-                            let mut transposed = [[T::ZERO; IN]; OUT];
-                            let result = transposed.as_flattened_mut();
-                            product::<S, T, Identity, _, IN, false>(
-                                simd, samples, OUT, inputs, slopes, None, false, result,
-                            );
-                            for (column, weights) in weight.chunks_exact_mut(OUT).enumerate() {
-                                for (weight, row) in weights.iter_mut().zip(&transposed) {
-                                    *weight += row[column];
-                                }
-                            }
-                        }
+                    if B <= FEW && tile.is_from_zero() {
+                        Self::weight_slope::<S, B, false>(tile, x, slope, gradient);
                     } else {
-                        let inputs = Rows::<T, B, IN>(inputs);
-                        let slopes = slope.as_slice();
-                        product::<S, T, Identity, _, OUT, true>(simd, samples, IN, slopes, inputs, None, false, weight);
+                        Self::weight_slope::<S, B, true>(tile, x, slope, gradient);
                     }
+                    let samples = tile.used();
                     add_columns::<S, T, OUT>(simd, &slope.as_slice()[..samples * OUT], gradient.bias.as_mut_slice());
                 },
             );
