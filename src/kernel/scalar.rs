@@ -104,8 +104,7 @@ fn short_row<T: Real, const ROWS: usize, const DEPTH: usize>(
         }
         sum += odd;
     }
-    // Sums of which all but the first begin with zero do not come to negative zero.
-    if super::column::chains_of(ROWS) > 1 { sum + T::ZERO } else { sum }
+    sum
 }
 
 /// `BLOCK` rows of a product, from the row `first` on.
@@ -134,7 +133,7 @@ fn some_rows<T: Real, const ROWS: usize, const BLOCK: usize>(
         let (mut sum, mut chain) = ([T::ZERO; BLOCK], pair);
         each!(BLOCK, i => sum[i] = -T::ZERO);
         while chain < chains {
-            let mut products = [T::ZERO; BLOCK];
+            let mut products = [-T::ZERO; BLOCK];
             if chain == 0 {
                 each!(BLOCK, i => products[i] = start[i]);
             }
@@ -302,7 +301,7 @@ pub(crate) fn add_outer<T: Real, const ROWS: usize, const COLUMNS: usize, const 
     }
     for (column, result) in result.iter_mut().enumerate() {
         for (row, result) in result.iter_mut().enumerate() {
-            let mut sum = T::ZERO;
+            let mut sum = -T::ZERO;
             for (slopes, inputs) in slopes.iter().zip(inputs).take(used) {
                 sum += slopes[row] * inputs[column];
             }
@@ -345,12 +344,38 @@ pub(crate) fn transposed_product<T: Real, const ROWS: usize, const COLUMNS: usiz
 ) {
     for (slopes, result) in slopes.iter().zip(result).take(used) {
         for (weights, result) in weight.iter().zip(result) {
-            let mut sum = T::ZERO;
+            let mut sum = -T::ZERO;
             for (weight, slope) in weights.iter().zip(slopes) {
                 sum += *weight * *slope;
             }
             *result = sum;
         }
+    }
+}
+
+/// A step down the slopes of a single sample, `w <- w - rate * g` for each weight and bias; gives the slopes by the inputs that
+/// [`transposed_product`] would have given before.
+#[inline(always)]
+pub(crate) fn descend<T: Real, const ROWS: usize, const COLUMNS: usize>(
+    weight: &mut [[T; ROWS]; COLUMNS],
+    bias: &mut [T; ROWS],
+    inputs: &[T; COLUMNS],
+    slopes: &[T; ROWS],
+    rate: T,
+    mut input_slopes: Option<&mut [T; COLUMNS]>,
+) {
+    for (column, (weights, input)) in weight.iter_mut().zip(inputs).enumerate() {
+        let mut sum = -T::ZERO;
+        for (weight, slope) in weights.iter_mut().zip(slopes) {
+            sum += *weight * *slope;
+            *weight -= rate * (*slope * *input);
+        }
+        if let Some(place) = input_slopes.as_deref_mut().and_then(|input_slopes| input_slopes.get_mut(column)) {
+            *place = sum;
+        }
+    }
+    for (bias, slope) in bias.iter_mut().zip(slopes) {
+        *bias -= rate * *slope;
     }
 }
 
