@@ -144,7 +144,11 @@ pub fn elementwise<S: Simd, T: Real, A: Activation, const OUT: usize, const B: u
 /// Without a way out before the end, so that many numbers are looked at together.
 #[inline(always)]
 fn all_finite<T: Real>(numbers: &[T]) -> bool {
-    numbers.iter().fold(true, |finite, number| finite & number.is_finite())
+    let mut finite = true;
+    for number in numbers {
+        finite &= number.is_finite();
+    }
+    finite
 }
 
 // The regression losses: a check of the targets, and a formula that gives loss and slope.
@@ -177,7 +181,8 @@ macro_rules! regression {
 
             #[inline(always)]
             fn check_all(&self, targets: &[[T; OUT]]) -> Result<(), (usize, TargetError)> {
-                if all_finite(targets.as_flattened()) {
+                // All at once, where there are registers for it.
+                if !kernel::SCALAR && all_finite(targets.as_flattened()) {
                     return Ok(());
                 }
                 let place = targets.iter().position(|target| !all_finite(target));

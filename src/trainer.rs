@@ -3,6 +3,7 @@
 use crate::data::{Inputs, Permutation, Targets};
 use crate::dispatch::{dispatch, level};
 use crate::error::Error;
+use crate::kernel::SCALAR;
 use crate::layer::{Entrance, Layer};
 use crate::observer::{Epoch, Follower};
 use crate::optimizer::Optimizer;
@@ -307,9 +308,18 @@ where
         let sample = (core::slice::from_ref(input), core::slice::from_ref(target));
         let epoch = self.epochs;
         dispatch!(level(), simd => {
-            let Trainer { network, loss, workspace, gradient, .. } = self;
-            let loss = workspace.learn(simd, network, loss, sample, epoch, gradient)?;
-            self.take_step(simd);
+            let Trainer { network, loss, workspace, gradient, optimizer, .. } = self;
+            let loss = workspace.slope_of_one(simd, network, loss, sample, epoch)?;
+            match optimizer.plain_rate() {
+                Some(rate) if SCALAR => {
+                    workspace.descend(simd, network, rate);
+                    optimizer.after_step();
+                }
+                _ => {
+                    workspace.gradient_of_one(simd, network, gradient);
+                    self.take_step(simd);
+                }
+            }
             Ok(loss)
         })
     }

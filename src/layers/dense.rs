@@ -311,7 +311,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Params for Dense
 
     fn initialize<R: Rng>(&mut self, rng: &mut R) {
         A::Init::default().fill_layer::<T, R, IN, OUT>(rng, self.weight.as_mut_slice());
-        self.bias.fill(T::ZERO);
+        self.bias.as_mut_slice().fill(T::ZERO);
     }
 }
 
@@ -446,6 +446,28 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
 
         if let Some(input_slope) = input_slope {
             self.slope_by_input(tile, slope, input_slope);
+        }
+    }
+
+    #[inline(always)]
+    fn descend<S: Simd, const B: usize>(
+        &mut self,
+        tile: Tile<S, B>,
+        x: &SMatrix<T, IN, B>,
+        trace: &mut Self::Trace<B>,
+        slope: &mut SMatrix<T, OUT, B>,
+        rate: T,
+        input_slope: Option<&mut SMatrix<T, IN, B>>,
+    ) {
+        if !tile.is_to_logits() {
+            Self::deactivate(tile, trace, slope);
+        }
+        if let ([slope, ..], [x, ..]) = (slope.data.0.as_slice(), x.data.0.as_slice()) {
+            let input_slope = input_slope.and_then(
+                #[inline(always)]
+                |input_slope| input_slope.data.0.first_mut(),
+            );
+            scalar::descend(&mut self.weight.data.0, &mut self.bias.data.0[0], x, slope, rate, input_slope);
         }
     }
 
