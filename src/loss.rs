@@ -141,14 +141,13 @@ pub fn elementwise<S: Simd, T: Real, A: Activation, const OUT: usize, const B: u
     scale * total
 }
 
-/// Without a way out before the end, so that many numbers are looked at together.
+/// Where there are vector registers, without a way out before the end, so that many numbers are looked at together.
 #[inline(always)]
 fn all_finite<T: Real>(numbers: &[T]) -> bool {
-    let mut finite = true;
-    for number in numbers {
-        finite &= number.is_finite();
+    if kernel::SCALAR {
+        return numbers.iter().all(|number| number.is_finite());
     }
-    finite
+    numbers.iter().fold(true, |finite, number| finite & number.is_finite())
 }
 
 // The regression losses: a check of the targets, and a formula that gives loss and slope.

@@ -329,7 +329,7 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
         Y::check_targets(loss, &tile_targets[..1]).map_err(|(sample, problem)| Error::Target { sample, problem })?;
         if !is_finite(simd, self.input.0.as_slice(), IN) {
             let (sample, column) = first_not_finite(&self.input.0.data.0[..1]);
-            self.input.0.data.0.as_flattened_mut().fill(N::Scalar::ZERO);
+            self.input = Zeroed::ZEROED;
             return Err(Error::InputNotFinite { sample, column, epoch, batch: 0 });
         }
         network.forward(tile, &self.input.0, &mut self.trace);
@@ -402,7 +402,7 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
         if !is_finite(simd, self.input.0.as_slice(), used * IN) {
             let (place, column) = first_not_finite(&self.input.0.data.0[..used]);
             // The next tile may be smaller, and the check looks a little further than it must.
-            self.input.0.data.0.as_flattened_mut().fill(N::Scalar::ZERO);
+            self.input = Zeroed::ZEROED;
             let sample = order.at(begin + place);
             return Err(Error::InputNotFinite { sample, column, epoch: *epoch, batch: *batch });
         }

@@ -53,39 +53,34 @@ pub(crate) fn number<S: Simd, T: Real>(lanes: Lanes<S, T>) -> T {
     lanes.as_slice()[0]
 }
 
-/// `start + left * right` for a single column, as [`product_with_column`](super::product_with_column) adds it up. For layers with
-/// enough work for so much of a program: others are computed [row by row](brief_row).
+/// `start + left * right` for a single column, as [`product_with_column`](super::product_with_column) adds it up, or the value of
+/// the activation `A` there. For layers with enough work for so much of a program: others are computed [row by row](brief_row).
 #[inline(always)]
-pub(crate) fn product_with_column<T: Real, const ROWS: usize, const DEPTH: usize>(
+pub(crate) fn product_with_column<S: Simd, T: Real, A: Activation, const ROWS: usize, const DEPTH: usize>(
+    simd: S,
     left: &[[T; ROWS]; DEPTH],
     right: &[T; DEPTH],
     start: &[T; ROWS],
+    activated: bool,
     result: &mut [T; ROWS],
 ) {
-    // As many rows at a time as there are registers for their sums.
     let mut first = 0;
+    macro_rules! blocks {
+        ($block:literal, $chains:literal) => {
+            while first + $block <= ROWS {
+                some_rows::<S, T, A, ROWS, $block, $chains>(simd, left, right, start, first, activated, result);
+                first += $block;
+            }
+        };
+    }
+    // As many rows at a time as there are registers for their sums.
     match chains_of(ROWS) {
-        4 => {
-            while first + 4 <= ROWS {
-                some_rows::<T, ROWS, 4, 4>(left, right, start, first, result);
-                first += 4;
-            }
-        }
-        2 => {
-            while first + 8 <= ROWS {
-                some_rows::<T, ROWS, 8, 2>(left, right, start, first, result);
-                first += 8;
-            }
-        }
-        _ => {
-            while first + 8 <= ROWS {
-                some_rows::<T, ROWS, 8, 1>(left, right, start, first, result);
-                first += 8;
-            }
-        }
+        4 => blocks!(4, 4),
+        2 => blocks!(8, 2),
+        _ => blocks!(8, 1),
     }
     for (row, result) in result.iter_mut().enumerate().skip(first) {
-        *result = sum_of_row(left, right, start, row);
+        *result = brief_row::<S, T, A, ROWS, DEPTH>(simd, left, right, start, (false, activated), row);
     }
 }
 
@@ -120,11 +115,13 @@ fn sum_of_row<T: Real, const ROWS: usize, const DEPTH: usize>(
 /// Not inlined, so that the compiler does not know the depth: it would unroll the loop over it as a whole, and load all of
 /// `right` before, into more registers than there are.
 #[inline(never)]
-fn some_rows<T: Real, const ROWS: usize, const BLOCK: usize, const CHAINS: usize>(
+fn some_rows<S: Simd, T: Real, A: Activation, const ROWS: usize, const BLOCK: usize, const CHAINS: usize>(
+    simd: S,
     left: &[[T; ROWS]],
     right: &[T],
     start: &[T; ROWS],
     first: usize,
+    activated: bool,
     result: &mut [T; ROWS],
 ) {
     let (Some(start), Some(result)) =
@@ -143,7 +140,10 @@ fn some_rows<T: Real, const ROWS: usize, const BLOCK: usize, const CHAINS: usize
     each!(4, chain => if let (Some(left), Some(right)) = (last_left.get(chain), last_right.get(chain)) {
         add_product(&mut sums[chain], left, first, *right);
     });
-    each!(BLOCK, i => result[i] = (sums[0][i] + sums[2][i]) + (sums[1][i] + sums[3][i]));
+    each!(BLOCK, i => {
+        let sum = (sums[0][i] + sums[2][i]) + (sums[1][i] + sums[3][i]);
+        result[i] = if activated { value::<S, T, A>(simd, sum) } else { sum };
+    });
 }
 
 /// Adds a block of a column, times a number, to sums.
@@ -246,7 +246,7 @@ fn at<T: Real, const N: usize>(numbers: &[T; N], index: usize) -> T {
 
 /// Whether there is so little work that a loop over rows is all there is.
 pub(crate) const fn is_brief(few: bool, rows: usize, depth: usize) -> bool {
-    few || depth <= chains_of(rows) || rows * depth < 512
+    few || depth <= chains_of(rows) || rows * depth < 300
 }
 
 /// A row of [`dots`](super::dots) or [`product_with_column`] where it [is brief](is_brief), or the value of the activation `A`

@@ -93,7 +93,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
     /// would be a lot of code; then it is a pass of its own.
     const fn is_fused(columns: usize) -> bool {
         if kernel::SCALAR {
-            return Self::is_brief(columns);
+            return Self::is_brief(columns) || (A::BRIEF && columns == 1);
         }
         (A::BRIEF || columns == 1) && !Self::DOTS
     }
@@ -159,7 +159,8 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
                     y[row] = scalar::brief_row::<S, T, A, OUT, IN>(simd, weight, x, bias, how, row);
                 }
             } else if B == 1 {
-                scalar::product_with_column(weight, x, bias, y);
+                let activated = activated && A::BRIEF;
+                scalar::product_with_column::<S, T, A, OUT, IN>(simd, weight, x, bias, activated, y);
             } else {
                 scalar::product_in_order(weight, x, bias, y);
             }
