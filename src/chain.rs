@@ -223,6 +223,32 @@ macro_rules! chain {
                 self.$zero.backward(tile.inner(), x, &mut trace.$zero, slope, &mut gradient.$zero, input_slope);
             }
 
+            #[inline(always)]
+            fn descend<S: Simd, const TILE: usize>(
+                &mut self,
+                tile: Tile<S, TILE>,
+                x: &Batch<In, Self::Scalar, TILE>,
+                trace: &mut Self::Trace<TILE>,
+                slope: &mut Batch<Self::Out, Self::Scalar, TILE>,
+                rate: Self::Scalar,
+                input_slope: Option<&mut Batch<In, Self::Scalar, TILE>>,
+            ) {
+                let ChainTrace { traces: trace, slopes } = trace;
+                $(
+                    let tile_here = if $k == $l { tile } else { tile.inner() };
+                    self.$k.descend(
+                        tile_here,
+                        <$back_before as Layer<$back_before_in>>::output::<TILE>(&trace.$j),
+                        &mut trace.$k,
+                        slope,
+                        rate,
+                        Some(&mut slopes.$j.0),
+                    );
+                    let slope = &mut slopes.$j.0;
+                )+
+                self.$zero.descend(tile.inner(), x, &mut trace.$zero, slope, rate, input_slope);
+            }
+
             fn describe(place: Place, tell: &mut dyn FnMut(Description)) {
                 tell(Description::around::<In, Self>(place, CHAIN));
                 $first::describe(place.inside($zero), tell);

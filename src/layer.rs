@@ -1,6 +1,7 @@
 //! What a layer is: the trait, and the words the compiler says when sizes do not match.
 
 use crate::activation::Activation;
+use crate::optimizer::{Optimizer, Sgd};
 use crate::outline::Part;
 use crate::params::{Params, Zeroed};
 use crate::shape::{Batch, Shape};
@@ -163,6 +164,26 @@ pub trait Layer<In: Shape>: Params {
         gradient: &mut Self,
         input_slope: Option<&mut Batch<In, Self::Scalar, B>>,
     );
+
+    /// [`backward`](Self::backward) for a single sample, the first of the tile, and a step of plain gradient descent at once:
+    /// where backward adds `g` to the gradient of a parameter `w`, this is `w <- w - rate * g`, and then
+    /// [`after_batch`](Params::after_batch). For CPUs without vector registers, where writing the gradient down and reading it
+    /// again is most of a step's work. Unless written, it does that.
+    #[inline(always)]
+    fn descend<S: Simd, const B: usize>(
+        &mut self,
+        tile: Tile<S, B>,
+        x: &Batch<In, Self::Scalar, B>,
+        trace: &mut Self::Trace<B>,
+        slope: &mut Batch<Self::Out, Self::Scalar, B>,
+        rate: Self::Scalar,
+        input_slope: Option<&mut Batch<In, Self::Scalar, B>>,
+    ) {
+        let mut gradient = Self::ZEROED;
+        self.backward(tile, x, trace, slope, &mut gradient, input_slope);
+        self.after_batch(&mut gradient);
+        Sgd::new(rate).update(tile.simd(), self, &mut gradient, &mut ());
+    }
 
     /// Tells `tell` what a [summary](crate::network::Network::summary) says of the layer that stands at `place`, and of the
     /// layers inside it. Unless written, that is its type, and that the number of its multiply-adds is unknown.

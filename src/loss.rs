@@ -141,9 +141,12 @@ pub fn elementwise<S: Simd, T: Real, A: Activation, const OUT: usize, const B: u
     scale * total
 }
 
-/// Without a way out before the end, so that many numbers are looked at together.
+/// Where there are vector registers, without a way out before the end, so that many numbers are looked at together.
 #[inline(always)]
 fn all_finite<T: Real>(numbers: &[T]) -> bool {
+    if kernel::SCALAR {
+        return numbers.iter().all(|number| number.is_finite());
+    }
     numbers.iter().fold(true, |finite, number| finite & number.is_finite())
 }
 
@@ -177,7 +180,8 @@ macro_rules! regression {
 
             #[inline(always)]
             fn check_all(&self, targets: &[[T; OUT]]) -> Result<(), (usize, TargetError)> {
-                if all_finite(targets.as_flattened()) {
+                // All at once, where there are registers for it.
+                if !kernel::SCALAR && all_finite(targets.as_flattened()) {
                     return Ok(());
                 }
                 let place = targets.iter().position(|target| !all_finite(target));

@@ -334,8 +334,17 @@ where
         let epoch = self.epochs;
         dispatch!(level(), simd => {
             let Trainer { network, loss, workspace, gradient, optimizer, state, .. } = self;
-            let loss = workspace.learn(simd, network, loss, sample, epoch, gradient)?;
-            take_step(simd, network, gradient, optimizer, state);
+            let loss = workspace.slope_of_one(simd, network, loss, sample, epoch)?;
+            match optimizer.plain_rate() {
+                Some(rate) if SCALAR => {
+                    workspace.descend(simd, network, rate);
+                    optimizer.after_step();
+                }
+                _ => {
+                    workspace.gradient_of_one(simd, network, gradient);
+                    take_step(simd, network, gradient, optimizer, state);
+                }
+            }
             Ok(loss)
         })
     }

@@ -47,7 +47,6 @@ const SMALL: usize = 8;
 
 /// The place of the first sample with a number that is infinite or NaN, and of that number in it.
 #[cold]
-#[inline(never)]
 fn first_not_finite<T: Real, const IN: usize>(samples: &[[T; IN]]) -> (usize, usize) {
     let numbers = samples.as_flattened();
     let first = numbers.iter().position(|number| !number.is_finite()).unwrap_or(0);
@@ -327,47 +326,59 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
         Ok(sum)
     }
 
-    /// [`accumulate`](Self::accumulate) for a single sample, the first of `inputs`, in bounded time and with no other
-    /// memory than the workspace's. After an error `gradient` is as it was.
+    /// The loss of a single sample, the first of `inputs`, and its slope by the outputs, which is left in the workspace for
+    /// [`gradient_of_one`](Self::gradient_of_one) or [`descend`](Self::descend): in bounded time and with no other memory.
     #[inline(always)]
-    pub(crate) fn learn<S: Simd, L, X, Y, const IN: usize, const OUT: usize>(
+    pub(crate) fn slope_of_one<S: Simd, L, X, Y, const IN: usize, const OUT: usize>(
         &mut self,
         simd: S,
         network: &N,
         loss: &L,
         (inputs, targets): (&X, &Y),
         epoch: usize,
-        gradient: &mut N,
     ) -> Result<N::Scalar, Error>
     where
         N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
         X: Inputs<N::Scalar, IN> + ?Sized,
         Y: Targets<N::Scalar, L, OUT> + ?Sized,
     {
-        let tile = Tile::<S, B>::new(simd, 1).to_logits().from_zero();
+        let tile = Tile::<S, B>::new(simd, 1).to_logits();
         let mut tile_targets = [Y::Item::ZEROED; B];
-        for (x, target) in self.input.0.data.0.iter_mut().zip(&mut tile_targets).take(1) {
+        if let ([x, ..], [target, ..]) = (self.input.0.data.0.as_mut_slice(), tile_targets.as_mut_slice()) {
             inputs.copy(0, x);
             targets.copy(0, target);
         }
         Y::check_targets(loss, &tile_targets[..1]).map_err(|(sample, problem)| Error::Target { sample, problem })?;
         if !is_finite(simd, self.input.0.as_slice(), IN) {
             let (sample, column) = first_not_finite(&self.input.0.data.0[..1]);
-            self.input.0.fill(N::Scalar::ZERO);
+            self.input = Zeroed::ZEROED;
             return Err(Error::InputNotFinite { sample, column, epoch, batch: 0 });
         }
         network.forward(tile, &self.input.0, &mut self.trace);
         self.slope.0.clone_from(N::output(&self.trace));
         let slopes = &mut self.slope.0.data.0;
         let value = Y::evaluate::<S, N::Head, B>(loss, tile, N::Scalar::ONE, slopes, &tile_targets);
-        if !value.is_finite() {
-            return Err(Error::LossNotFinite { epoch, batch: 0 });
-        }
-        for slope in slopes.iter_mut().skip(1) {
+        if value.is_finite() { Ok(value) } else { Err(Error::LossNotFinite { epoch, batch: 0 }) }
+    }
+
+    /// Sets `gradient`, which is zero, to the slopes of a single sample.
+    #[inline(always)]
+    pub(crate) fn gradient_of_one<S: Simd, const OUT: usize>(&mut self, simd: S, network: &N, gradient: &mut N)
+    where
+        N: Layer<<N as Entrance>::In, Out = Features<OUT>>,
+    {
+        let tile = Tile::<S, B>::new(simd, 1).to_logits().from_zero();
+        for slope in self.slope.0.data.0.iter_mut().skip(1) {
             slope.fill(N::Scalar::ZERO);
         }
         network.backward(tile, &self.input.0, &mut self.trace, &mut self.slope.0, gradient, None);
-        Ok(value)
+    }
+
+    /// Takes a step of plain gradient descent along the slopes of a single sample.
+    #[inline(always)]
+    pub(crate) fn descend<S: Simd>(&mut self, simd: S, network: &mut N, rate: N::Scalar) {
+        let tile = Tile::<S, B>::new(simd, 1).to_logits();
+        network.descend(tile, &self.input.0, &mut self.trace, &mut self.slope.0, rate, None);
     }
 
     /// [`over_tiles`](Self::over_tiles) for a single tile.
@@ -415,7 +426,7 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
             let inputs = self.input.0.data.0;
             let (place, column) = first_not_finite(&inputs[..used]);
             // The next tile may be smaller, and the check looks a little further than it must.
-            self.input.0.fill(N::Scalar::ZERO);
+            self.input = Zeroed::ZEROED;
             let sample = order.at(begin + place);
             return Err(Error::InputNotFinite { sample, column, epoch: *epoch, batch: *batch });
         }

@@ -443,7 +443,7 @@ fn value_of<T: Real>(word: &str) -> String {
         "ERFC_LAST" => (T::TERMS.erfc - 1).to_string(),
         "TANH_END" => of(math::TANH_END),
         "TANH_DIVIDEND" => horner::<T>(variable, &math::TANH_DIVIDEND),
-        "TANH_DIVISOR" => horner::<T>(variable, &math::TANH_DIVISOR),
+        "TANH_DIVISOR" => horner::<T>(variable, &[math::TANH_DIVISOR[0], math::TANH_DIVISOR[1], 1.0]),
         "MAX" => literal(T::max_value()),
         "MIN_POSITIVE" => literal(T::min_positive_value()),
         // Even powers of two, which shift any number below the smallest normal one above it.

@@ -204,18 +204,18 @@ static REAL $hard_sigmoid(REAL x)
     return line < @0@ ? @0@ : line > @1@ ? @1@ : line;
 }
 
-//// tanh_float absolute
+//// tanh_float
 static REAL $tanh(REAL x)
 {
-    /* A quotient of polynomials; from @TANH_END@ on it is 1. */
-    REAL size = $absolute(x) > @TANH_END@ ? @TANH_END@ : $absolute(x);
-    REAL square = size * size;
-    REAL quotient = size * (@TANH_DIVIDEND square@)
-        / (@TANH_DIVISOR square@);
-    if (quotient > @1@) {
-        quotient = @1@;
+    /* 2 n d / (d d + n n), where n / d is the hyperbolic tangent of x / 2; beyond 8 it is 1. */
+    REAL square = x * x;
+    REAL n = x * (@TANH_DIVIDEND square@);
+    REAL d = @TANH_DIVISOR square@;
+    REAL sum = d * d + n * n;
+    if (sum > @TANH_END@) {
+        return x < @0@ ? @-1@ : @1@;
     }
-    return x < @0@ ? -quotient : quotient;
+    return @2@ * n * d / sum;
 }
 
 //// tanh_double absolute exp_m1_negative

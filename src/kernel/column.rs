@@ -75,7 +75,8 @@ fn some_rows<S: Simd, T: Real, A: Activation, const ROWS: usize, const CHAINS: u
     result: &mut [T],
 ) {
     let depth = right.len();
-    let mut sums = [[Lanes::<S, T>::splat(simd, T::ZERO); REGISTERS]; CHAINS];
+    // Negative zero, which changes no number that is added to it: without registers a chain begins with its first product.
+    let mut sums = [[Lanes::<S, T>::splat(simd, -T::ZERO); REGISTERS]; CHAINS];
     sums[0] = rows::<S, T, ROWS, REGISTERS>(simd, &start[..ROWS], first);
     let whole = whole_columns::<S, T, ROWS>(left, depth);
     let mut k = 0;

@@ -403,7 +403,7 @@ pub fn dot<S: Simd, T: Real>(simd: S, a: &[T], b: &[T]) -> T {
 #[inline(always)]
 pub(crate) fn is_finite<S: Simd, T: Real>(simd: S, values: &[T], count: usize) -> bool {
     if SCALAR {
-        let sum = values.iter().take(count).fold(T::ZERO, |sum, &number| sum + number * T::ZERO);
+        let sum = values.iter().take(count).fold(-T::ZERO, |sum, &number| sum + number * T::ZERO);
         return sum == T::ZERO;
     }
     let lanes = Lanes::<S, T>::LEN;

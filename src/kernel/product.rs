@@ -176,8 +176,9 @@ fn block<
     result: &mut [T],
     column: usize,
 ) {
-    let zero = Lanes::<S, T>::splat(simd, T::ZERO);
-    let mut sums = [[zero; REGISTERS]; COLUMNS];
+    // Negative zero, which changes no number that is added to it: without registers a sum begins with its first product.
+    let nothing = Lanes::<S, T>::splat(simd, -T::ZERO);
+    let mut sums = [[nothing; REGISTERS]; COLUMNS];
     if let Some(start) = start {
         sums = [rows::<S, T, ROWS, REGISTERS>(simd, &start[..ROWS], first); COLUMNS];
     }

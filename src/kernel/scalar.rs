@@ -5,6 +5,7 @@
 //! unroll where the program is optimized for speed; what does not depend on a size stands once in a program.
 
 use super::WIDEST;
+use super::column::chains_of;
 use crate::activation::Activation;
 use crate::real::{Lanes, Real};
 use fearless_simd::{Simd, SimdBase};
@@ -52,60 +53,61 @@ pub(crate) fn number<S: Simd, T: Real>(lanes: Lanes<S, T>) -> T {
     lanes.as_slice()[0]
 }
 
-/// `start + left * right` for a single column, as [`product_with_column`](super::product_with_column) adds it up.
+/// `start + left * right` for a single column, as [`product_with_column`](super::product_with_column) adds it up, or the value of
+/// the activation `A` there. For layers with enough work for so much of a program: others are computed [row by row](brief_row).
 #[inline(always)]
-pub(crate) fn product_with_column<T: Real, const ROWS: usize, const DEPTH: usize>(
+pub(crate) fn product_with_column<S: Simd, T: Real, A: Activation, const ROWS: usize, const DEPTH: usize>(
+    simd: S,
     left: &[[T; ROWS]; DEPTH],
     right: &[T; DEPTH],
     start: &[T; ROWS],
+    activated: bool,
     result: &mut [T; ROWS],
 ) {
-    // The sums of eight rows are in registers at a time, or of four where there is not enough work for so much of a program.
     let mut first = 0;
-    if ROWS >= 8 && ROWS * DEPTH >= 512 {
-        while first + 8 <= ROWS {
-            some_rows::<T, ROWS, 8>(left, right, start, first, result);
-            first += 8;
-        }
+    macro_rules! blocks {
+        ($block:literal, $chains:literal) => {
+            while first + $block <= ROWS {
+                some_rows::<S, T, A, ROWS, $block, $chains>(simd, left, right, start, first, activated, result);
+                first += $block;
+            }
+        };
     }
-    while first + 4 <= ROWS {
-        some_rows::<T, ROWS, 4>(left, right, start, first, result);
-        first += 4;
+    // As many rows at a time as there are registers for their sums.
+    match chains_of(ROWS) {
+        4 => blocks!(4, 4),
+        2 => blocks!(8, 2),
+        _ => blocks!(8, 1),
     }
-    match ROWS % 4 {
-        1 => some_rows::<T, ROWS, 1>(left, right, start, first, result),
-        2 => some_rows::<T, ROWS, 2>(left, right, start, first, result),
-        3 => some_rows::<T, ROWS, 3>(left, right, start, first, result),
-        _ => {}
+    for (row, result) in result.iter_mut().enumerate().skip(first) {
+        *result = brief_row::<S, T, A, ROWS, DEPTH>(simd, left, right, start, (false, activated), row);
     }
 }
 
-/// Whether each product of a row is a sum of its own.
-const fn is_short(rows: usize, depth: usize) -> bool {
-    depth <= super::column::chains_of(rows)
-}
-
-/// A row of which each product is a sum of its own.
+/// A row of a product, in the order of its chains.
 #[inline(always)]
-fn short_row<T: Real, const ROWS: usize, const DEPTH: usize>(
+fn sum_of_row<T: Real, const ROWS: usize, const DEPTH: usize>(
     left: &[[T; ROWS]; DEPTH],
     right: &[T; DEPTH],
     start: &[T; ROWS],
     row: usize,
 ) -> T {
-    let mut sum = at(start, row) + at(&left[0], row) * right[0];
-    if DEPTH > 2 {
-        sum += at(&left[2], row) * right[2];
+    let chains = chains_of(ROWS);
+    // Written out: an array of equal numbers is filled by a loop.
+    let nothing = -T::ZERO;
+    let mut sums = [at(start, row), nothing, nothing, nothing];
+    let mut k = 0;
+    while k + chains <= DEPTH {
+        each!(4, chain => if chain < chains {
+            sums[chain] += at(&left[k + chain], row) * right[k + chain];
+        });
+        k += chains;
     }
-    if DEPTH > 1 {
-        let mut odd = at(&left[1], row) * right[1];
-        if DEPTH > 3 {
-            odd += at(&left[3], row) * right[3];
-        }
-        sum += odd;
-    }
-    // Sums of which all but the first begin with zero do not come to negative zero.
-    if super::column::chains_of(ROWS) > 1 { sum + T::ZERO } else { sum }
+    let rest = DEPTH - DEPTH % chains;
+    each!(4, chain => if rest + chain < DEPTH {
+        sums[chain] += at(&left[rest + chain], row) * right[rest + chain];
+    });
+    (sums[0] + sums[2]) + (sums[1] + sums[3])
 }
 
 /// `BLOCK` rows of a product, from the row `first` on.
@@ -113,44 +115,48 @@ fn short_row<T: Real, const ROWS: usize, const DEPTH: usize>(
 /// Not inlined, so that the compiler does not know the depth: it would unroll the loop over it as a whole, and load all of
 /// `right` before, into more registers than there are.
 #[inline(never)]
-fn some_rows<T: Real, const ROWS: usize, const BLOCK: usize>(
+fn some_rows<S: Simd, T: Real, A: Activation, const ROWS: usize, const BLOCK: usize, const CHAINS: usize>(
+    simd: S,
     left: &[[T; ROWS]],
     right: &[T],
     start: &[T; ROWS],
     first: usize,
+    activated: bool,
     result: &mut [T; ROWS],
 ) {
-    let chains = super::column::chains_of(ROWS);
     let (Some(start), Some(result)) =
         (block::<T, ROWS, BLOCK>(start, first), block_mut::<T, ROWS, BLOCK>(result, first))
     else {
         return;
     };
-    // Negative zero is what changes nothing when a number is added to it.
-    let half = chains.div_ceil(2);
-    let (mut total, mut pair) = ([T::ZERO; BLOCK], 0);
-    each!(BLOCK, i => total[i] = -T::ZERO);
-    while pair < half {
-        let (mut sum, mut chain) = ([T::ZERO; BLOCK], pair);
-        each!(BLOCK, i => sum[i] = -T::ZERO);
-        while chain < chains {
-            let mut products = [T::ZERO; BLOCK];
-            if chain == 0 {
-                each!(BLOCK, i => products[i] = start[i]);
-            }
-            let mut k = chain;
-            while let (Some(column), Some(&right)) = (left.get(k), right.get(k)) {
-                let Some(column) = block::<T, ROWS, BLOCK>(column, first) else { return };
-                each!(BLOCK, i => products[i] += column[i] * right);
-                k += chains;
-            }
-            each!(BLOCK, i => sum[i] += products[i]);
-            chain += half;
-        }
-        each!(BLOCK, i => total[i] += sum[i]);
-        pair += 1;
+    let mut sums = [[T::ZERO; BLOCK]; 4];
+    each!(BLOCK, i => [sums[0][i], sums[1][i], sums[2][i], sums[3][i]] = [start[i], -T::ZERO, -T::ZERO, -T::ZERO]);
+    let ((left, last_left), (right, last_right)) = (left.as_chunks::<CHAINS>(), right.as_chunks::<CHAINS>());
+    for (left, right) in left.iter().zip(right) {
+        each!(4, chain => if chain < CHAINS {
+            add_product(&mut sums[chain], &left[chain], first, right[chain]);
+        });
     }
-    each!(BLOCK, i => result[i] = total[i]);
+    each!(4, chain => if let (Some(left), Some(right)) = (last_left.get(chain), last_right.get(chain)) {
+        add_product(&mut sums[chain], left, first, *right);
+    });
+    each!(BLOCK, i => {
+        let sum = (sums[0][i] + sums[2][i]) + (sums[1][i] + sums[3][i]);
+        result[i] = if activated { value::<S, T, A>(simd, sum) } else { sum };
+    });
+}
+
+/// Adds a block of a column, times a number, to sums.
+#[inline(always)]
+fn add_product<T: Real, const ROWS: usize, const BLOCK: usize>(
+    sums: &mut [T; BLOCK],
+    column: &[T; ROWS],
+    first: usize,
+    factor: T,
+) {
+    if let Some(column) = block::<T, ROWS, BLOCK>(column, first) {
+        each!(BLOCK, i => sums[i] += column[i] * factor);
+    }
 }
 
 #[inline(always)]
@@ -238,9 +244,9 @@ fn at<T: Real, const N: usize>(numbers: &[T; N], index: usize) -> T {
     numbers.get(index).copied().unwrap_or(T::ZERO)
 }
 
-/// Whether a row is at hand with a few instructions. Then a loop over rows is all there is.
+/// Whether there is so little work that a loop over rows is all there is.
 pub(crate) const fn is_brief(few: bool, rows: usize, depth: usize) -> bool {
-    few || is_short(rows, depth)
+    few || depth <= chains_of(rows) || rows * depth < 300
 }
 
 /// A row of [`dots`](super::dots) or [`product_with_column`] where it [is brief](is_brief), or the value of the activation `A`
@@ -254,7 +260,7 @@ pub(crate) fn brief_row<S: Simd, T: Real, A: Activation, const ROWS: usize, cons
     (few, activated): (bool, bool),
     row: usize,
 ) -> T {
-    let sum = if few { dot(left, right, start, row) } else { short_row(left, right, start, row) };
+    let sum = if few { dot(left, right, start, row) } else { sum_of_row(left, right, start, row) };
     if activated { value::<S, T, A>(simd, sum) } else { sum }
 }
 
@@ -302,7 +308,7 @@ pub(crate) fn add_outer<T: Real, const ROWS: usize, const COLUMNS: usize, const 
     }
     for (column, result) in result.iter_mut().enumerate() {
         for (row, result) in result.iter_mut().enumerate() {
-            let mut sum = T::ZERO;
+            let mut sum = -T::ZERO;
             for (slopes, inputs) in slopes.iter().zip(inputs).take(used) {
                 sum += slopes[row] * inputs[column];
             }
@@ -345,12 +351,38 @@ pub(crate) fn transposed_product<T: Real, const ROWS: usize, const COLUMNS: usiz
 ) {
     for (slopes, result) in slopes.iter().zip(result).take(used) {
         for (weights, result) in weight.iter().zip(result) {
-            let mut sum = T::ZERO;
+            let mut sum = -T::ZERO;
             for (weight, slope) in weights.iter().zip(slopes) {
                 sum += *weight * *slope;
             }
             *result = sum;
         }
+    }
+}
+
+/// A step down the slopes of a single sample, `w <- w - rate * g` for each weight and bias; gives the slopes by the inputs that
+/// [`transposed_product`] would have given before.
+#[inline(always)]
+pub(crate) fn descend<T: Real, const ROWS: usize, const COLUMNS: usize>(
+    weight: &mut [[T; ROWS]; COLUMNS],
+    bias: &mut [T; ROWS],
+    inputs: &[T; COLUMNS],
+    slopes: &[T; ROWS],
+    rate: T,
+    mut input_slopes: Option<&mut [T; COLUMNS]>,
+) {
+    for (column, (weights, input)) in weight.iter_mut().zip(inputs).enumerate() {
+        let mut sum = -T::ZERO;
+        for (weight, slope) in weights.iter_mut().zip(slopes) {
+            sum += *weight * *slope;
+            *weight -= rate * (*slope * *input);
+        }
+        if let Some(place) = input_slopes.as_deref_mut().and_then(|input_slopes| input_slopes.get_mut(column)) {
+            *place = sum;
+        }
+    }
+    for (bias, slope) in bias.iter_mut().zip(slopes) {
+        *bias -= rate * *slope;
     }
 }
 

@@ -93,7 +93,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
     /// would be a lot of code; then it is a pass of its own.
     const fn is_fused(columns: usize) -> bool {
         if kernel::SCALAR {
-            return Self::is_brief(columns);
+            return Self::is_brief(columns) || (A::BRIEF && columns == 1);
         }
         (A::BRIEF || columns == 1) && !Self::DOTS
     }
@@ -159,7 +159,8 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
                     y[row] = scalar::brief_row::<S, T, A, OUT, IN>(simd, weight, x, bias, how, row);
                 }
             } else if B == 1 {
-                scalar::product_with_column(weight, x, bias, y);
+                let activated = activated && A::BRIEF;
+                scalar::product_with_column::<S, T, A, OUT, IN>(simd, weight, x, bias, activated, y);
             } else {
                 scalar::product_in_order(weight, x, bias, y);
             }
@@ -340,7 +341,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Params for Dense
 
     fn initialize<R: Rng>(&mut self, rng: &mut R) {
         A::Init::default().fill_layer::<T, R, IN, OUT>(rng, self.weight.as_mut_slice());
-        self.bias.fill(T::ZERO);
+        self.bias.as_mut_slice().fill(T::ZERO);
     }
 }
 
@@ -455,6 +456,28 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
 
         if let Some(input_slope) = input_slope {
             self.slope_by_input(tile, slope, input_slope);
+        }
+    }
+
+    #[inline(always)]
+    fn descend<S: Simd, const B: usize>(
+        &mut self,
+        tile: Tile<S, B>,
+        x: &SMatrix<T, IN, B>,
+        trace: &mut Self::Trace<B>,
+        slope: &mut SMatrix<T, OUT, B>,
+        rate: T,
+        input_slope: Option<&mut SMatrix<T, IN, B>>,
+    ) {
+        if !tile.is_to_logits() {
+            Self::deactivate(tile, trace, slope);
+        }
+        if let ([slope, ..], [x, ..]) = (slope.data.0.as_slice(), x.data.0.as_slice()) {
+            let input_slope = input_slope.and_then(
+                #[inline(always)]
+                |input_slope| input_slope.data.0.first_mut(),
+            );
+            scalar::descend(&mut self.weight.data.0, &mut self.bias.data.0[0], x, slope, rate, input_slope);
         }
     }
 

@@ -112,4 +112,22 @@ mod tests {
         };
         assert_eq!(pass(Level::baseline()), pass(level()));
     }
+
+    /// Plain gradient descent by one sample after the other, with the gradient written down and without.
+    #[test]
+    fn a_step_needs_no_gradient() {
+        let mut network = Net::new(&mut crate::seeded(0));
+        let mut workspace = Workspace::<Net, 2>::new();
+        let mut trainer = Trainer::<_, _, _, _, 2>::with_tile(network.clone(), MeanSquaredError, Sgd::new(0.1), ());
+        for step in 0..10 {
+            let (input, target) = ([0.1, -0.7, step as f64 / 10.0], [0.5; 19]);
+            trainer.learn(&input, &target).unwrap();
+            let before = network.clone();
+            dispatch!(level(), simd => {
+                workspace.slope_of_one(simd, &network, &MeanSquaredError, (&[input], &[target]), 0).unwrap();
+                workspace.descend(simd, &mut network, 0.1);
+            });
+            assert!(network == trainer.network && network != before, "step {step}");
+        }
+    }
 }

@@ -104,6 +104,12 @@ pub trait Optimizer: Sized {
         state: &mut Self::State<N>,
     );
 
+    /// The learning rate, if a step is plain gradient descent, `w <- w - rate * g`, and nothing else. Then a chip that learns from
+    /// a single sample need not write its gradient down: see [`Layer::descend`](crate::layer::Layer::descend).
+    fn plain_rate(&self) -> Option<Self::Scalar> {
+        None
+    }
+
     /// [`update`](Self::update) with the best instructions that the CPU has.
     fn step<N: Params<Scalar = Self::Scalar>>(&self, network: &mut N, gradient: &mut N, state: &mut Self::State<N>) {
         dispatch!(level(), simd => self.update(simd, network, gradient, state));

@@ -51,6 +51,11 @@ impl<T: Real> Optimizer for Sgd<T> {
     }
 
     #[inline(always)]
+    fn plain_rate(&self) -> Option<T> {
+        Some(self.rate)
+    }
+
+    #[inline(always)]
     fn update<S: Simd, N: Params<Scalar = T>>(&self, simd: S, network: &mut N, gradient: &mut N, (): &mut ()) {
         network.visit_mut([gradient], &mut Step { simd, rate: self.rate });
     }

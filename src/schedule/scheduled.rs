@@ -88,6 +88,11 @@ impl<O: Optimizer, P: Schedule> Optimizer for Scheduled<O, P> {
         self.optimizer.rate()
     }
 
+    #[inline(always)]
+    fn plain_rate(&self) -> Option<O::Scalar> {
+        self.optimizer.plain_rate()
+    }
+
     /// Changes the rate that the schedule's factors are of.
     fn set_rate(&mut self, rate: O::Scalar) {
         self.whole = rate;
