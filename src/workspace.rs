@@ -376,9 +376,7 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
             targets.copy_from(begin, &mut tile_targets[..used]);
         } else {
             // One loop for each kind of work: together they have too many numbers for the CPU's registers.
-            for (place, sample) in samples.iter_mut().enumerate().take(used) {
-                *sample = order.at(begin + place);
-            }
+            order.copy_from(begin, &mut samples[..used]);
             for (x, &sample) in x.iter_mut().zip(&samples).take(used) {
                 inputs.copy(sample, x);
             }

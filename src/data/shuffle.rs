@@ -3,6 +3,8 @@
 use rand::Rng;
 
 const ROUNDS: usize = 6;
+/// How many numbers are mixed at once.
+const TOGETHER: usize = 32;
 
 /// A random order of the numbers below a count, without a list of them.
 ///
@@ -69,20 +71,90 @@ impl Permutation {
     /// The number at `place`; `place` itself if it is not below the count.
     #[inline(always)]
     pub fn at(&self, place: usize) -> usize {
-        let Some(Mixing { mask, shift, rounds }) = &self.mixing else { return place };
+        let Some(mixing) = &self.mixing else { return place };
         if place >= self.count {
             return place;
         }
-        let mut x = place as u64;
-        loop {
-            for (factor, summand) in rounds {
-                x = x.wrapping_mul(*factor).wrapping_add(*summand) & mask;
-                x ^= x >> shift;
-            }
-            if x < self.count as u64 {
-                return x as usize;
-            }
+        let mut x = mixing.mix(place as u64);
+        while x >= self.count as u64 {
+            x = mixing.mix(x);
         }
+        x as usize
+    }
+
+    /// The numbers at the places from `first` on, as [`at`](Self::at) has them.
+    ///
+    /// ```
+    /// use tuplenet::data::Permutation;
+    ///
+    /// let order = Permutation::new(1000, &mut tuplenet::seeded(1));
+    /// let mut numbers = [0; 3];
+    /// order.copy_from(500, &mut numbers);
+    /// assert_eq!(numbers, [order.at(500), order.at(501), order.at(502)]);
+    /// ```
+    #[inline(always)]
+    pub fn copy_from(&self, first: usize, numbers: &mut [usize]) {
+        let Some(mixing) = &self.mixing else {
+            for (place, number) in numbers.iter_mut().enumerate() {
+                *number = first + place;
+            }
+            return;
+        };
+        let mut first = first;
+        for numbers in numbers.chunks_mut(TOGETHER) {
+            if first + numbers.len() <= self.count && mixing.mask <= u64::from(u32::MAX) {
+                let found = self.together(mixing, first);
+                for (number, &found) in numbers.iter_mut().zip(&found) {
+                    *number = found as usize;
+                }
+            } else {
+                for (place, number) in numbers.iter_mut().enumerate() {
+                    *number = self.at(first + place);
+                }
+            }
+            first += numbers.len();
+        }
+    }
+
+    /// The numbers at many places, of which at least the first is below the count. One alone would wait for each of its own
+    /// products, and how often it falls outside can't be foreseen; lanes of many have neither trouble.
+    #[inline(always)]
+    fn together(&self, mixing: &Mixing, first: usize) -> [u32; TOGETHER] {
+        let (mask, last) = (mixing.mask as u32, (self.count - 1) as u32);
+        let mut numbers = [0; TOGETHER];
+        for (place, number) in numbers.iter_mut().enumerate() {
+            *number = last.min((first + place) as u32);
+        }
+        let mut is_first = true;
+        loop {
+            let mut mixed = numbers;
+            for (factor, summand) in &mixing.rounds {
+                for x in &mut mixed {
+                    *x = x.wrapping_mul(*factor as u32).wrapping_add(*summand as u32) & mask;
+                    *x ^= *x >> mixing.shift;
+                }
+            }
+            let mut largest = 0;
+            for (number, mixed) in numbers.iter_mut().zip(mixed) {
+                *number = if is_first || *number > last { mixed } else { *number };
+                largest = largest.max(*number);
+            }
+            if largest <= last {
+                return numbers;
+            }
+            is_first = false;
+        }
+    }
+}
+
+impl Mixing {
+    #[inline(always)]
+    fn mix(&self, mut x: u64) -> u64 {
+        for (factor, summand) in &self.rounds {
+            x = x.wrapping_mul(*factor).wrapping_add(*summand) & self.mask;
+            x ^= x >> self.shift;
+        }
+        x
     }
 }
 
@@ -101,6 +173,21 @@ mod tests {
             let mut seen: Vec<usize> = (0..count).map(|place| order.at(place)).collect();
             seen.sort();
             assert_eq!(seen, (0..count).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn many_places_have_the_numbers_that_each_has() {
+        let mut rng = crate::seeded(0);
+        for count in [1, 7, 31, 32, 33, 100, 1198, 70_000] {
+            for order in [Permutation::new(count, &mut rng), Permutation::identity(count)] {
+                // From the beginning, from the middle, up to the end and beyond it.
+                for (first, length) in [(0, count.min(200)), (count / 2, 40), (count - 1, 3), (0, 0)] {
+                    let mut numbers = vec![usize::MAX; length];
+                    order.copy_from(first, &mut numbers);
+                    assert!(numbers.iter().enumerate().all(|(place, number)| *number == order.at(first + place)));
+                }
+            }
         }
     }
 
