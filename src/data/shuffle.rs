@@ -3,8 +3,6 @@
 use rand::Rng;
 
 const ROUNDS: usize = 6;
-/// How many numbers are mixed at once.
-const TOGETHER: usize = 32;
 
 /// A random order of the numbers below a count, without a list of them.
 ///
@@ -82,48 +80,28 @@ impl Permutation {
         x as usize
     }
 
-    /// The numbers at the places from `first` on, as [`at`](Self::at) has them.
+    /// The numbers at the places from `first` on; where there is no place any more, any number.
     ///
-    /// ```
-    /// use tuplenet::data::Permutation;
-    ///
-    /// let order = Permutation::new(1000, &mut tuplenet::seeded(1));
-    /// let mut numbers = [0; 3];
-    /// order.copy_from(500, &mut numbers);
-    /// assert_eq!(numbers, [order.at(500), order.at(501), order.at(502)]);
-    /// ```
+    /// One number alone waits for each of its own products, and how often it falls outside can't be foreseen. Lanes of many
+    /// have neither trouble.
     #[inline(always)]
-    pub fn copy_from(&self, first: usize, numbers: &mut [usize]) {
-        let Some(mixing) = &self.mixing else {
-            for (place, number) in numbers.iter_mut().enumerate() {
-                *number = first + place;
-            }
-            return;
-        };
-        let mut first = first;
-        for numbers in numbers.chunks_mut(TOGETHER) {
-            if first + numbers.len() <= self.count && mixing.mask <= u64::from(u32::MAX) {
-                let found = self.together(mixing, first);
-                for (number, &found) in numbers.iter_mut().zip(&found) {
-                    *number = found as usize;
-                }
-            } else {
-                for (place, number) in numbers.iter_mut().enumerate() {
-                    *number = self.at(first + place);
-                }
-            }
-            first += numbers.len();
+    pub(crate) fn from<const MANY: usize>(&self, first: usize) -> [usize; MANY] {
+        let mut found = [0; MANY];
+        let last = self.count.saturating_sub(1);
+        for (place, number) in found.iter_mut().enumerate() {
+            *number = last.min(first + place);
         }
-    }
-
-    /// The numbers at many places, of which at least the first is below the count. One alone would wait for each of its own
-    /// products, and how often it falls outside can't be foreseen; lanes of many have neither trouble.
-    #[inline(always)]
-    fn together(&self, mixing: &Mixing, first: usize) -> [u32; TOGETHER] {
-        let (mask, last) = (mixing.mask as u32, (self.count - 1) as u32);
-        let mut numbers = [0; TOGETHER];
-        for (place, number) in numbers.iter_mut().enumerate() {
-            *number = last.min((first + place) as u32);
+        let Some(mixing) = &self.mixing else { return found };
+        if mixing.mask > u64::from(u32::MAX) {
+            for number in &mut found {
+                *number = self.at(*number);
+            }
+            return found;
+        }
+        let (mask, last) = (mixing.mask as u32, last as u32);
+        let mut numbers = [0; MANY];
+        for (number, &place) in numbers.iter_mut().zip(&found) {
+            *number = place as u32;
         }
         let mut is_first = true;
         loop {
@@ -140,10 +118,14 @@ impl Permutation {
                 largest = largest.max(*number);
             }
             if largest <= last {
-                return numbers;
+                break;
             }
             is_first = false;
         }
+        for (found, number) in found.iter_mut().zip(numbers) {
+            *found = number as usize;
+        }
+        found
     }
 }
 
@@ -181,14 +163,16 @@ mod tests {
         let mut rng = crate::seeded(0);
         for count in [1, 7, 31, 32, 33, 100, 1198, 70_000] {
             for order in [Permutation::new(count, &mut rng), Permutation::identity(count)] {
-                // From the beginning, from the middle, up to the end and beyond it.
-                for (first, length) in [(0, count.min(200)), (count / 2, 40), (count - 1, 3), (0, 0)] {
-                    let mut numbers = vec![usize::MAX; length];
-                    order.copy_from(first, &mut numbers);
-                    assert!(numbers.iter().enumerate().all(|(place, number)| *number == order.at(first + place)));
+                for first in [0, count / 2, count - 1] {
+                    let numbers = order.from::<40>(first);
+                    let places = (first..count).zip(numbers);
+                    assert!(places.into_iter().all(|(place, number)| number == order.at(place)), "{count} {first}");
                 }
             }
         }
+        // More than 32 bits.
+        let order = Permutation::new(1 << 40, &mut rng);
+        assert_eq!(order.from::<2>(1 << 35), [order.at(1 << 35), order.at((1 << 35) + 1)]);
     }
 
     #[test]
