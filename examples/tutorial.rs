@@ -120,7 +120,7 @@ fn surface(flowers: &[[f32; 4]], kinds: &[usize], path: &Path) -> Result<(), Fai
     // Folded into the first layer, the scaling need not be drawn.
     let (first, last) = trainer.network;
     let network = (scaler.fold(first), last);
-    plot::decision_surface(&network, &petals, kinds, ["petal length in cm", "petal width in cm"], path)?;
+    plot::decision_surface(&network, &petals, kinds, ["petal length in cm", "petal width in cm"], &NAMES, path)?;
     println!("   {}", path.display());
     Ok(())
 }
