@@ -188,6 +188,9 @@ pub(crate) struct Lesson<'a, T, Y: ?Sized, L, const IN: usize> {
 /// # Ok::<(), tuplenet::Error>(())
 /// ```
 ///
+/// Where the targets have weights ([`Weighted`](crate::data::Weighted), [`ClassWeighted`](crate::data::ClassWeighted)), these
+/// count in trainings and not in scores, as in scikit-learn.
+///
 /// The scaled samples of all folds are kept, as many copies as there are folds. With the feature `rayon` the trainings are
 /// shared among its threads; the results are the same bits with any number of them.
 pub struct CrossValidation<'a, T: Real, Y: Samples<T> + ?Sized, L, F, const IN: usize, const OUT: usize> {
