@@ -189,7 +189,8 @@ pub(crate) struct Lesson<'a, T, Y: ?Sized, L, const IN: usize> {
 /// ```
 ///
 /// Where the targets have weights ([`Weighted`](crate::data::Weighted), [`ClassWeighted`](crate::data::ClassWeighted)), these
-/// count in trainings and not in scores, as in scikit-learn.
+/// count in trainings and not in scores, as in scikit-learn. Tiles are of 104 samples, so that a
+/// [`BatchNorm`](crate::layers::BatchNorm) sees batches of up to as many as a whole.
 ///
 /// The scaled samples of all folds are kept, as many copies as there are folds. With the feature `rayon` the trainings are
 /// shared among its threads; the results are the same bits with any number of them.
