@@ -112,35 +112,29 @@ const CELL: i32 = 4;
 /// How many shades there are from a guess to a certainty.
 const SHADES: f64 = 10.0;
 
-/// Polygons that together cover the cells that are `inside`. In each, every row has one run of such cells, below that of the
-/// row before: few polygons, where a rectangle for each run would make an SVG of thousands of lines.
-fn outlines<C>(rows: &[Vec<C>], inside: impl Fn(&C) -> bool) -> Vec<Vec<(i32, i32)>> {
-    let mut stacks: Vec<(i32, Vec<Range<i32>>)> = Vec::new();
-    for (top, row) in rows.iter().enumerate() {
-        let mut left = 0;
-        for run in row.chunk_by(|a, b| inside(a) == inside(b)) {
-            let right = left + run.len() as i32;
-            if inside(&run[0]) {
-                let is_above = |(first, stack): &&mut (i32, Vec<Range<i32>>)| {
-                    let last = stack.last().filter(|_| *first + stack.len() as i32 == top as i32);
-                    last.is_some_and(|above| above.start < right && left < above.end)
-                };
-                match stacks.iter_mut().find(is_above) {
-                    Some((_, stack)) => stack.push(left..right),
-                    None => stacks.push((top as i32, vec![left..right])),
-                }
-            }
-            left = right;
-        }
+/// Runs of cells in rows that follow each other, each below the one before: a polygon.
+struct Stack {
+    top: i32,
+    /// The first column of each run, and the one behind it.
+    runs: Vec<(i32, i32)>,
+}
+
+impl Stack {
+    /// Whether a run in that row stands right below the last one.
+    fn is_above(&self, row: i32, (left, right): (i32, i32)) -> bool {
+        let last = self.runs.last().filter(|_| self.top + self.runs.len() as i32 == row);
+        last.is_some_and(|last| last.0 < right && left < last.1)
     }
-    let outline = |(first, stack): (i32, Vec<Range<i32>>)| {
-        let steps = (first..).zip(&stack);
-        let down = steps.clone().flat_map(|(top, run)| [(run.end, top), (run.end, top + 1)]);
-        let up =
-            steps.collect::<Vec<_>>().into_iter().rev().flat_map(|(top, run)| [(run.start, top + 1), (run.start, top)]);
+
+    /// Its corners, down on the right and up on the left.
+    fn corners(&self) -> Vec<(i32, i32)> {
+        let steps = || (self.top..).zip(&self.runs);
+        let down = steps().flat_map(|(row, run)| [(run.1, row), (run.1, row + 1)]);
+        let mut up: Vec<_> = steps().flat_map(|(row, run)| [(run.0, row), (run.0, row + 1)]).collect();
+        up.reverse();
         let mut corners: Vec<(i32, i32)> = Vec::new();
         for corner in down.chain(up) {
-            // Of the points on a vertical line only the ends.
+            // Of the points on an upright line only the ends.
             if let [.., before, last] = corners[..]
                 && before.0 == last.0
                 && last.0 == corner.0
@@ -150,8 +144,28 @@ fn outlines<C>(rows: &[Vec<C>], inside: impl Fn(&C) -> bool) -> Vec<Vec<(i32, i3
             corners.push(corner);
         }
         corners
-    };
-    stacks.into_iter().map(outline).collect()
+    }
+}
+
+/// Polygons that together cover the cells that are `inside`: few, where a rectangle for each run of cells would make an SVG of
+/// thousands of lines.
+fn outlines<C>(rows: &[Vec<C>], inside: impl Fn(&C) -> bool) -> Vec<Vec<(i32, i32)>> {
+    let mut stacks: Vec<Stack> = Vec::new();
+    for (top, row) in (0..).zip(rows) {
+        let mut left = 0;
+        for cells in row.chunk_by(|a, b| inside(a) == inside(b)) {
+            let run = (left, left + cells.len() as i32);
+            left = run.1;
+            if !inside(&cells[0]) {
+                continue;
+            }
+            match stacks.iter_mut().find(|stack| stack.is_above(top, run)) {
+                Some(stack) => stack.runs.push(run),
+                None => stacks.push(Stack { top, runs: vec![run] }),
+            }
+        }
+    }
+    stacks.iter().map(Stack::corners).collect()
 }
 
 impl<F: Fn([f64; 2]) -> (usize, f64)> Picture for Surface<'_, F> {
