@@ -58,7 +58,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             trainer.network.predict_all(&test_x, &mut outputs)?;
             let wrong = outputs.iter().zip(&test_y).filter(|([output], answer)| (*output >= 0.5) != **answer).count();
             println!("{:16}  {:6}  {:13.4}  {:15.4}  {wrong:5}", $name, outcome.epochs, losses.0, losses.1);
-            plot::decision_surface(&trainer.network, &x, &y, ["x", "y"], picture($surface))?;
+            let moons = ["upper moon", "lower moon"];
+            plot::decision_surface(&trainer.network, &x, &y, ["x", "y"], &moons, picture($surface))?;
             curves.push(($name, history.losses().to_vec(), history.validation_losses().to_vec()));
             losses.1
         }};

@@ -127,7 +127,7 @@
 //! * A [`Tile`](layer::Tile) has room for `B` columns and says how many are `used`. Loops run over those alone: a last tile
 //!   that is half empty costs half.
 //! * A shuffled epoch has no list of indices. [`Permutation`](data::Permutation) computes the place of each sample, in
-//!   constant memory.
+//!   constant memory, and those of a tile in lanes.
 //! * The last activation is known from the network's type as [`Layer::Head`](layer::Layer::Head), and it names in its
 //!   [`Link`](activation::Link) the loss that takes it over. Training then stops at the logits, and loss and slope are
 //!   computed from them.

@@ -402,16 +402,13 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
         let (scale, begin) = (N::Scalar::ONE / whole.weight, whole.start + tile.first());
 
         let mut tile_targets = [Y::Item::ZEROED; B];
-        let mut samples = [0; B];
         let x = &mut self.input.0.data.0;
         if order.is_identity() {
             inputs.copy_from(begin, &mut x[..used]);
             targets.copy_from(begin, &mut tile_targets[..used]);
         } else {
             // One loop for each kind of work: together they have too many numbers for the CPU's registers.
-            for (place, sample) in samples.iter_mut().enumerate().take(used) {
-                *sample = order.at(begin + place);
-            }
+            let samples: [usize; B] = order.from(begin);
             for (x, &sample) in x.iter_mut().zip(&samples).take(used) {
                 inputs.copy(sample, x);
             }

@@ -68,10 +68,16 @@ fn bad_lines_are_named() {
         error::<2>(header, b"\"a\nb\",c\n1,2\nx,4\n"),
         "line 4, column 1 (a\nb): expected a finite number, found `x`"
     );
+    // Names for other columns than there are.
+    assert_eq!(error::<2>(header, b"\na\n1,2\n"), "line 2: expected 2 values, found 1");
     assert_eq!(error::<1>(header, b"a\n"), "expected at least one line of values, found none");
     assert_eq!(error::<1>(header, b""), "expected at least one line of values, found none");
     let missing = PLAIN.classified::<f32, 1>(&b"1,yes\n2, \n"[..]).unwrap_err();
     assert_eq!(missing.to_string(), "line 2, column 2: expected a class, found ``");
+    // A quotation mark that is not closed swallows all lines behind it.
+    let open = PLAIN.classified::<f32, 1>(&b"1,yes\n2,\"no\n3,yes\n"[..]).unwrap_err();
+    let expected = "expected a class without a line break, and quotation marks that are closed";
+    assert_eq!(open.to_string(), format!("line 2, column 2: {expected}, found `no…`"));
     let folder = std::fs::File::open(env!("CARGO_MANIFEST_DIR")).unwrap();
     assert!(matches!(PLAIN.numbers::<f32, 1>(folder), Err(CsvError::Read(_))));
 }

@@ -111,22 +111,37 @@ fn decision_surfaces() {
     // Class 1 to the right of 0.
     let step = Dense::<2, 1, Sigmoid>::from_rows([[9.0, 0.0]], [0.0]);
     let (inputs, classes) = ([[-1.0, -2.0], [1.0, 2.0]], [false, true]);
-    let (svg, texts) =
-        both("two", [700, 500], |path| plot::decision_surface(&step, &inputs, &classes, ["width", "height"], path));
+    let (svg, texts) = both("two", [700, 500], |path| {
+        plot::decision_surface(&step, &inputs, &classes, ["width", "height"], &[], path)
+    });
     contains(&texts, &["width", "height", "class 0", "class 1"]);
-    // The surest colours of both classes: the left one on the left.
-    let places = |fill: &str| -> Vec<f64> {
-        let of_fill = svg.split("<rect").filter(|rect| rect.contains(fill));
-        of_fill.map(|rect| rect.split("x=\"").nth(1).unwrap().split('"').next().unwrap().parse().unwrap()).collect()
+    // The surest colours of both classes: all of the left part, and of the right one, without as many elements as cells.
+    let corners = |fill: &str| -> Vec<Vec<[f64; 2]>> {
+        let of_fill = svg.split("<polygon").filter(|polygon| polygon.contains(fill));
+        let points = of_fill.map(|polygon| polygon.split("points=\"").nth(1).unwrap().split('"').next().unwrap());
+        let numbers = |point: &str| {
+            let (x, y) = point.split_once(',').unwrap();
+            [x, y].map(|number| number.parse().unwrap())
+        };
+        points.map(|points| points.split_whitespace().map(numbers).collect()).collect()
     };
-    let (left, right) = (places("#73B1D5"), places("#E8A673"));
-    assert!(left.len() > 50 && left.iter().all(|x| *x < 380.0), "{left:?}");
-    assert!(right.len() > 50 && right.iter().all(|x| *x > 380.0), "{right:?}");
+    let area = |corners: &[[f64; 2]]| {
+        let next = corners.iter().cycle().skip(1);
+        corners.iter().zip(next).map(|([a, b], [c, d])| a * d - b * c).sum::<f64>().abs() / 2.0
+    };
+    for (fill, is_here) in [("#73B1D5", (|x| x < 380.0) as fn(f64) -> bool), ("#E8A673", |x| x > 380.0)] {
+        let found = corners(fill);
+        assert!(found.iter().flatten().all(|[x, _]| is_here(*x)), "{fill}: {found:?}");
+        let covered: f64 = found.iter().map(|polygon| area(polygon)).sum();
+        assert!((0.3..0.5).contains(&(covered / (588.0 * 420.0))), "{fill}: {covered}");
+    }
+    assert!(svg.lines().count() < 100, "{}", svg.lines().count());
 
     let three = <(Dense<2, 5, Tanh, f64>, Dense<5, 3, Softmax, f64>)>::new(&mut seeded(0));
-    let (_, texts) =
-        both("three", [700, 500], |path| plot::decision_surface(&three, &[[1.0, 1.0]], &[2usize], ["x", "y"], path));
-    contains(&texts, &["x", "y", "class 0", "class 1", "class 2"]);
+    let (_, texts) = both("three", [700, 500], |path| {
+        plot::decision_surface(&three, &[[1.0, 1.0]], &[2usize], ["x", "y"], &["cat", "dog"], path)
+    });
+    contains(&texts, &["x", "y", "cat", "dog", "class 2"]);
 
     let file = Temporary::new("bad.svg");
     let surface = |inputs: &[[f32; 2]], classes: &[usize]| match plot::decision_surface(
@@ -134,6 +149,7 @@ fn decision_surfaces() {
         inputs,
         classes,
         ["x", "y"],
+        &[],
         &file.0,
     ) {
         Err(PlotError::Data(error)) => error,

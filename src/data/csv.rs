@@ -3,6 +3,7 @@
 extern crate std;
 
 use crate::real::Real;
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
@@ -52,8 +53,8 @@ pub struct Classified<T, const IN: usize> {
 impl Csv {
     /// Reads a table of `N` columns of numbers, one sample a line. `source` is a file, or bytes.
     ///
-    /// It is an error if the source can't be read, if a line has not `N` values, if a value is not a finite number, or if
-    /// there is no line.
+    /// It is an error if the source can't be read, if a line has not `N` values or the header not as many names, if a value
+    /// is not a finite number, or if there is no line.
     pub fn numbers<T: Real, const N: usize>(&self, source: impl io::Read) -> Result<Vec<[T; N]>, CsvError> {
         let mut samples = Vec::new();
         self.each(source, N, |line| {
@@ -65,7 +66,8 @@ impl Csv {
 
     /// Reads a table of `IN` columns of numbers and a last one that holds the class, as a number or a word.
     ///
-    /// What is an error for [`numbers`](Self::numbers) is one here, and so is a line without a class.
+    /// What is an error for [`numbers`](Self::numbers) is one here, and so is a line without a class, or with one that has a
+    /// line break in it, as if a quotation mark were not closed.
     ///
     /// ```
     /// use tuplenet::data::Csv;
@@ -84,6 +86,9 @@ impl Csv {
             let class = line.text(IN);
             if class.is_empty() {
                 return Err(line.problem(IN, "a class"));
+            }
+            if class.contains(is_break) {
+                return Err(line.problem(IN, "a class without a line break, and quotation marks that are closed"));
             }
             words.push(class);
             Ok(())
@@ -119,6 +124,11 @@ impl Csv {
             .trim(Trim::All)
             .from_reader(&whole[..]);
         let names = if self.header { reader.byte_headers()?.clone() } else { ByteRecord::new() };
+        // Without any, the file is empty.
+        if !names.is_empty() && names.len() != columns {
+            let line = Line { whole: &whole, names: &names, record: &names }.number();
+            return Err(CsvError::Columns { line, expected: columns, found: names.len() });
+        }
         let (mut record, mut lines) = (ByteRecord::new(), 0u64);
         while reader.read_byte_record(&mut record)? {
             let line = Line { whole: &whole, names: &names, record: &record };
@@ -137,6 +147,10 @@ struct Line<'a> {
     whole: &'a [u8],
     names: &'a ByteRecord,
     record: &'a ByteRecord,
+}
+
+fn is_break(letter: char) -> bool {
+    matches!(letter, '\n' | '\r')
 }
 
 /// Bytes as text, with a mark for what is none.
@@ -161,12 +175,14 @@ impl Line<'_> {
     }
 
     fn problem(&self, column: usize, expected: &'static str) -> CsvError {
+        let found = self.text(column);
         CsvError::Value {
             line: self.number(),
             column: column + 1,
             name: text(self.names, column),
             expected,
-            found: self.text(column),
+            // What a quotation mark has swallowed may be the rest of the file.
+            found: found.split_once(is_break).map_or(found.clone(), |(line, _)| format!("{line}…")),
         }
     }
 

@@ -69,20 +69,74 @@ impl Permutation {
     /// The number at `place`; `place` itself if it is not below the count.
     #[inline(always)]
     pub fn at(&self, place: usize) -> usize {
-        let Some(Mixing { mask, shift, rounds }) = &self.mixing else { return place };
+        let Some(mixing) = &self.mixing else { return place };
         if place >= self.count {
             return place;
         }
-        let mut x = place as u64;
-        loop {
-            for (factor, summand) in rounds {
-                x = x.wrapping_mul(*factor).wrapping_add(*summand) & mask;
-                x ^= x >> shift;
-            }
-            if x < self.count as u64 {
-                return x as usize;
-            }
+        let mut x = mixing.mix(place as u64);
+        while x >= self.count as u64 {
+            x = mixing.mix(x);
         }
+        x as usize
+    }
+
+    /// The numbers at the places from `first` on; where there is no place any more, any number.
+    ///
+    /// One number alone waits for each of its own products, and how often it falls outside can't be foreseen. Lanes of many
+    /// have neither trouble.
+    #[inline(always)]
+    pub(crate) fn from<const MANY: usize>(&self, first: usize) -> [usize; MANY] {
+        let mut found = [0; MANY];
+        let last = self.count.saturating_sub(1);
+        for (place, number) in found.iter_mut().enumerate() {
+            *number = last.min(first + place);
+        }
+        let Some(mixing) = &self.mixing else { return found };
+        if mixing.mask > u64::from(u32::MAX) {
+            for number in &mut found {
+                *number = self.at(*number);
+            }
+            return found;
+        }
+        let (mask, last) = (mixing.mask as u32, last as u32);
+        let mut numbers = [0; MANY];
+        for (number, &place) in numbers.iter_mut().zip(&found) {
+            *number = place as u32;
+        }
+        let mut is_first = true;
+        loop {
+            let mut mixed = numbers;
+            for (factor, summand) in &mixing.rounds {
+                for x in &mut mixed {
+                    *x = x.wrapping_mul(*factor as u32).wrapping_add(*summand as u32) & mask;
+                    *x ^= *x >> mixing.shift;
+                }
+            }
+            let mut largest = 0;
+            for (number, mixed) in numbers.iter_mut().zip(mixed) {
+                *number = if is_first || *number > last { mixed } else { *number };
+                largest = largest.max(*number);
+            }
+            if largest <= last {
+                break;
+            }
+            is_first = false;
+        }
+        for (found, number) in found.iter_mut().zip(numbers) {
+            *found = number as usize;
+        }
+        found
+    }
+}
+
+impl Mixing {
+    #[inline(always)]
+    fn mix(&self, mut x: u64) -> u64 {
+        for (factor, summand) in &self.rounds {
+            x = x.wrapping_mul(*factor).wrapping_add(*summand) & self.mask;
+            x ^= x >> self.shift;
+        }
+        x
     }
 }
 
@@ -102,6 +156,23 @@ mod tests {
             seen.sort();
             assert_eq!(seen, (0..count).collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn many_places_have_the_numbers_that_each_has() {
+        let mut rng = crate::seeded(0);
+        for count in [1, 7, 31, 32, 33, 100, 1198, 70_000] {
+            for order in [Permutation::new(count, &mut rng), Permutation::identity(count)] {
+                for first in [0, count / 2, count - 1] {
+                    let numbers = order.from::<40>(first);
+                    let places = (first..count).zip(numbers);
+                    assert!(places.into_iter().all(|(place, number)| number == order.at(place)), "{count} {first}");
+                }
+            }
+        }
+        // More than 32 bits.
+        let order = Permutation::new(1 << 40, &mut rng);
+        assert_eq!(order.from::<2>(1 << 35), [order.at(1 << 35), order.at((1 << 35) + 1)]);
     }
 
     #[test]

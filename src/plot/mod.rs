@@ -14,7 +14,7 @@
 //! trainer.fit(&inputs, &classes, &Fit { epochs: 200, ..Fit::default() }, &mut history)?;
 //!
 //! plot::losses(&history, "losses.svg")?;
-//! plot::decision_surface(&trainer.network, &inputs, &classes, ["x", "y"], "surface.png")?;
+//! plot::decision_surface(&trainer.network, &inputs, &classes, ["x", "y"], &["no", "yes"], "surface.png")?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

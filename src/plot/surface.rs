@@ -1,6 +1,6 @@
 //! [`decision_surface`]: what a network with two inputs answers, everywhere.
 
-use super::{Area, Drawn, Picture, PlotError, color, emptiest_corner, legend, range_of, save, shade, text};
+use super::{Area, Drawn, Picture, PlotError, color, cut, emptiest_corner, legend, range_of, save, shade, text};
 use crate::data::{Inputs, Samples};
 use crate::error::{Error, TargetError};
 use crate::layer::Layer;
@@ -10,20 +10,22 @@ use crate::real::Real;
 use crate::shape::Features;
 use crate::workspace::check_data;
 use alloc::format;
+use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::ops::Range;
 use num_traits::float::FloatCore;
 use plotters::backend::DrawingBackend;
 use plotters::chart::ChartBuilder;
-use plotters::element::{Circle, EmptyElement, Rectangle};
+use plotters::element::{Circle, EmptyElement, Polygon};
 use plotters::style::{BLACK, Color, WHITE};
 use std::path::Path;
 
 extern crate std;
 
 /// Draws which class a network with two inputs answers for every point of the plane, the darker the surer, and the samples
-/// in the colours of their own classes. `axes` are the names of the two inputs.
+/// in the colours of their own classes. `axes` are the names of the two inputs, `names` those of the classes; a class without a
+/// name is called "class 2".
 ///
 /// With one output the network answers class 1 where the output is at least one half; with several, the class with the
 /// largest output. How sure it is, is what the outputs say as probabilities.
@@ -38,10 +40,10 @@ extern crate std;
 /// let network = <Dense<2, 3, Softmax>>::new(&mut seeded(0));
 /// # let file = |name| std::env::temp_dir().join(format!("{}-{name}", std::process::id()));
 /// # let surface_png = file("surface.png");
-/// plot::decision_surface(&network, &[[0.0, 0.0], [1.0, 2.0]], &[0usize, 2], ["width", "height"], &surface_png)?;
+/// plot::decision_surface(&network, &[[0.0, 0.0], [1.0, 2.0]], &[0usize, 2], ["width", "height"], &["cat", "dog"], &surface_png)?;
 /// assert!(std::fs::read(&surface_png)?.starts_with(b"\x89PNG"));
 ///
-/// let error = plot::decision_surface(&network, &[[0.0, 0.0]], &[3usize], ["", ""], &surface_png).unwrap_err();
+/// let error = plot::decision_surface(&network, &[[0.0, 0.0]], &[3usize], ["", ""], &[], &surface_png).unwrap_err();
 /// assert_eq!(error.to_string(), "target of sample 0: expected a class index below 3, found 3");
 /// # std::fs::remove_file(surface_png)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -51,6 +53,7 @@ pub fn decision_surface<N, X, Y, const OUT: usize>(
     inputs: &X,
     classes: &Y,
     axes: [&str; 2],
+    names: &[&str],
     path: impl AsRef<Path>,
 ) -> Result<(), PlotError>
 where
@@ -85,7 +88,9 @@ where
             (class, outputs[class].exact())
         }
     };
-    let surface = Surface { answer, samples, axes, x: x.0..x.1, y: y.0..y.1, classes: limit };
+    let name = |class: usize| names.get(class).map_or_else(|| format!("class {class}"), |name| cut(name, 16));
+    let names = (0..limit).map(name).collect();
+    let surface = Surface { answer, samples, axes, x: x.0..x.1, y: y.0..y.1, names };
     save(&surface, path.as_ref())
 }
 
@@ -95,13 +100,73 @@ struct Surface<'a, F> {
     axes: [&'a str; 2],
     x: Range<f64>,
     y: Range<f64>,
-    classes: usize,
+    /// Of all classes.
+    names: Vec<String>,
 }
+
+/// A legend with more classes would hide the picture.
+const MOST_NAMES: usize = 10;
 
 /// The width of the squares that have one colour, in pixels.
 const CELL: i32 = 4;
 /// How many shades there are from a guess to a certainty.
 const SHADES: f64 = 10.0;
+
+/// Runs of cells in rows that follow each other, each below the one before: a polygon.
+struct Stack {
+    top: i32,
+    /// The first column of each run, and the one behind it.
+    runs: Vec<(i32, i32)>,
+}
+
+impl Stack {
+    /// Whether a run in that row stands right below the last one.
+    fn is_above(&self, row: i32, (left, right): (i32, i32)) -> bool {
+        let last = self.runs.last().filter(|_| self.top + self.runs.len() as i32 == row);
+        last.is_some_and(|last| last.0 < right && left < last.1)
+    }
+
+    /// Its corners, down on the right and up on the left.
+    fn corners(&self) -> Vec<(i32, i32)> {
+        let steps = || (self.top..).zip(&self.runs);
+        let down = steps().flat_map(|(row, run)| [(run.1, row), (run.1, row + 1)]);
+        let mut up: Vec<_> = steps().flat_map(|(row, run)| [(run.0, row), (run.0, row + 1)]).collect();
+        up.reverse();
+        let mut corners: Vec<(i32, i32)> = Vec::new();
+        for corner in down.chain(up) {
+            // Of the points on an upright line only the ends.
+            if let [.., before, last] = corners[..]
+                && before.0 == last.0
+                && last.0 == corner.0
+            {
+                corners.pop();
+            }
+            corners.push(corner);
+        }
+        corners
+    }
+}
+
+/// Polygons that together cover the cells that are `inside`: few, where a rectangle for each run of cells would make an SVG of
+/// thousands of lines.
+fn outlines<C>(rows: &[Vec<C>], inside: impl Fn(&C) -> bool) -> Vec<Vec<(i32, i32)>> {
+    let mut stacks: Vec<Stack> = Vec::new();
+    for (top, row) in (0..).zip(rows) {
+        let mut left = 0;
+        for cells in row.chunk_by(|a, b| inside(a) == inside(b)) {
+            let run = (left, left + cells.len() as i32);
+            left = run.1;
+            if !inside(&cells[0]) {
+                continue;
+            }
+            match stacks.iter_mut().find(|stack| stack.is_above(top, run)) {
+                Some(stack) => stack.runs.push(run),
+                None => stacks.push(Stack { top, runs: vec![run] }),
+            }
+        }
+    }
+    stacks.iter().map(Stack::corners).collect()
+}
 
 impl<F: Fn([f64; 2]) -> (usize, f64)> Picture for Surface<'_, F> {
     const SIZE: (u32, u32) = (700, 500);
@@ -118,27 +183,30 @@ impl<F: Fn([f64; 2]) -> (usize, f64)> Picture for Surface<'_, F> {
             let (width, height) = plane.dim_in_pixel();
             let (width, height) = (width as i32, height as i32);
             let along = |range: &Range<f64>, share: f64| range.start + share * (range.end - range.start);
-            let guess = 1.0 / self.classes as f64;
+            let guess = 1.0 / self.names.len() as f64;
+            let mut rows = Vec::new();
             for top in (0..height).step_by(CELL as usize) {
                 let middle = f64::from(top) + f64::from(CELL) / 2.0;
-                let mut columns = vec![];
+                let mut row = Vec::new();
                 for left in (0..width).step_by(CELL as usize) {
                     let across = (f64::from(left) + f64::from(CELL) / 2.0) / f64::from(width);
                     let point = [along(&self.x, across), along(&self.y, 1.0 - middle / f64::from(height))];
                     let (class, sure) = (self.answer)(point);
                     // What is no probability is a certainty or a guess; NaN is a guess.
                     let share = ((sure - guess) / (1.0 - guess)).clamp(0.0, 1.0);
-                    columns.push((class, (share * SHADES).round() as i32));
+                    row.push((class, (share * SHADES).round() as i32));
                 }
-                // Neighbours of one colour are one rectangle, which makes an SVG much smaller.
-                let mut left = 0;
-                for run in columns.chunk_by(|a, b| a == b) {
-                    let right = left + run.len() as i32 * CELL;
-                    let (class, step) = run[0];
-                    let fill = shade(color(class), 0.15 + 0.4 * f64::from(step) / SHADES).filled();
-                    let corners = [(left, top), (right.min(width), (top + CELL).min(height))];
-                    plane.draw(&Rectangle::new(corners, fill))?;
-                    left = right;
+                rows.push(row);
+            }
+            // A darker shade is drawn upon the lighter ones of its class, so that every border is drawn once.
+            let mut colors: Vec<_> = rows.concat();
+            colors.sort_unstable();
+            colors.dedup();
+            for (class, step) in colors {
+                let fill = shade(color(class), 0.15 + 0.4 * f64::from(step) / SHADES).filled();
+                for outline in outlines(&rows, |cell| cell.0 == class && cell.1 >= step) {
+                    let inside = outline.into_iter().map(|(x, y)| ((x * CELL).min(width), (y * CELL).min(height)));
+                    plane.draw(&Polygon::new(inside.collect::<Vec<_>>(), fill))?;
                 }
             }
         }
@@ -155,7 +223,8 @@ impl<F: Fn([f64; 2]) -> (usize, f64)> Picture for Surface<'_, F> {
             .set_all_tick_mark_size(4 * scale)
             .draw()?;
         let size = 4 * scale as i32;
-        for class in 0..self.classes {
+        let has_legend = self.names.len() <= MOST_NAMES;
+        for (class, name) in self.names.iter().enumerate() {
             let of_class = self.samples.iter().filter(|sample| sample.1 == class);
             let circle = move |place: (f64, f64)| {
                 EmptyElement::at(place)
@@ -165,15 +234,15 @@ impl<F: Fn([f64; 2]) -> (usize, f64)> Picture for Surface<'_, F> {
             let points = of_class
                 .map(|([x, y], _)| circle((x.clamp(self.x.start, self.x.end), y.clamp(self.y.start, self.y.end))));
             let drawn = chart.draw_series(points)?;
-            if self.classes <= 10 {
+            if has_legend {
                 let middle = size * 2;
                 let mark = move |(x, y)| Circle::new((x + middle, y), size, color(class).filled());
-                drawn.label(legend(&format!("class {class}"))).legend(mark);
+                drawn.label(legend(name)).legend(mark);
             }
         }
         let place = |range: &Range<f64>, number: f64| (number - range.start) / (range.end - range.start);
         let points = self.samples.iter().map(|([x, y], _)| (place(&self.x, *x), place(&self.y, *y)));
-        let names = (0..if self.classes <= 10 { self.classes } else { 0 }).map(|_| "class 0");
+        let names = self.names.iter().filter(|_| has_legend).map(String::as_str);
         chart
             .configure_series_labels()
             .position(emptiest_corner(names, points))
@@ -183,5 +252,43 @@ impl<F: Fn([f64; 2]) -> (usize, f64)> Picture for Surface<'_, F> {
             .background_style(WHITE.mix(0.85))
             .border_style(BLACK.mix(0.3).stroke_width(scale))
             .draw()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever is inside, each cell of it is in exactly one polygon, and no other cell is in any.
+    #[test]
+    fn outlines_cover_what_is_inside() {
+        let pictures = [
+            "",
+            "#",
+            ".",
+            "##..#\n##..#\n.###.\n#...#\n#####",
+            "#.#.#\n.#.#.\n#.#.#",
+            "#####\n#...#\n#.#.#\n#...#\n#####",
+            "..##\n.##.\n##..\n.##.\n..##",
+            "#..\n...\n#..\n",
+        ];
+        for picture in pictures {
+            let rows: Vec<Vec<char>> = picture.lines().map(|line| line.chars().collect()).collect();
+            let polygons = outlines(&rows, |cell| *cell == '#');
+            for (row, cells) in rows.iter().enumerate() {
+                for (column, cell) in cells.iter().enumerate() {
+                    let around = polygons.iter().filter(|corners| contains(corners, column as i32, row as i32));
+                    assert_eq!(around.count(), usize::from(*cell == '#'), "{picture}\n{row} {column}: {polygons:?}");
+                }
+            }
+        }
+        assert_eq!(outlines(&[vec![1, 1], vec![1, 1]], |_| true), [[(2, 0), (2, 2), (0, 2), (0, 0)]]);
+    }
+
+    /// Whether the cell is inside the polygon: to the right of it stands an odd number of upright sides.
+    fn contains(corners: &[(i32, i32)], column: i32, row: i32) -> bool {
+        let sides = corners.iter().zip(corners.iter().cycle().skip(1));
+        let crossed = sides.filter(|(a, b)| a.0 == b.0 && a.0 > column && a.1.min(b.1) <= row && row < a.1.max(b.1));
+        crossed.count() % 2 == 1
     }
 }

@@ -20,8 +20,12 @@ use alloc::vec;
 use alloc::vec::Vec;
 use rand::rngs::Xoshiro256PlusPlus;
 
+/// How many samples are computed together: two tiles for the usual batch of 200, and one for what is smaller. What a tile
+/// begins with, turned weights and sums of slopes, then counts for little.
+const TILE: usize = 104;
+
 /// Everything that a search changes while one network learns.
-pub(crate) type Learner<N, L, O, T> = Trainer<N, L, Complete<O, T>, Xoshiro256PlusPlus>;
+pub(crate) type Learner<N, L, O, T> = Trainer<N, L, Complete<O, T>, Xoshiro256PlusPlus, TILE>;
 
 /// A network type as a value: one that a search trains, without knowing which. Made by [`networks!`](super::networks).
 ///
@@ -148,7 +152,7 @@ where
     O: Optimizer<Scalar = T> + Clone,
 {
     let start = core::mem::replace(&mut *network, N::ZEROED);
-    let mut trainer: Learner<N, L, O, T> = Trainer::new(start, lesson.loss.clone(), optimizer, rng);
+    let mut trainer: Learner<N, L, O, T> = Trainer::with_tile(start, lesson.loss.clone(), optimizer, rng);
     let epochs = learn(&mut trainer, lesson, recipe)?;
     *network = trainer.network;
     Ok((network, epochs))

@@ -350,7 +350,7 @@ pub(crate) fn below(count: usize, rng: &mut impl Rng) -> usize {
 fn short(text: &str) -> String {
     match text.parse::<f64>() {
         Ok(0.0) => "0".into(),
-        Ok(number) if text.contains('.') && number.is_finite() => {
+        Ok(number) if (text.contains('.') || number.abs() >= 1e15) && number.is_finite() => {
             let rounded = format!("{number:.2e}");
             let (mantissa, exponent) = rounded.split_once('e').unwrap_or((&rounded, "0"));
             let exponent: i32 = exponent.parse().unwrap_or(0);
@@ -381,6 +381,7 @@ mod tests {
             (1.234567e-3, "0.00123"),
             (0.999999, "1"),
             (12.5, "12.5"),
+            (1e30, "1e30"),
             (1e-7, "1e-7"),
             (3.14159e-9, "3.14e-9"),
             (-0.25, "-0.25"),

@@ -142,7 +142,7 @@ impl<O> Table<O> {
         front
     }
 
-    /// The whole table as comma-separated values, with a score for each fold.
+    /// The whole table as comma-separated values, with a score for each fold and the sum of their epochs.
     pub fn to_csv(&self) -> String {
         let names = self.names();
         let folds = self.rows.first().map_or(0, |row| row.folds.len());
@@ -150,7 +150,7 @@ impl<O> Table<O> {
         line.extend(names.iter().map(|name| name.to_string()));
         line.extend(["mean", "deviation"].map(String::from));
         line.extend((0..folds).map(|fold| format!("fold_{fold}")));
-        line.extend(["parameters", "bytes", "nanoseconds", "failure"].map(String::from));
+        line.extend(["epochs", "parameters", "bytes", "nanoseconds", "failure"].map(String::from));
         let mut text = csv_line(&line);
         for row in &self.rows {
             let number = |number: f64| if number.is_nan() { String::new() } else { number.to_string() };
@@ -158,7 +158,9 @@ impl<O> Table<O> {
             line.extend(names.iter().map(|name| row.parameter(name).unwrap_or("").into()));
             line.extend([number(row.mean()), number(row.deviation())]);
             line.extend(row.folds.iter().map(|fold| fold.map_or(String::new(), number)));
-            line.extend([row.count.to_string(), row.bytes.to_string(), row.nanoseconds.map_or(String::new(), number)]);
+            let epochs: usize = row.epochs.iter().sum();
+            line.extend([epochs, row.count, row.bytes].map(|count| count.to_string()));
+            line.push(row.nanoseconds.map_or(String::new(), number));
             line.push(row.failure().map_or(String::new(), |(fold, error)| format!("fold {fold}: {error}")));
             text += &csv_line(&line);
         }

@@ -188,6 +188,10 @@ pub(crate) struct Lesson<'a, T, Y: ?Sized, L, const IN: usize> {
 /// # Ok::<(), tuplenet::Error>(())
 /// ```
 ///
+/// Where the targets have weights ([`Weighted`](crate::data::Weighted), [`ClassWeighted`](crate::data::ClassWeighted)), these
+/// count in trainings and not in scores, as in scikit-learn. Tiles are of 104 samples, so that a
+/// [`BatchNorm`](crate::layers::BatchNorm) sees batches of up to as many as a whole.
+///
 /// The scaled samples of all folds are kept, as many copies as there are folds. With the feature `rayon` the trainings are
 /// shared among its threads; the results are the same bits with any number of them.
 pub struct CrossValidation<'a, T: Real, Y: Samples<T> + ?Sized, L, F, const IN: usize, const OUT: usize> {
@@ -573,11 +577,12 @@ where
         Ok(Table::new(rows))
     }
 
-    /// The time of one prediction in nanoseconds: the best of some rounds.
+    /// The time of one prediction in nanoseconds: the best of some rounds. They are short, since no training goes on
+    /// meanwhile, and long enough for the clock.
     #[cfg(feature = "std")]
     fn time<O>(&self, network: &Architecture<T, Y, L, O, IN, OUT>) -> Option<f64> {
         use std::time::{Duration, Instant};
-        const ROUND: Duration = Duration::from_micros(50);
+        const ROUND: Duration = Duration::from_micros(10);
         let samples = &self.folds[0].test_inputs;
         let mut count = 1;
         let mut best = f64::INFINITY;
