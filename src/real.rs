@@ -3,7 +3,7 @@
 #[cfg(feature = "safetensors")]
 use crate::io::embedded::{Data, Double, Single, Value};
 use fearless_simd::prelude::*;
-use fearless_simd::{SimdFloatElement, f32x4, f64x2};
+use fearless_simd::{SimdFloatElement, f32x4, f32x8, f64x2, f64x4};
 use nalgebra::Scalar;
 use num_traits::float::FloatCore;
 
@@ -62,6 +62,9 @@ pub trait Real: Scalar + FloatCore + SimdFloatElement + bytemuck::Pod + Send + S
     /// Read in halves, quarters and so on: from a copy, which consists of several stores, a CPU can't load a register before
     /// the stores have left its buffers.
     fn load_part<S: Simd>(simd: S, from: &[Self]) -> Lanes<S, Self>;
+
+    /// The lanes filled with a few numbers again and again: two, four, eight, or one; fewer than there are lanes.
+    fn repeat<S: Simd>(simd: S, numbers: &[Self]) -> Lanes<S, Self>;
 
     /// The square root of zero or a number not near the ends of the range, within 1 ulp.
     #[inline(always)]
@@ -172,6 +175,18 @@ impl Real for f32 {
         let whole = simd.combine_f32x8(halves[0], halves[1]);
         Lanes::<S, f32>::from_slice(simd, &whole.as_slice()[..Lanes::<S, f32>::LEN])
     }
+
+    #[inline(always)]
+    fn repeat<S: Simd>(simd: S, numbers: &[f32]) -> Lanes<S, f32> {
+        let half = match *numbers {
+            [a] => return Lanes::<S, f32>::splat(simd, a),
+            [a, b, c, d, e, f, g, h] => f32x8::load_array(simd, [a, b, c, d, e, f, g, h]),
+            [a, b, c, d] => f32x8::block_splat(f32x4::load_array(simd, [a, b, c, d])),
+            _ => f32x8::block_splat(f32x4::load_array(simd, [numbers[0], numbers[1], numbers[0], numbers[1]])),
+        };
+        let whole = simd.combine_f32x8(half, half);
+        Lanes::<S, f32>::from_slice(simd, &whole.as_slice()[..Lanes::<S, f32>::LEN])
+    }
 }
 
 impl Real for f64 {
@@ -227,6 +242,17 @@ impl Real for f64 {
             simd.combine_f64x2(quarter(simd, from, 4), quarter(simd, from, 6)),
         ];
         let whole = simd.combine_f64x4(halves[0], halves[1]);
+        Lanes::<S, f64>::from_slice(simd, &whole.as_slice()[..Lanes::<S, f64>::LEN])
+    }
+
+    #[inline(always)]
+    fn repeat<S: Simd>(simd: S, numbers: &[f64]) -> Lanes<S, f64> {
+        let half = match *numbers {
+            [a] => return Lanes::<S, f64>::splat(simd, a),
+            [a, b, c, d] => f64x4::load_array(simd, [a, b, c, d]),
+            _ => f64x4::block_splat(f64x2::load_array(simd, [numbers[0], numbers[1]])),
+        };
+        let whole = simd.combine_f64x4(half, half);
         Lanes::<S, f64>::from_slice(simd, &whole.as_slice()[..Lanes::<S, f64>::LEN])
     }
 }

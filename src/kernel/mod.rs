@@ -10,11 +10,13 @@
 // call room of its own on the stack, and a test's thread has two megabytes of it.
 
 mod column;
+mod packed;
 mod product;
 pub(crate) mod scalar;
 mod softmax;
 
 pub(crate) use column::product_with_column;
+pub(crate) use packed::{Shares, packed};
 pub(crate) use product::{Columns, FEW, Rows, add_columns, dots, product, transpose};
 pub(crate) use scalar::SCALAR;
 pub(crate) use softmax::{Exponentials, softmax};

@@ -65,13 +65,15 @@ impl<T: Real, const DEPTH: usize, const WIDTH: usize> Right<T> for Rows<'_, T, D
     }
 }
 
-/// Sets the first `columns` columns of `result`, which has `ROWS` rows, to `start + left * right`, or to the value of the
-/// activation `A` there, or adds that to them, if it is `ADDED`. `start` is a column, the same for all, and `left` has `ROWS`
-/// rows and `depth` columns. What stands behind those columns of the result is of no account.
+/// Sets the first `height` rows of the first `columns` columns of `result`, which has `ROWS` rows, to `start + left * right`, or
+/// to the value of the activation `A` there, or adds that to them, if it is `ADDED`. `start` is a column, the same for all, and
+/// `left` has `ROWS` rows and `depth` columns. What stands behind those columns of the result is of no account. `height` is
+/// `ROWS` or fills whole registers.
 #[cfg_attr(not(debug_assertions), inline(always))]
 #[allow(clippy::too_many_arguments, reason = "two factors, a start and a result, and how many of each count")]
 pub(crate) fn product<S: Simd, T: Real, A: Activation, R: Right<T>, const ROWS: usize, const ADDED: bool>(
     simd: S,
+    height: usize,
     depth: usize,
     columns: usize,
     left: &[T],
@@ -83,11 +85,11 @@ pub(crate) fn product<S: Simd, T: Real, A: Activation, R: Right<T>, const ROWS: 
     let lanes = Lanes::<S, T>::LEN;
     let mut first = 0;
     // Two registers of rows at a time, of which the last may begin before its turn, so as to end with the last row.
-    while first + lanes < ROWS {
+    while first + lanes < height {
         blocks::<S, T, A, R, ROWS, 2, ADDED>(simd, depth, columns, left, first, right, start, activated, result);
         first += 2 * lanes;
     }
-    if first < ROWS {
+    if first < height {
         blocks::<S, T, A, R, ROWS, 1, ADDED>(simd, depth, columns, left, first, right, start, activated, result);
     }
 }

@@ -4,7 +4,8 @@ use crate::activation::{Activation, Identity, Link, SlopeFrom};
 use crate::dispatch::call;
 use crate::init::Init;
 use crate::kernel::{
-    self, Columns, FEW, Rows, add_columns, dots, map_first, product, product_with_column, scalar, transpose,
+    self, Columns, FEW, Rows, Shares, add_columns, dots, map_first, packed, product, product_with_column, scalar,
+    transpose,
 };
 use crate::layer::{Entrance, Layer, Tile};
 use crate::network::Network;
@@ -95,7 +96,16 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
         if kernel::SCALAR {
             return Self::is_brief(columns);
         }
-        (A::BRIEF || columns == 1) && !Self::DOTS
+        (A::BRIEF || columns == 1) && !Self::is_dots(columns)
+    }
+
+    /// How the rows of the forward pass are shared out.
+    const fn shares(columns: usize) -> Shares {
+        if columns > FEW { Shares::of(OUT, IN) } else { Shares { whole: OUT, eight: false, last: 0 } }
+    }
+
+    const fn is_dots(columns: usize) -> bool {
+        Self::DOTS && columns <= FEW
     }
 
     /// Whether the products are functions of their own. Together a network's are one so large that the compiler takes minutes
@@ -126,7 +136,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
             || {
                 // A closure that is a function of its own does not know what its captured numbers are.
                 let activated = activated && Self::is_fused(B);
-                if Self::DOTS {
+                if Self::is_dots(B) {
                     let mut rows = [[T::ZERO; IN]; OUT];
                     transpose::<S, T, OUT, IN>(simd, weight, rows.as_flattened_mut());
                     return dots::<S, T, OUT, IN, B>(simd, columns, &rows, right, bias, result);
@@ -134,8 +144,35 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
                 if B == 1 {
                     return product_with_column::<S, T, A, OUT>(simd, weight, right, bias, activated, result);
                 }
-                let right = Columns::<T, IN, B>(right);
-                product::<S, T, A, _, OUT, false>(simd, IN, columns, weight, right, Some(bias), activated, result);
+                let shares = const { Self::shares(B) };
+                if shares.whole > 0 {
+                    let right = Columns::<T, IN, B>(right);
+                    product::<S, T, A, _, OUT, false>(
+                        simd, shares.whole, IN, columns, weight, right, Some(bias), activated, result,
+                    );
+                }
+                let mut first = shares.whole;
+                macro_rules! group {
+                    ($size:literal) => {{
+                        let last = if first + $size < OUT { first + $size } else { OUT };
+                        packed::<S, T, A, OUT, IN, B, $size>(
+                            simd, first, last, columns, weight, right, bias, activated, result,
+                        );
+                        first = last;
+                    }};
+                }
+                if const { Self::shares(B).eight } {
+                    group!(8);
+                }
+                if const { Self::shares(B).last == 4 } {
+                    group!(4);
+                }
+                if const { Self::shares(B).last == 2 } {
+                    group!(2);
+                }
+                if const { Self::shares(B).last == 1 } {
+                    group!(1);
+                }
             },
         );
     }
@@ -218,6 +255,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
                 transpose::<S, T, OUT, IN>(tile.simd(), self.weight.as_slice(), transposed.as_flattened_mut());
                 product::<S, T, Identity, _, IN, false>(
                     tile.simd(),
+                    IN,
                     OUT,
                     tile.used(),
                     transposed.as_flattened(),
@@ -420,13 +458,13 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
                         let slopes = Rows::<T, B, OUT>(slope.as_slice());
                         if OUT == 1 {
                             product::<S, T, Identity, _, IN, true>(
-                                simd, samples, OUT, inputs, slopes, None, false, weight,
+                                simd, IN, samples, OUT, inputs, slopes, None, false, weight,
                             );
                         } else {
                             let mut transposed = [[T::ZERO; IN]; OUT];
                             let result = transposed.as_flattened_mut();
                             product::<S, T, Identity, _, IN, false>(
-                                simd, samples, OUT, inputs, slopes, None, false, result,
+                                simd, IN, samples, OUT, inputs, slopes, None, false, result,
                             );
                             for (column, weights) in weight.chunks_exact_mut(OUT).enumerate() {
                                 for (weight, row) in weights.iter_mut().zip(&transposed) {
@@ -437,7 +475,9 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
                     } else {
                         let inputs = Rows::<T, B, IN>(inputs);
                         let slopes = slope.as_slice();
-                        product::<S, T, Identity, _, OUT, true>(simd, samples, IN, slopes, inputs, None, false, weight);
+                        product::<S, T, Identity, _, OUT, true>(
+                            simd, OUT, samples, IN, slopes, inputs, None, false, weight,
+                        );
                     }
                     add_columns::<S, T, OUT>(simd, &slope.as_slice()[..samples * OUT], gradient.bias.as_mut_slice());
                 },
