@@ -41,6 +41,9 @@ pub trait Real: Scalar + FloatCore + SimdFloatElement + bytemuck::Pod + Send + S
     /// The logarithm of the smallest normal number, rounded up.
     const LN_MIN: Self;
 
+    /// A register of half the size that the widest have.
+    type Half<S: Simd>: SimdFloat<S, Element = Self>;
+
     /// How the compiler reads numbers of this type from a file.
     #[cfg(feature = "safetensors")]
     type Constant<D: Data, const R: usize, const C: usize>: Value<[[Self; R]; C]>;
@@ -130,6 +133,8 @@ impl Real for f32 {
     const LN_2_LOW: Self = -2.121_944_4e-4;
     const LN_MIN: Self = -87.33;
 
+    type Half<S: Simd> = f32x8<S>;
+
     #[cfg(feature = "safetensors")]
     type Constant<D: Data, const R: usize, const C: usize> = Single<D>;
 
@@ -203,6 +208,8 @@ impl Real for f64 {
     const LN_2_HIGH: Self = 6.931_457_519_531_25e-1;
     const LN_2_LOW: Self = 1.428_606_820_309_417_3e-6;
     const LN_MIN: Self = -708.39;
+
+    type Half<S: Simd> = f64x4<S>;
 
     #[cfg(feature = "safetensors")]
     type Constant<D: Data, const R: usize, const C: usize> = Double<D>;

@@ -16,7 +16,7 @@ pub(crate) mod scalar;
 mod softmax;
 
 pub(crate) use column::product_with_column;
-pub(crate) use packed::{Shares, packed};
+pub(crate) use packed::{packed, shares};
 pub(crate) use product::{Columns, FEW, Rows, add_columns, dots, product, transpose};
 pub(crate) use scalar::SCALAR;
 pub(crate) use softmax::{Exponentials, softmax};
@@ -28,26 +28,31 @@ use scalar::{each, lanes, number};
 /// Room for the widest vector register: 16 numbers of type `f32`.
 pub(crate) const WIDEST: usize = 16;
 
+/// A vector register of numbers of type `T`: [`Lanes`], or [`Real::Half`].
+trait Register<S: Simd, T>: SimdFloat<S, Element = T> {}
+
+impl<S: Simd, T, V: SimdFloat<S, Element = T>> Register<S, T> for V {}
+
 #[inline(always)]
-fn load<S: Simd, T: Real>(simd: S, from: &[T]) -> Lanes<S, T> {
-    Lanes::<S, T>::from_slice(simd, &from[..Lanes::<S, T>::LEN])
+fn load<S: Simd, T: Real, V: Register<S, T>>(simd: S, from: &[T]) -> V {
+    V::from_slice(simd, &from[..V::LEN])
 }
 
 #[inline(always)]
-fn store<S: Simd, T: Real>(lanes: Lanes<S, T>, to: &mut [T]) {
-    lanes.store_slice(&mut to[..Lanes::<S, T>::LEN]);
+fn store<S: Simd, T: Real, V: Register<S, T>>(lanes: V, to: &mut [T]) {
+    lanes.store_slice(&mut to[..V::LEN]);
 }
 
 /// The lanes' first numbers from a slice shorter than a register; the others are zero.
 #[inline(always)]
-fn load_part<S: Simd, T: Real>(simd: S, from: &[T]) -> Lanes<S, T> {
-    T::load_part(simd, from)
+fn load_part<S: Simd, T: Real, V: Register<S, T>>(simd: S, from: &[T]) -> V {
+    V::from_slice(simd, &T::load_part(simd, from).as_slice()[..V::LEN])
 }
 
 /// The lanes' places, counted from zero.
 #[inline(always)]
-fn places<S: Simd, T: Real>(simd: S) -> Lanes<S, T> {
-    Lanes::<S, T>::from_fn(
+fn places<S: Simd, T: Real, V: Register<S, T>>(simd: S) -> V {
+    V::from_fn(
         simd,
         #[inline(always)]
         |lane| T::from_count(lane),
@@ -55,7 +60,7 @@ fn places<S: Simd, T: Real>(simd: S) -> Lanes<S, T> {
 }
 
 #[inline(always)]
-fn store_part<S: Simd, T: Real>(lanes: Lanes<S, T>, to: &mut [T]) {
+fn store_part<S: Simd, T: Real, V: Register<S, T>>(lanes: V, to: &mut [T]) {
     to.copy_from_slice(&lanes.as_slice()[..to.len()]);
 }
 
@@ -144,7 +149,7 @@ pub fn map_sum<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
             }
             let (results, term) = step(c, r);
             for i in 0..CHANGED {
-                store::<S, T>(results[i], &mut changed[i][at..]);
+                store::<S, T, _>(results[i], &mut changed[i][at..]);
             }
             *sum += term;
         }
@@ -160,7 +165,7 @@ pub fn map_sum<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
             *slice = &slice[done..length];
         }
         let left = wanted - done;
-        let places = places::<S, T>(simd);
+        let places = places::<S, T, Lanes<S, T>>(simd);
         each_register(
             simd,
             left,
@@ -171,7 +176,7 @@ pub fn map_sum<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
                 let (mut results, term) = step(c, r);
                 // The lanes below the count.
                 let counts = places.simd_lt(Lanes::<S, T>::splat(simd, T::from_count(left - at)));
-                store::<S, T>(counts.select(term, zero), &mut rest[at..]);
+                store::<S, T, _>(counts.select(term, zero), &mut rest[at..]);
                 for result in &mut results {
                     *result = counts.select(*result, zero);
                 }
@@ -179,7 +184,7 @@ pub fn map_sum<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
             },
         );
         for (i, sum) in sums.iter_mut().enumerate().take(WIDEST / lanes) {
-            *sum += load(simd, &rest[i * lanes..]);
+            *sum += load::<S, T, Lanes<S, T>>(simd, &rest[i * lanes..]);
         }
     }
     sum_of_16(sums)
@@ -253,7 +258,7 @@ fn each_register<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
         }
         let results = step(at, c, r);
         for i in 0..CHANGED {
-            store::<S, T>(results[i], &mut changed[i][at..end]);
+            store::<S, T, _>(results[i], &mut changed[i][at..end]);
         }
         at = end;
     }
@@ -266,7 +271,7 @@ fn each_register<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
         }
         let results = step(whole, c, r);
         for i in 0..CHANGED {
-            store_part::<S, T>(results[i], &mut changed[i][whole..length]);
+            store_part::<S, T, _>(results[i], &mut changed[i][whole..length]);
         }
     }
 }
@@ -339,7 +344,7 @@ pub(crate) fn is_finite<S: Simd, T: Real>(simd: S, values: &[T], count: usize) -
     let mut at = 0;
     while at < count && at + 4 * lanes <= values.len() {
         for i in 0..4 {
-            sums[i] = load::<S, T>(simd, &values[at + i * lanes..]).mul_add(zero, sums[i]);
+            sums[i] = load::<S, T, Lanes<S, T>>(simd, &values[at + i * lanes..]).mul_add(zero, sums[i]);
         }
         at += 4 * lanes;
     }

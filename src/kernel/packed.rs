@@ -9,54 +9,23 @@ use crate::math::mul_add;
 use crate::real::{Lanes, Real};
 use fearless_simd::{Simd, SimdBase};
 
-/// How a product of `ROWS` rows is shared out: the first rows go in whole registers, those behind in groups of up to 8, 4, 2
-/// or 1, of which each row's sum has 2, 4, 8 or 16 parts. The sizes alone decide, since the order of summation follows.
-#[derive(Clone, Copy)]
-pub(crate) struct Shares {
-    /// How many rows go in whole registers.
-    pub whole: usize,
-    /// Whether there is a group of 8, or fewer if it is the only one, behind them.
-    pub eight: bool,
-    /// The size of the last group: 4, 2, 1, or 0 if there is none.
-    pub last: usize,
+/// How many rows of a product with many columns go in registers of their own, and how many are the group behind them: up to
+/// 4, of which each sum has 4, 8 or 16 parts. The sizes alone decide, since the order of summation follows.
+pub(crate) const fn shares(rows: usize, depth: usize) -> (usize, usize) {
+    // What is left over where all else fills registers, or, of few rows, half of one.
+    let rest = if rows < WIDEST { rows % (WIDEST / 2) } else { rows % WIDEST };
+    let group = match rest {
+        1 | 2 => rest,
+        3 | 4 if rows < WIDEST / 2 || rows > WIDEST => 4,
+        _ => return (rows, 0),
+    };
+    // What it takes for 16 columns, in instructions: products, the sums of the parts, and what writes them.
+    let cost = WIDEST * (depth * group).div_ceil(WIDEST) + 3 * (WIDEST - group) + WIDEST;
+    // Half a register of their own would take as many as half of 16 for each number of a column.
+    if cost < WIDEST / 2 * depth { (rows - rest, group) } else { (rows, 0) }
 }
 
-impl Shares {
-    pub(crate) const fn of(rows: usize, depth: usize) -> Self {
-        let rest = rows % WIDEST;
-        let (eight, last) = match rest {
-            0 | 13.. => return Shares { whole: rows, eight: false, last: 0 },
-            1 | 2 | 4 => (false, rest),
-            3 => (false, 4),
-            5..=8 => (true, 0),
-            9 | 10 | 12 => (true, rest - 8),
-            _ => (true, 4),
-        };
-        let mut cost = if eight { cost(8, depth) } else { 0 };
-        if last > 0 {
-            cost += self::cost(last, depth);
-        }
-        if cost < WIDEST * depth {
-            Shares { whole: rows - rest, eight, last }
-        } else {
-            Shares { whole: rows, eight: false, last: 0 }
-        }
-    }
-
-    /// Whether all rows go in whole registers.
-    pub(crate) const fn is_whole(self) -> bool {
-        !self.eight && self.last == 0
-    }
-}
-
-/// What a group takes for 16 columns, in instructions: products, the sums of the parts, and what it takes to write them. In
-/// whole registers it would be 16 for each number of a column.
-const fn cost(group: usize, depth: usize) -> usize {
-    let parts = WIDEST / group;
-    WIDEST * depth.div_ceil(parts) + 3 * (WIDEST - group) + WIDEST
-}
-
-/// Sets the rows from `first` to before `last`, up to `GROUP` of them, in the first `columns` columns of `result` to
+/// Sets the rows from `first` on, up to `GROUP` of them, in the first `columns` columns of `result` to
 /// `start + left * right`, or to the value of the activation `A` there. `left` has `ROWS` rows and `DEPTH` columns, `right`
 /// has `DEPTH` rows and room for `ROOM` columns.
 ///
@@ -74,7 +43,6 @@ pub(crate) fn packed<
 >(
     simd: S,
     first: usize,
-    last: usize,
     columns: usize,
     left: &[T],
     right: &[T],
@@ -95,7 +63,7 @@ pub(crate) fn packed<
         gather::<S, T, ROWS, GROUP>(simd, &left[column * ROWS + first..], DEPTH % parts, &mut rest);
     }
     let mut starts = [T::ZERO; GROUP];
-    starts[..last - first].copy_from_slice(&start[first..last]);
+    starts[..ROWS - first].copy_from_slice(&start[first..ROWS]);
 
     let factor = Factor { gathered, rest, starts };
     let mut column = 0;
@@ -106,7 +74,7 @@ pub(crate) fn packed<
                 let begin = if column + $columns <= ROOM { column } else { ROOM - $columns };
                 let right = &right[begin * DEPTH..][..$columns * DEPTH];
                 let sums = block::<S, T, A, DEPTH, GROUP, $columns>(simd, &factor, right, activated);
-                write::<S, T, ROWS, GROUP, $columns>(&sums, first, last, &mut result[begin * ROWS..]);
+                write::<S, T, ROWS, GROUP, $columns>(&sums, first, &mut result[begin * ROWS..]);
                 column += $columns;
             }
         };
@@ -166,7 +134,7 @@ fn gather<S: Simd, T: Real, const ROWS: usize, const GROUP: usize>(simd: S, from
         (half, width) = (half / 2, wider);
     }
     for i in 0..WIDEST / lanes {
-        store::<S, T>(registers[i], &mut to[i * lanes..]);
+        store::<S, T, _>(registers[i], &mut to[i * lanes..]);
     }
 }
 
@@ -234,22 +202,21 @@ fn repeated<S: Simd, T: Real>(simd: S, numbers: &[T], register: usize) -> Lanes<
 fn write<S: Simd, T: Real, const ROWS: usize, const GROUP: usize, const COLUMNS: usize>(
     sums: &[Lanes<S, T>; WIDEST / 2],
     first: usize,
-    last: usize,
     result: &mut [T],
 ) {
     let lanes = Lanes::<S, T>::LEN;
     if ROWS == GROUP {
         for i in 0..(COLUMNS * GROUP).div_ceil(lanes) {
             let end = if (i + 1) * lanes < COLUMNS * GROUP { (i + 1) * lanes } else { COLUMNS * GROUP };
-            store_part::<S, T>(sums[i], &mut result[i * lanes..end]);
+            store_part::<S, T, _>(sums[i], &mut result[i * lanes..end]);
         }
         return;
     }
     let mut numbers = [T::ZERO; WIDEST * WIDEST / 4];
     for i in 0..(COLUMNS * GROUP).div_ceil(lanes) {
-        store::<S, T>(sums[i], &mut numbers[i * lanes..]);
+        store::<S, T, _>(sums[i], &mut numbers[i * lanes..]);
     }
     for n in 0..COLUMNS {
-        result[n * ROWS + first..n * ROWS + last].copy_from_slice(&numbers[n * GROUP..][..last - first]);
+        result[n * ROWS + first..(n + 1) * ROWS].copy_from_slice(&numbers[n * GROUP..][..ROWS - first]);
     }
 }

@@ -4,7 +4,7 @@ use crate::activation::{Activation, Identity, Link, SlopeFrom};
 use crate::dispatch::call;
 use crate::init::Init;
 use crate::kernel::{
-    self, Columns, FEW, Rows, Shares, add_columns, dots, map_first, packed, product, product_with_column, scalar,
+    self, Columns, FEW, Rows, add_columns, dots, map_first, packed, product, product_with_column, scalar,
     transpose,
 };
 use crate::layer::{Entrance, Layer, Tile};
@@ -100,8 +100,8 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
     }
 
     /// How the rows of the forward pass are shared out.
-    const fn shares(columns: usize) -> Shares {
-        if columns > FEW { Shares::of(OUT, IN) } else { Shares { whole: OUT, eight: false, last: 0 } }
+    const fn shares(columns: usize) -> (usize, usize) {
+        if columns > FEW { kernel::shares(OUT, IN) } else { (OUT, 0) }
     }
 
     const fn is_dots(columns: usize) -> bool {
@@ -144,34 +144,25 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
                 if B == 1 {
                     return product_with_column::<S, T, A, OUT>(simd, weight, right, bias, activated, result);
                 }
-                let shares = const { Self::shares(B) };
-                if shares.whole > 0 {
+                let (whole, group) = const { Self::shares(B) };
+                if whole > 0 {
                     let right = Columns::<T, IN, B>(right);
                     product::<S, T, A, _, OUT, false>(
-                        simd, shares.whole, IN, columns, weight, right, Some(bias), activated, result,
+                        simd, whole, IN, columns, weight, right, Some(bias), activated, result,
                     );
                 }
-                let mut first = shares.whole;
                 macro_rules! group {
-                    ($size:literal) => {{
-                        let last = if first + $size < OUT { first + $size } else { OUT };
+                    ($size:literal) => {
                         packed::<S, T, A, OUT, IN, B, $size>(
-                            simd, first, last, columns, weight, right, bias, activated, result,
-                        );
-                        first = last;
-                    }};
+                            simd, whole, columns, weight, right, bias, activated, result,
+                        )
+                    };
                 }
-                if const { Self::shares(B).eight } {
-                    group!(8);
-                }
-                if const { Self::shares(B).last == 4 } {
-                    group!(4);
-                }
-                if const { Self::shares(B).last == 2 } {
-                    group!(2);
-                }
-                if const { Self::shares(B).last == 1 } {
-                    group!(1);
+                match group {
+                    1 => group!(1),
+                    2 => group!(2),
+                    4 => group!(4),
+                    _ => {}
                 }
             },
         );
