@@ -17,7 +17,7 @@ mod softmax;
 
 pub(crate) use column::product_with_column;
 pub(crate) use packed::{packed, shares};
-pub(crate) use product::{Columns, FEW, Rows, add_columns, dots, product, transpose};
+pub(crate) use product::{Columns, FEW, Rows, add_columns, add_transposed, dots, product, registers, transpose};
 pub(crate) use scalar::SCALAR;
 pub(crate) use softmax::{Exponentials, softmax};
 

@@ -1,6 +1,6 @@
 //! Products of matrices whose left factor lies column by column: lanes run across its rows.
 
-use super::{Register, WIDEST, load, load_part, places, store, store_part, sum_of_16};
+use super::{Register, WIDEST, load, load_part, map, places, store, store_part, sum_of_16};
 use crate::activation::Activation;
 use crate::math::mul_add;
 use crate::real::{Lanes, Real};
@@ -65,6 +65,20 @@ impl<T: Real, const DEPTH: usize, const WIDTH: usize> Right<T> for Rows<'_, T, D
     }
 }
 
+/// Whether so many rows end with half a register, which is where a whole one would be half idle: many a CPU computes twice as
+/// many of them at once.
+#[inline(always)]
+const fn ends_with_half<S: Simd, T: Real>(rows: usize) -> bool {
+    let (lanes, half) = (Lanes::<S, T>::LEN, T::Half::<S>::LEN);
+    half < lanes && 0 < rows % lanes && rows % lanes <= half
+}
+
+/// How many registers so many rows take, in halves.
+#[inline(always)]
+pub(crate) const fn registers<S: Simd, T: Real>(rows: usize) -> usize {
+    2 * rows.div_ceil(Lanes::<S, T>::LEN) - ends_with_half::<S, T>(rows) as usize
+}
+
 /// Sets the first `height` rows of the first `columns` columns of `result`, which has `ROWS` rows, to `start + left * right`, or
 /// to the value of the activation `A` there, or adds that to them, if it is `ADDED`. `start` is a column, the same for all, and
 /// `left` has `ROWS` rows and `depth` columns. What stands behind those columns of the result is of no account. `height` is
@@ -82,10 +96,8 @@ pub(crate) fn product<S: Simd, T: Real, A: Activation, R: Right<T>, const ROWS: 
     activated: bool,
     result: &mut [T],
 ) {
-    let (lanes, half) = (Lanes::<S, T>::LEN, T::Half::<S>::LEN);
-    // Where half a register has room for the rows left over, it is taken: many a CPU has twice as many of them at once.
-    let rest = height % lanes;
-    let whole = if half < lanes && 0 < rest && rest <= half { height - rest } else { height };
+    let lanes = Lanes::<S, T>::LEN;
+    let whole = if ends_with_half::<S, T>(height) { height - height % lanes } else { height };
     macro_rules! blocks {
         ($register:ty, $registers:literal, $first:expr) => {
             blocks::<S, T, A, $register, R, ROWS, $registers, ADDED>(
@@ -364,6 +376,32 @@ pub(crate) fn transpose<S: Simd, T: Real, const ROWS: usize, const COLUMNS: usiz
             }
         }
     }
+}
+
+/// Adds to `result` the transpose of `matrix`, which has `ROWS` rows.
+#[inline(always)]
+pub(crate) fn add_transposed<S: Simd, T: Real, const ROWS: usize, const COLUMNS: usize>(
+    simd: S,
+    matrix: &[[T; ROWS]; COLUMNS],
+    result: &mut [T],
+) {
+    if COLUMNS <= 4 {
+        for (row, numbers) in result.chunks_exact_mut(COLUMNS).enumerate() {
+            for (number, column) in numbers.iter_mut().zip(matrix) {
+                *number += column[row];
+            }
+        }
+        return;
+    }
+    let mut transposed = [[T::ZERO; COLUMNS]; ROWS];
+    transpose::<S, T, ROWS, COLUMNS>(simd, matrix.as_flattened(), transposed.as_flattened_mut());
+    map(
+        simd,
+        [result],
+        [transposed.as_flattened()],
+        #[inline(always)]
+        |[sum], [number]| [sum + number],
+    );
 }
 
 /// Transposes the square that as many registers hold as one has lanes.

@@ -4,8 +4,8 @@ use crate::activation::{Activation, Identity, Link, SlopeFrom};
 use crate::dispatch::call;
 use crate::init::Init;
 use crate::kernel::{
-    self, Columns, FEW, Rows, add_columns, dots, map_first, packed, product, product_with_column, scalar,
-    transpose,
+    self, Columns, FEW, Rows, add_columns, add_transposed, dots, map_first, packed, product, product_with_column,
+    registers, scalar, transpose,
 };
 use crate::layer::{Entrance, Layer, Tile};
 use crate::network::Network;
@@ -83,8 +83,17 @@ impl<const IN: usize, const OUT: usize, A, T: Real> Dense<IN, OUT, A, T> {
     pub(crate) const WEIGHT: Parameter = Parameter { name: "weight", kind: Kind::Weight, rows: OUT, columns: IN };
     pub(crate) const BIAS: Parameter = Parameter { name: "bias", kind: Kind::Bias, rows: OUT, columns: 1 };
 
-    /// Whether there are so few outputs for the inputs that the products with lanes across outputs would be mostly idle.
-    const NARROW: bool = OUT <= 4 && IN >= 2 * OUT;
+    /// Whether, in the slope by the weights, lanes run across the inputs instead of the outputs, because fewer of them are idle
+    /// then. Every number is the same sum.
+    const fn is_across_inputs<S: Simd>(columns: usize) -> bool {
+        if OUT <= 4 && IN >= 2 * OUT {
+            return true;
+        }
+        // The transpose takes the time of some samples, and room on the stack.
+        let across_inputs = OUT * registers::<S, T>(IN) * (columns + 2 * FEW) / columns;
+        columns > FEW && IN * OUT <= 8192 && across_inputs < IN * registers::<S, T>(OUT)
+    }
+
     /// Whether, in the forward pass, the lanes run across the inputs of one output at a time, because there are so few.
     const DOTS: bool = OUT <= 4 && IN > 6 * OUT;
 }
@@ -444,8 +453,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
                 || {
                     let weight = gradient.weight.as_mut_slice();
                     let (samples, inputs) = (tile.used(), x.as_slice());
-                    if Self::NARROW {
-                        // Lanes across the few outputs would be idle, so they run across the inputs.
+                    if Self::is_across_inputs::<S>(B) {
                         let slopes = Rows::<T, B, OUT>(slope.as_slice());
                         if OUT == 1 {
                             product::<S, T, Identity, _, IN, true>(
@@ -457,11 +465,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
                             product::<S, T, Identity, _, IN, false>(
                                 simd, IN, samples, OUT, inputs, slopes, None, false, result,
                             );
-                            for (column, weights) in weight.chunks_exact_mut(OUT).enumerate() {
-                                for (weight, row) in weights.iter_mut().zip(&transposed) {
-                                    *weight += row[column];
-                                }
-                            }
+                            add_transposed::<S, T, IN, OUT>(simd, &transposed, weight);
                         }
                     } else {
                         let inputs = Rows::<T, B, IN>(inputs);
