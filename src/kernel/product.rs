@@ -144,7 +144,10 @@ fn blocks<
 ) {
     // AVX-512 and NEON have 32 registers, the others 16. One is for each sum; a few are for the factors.
     let many = size_of::<Lanes<S, T>>() == 64 || cfg!(target_arch = "aarch64");
-    let whole = R::ROOM - R::ROOM % 4;
+    let wide = many || REGISTERS == 1;
+    // Columns left over join four others, since the sums of a few would wait for one another.
+    let last = R::ROOM % 4 + if wide && R::ROOM > 4 && !R::ROOM.is_multiple_of(4) { 4 } else { 0 };
+    let whole = R::ROOM - last;
     let mut column = 0;
     macro_rules! block {
         ($columns:literal) => {
@@ -153,29 +156,32 @@ fn blocks<
             )
         };
     }
-    if many && REGISTERS == 1 && R::ROOM >= 16 {
+    if many && REGISTERS == 1 && whole >= 16 {
         while column + 8 < columns && column + 16 <= whole {
             block!(16);
             column += 16;
         }
     }
-    if (many || REGISTERS == 1) && R::ROOM >= 8 {
+    if wide && whole >= 8 {
         while column + 4 < columns && column + 8 <= whole {
             block!(8);
             column += 8;
         }
     }
-    if R::ROOM >= 4 {
+    if whole >= 4 {
         while column < columns && column < whole {
             block!(4);
             column += 4;
         }
     }
     if column < columns {
-        match R::ROOM % 4 {
+        match last {
             1 => block!(1),
             2 => block!(2),
             3 => block!(3),
+            5 => block!(5),
+            6 => block!(6),
+            7 => block!(7),
             _ => {}
         }
     }
@@ -372,7 +378,9 @@ pub(crate) fn transpose<S: Simd, T: Real, const ROWS: usize, const COLUMNS: usiz
             }
             transpose_square::<S, T>(&mut square);
             for i in 0..height {
-                store_part::<S, T, _>(square[i], &mut result[(row + i) * COLUMNS + column..][..width]);
+                let to = &mut result[(row + i) * COLUMNS + column..];
+                // What a short row's register has too much, the next row overwrites.
+                if to.len() < lanes { store_part::<S, T, _>(square[i], &mut to[..width]) } else { store(square[i], to) }
             }
         }
     }
