@@ -330,7 +330,7 @@ pub fn dot<S: Simd, T: Real>(simd: S, a: &[T], b: &[T]) -> T {
     )
 }
 
-/// Whether the first `count` numbers are neither infinite nor NaN, and some behind them as far as a whole register goes.
+/// Whether the first `count` numbers are neither infinite nor NaN, and some behind them as far as whole registers go.
 #[inline(always)]
 pub(crate) fn is_finite<S: Simd, T: Real>(simd: S, values: &[T], count: usize) -> bool {
     if SCALAR {
@@ -348,11 +348,14 @@ pub(crate) fn is_finite<S: Simd, T: Real>(simd: S, values: &[T], count: usize) -
         }
         at += 4 * lanes;
     }
-    let mut rest = T::ZERO;
-    while at < count && at < values.len() {
-        rest += values[at] * T::ZERO;
-        at += 1;
+    while at < count && at + lanes <= values.len() {
+        sums[0] = load::<S, T, Lanes<S, T>>(simd, &values[at..]).mul_add(zero, sums[0]);
+        at += lanes;
     }
-    let sum = (sums[0] + sums[1]) + (sums[2] + sums[3]) + rest;
+    let whole = values.len() - values.len() % lanes;
+    if whole < count && whole < values.len() {
+        sums[1] = load_part::<S, T, Lanes<S, T>>(simd, &values[whole..]).mul_add(zero, sums[1]);
+    }
+    let sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
     sum.simd_eq(zero).all_true()
 }
