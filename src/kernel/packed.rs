@@ -25,7 +25,7 @@ pub(crate) const fn shares(rows: usize, depth: usize) -> (usize, usize) {
     if cost < WIDEST / 2 * depth { (rows - rest, group) } else { (rows, 0) }
 }
 
-/// Sets the rows from `first` on, up to `GROUP` of them, in the first `columns` columns of `result` to
+/// Sets the last rows, up to `GROUP` of them, in the first `columns` columns of `result` to
 /// `start + left * right`, or to the value of the activation `A` there. `left` has `ROWS` rows and `DEPTH` columns, `right`
 /// has `DEPTH` rows and room for `ROOM` columns.
 ///
@@ -42,7 +42,6 @@ pub(crate) fn packed<
     const GROUP: usize,
 >(
     simd: S,
-    first: usize,
     columns: usize,
     left: &[T],
     right: &[T],
@@ -50,7 +49,7 @@ pub(crate) fn packed<
     activated: bool,
     result: &mut [T],
 ) {
-    let parts = WIDEST / GROUP;
+    let (first, parts) = (const { shares(ROWS, DEPTH).0 }, WIDEST / GROUP);
     // As many columns of the left factor as a row's sum has parts make 16 lanes.
     let mut gathered = [[T::ZERO; GROUP]; DEPTH];
     for (place, to) in gathered.as_flattened_mut().chunks_exact_mut(WIDEST).enumerate() {
@@ -79,12 +78,14 @@ pub(crate) fn packed<
             }
         };
     }
-    match Lanes::<S, T>::LEN {
-        16 => blocks!(8),
-        8 => blocks!(4),
-        4 => blocks!(2),
-        _ => blocks!(1),
+    macro_rules! blocks_for {
+        ($($lanes:literal: $columns:literal)+) => {$(
+            if const { Lanes::<S, T>::LEN == $lanes } {
+                blocks!($columns);
+            }
+        )+};
     }
+    blocks_for!(16: 8  8: 4  4: 2  2: 1);
 }
 
 /// The left factor's rows of a group, with what their sums start from.

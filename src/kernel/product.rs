@@ -107,14 +107,16 @@ pub(crate) fn product<S: Simd, T: Real, A: Activation, R: Right<T>, const ROWS: 
     }
     let mut first = 0;
     // Two registers of rows at a time, of which the last may begin before its turn, so as to end with the last row.
-    while first + lanes < whole {
-        blocks!(Lanes<S, T>, 2, first);
-        first += 2 * lanes;
+    if const { ROWS > Lanes::<S, T>::LEN } {
+        while first + lanes < whole {
+            blocks!(Lanes<S, T>, 2, first);
+            first += 2 * lanes;
+        }
     }
     if first < whole {
         blocks!(Lanes<S, T>, 1, first);
     }
-    if whole < height {
+    if const { T::Half::<S>::LEN < Lanes::<S, T>::LEN } && whole < height {
         blocks!(T::Half<S>, 1, whole);
     }
 }
@@ -142,12 +144,6 @@ fn blocks<
     activated: bool,
     result: &mut [T],
 ) {
-    // AVX-512 and NEON have 32 registers, the others 16. One is for each sum; a few are for the factors.
-    let many = size_of::<Lanes<S, T>>() == 64 || cfg!(target_arch = "aarch64");
-    let wide = many || REGISTERS == 1;
-    // Columns left over join four others, since the sums of a few would wait for one another.
-    let last = R::ROOM % 4 + if wide && R::ROOM > 4 && !R::ROOM.is_multiple_of(4) { 4 } else { 0 };
-    let whole = R::ROOM - last;
     let mut column = 0;
     macro_rules! block {
         ($columns:literal) => {
@@ -156,35 +152,47 @@ fn blocks<
             )
         };
     }
-    if many && REGISTERS == 1 && whole >= 16 {
-        while column + 8 < columns && column + 16 <= whole {
+    // Conditions on sizes stand in blocks of constants, so that the compiler does not look at blocks that do not occur.
+    if const { many::<S, T>() && REGISTERS == 1 && whole_blocks::<S, T, R>(REGISTERS) >= 16 } {
+        while column + 8 < columns && column + 16 <= whole_blocks::<S, T, R>(REGISTERS) {
             block!(16);
             column += 16;
         }
     }
-    if wide && whole >= 8 {
-        while column + 4 < columns && column + 8 <= whole {
+    if const { (many::<S, T>() || REGISTERS == 1) && whole_blocks::<S, T, R>(REGISTERS) >= 8 } {
+        while column + 4 < columns && column + 8 <= whole_blocks::<S, T, R>(REGISTERS) {
             block!(8);
             column += 8;
         }
     }
-    if whole >= 4 {
-        while column < columns && column < whole {
+    if const { whole_blocks::<S, T, R>(REGISTERS) >= 4 } {
+        while column < columns && column < whole_blocks::<S, T, R>(REGISTERS) {
             block!(4);
             column += 4;
         }
     }
-    if column < columns {
-        match last {
-            1 => block!(1),
-            2 => block!(2),
-            3 => block!(3),
-            5 => block!(5),
-            6 => block!(6),
-            7 => block!(7),
-            _ => {}
-        }
+    macro_rules! last_block {
+        ($($columns:literal)+) => {$(
+            if const { R::ROOM - whole_blocks::<S, T, R>(REGISTERS) == $columns } && column < columns {
+                block!($columns);
+            }
+        )+};
     }
+    last_block!(1 2 3 5 6 7);
+}
+
+/// Whether there are 32 registers, as AVX-512 and NEON have, and not 16. One is for each sum; a few are for the factors.
+#[inline(always)]
+const fn many<S: Simd, T: Real>() -> bool {
+    size_of::<Lanes<S, T>>() == 64 || cfg!(target_arch = "aarch64")
+}
+
+/// How many columns go in blocks of 4, 8 and 16. Columns left over join four others where there are registers enough, since
+/// the sums of a few would wait for one another.
+#[inline(always)]
+const fn whole_blocks<S: Simd, T: Real, R: Right<T>>(registers: usize) -> usize {
+    let rest = R::ROOM % 4;
+    if rest > 0 && R::ROOM > 4 && (many::<S, T>() || registers == 1) { R::ROOM - rest - 4 } else { R::ROOM - rest }
 }
 
 /// `COLUMNS` columns of some rows of a product, summed in registers.

@@ -145,34 +145,37 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
             || {
                 // A closure that is a function of its own does not know what its captured numbers are.
                 let activated = activated && Self::is_fused(B);
-                if Self::is_dots(B) {
+                if const { Self::is_dots(B) } {
                     let mut rows = [[T::ZERO; IN]; OUT];
                     transpose::<S, T, OUT, IN>(simd, weight, rows.as_flattened_mut());
                     return dots::<S, T, OUT, IN, B>(simd, columns, &rows, right, bias, result);
                 }
-                if B == 1 {
+                if const { B == 1 } {
                     return product_with_column::<S, T, A, OUT>(simd, weight, right, bias, activated, result);
                 }
-                let (whole, group) = const { Self::shares(B) };
-                if whole > 0 {
+                if const { Self::shares(B).0 > 0 } {
                     let right = Columns::<T, IN, B>(right);
                     product::<S, T, A, _, OUT, false>(
-                        simd, whole, IN, columns, weight, right, Some(bias), activated, result,
+                        simd,
+                        const { Self::shares(B).0 },
+                        IN,
+                        columns,
+                        weight,
+                        right,
+                        Some(bias),
+                        activated,
+                        result,
                     );
                 }
+                // Conditions on sizes stand in blocks of constants, so that the compiler does not look at what does not occur.
                 macro_rules! group {
-                    ($size:literal) => {
-                        packed::<S, T, A, OUT, IN, B, $size>(
-                            simd, whole, columns, weight, right, bias, activated, result,
-                        )
-                    };
+                    ($($size:literal)+) => {$(
+                        if const { Self::shares(B).1 == $size } {
+                            packed::<S, T, A, OUT, IN, B, $size>(simd, columns, weight, right, bias, activated, result);
+                        }
+                    )+};
                 }
-                match group {
-                    1 => group!(1),
-                    2 => group!(2),
-                    4 => group!(4),
-                    _ => {}
-                }
+                group!(1 2 4);
             },
         );
     }
@@ -188,8 +191,8 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
     ) {
         let (simd, weight, bias) = (tile.simd(), &self.weight.data.0, &self.bias.data.0[0]);
         for (x, y) in x.data.0.iter().zip(&mut y.data.0).take(tile.used()) {
-            if Self::DOTS || Self::is_brief(B) {
-                let how = (Self::DOTS, activated);
+            if Self::is_dots(B) || Self::is_brief(B) {
+                let how = (Self::is_dots(B), activated);
                 // Not an iterator: the compiler drops the checks of this index at all levels of optimization.
                 #[allow(clippy::needless_range_loop)]
                 for row in 0..OUT {
@@ -199,6 +202,10 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
                 scalar::product_with_column(weight, x, bias, y);
             } else {
                 scalar::product_in_order(weight, x, bias, y);
+                let (whole, group) = const { Self::shares(B) };
+                for row in whole..OUT {
+                    y[row] = scalar::row_in_parts(weight, x, bias, row, kernel::WIDEST / group);
+                }
             }
         }
     }
@@ -453,9 +460,9 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
                 || {
                     let weight = gradient.weight.as_mut_slice();
                     let (samples, inputs) = (tile.used(), x.as_slice());
-                    if Self::is_across_inputs::<S>(B) {
+                    if const { Self::is_across_inputs::<S>(B) } {
                         let slopes = Rows::<T, B, OUT>(slope.as_slice());
-                        if OUT == 1 {
+                        if const { OUT == 1 } {
                             product::<S, T, Identity, _, IN, true>(
                                 simd, IN, samples, OUT, inputs, slopes, None, false, weight,
                             );
@@ -556,6 +563,6 @@ mod tests {
             )+};
         }
         sizes!(1 1, 2 1, 7 1, 8 1, 17 1, 40 1, 5 2, 13 2, 14 2, 33 3, 16 3, 3 4, 25 4, 2 8, 3 8, 4 8, 5 8, 4 16, 16 16);
-        sizes!(9 5, 12 7, 32 10, 64 32, 2 33, 7 33, 9 40, 3 64, 1 65, 5 65, 12 70);
+        sizes!(9 5, 12 7, 32 10, 64 32, 2 33, 7 33, 9 40, 3 64, 1 65, 5 65, 12 70, 24 9, 35 17, 30 20);
     }
 }
