@@ -2,7 +2,8 @@
 //! the functions of [`math`](crate::math) and what an activation, a loss or an optimizer does to one register at a time.
 //!
 //! A matrix is a slice that holds it column by column. Lanes run across rows, so that every sum has one order on every
-//! CPU; where a single sample's sum is split to hide the latency of the additions, the parts depend on sizes alone.
+//! CPU. Where a sum is split, a single sample's to hide the latency of the additions and those of a few rows to fill the
+//! lanes, the parts depend on sizes alone.
 
 #![allow(clippy::needless_range_loop, reason = "what an iterator adds to a loop over registers may not be inlined")]
 

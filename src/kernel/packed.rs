@@ -25,9 +25,9 @@ pub(crate) const fn shares(rows: usize, depth: usize) -> (usize, usize) {
     if cost < WIDEST / 2 * depth { (rows - rest, group) } else { (rows, 0) }
 }
 
-/// Sets the last rows, up to `GROUP` of them, in the first `columns` columns of `result` to
-/// `start + left * right`, or to the value of the activation `A` there. `left` has `ROWS` rows and `DEPTH` columns, `right`
-/// has `DEPTH` rows and room for `ROOM` columns.
+/// Sets the rows left over, up to `GROUP` of them, in the first `columns` columns of `result` to `start + left * right`, or to
+/// the value of the activation `A` there. `left` has `ROWS` rows and `DEPTH` columns, `right` has `DEPTH` rows and room for
+/// `ROOM` columns, more than 8.
 ///
 /// Every `16 / GROUP`th product goes into a part of its own, and neighbouring parts are added until one is left.
 #[cfg_attr(not(debug_assertions), inline(always))]
@@ -70,7 +70,8 @@ pub(crate) fn packed<
         ($columns:literal) => {
             while column < columns {
                 // The last block may begin before its turn, so as to end with the last column.
-                let begin = if column + $columns <= ROOM { column } else { ROOM - $columns };
+                let last = ROOM - $columns;
+                let begin = if column < last { column } else { last };
                 let right = &right[begin * DEPTH..][..$columns * DEPTH];
                 let sums = block::<S, T, A, DEPTH, GROUP, $columns>(simd, &factor, right, activated);
                 write::<S, T, ROWS, GROUP, $columns>(&sums, first, &mut result[begin * ROWS..]);
@@ -168,7 +169,8 @@ fn block<S: Simd, T: Real, A: Activation, const DEPTH: usize, const GROUP: usize
             numbers[..DEPTH % parts].copy_from_slice(&right[n * DEPTH + k..][..DEPTH % parts]);
             for i in 0..registers {
                 let right = repeated::<S, T>(simd, &numbers[..parts], i);
-                sums[n * registers + i] = mul_add(load(simd, &factor.rest[i * lanes..]), right, sums[n * registers + i]);
+                sums[n * registers + i] =
+                    mul_add(load(simd, &factor.rest[i * lanes..]), right, sums[n * registers + i]);
             }
         }
     }
@@ -195,7 +197,11 @@ fn block<S: Simd, T: Real, A: Activation, const DEPTH: usize, const GROUP: usize
 #[inline(always)]
 fn repeated<S: Simd, T: Real>(simd: S, numbers: &[T], register: usize) -> Lanes<S, T> {
     let lanes = Lanes::<S, T>::LEN;
-    if numbers.len() < lanes { T::repeat(simd, numbers) } else { load(simd, &numbers[register * lanes % numbers.len()..]) }
+    if numbers.len() < lanes {
+        T::repeat(simd, numbers)
+    } else {
+        load(simd, &numbers[register * lanes % numbers.len()..])
+    }
 }
 
 /// Writes the sums to their rows of `COLUMNS` columns.

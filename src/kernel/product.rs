@@ -264,7 +264,10 @@ fn activate<S: Simd, T: Real, A: Activation, V: Register<S, T>>(simd: S, x: V) -
 
 /// How many of the first `depth` columns of a matrix a whole register can be loaded from, though they may be shorter.
 #[inline(always)]
-pub(super) fn whole_columns<S: Simd, T: Real, V: Register<S, T>, const ROWS: usize>(matrix: &[T], depth: usize) -> usize {
+pub(super) fn whole_columns<S: Simd, T: Real, V: Register<S, T>, const ROWS: usize>(
+    matrix: &[T],
+    depth: usize,
+) -> usize {
     let lanes = V::LEN;
     if ROWS >= lanes {
         return depth;

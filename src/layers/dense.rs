@@ -108,11 +108,12 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
         (A::BRIEF || columns == 1) && !Self::is_dots(columns)
     }
 
-    /// How the rows of the forward pass are shared out.
+    /// How many rows of the forward pass go in registers of their own, and how many are the group behind them.
     const fn shares(columns: usize) -> (usize, usize) {
         if columns > FEW { kernel::shares(OUT, IN) } else { (OUT, 0) }
     }
 
+    /// Whether [`DOTS`](Self::DOTS) goes for so many columns.
     const fn is_dots(columns: usize) -> bool {
         Self::DOTS && columns <= FEW
     }
