@@ -70,7 +70,7 @@ impl<T: Real, const DEPTH: usize, const WIDTH: usize> Right<T> for Rows<'_, T, D
 #[inline(always)]
 const fn ends_with_half<S: Simd, T: Real>(rows: usize) -> bool {
     let (lanes, half) = (Lanes::<S, T>::LEN, T::Half::<S>::LEN);
-    half < lanes && 0 < rows % lanes && rows % lanes <= half
+    half < lanes && !rows.is_multiple_of(lanes) && rows % lanes <= half
 }
 
 /// How many registers so many rows take, in halves.

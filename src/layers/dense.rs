@@ -203,9 +203,11 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
                 scalar::product_with_column(weight, x, bias, y);
             } else {
                 scalar::product_in_order(weight, x, bias, y);
-                let (whole, group) = const { Self::shares(B) };
-                for row in whole..OUT {
-                    y[row] = scalar::row_in_parts(weight, x, bias, row, kernel::WIDEST / group);
+                if const { Self::shares(B).1 > 0 } {
+                    let (whole, group) = Self::shares(B);
+                    for (row, y) in y.iter_mut().enumerate().skip(whole) {
+                        *y = scalar::row_in_parts(weight, x, bias, row, kernel::WIDEST / group);
+                    }
                 }
             }
         }
