@@ -135,7 +135,9 @@
 //!   although layers are generic over their input.
 //! * Products are summed in registers, in blocks whose distances are all constants, so that the compiler drops the checks of
 //!   indices. Lanes run across outputs; where these are four or fewer, across inputs. A ragged last register begins
-//!   earlier, so as to end with the last row.
+//!   earlier, so as to end with the last row, and is half of one where that has room for what is left.
+//! * Of many columns, up to four outputs left over share 16 lanes: each sum is split into 4, 8 or 16 parts. The slope by the
+//!   weights has its lanes across the inputs where fewer of them are idle then; that is the same sum.
 //! * What a CPU has just stored it can load again at once only in the same pieces. So a part of a register is read in halves
 //!   and quarters, never from a copy, and a small tile's columns are read as they were written.
 //! * An activation of a few instructions is applied before a block's sums are written; a long one is a pass of its own, or

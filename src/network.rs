@@ -214,12 +214,26 @@ pub(crate) fn predict_all<S: Simd, N, X, const IN: usize, const OUT: usize>(
     let mut x = Aligned::<SMatrix<N::Scalar, IN, TILE>>::ZEROED;
     let mut y = Aligned::<SMatrix<N::Scalar, OUT, TILE>>::ZEROED;
     for (tile, outputs) in outputs.chunks_mut(TILE).enumerate() {
-        for (column, place) in x.0.data.0.iter_mut().zip(0..outputs.len()) {
-            inputs.copy(first + tile * TILE + place, column);
-        }
-        network.infer(Tile::<S, TILE>::new(simd, outputs.len()), &x.0, &mut y.0);
-        for (output, column) in outputs.iter_mut().zip(&y.0.data.0) {
-            *output = *column;
+        let (count, begin) = (outputs.len(), first + tile * TILE);
+        // Whole tiles are read and written where they lie.
+        let samples = inputs.in_place().and_then(|samples| samples.get(begin..)?.first_chunk::<TILE>());
+        let x = match samples {
+            Some(samples) => bytemuck::must_cast_ref::<_, SMatrix<N::Scalar, IN, TILE>>(samples),
+            None => {
+                for (column, place) in x.0.data.0.iter_mut().zip(begin..begin + count) {
+                    inputs.copy(place, column);
+                }
+                &x.0
+            }
+        };
+        let whole = count == TILE;
+        let places = match outputs.first_chunk_mut::<TILE>() {
+            Some(places) => bytemuck::must_cast_mut::<_, SMatrix<N::Scalar, OUT, TILE>>(places),
+            None => &mut y.0,
+        };
+        network.infer(Tile::<S, TILE>::new(simd, count), x, places);
+        if !whole {
+            outputs.copy_from_slice(&y.0.data.0[..count]);
         }
     }
 }

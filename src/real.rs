@@ -41,6 +41,9 @@ pub trait Real: Scalar + FloatCore + SimdFloatElement + bytemuck::Pod + Send + S
     /// The logarithm of the smallest normal number, rounded up.
     const LN_MIN: Self;
 
+    /// A register of half the size that the widest have.
+    type Half<S: Simd>: SimdFloat<S, Element = Self>;
+
     /// How the compiler reads numbers of this type from a file.
     #[cfg(feature = "safetensors")]
     type Constant<D: Data, const R: usize, const C: usize>: Value<[[Self; R]; C]>;
@@ -62,6 +65,9 @@ pub trait Real: Scalar + FloatCore + SimdFloatElement + bytemuck::Pod + Send + S
     /// Read in halves, quarters and so on: from a copy, which consists of several stores, a CPU can't load a register before
     /// the stores have left its buffers.
     fn load_part<S: Simd>(simd: S, from: &[Self]) -> Lanes<S, Self>;
+
+    /// The lanes filled with a few numbers again and again: two, four, eight, or one; fewer than there are lanes.
+    fn repeat<S: Simd>(simd: S, numbers: &[Self]) -> Lanes<S, Self>;
 
     /// The square root of zero or a number not near the ends of the range, within 1 ulp.
     #[inline(always)]
@@ -127,6 +133,8 @@ impl Real for f32 {
     const LN_2_LOW: Self = -2.121_944_4e-4;
     const LN_MIN: Self = -87.33;
 
+    type Half<S: Simd> = f32x8<S>;
+
     #[cfg(feature = "safetensors")]
     type Constant<D: Data, const R: usize, const C: usize> = Single<D>;
 
@@ -181,6 +189,18 @@ impl Real for f32 {
         };
         Lanes::<S, f32>::from_slice(simd, &whole.as_slice()[..Lanes::<S, f32>::LEN])
     }
+
+    #[inline(always)]
+    fn repeat<S: Simd>(simd: S, numbers: &[f32]) -> Lanes<S, f32> {
+        let half = match *numbers {
+            [a] => return Lanes::<S, f32>::splat(simd, a),
+            [a, b, c, d, e, f, g, h] => f32x8::load_array(simd, [a, b, c, d, e, f, g, h]),
+            [a, b, c, d] => f32x8::block_splat(f32x4::load_array(simd, [a, b, c, d])),
+            _ => f32x8::block_splat(f32x4::load_array(simd, [numbers[0], numbers[1], numbers[0], numbers[1]])),
+        };
+        let whole = simd.combine_f32x8(half, half);
+        Lanes::<S, f32>::from_slice(simd, &whole.as_slice()[..Lanes::<S, f32>::LEN])
+    }
 }
 
 impl Real for f64 {
@@ -197,6 +217,8 @@ impl Real for f64 {
     const LN_2_HIGH: Self = 6.931_457_519_531_25e-1;
     const LN_2_LOW: Self = 1.428_606_820_309_417_3e-6;
     const LN_MIN: Self = -708.39;
+
+    type Half<S: Simd> = f64x4<S>;
 
     #[cfg(feature = "safetensors")]
     type Constant<D: Data, const R: usize, const C: usize> = Double<D>;
@@ -243,6 +265,17 @@ impl Real for f64 {
             Some((low, high)) => simd.combine_f64x4(half(simd, low), half(simd, high)),
             None => simd.combine_f64x4(half(simd, from), half(simd, &[])),
         };
+        Lanes::<S, f64>::from_slice(simd, &whole.as_slice()[..Lanes::<S, f64>::LEN])
+    }
+
+    #[inline(always)]
+    fn repeat<S: Simd>(simd: S, numbers: &[f64]) -> Lanes<S, f64> {
+        let half = match *numbers {
+            [a] => return Lanes::<S, f64>::splat(simd, a),
+            [a, b, c, d] => f64x4::load_array(simd, [a, b, c, d]),
+            _ => f64x4::block_splat(f64x2::load_array(simd, [numbers[0], numbers[1]])),
+        };
+        let whole = simd.combine_f64x4(half, half);
         Lanes::<S, f64>::from_slice(simd, &whole.as_slice()[..Lanes::<S, f64>::LEN])
     }
 }

@@ -10,6 +10,7 @@ use crate::real::Real;
 use crate::shape::{Batch, Features};
 use core::ops::Range;
 use fearless_simd::Simd;
+use nalgebra::SMatrix;
 use num_traits::float::FloatCore;
 
 /// What training the network `N` needs besides the network and its gradient: inputs, traces and slopes of a tile of `B`
@@ -45,12 +46,49 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Zeroed for Worksp
 /// small network's pass otherwise mostly consists.
 const SMALL: usize = 8;
 
-/// The place of the first sample with a number that is infinite or NaN, and of that number in it.
+/// The first of some samples with a number that is infinite or NaN, and the place of that number in it. Reads the data once more,
+/// so that no one but the pass sees the tile: it may be in registers.
 #[cold]
-fn first_not_finite<T: Real, const IN: usize>(samples: &[[T; IN]]) -> (usize, usize) {
-    let numbers = samples.as_flattened();
-    let first = numbers.iter().position(|number| !number.is_finite()).unwrap_or(0);
-    (first / IN, first % IN)
+fn first_not_finite<T: Real, X: Inputs<T, IN> + ?Sized, const IN: usize>(
+    inputs: &X,
+    samples: impl Iterator<Item = usize>,
+) -> (usize, usize) {
+    let mut x = [T::ZERO; IN];
+    for sample in samples {
+        inputs.copy(sample, &mut x);
+        if let Some(column) = x.iter().position(|number| !number.is_finite()) {
+            return (sample, column);
+        }
+    }
+    (0, 0)
+}
+
+/// The samples of a tile, from the one at `begin` on, where they lie in memory.
+#[inline(always)]
+fn tile_in_place<T: Real, X: Samples<T> + ?Sized, const B: usize>(
+    all: &X,
+    wanted: bool,
+    begin: usize,
+) -> Option<&[X::Item; B]> {
+    if wanted { all.in_place()?.get(begin..)?.first_chunk() } else { None }
+}
+
+/// Copies the samples of a tile: those from `begin` on, or those with the given numbers.
+#[inline(always)]
+fn copy_tile<T: Real, X: Samples<T> + ?Sized>(
+    all: &X,
+    in_order: bool,
+    begin: usize,
+    samples: &[usize],
+    to: &mut [X::Item],
+) {
+    if in_order {
+        all.copy_from(begin, &mut to[..samples.len()]);
+    } else {
+        for (&sample, to) in samples.iter().zip(to) {
+            all.copy(sample, to);
+        }
+    }
 }
 
 /// One batch: the samples that `order` gives for the places in `range`.
@@ -350,7 +388,7 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
         }
         Y::check_targets(loss, &tile_targets[..1]).map_err(|(sample, problem)| Error::Target { sample, problem })?;
         if !is_finite(simd, self.input.0.as_slice(), IN) {
-            let (sample, column) = first_not_finite(&self.input.0.data.0[..1]);
+            let (sample, column) = first_not_finite(inputs, 0..1);
             self.input = Zeroed::ZEROED;
             return Err(Error::InputNotFinite { sample, column, epoch, batch: 0 });
         }
@@ -401,55 +439,58 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
         let (simd, used) = (tile.simd(), tile.used());
         let (scale, begin) = (N::Scalar::ONE / whole.weight, whole.start + tile.first());
 
-        let mut tile_targets = [Y::Item::ZEROED; B];
-        let x = &mut self.input.0.data.0;
-        if order.is_identity() {
-            inputs.copy_from(begin, &mut x[..used]);
-            targets.copy_from(begin, &mut tile_targets[..used]);
-        } else {
-            // One loop for each kind of work: together they have too many numbers for the CPU's registers.
-            let samples: [usize; B] = order.from(begin);
-            for (x, &sample) in x.iter_mut().zip(&samples).take(used) {
-                inputs.copy(sample, x);
+        let in_order = order.is_identity();
+        let samples: [usize; B] = if in_order { [0; B] } else { order.from(begin) };
+        // A whole tile that lies in order is read where it lies, unless it goes into registers, which only a copy can.
+        let in_place = in_order && used == B && !tile.is_from_zero();
+        let x = match tile_in_place::<_, X, B>(*inputs, in_place, begin) {
+            Some(samples) => bytemuck::must_cast_ref::<_, SMatrix<N::Scalar, IN, B>>(samples),
+            None => {
+                copy_tile(*inputs, in_order, begin, &samples[..used], &mut self.input.0.data.0);
+                &self.input.0
             }
-            for (target, &sample) in tile_targets.iter_mut().zip(&samples).take(used) {
-                targets.copy(sample, target);
+        };
+        let mut copied;
+        let tile_targets = match tile_in_place::<_, Y, B>(*targets, in_place, begin) {
+            Some(targets) => targets,
+            None => {
+                copied = Aligned([Y::Item::ZEROED; B]);
+                copy_tile(*targets, in_order, begin, &samples[..used], &mut copied.0);
+                &copied.0
             }
-        }
+        };
         Y::check_targets(loss, &tile_targets[..used])
             .map_err(|(place, problem)| Error::Target { sample: order.at(begin + place), problem })?;
-        if !is_finite(simd, self.input.0.as_slice(), used * IN) {
-            // Of a copy, so that no one else sees the tile, which may be in registers.
-            let inputs = self.input.0.data.0;
-            let (place, column) = first_not_finite(&inputs[..used]);
+        if !is_finite(simd, x.as_slice(), used * IN) {
+            let samples = (begin..begin + used).map(|place| order.at(place));
+            let (sample, column) = first_not_finite(*inputs, samples);
             // The next tile may be smaller, and the check looks a little further than it must.
             self.input = Zeroed::ZEROED;
-            let sample = order.at(begin + place);
             return Err(Error::InputNotFinite { sample, column, epoch: *epoch, batch: *batch });
         }
 
         if gradient.is_some() {
-            network.forward(tile, &self.input.0, &mut self.trace);
+            network.forward(tile, x, &mut self.trace);
             self.slope.0.clone_from(N::output(&self.trace));
         } else {
-            network.infer(tile, &self.input.0, &mut self.slope.0);
+            network.infer(tile, x, &mut self.slope.0);
         }
         let slopes = &mut self.slope.0.data.0;
         let mut sum = N::Scalar::ZERO;
         if Y::WEIGHTED {
-            for (place, (slope, target)) in slopes.iter_mut().zip(&tile_targets).take(used).enumerate() {
+            for (place, (slope, target)) in slopes.iter_mut().zip(tile_targets).take(used).enumerate() {
                 let scale = scale * targets.weight(order.at(begin + place));
                 let (slope, target) = (core::array::from_mut(slope), core::array::from_ref(target));
                 sum += Y::evaluate::<S, N::Head, 1>(loss, Tile::new(simd, 1), scale, slope, target);
             }
         } else {
-            sum = Y::evaluate::<S, N::Head, B>(loss, tile, scale, slopes, &tile_targets);
+            sum = Y::evaluate::<S, N::Head, B>(loss, tile, scale, slopes, tile_targets);
         }
         if let Some(gradient) = gradient {
             for slope in slopes.iter_mut().skip(used) {
                 slope.fill(N::Scalar::ZERO);
             }
-            network.backward(tile, &self.input.0, &mut self.trace, &mut self.slope.0, gradient, None);
+            network.backward(tile, x, &mut self.trace, &mut self.slope.0, gradient, None);
         }
         Ok(sum)
     }

@@ -78,6 +78,12 @@ pub trait Samples<T: Real> {
         }
     }
 
+    /// All samples, if they lie in memory one after the other: then nothing need be copied.
+    #[inline(always)]
+    fn in_place(&self) -> Option<&[Self::Item]> {
+        None
+    }
+
     /// How much a sample counts.
     #[inline(always)]
     fn weight(&self, _index: usize) -> T {
@@ -150,6 +156,15 @@ pub trait Sample<T: Real> {
 
     /// Copies the sample.
     fn copy(&self, to: &mut Self::Item);
+
+    /// The samples as they are handed over, if that is how they lie in memory.
+    #[inline(always)]
+    fn in_place(_samples: &[Self]) -> Option<&[Self::Item]>
+    where
+        Self: Sized,
+    {
+        None
+    }
 }
 
 impl<T: Real, const N: usize> Zeroed for [T; N] {
@@ -161,6 +176,11 @@ impl<T: Real, const N: usize> Sample<T> for [T; N] {
     #[inline(always)]
     fn copy(&self, to: &mut [T; N]) {
         *to = *self;
+    }
+
+    #[inline(always)]
+    fn in_place(samples: &[Self]) -> Option<&[[T; N]]> {
+        Some(samples)
     }
 }
 
@@ -268,6 +288,11 @@ impl<T: Real, E: Sample<T>> Samples<T> for [E] {
             }
         }
     }
+
+    #[inline(always)]
+    fn in_place(&self) -> Option<&[E::Item]> {
+        E::in_place(self)
+    }
 }
 
 impl<T: Real, E: Sample<T>, const COUNT: usize> Samples<T> for [E; COUNT] {
@@ -286,6 +311,11 @@ impl<T: Real, E: Sample<T>, const COUNT: usize> Samples<T> for [E; COUNT] {
     #[inline(always)]
     fn copy_from(&self, first: usize, to: &mut [E::Item]) {
         Samples::<T>::copy_from(self.as_slice(), first, to);
+    }
+
+    #[inline(always)]
+    fn in_place(&self) -> Option<&[E::Item]> {
+        E::in_place(self)
     }
 }
 
@@ -306,6 +336,11 @@ impl<T: Real, E: Sample<T>> Samples<T> for alloc::vec::Vec<E> {
     #[inline(always)]
     fn copy_from(&self, first: usize, to: &mut [E::Item]) {
         Samples::<T>::copy_from(self.as_slice(), first, to);
+    }
+
+    #[inline(always)]
+    fn in_place(&self) -> Option<&[E::Item]> {
+        E::in_place(self)
     }
 }
 
@@ -329,5 +364,10 @@ impl<T: Real, const N: usize, const COUNT: usize> Samples<T> for SMatrix<T, N, C
         for (column, to) in self.data.0.get(first..).unwrap_or_default().iter().zip(to) {
             *to = *column;
         }
+    }
+
+    #[inline(always)]
+    fn in_place(&self) -> Option<&[[T; N]]> {
+        Some(&self.data.0)
     }
 }

@@ -77,12 +77,12 @@ fn some_rows<S: Simd, T: Real, A: Activation, const ROWS: usize, const CHAINS: u
     let depth = right.len();
     // Negative zero, which changes no number that is added to it: without registers a chain begins with its first product.
     let mut sums = [[Lanes::<S, T>::splat(simd, -T::ZERO); REGISTERS]; CHAINS];
-    sums[0] = rows::<S, T, ROWS, REGISTERS>(simd, &start[..ROWS], first);
-    let whole = whole_columns::<S, T, ROWS>(left, depth);
+    sums[0] = rows::<S, T, _, ROWS, REGISTERS>(simd, &start[..ROWS], first);
+    let whole = whole_columns::<S, T, Lanes<S, T>, ROWS>(left, depth);
     let mut k = 0;
     while k + CHAINS <= whole {
         for chain in 0..CHAINS {
-            let left = rows::<S, T, ROWS, REGISTERS>(simd, &left[(k + chain) * ROWS..], first);
+            let left = rows::<S, T, _, ROWS, REGISTERS>(simd, &left[(k + chain) * ROWS..], first);
             add_products(simd, &left, right[k + chain], &mut sums[chain]);
         }
         k += CHAINS;
@@ -91,7 +91,7 @@ fn some_rows<S: Simd, T: Real, A: Activation, const ROWS: usize, const CHAINS: u
         for chain in 0..CHAINS {
             if k < depth {
                 let column = if k < whole { &left[k * ROWS..] } else { &left[k * ROWS..][..ROWS] };
-                let left = rows::<S, T, ROWS, REGISTERS>(simd, column, first);
+                let left = rows::<S, T, _, ROWS, REGISTERS>(simd, column, first);
                 add_products(simd, &left, right[k], &mut sums[chain]);
                 k += 1;
             }
@@ -111,5 +111,5 @@ fn some_rows<S: Simd, T: Real, A: Activation, const ROWS: usize, const CHAINS: u
             sums[0][r] = A::value::<S, T>(simd, sums[0][r]);
         }
     }
-    set_rows::<S, T, REGISTERS>(&sums[0], &mut result[..ROWS], first);
+    set_rows::<S, T, _, REGISTERS>(&sums[0], &mut result[..ROWS], first);
 }

@@ -2,7 +2,8 @@
 //! the functions of [`math`](crate::math) and what an activation, a loss or an optimizer does to one register at a time.
 //!
 //! A matrix is a slice that holds it column by column. Lanes run across rows, so that every sum has one order on every
-//! CPU; where a single sample's sum is split to hide the latency of the additions, the parts depend on sizes alone.
+//! CPU. Where a sum is split, a single sample's to hide the latency of the additions and those of a few rows to fill the
+//! lanes, the parts depend on sizes alone.
 
 #![allow(clippy::needless_range_loop, reason = "what an iterator adds to a loop over registers may not be inlined")]
 
@@ -10,12 +11,14 @@
 // call room of its own on the stack, and a test's thread has two megabytes of it.
 
 mod column;
+mod packed;
 mod product;
 pub(crate) mod scalar;
 mod softmax;
 
 pub(crate) use column::product_with_column;
-pub(crate) use product::{Columns, FEW, Rows, add_columns, dots, product, transpose};
+pub(crate) use packed::{packed, shares};
+pub(crate) use product::{Columns, FEW, Rows, add_columns, add_transposed, dots, product, registers, transpose};
 pub(crate) use scalar::SCALAR;
 pub(crate) use softmax::{Exponentials, softmax};
 
@@ -26,34 +29,43 @@ use scalar::{each, lanes, number};
 /// Room for the widest vector register: 16 numbers of type `f32`.
 pub(crate) const WIDEST: usize = 16;
 
+/// A vector register of numbers of type `T`: [`Lanes`], or [`Real::Half`].
+trait Register<S: Simd, T>: SimdFloat<S, Element = T> {}
+
+impl<S: Simd, T, V: SimdFloat<S, Element = T>> Register<S, T> for V {}
+
 #[inline(always)]
-fn load<S: Simd, T: Real>(simd: S, from: &[T]) -> Lanes<S, T> {
-    Lanes::<S, T>::from_slice(simd, &from[..Lanes::<S, T>::LEN])
+fn load<S: Simd, T: Real, V: Register<S, T>>(simd: S, from: &[T]) -> V {
+    V::from_slice(simd, &from[..V::LEN])
 }
 
 #[inline(always)]
-fn store<S: Simd, T: Real>(lanes: Lanes<S, T>, to: &mut [T]) {
-    lanes.store_slice(&mut to[..Lanes::<S, T>::LEN]);
+fn store<S: Simd, T: Real, V: Register<S, T>>(lanes: V, to: &mut [T]) {
+    lanes.store_slice(&mut to[..V::LEN]);
 }
 
 /// The lanes' first numbers from a slice shorter than a register; the others are zero.
 #[inline(always)]
-fn load_part<S: Simd, T: Real>(simd: S, from: &[T]) -> Lanes<S, T> {
-    T::load_part(simd, from)
+fn load_part<S: Simd, T: Real, V: Register<S, T>>(simd: S, from: &[T]) -> V {
+    V::from_slice(simd, &T::load_part(simd, from).as_slice()[..V::LEN])
 }
 
 /// The lanes' places, counted from zero.
 #[inline(always)]
-fn places<S: Simd, T: Real>(simd: S) -> Lanes<S, T> {
-    Lanes::<S, T>::from_fn(
+fn places<S: Simd, T: Real, V: Register<S, T>>(simd: S) -> V {
+    V::from_fn(
         simd,
         #[inline(always)]
         |lane| T::from_count(lane),
     )
 }
 
+/// The lanes' first numbers to a slice no longer than a register.
 #[inline(always)]
-fn store_part<S: Simd, T: Real>(lanes: Lanes<S, T>, to: &mut [T]) {
+fn store_part<S: Simd, T: Real, V: Register<S, T>>(lanes: V, to: &mut [T]) {
+    if to.len() == V::LEN {
+        return store(lanes, to);
+    }
     let (mut from, mut to) = (lanes.as_slice(), to);
     for length in [8, 4] {
         if to.len() >= length {
@@ -113,7 +125,7 @@ pub fn map_columns<S: Simd, T: Real, const CHANGED: usize>(
         }
         let results = step(c);
         for i in 0..CHANGED {
-            store_part::<S, T>(results[i], &mut changed[i][first..][..rows]);
+            store_part::<S, T, _>(results[i], &mut changed[i][first..][..rows]);
         }
     }
 }
@@ -189,7 +201,7 @@ pub fn map_sum<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
             }
             let (results, term) = step(c, r);
             for i in 0..CHANGED {
-                store::<S, T>(results[i], &mut changed[i][at..]);
+                store::<S, T, _>(results[i], &mut changed[i][at..]);
             }
             *sum += term;
         }
@@ -205,7 +217,7 @@ pub fn map_sum<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
             *slice = &slice[done..length];
         }
         let left = wanted - done;
-        let places = places::<S, T>(simd);
+        let places = places::<S, T, Lanes<S, T>>(simd);
         each_register(
             simd,
             left,
@@ -216,7 +228,7 @@ pub fn map_sum<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
                 let (mut results, term) = step(c, r);
                 // The lanes below the count.
                 let counts = places.simd_lt(Lanes::<S, T>::splat(simd, T::from_count(left - at)));
-                store::<S, T>(counts.select(term, zero), &mut rest[at..]);
+                store::<S, T, _>(counts.select(term, zero), &mut rest[at..]);
                 for result in &mut results {
                     *result = counts.select(*result, zero);
                 }
@@ -224,7 +236,7 @@ pub fn map_sum<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
             },
         );
         for (i, sum) in sums.iter_mut().enumerate().take(WIDEST / lanes) {
-            *sum += load(simd, &rest[i * lanes..]);
+            *sum += load::<S, T, Lanes<S, T>>(simd, &rest[i * lanes..]);
         }
     }
     sum_of_16(sums)
@@ -327,7 +339,7 @@ fn each_register<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
         }
         let results = step(at, c, r);
         for i in 0..CHANGED {
-            store::<S, T>(results[i], &mut changed[i][at..end]);
+            store::<S, T, _>(results[i], &mut changed[i][at..end]);
         }
         at = end;
     }
@@ -340,7 +352,7 @@ fn each_register<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
         }
         let results = step(whole, c, r);
         for i in 0..CHANGED {
-            store_part::<S, T>(results[i], &mut changed[i][whole..length]);
+            store_part::<S, T, _>(results[i], &mut changed[i][whole..length]);
         }
     }
 }
@@ -399,7 +411,7 @@ pub fn dot<S: Simd, T: Real>(simd: S, a: &[T], b: &[T]) -> T {
     )
 }
 
-/// Whether the first `count` numbers are neither infinite nor NaN, and some behind them as far as a whole register goes.
+/// Whether the first `count` numbers are neither infinite nor NaN, and some behind them as far as whole registers go.
 #[inline(always)]
 pub(crate) fn is_finite<S: Simd, T: Real>(simd: S, values: &[T], count: usize) -> bool {
     if SCALAR {
@@ -413,15 +425,17 @@ pub(crate) fn is_finite<S: Simd, T: Real>(simd: S, values: &[T], count: usize) -
     let mut at = 0;
     while at < count && at + 4 * lanes <= values.len() {
         for i in 0..4 {
-            sums[i] = load::<S, T>(simd, &values[at + i * lanes..]).mul_add(zero, sums[i]);
+            sums[i] = load::<S, T, Lanes<S, T>>(simd, &values[at + i * lanes..]).mul_add(zero, sums[i]);
         }
         at += 4 * lanes;
     }
-    while at < count && at < values.len() {
-        let numbers = &values[at..];
-        let numbers = if numbers.len() < lanes { load_part::<S, T>(simd, numbers) } else { load(simd, numbers) };
-        sums[0] = numbers.mul_add(zero, sums[0]);
+    while at < count && at + lanes <= values.len() {
+        sums[0] = load::<S, T, Lanes<S, T>>(simd, &values[at..]).mul_add(zero, sums[0]);
         at += lanes;
+    }
+    let whole = values.len() - values.len() % lanes;
+    if whole < count && whole < values.len() {
+        sums[1] = load_part::<S, T, Lanes<S, T>>(simd, &values[whole..]).mul_add(zero, sums[1]);
     }
     let sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
     sum.simd_eq(zero).all_true()

@@ -1,6 +1,6 @@
 //! Products of matrices whose left factor lies column by column: lanes run across its rows.
 
-use super::{WIDEST, four_sums_of_16, load, load_part, places, store, store_part, sum_of_16};
+use super::{Register, WIDEST, four_sums_of_16, load, load_part, map, places, store, store_part, sum_of_16};
 use crate::activation::Activation;
 use crate::math::mul_add;
 use crate::real::{Lanes, Real};
@@ -65,13 +65,29 @@ impl<T: Real, const DEPTH: usize, const WIDTH: usize> Right<T> for Rows<'_, T, D
     }
 }
 
-/// Sets the first `columns` columns of `result`, which has `ROWS` rows, to `start + left * right`, or to the value of the
-/// activation `A` there, or adds that to them, if it is `ADDED`. `start` is a column, the same for all, and `left` has `ROWS`
-/// rows and `depth` columns. What stands behind those columns of the result is of no account.
+/// Whether so many rows end with half a register, which is where a whole one would be half idle: many a CPU computes twice as
+/// many of them at once.
+#[inline(always)]
+const fn ends_with_half<S: Simd, T: Real>(rows: usize) -> bool {
+    let (lanes, half) = (Lanes::<S, T>::LEN, T::Half::<S>::LEN);
+    half < lanes && !rows.is_multiple_of(lanes) && rows % lanes <= half
+}
+
+/// How many registers so many rows take, in halves.
+#[inline(always)]
+pub(crate) const fn registers<S: Simd, T: Real>(rows: usize) -> usize {
+    2 * rows.div_ceil(Lanes::<S, T>::LEN) - ends_with_half::<S, T>(rows) as usize
+}
+
+/// Sets the first `height` rows of the first `columns` columns of `result`, which has `ROWS` rows, to `start + left * right`, or
+/// to the value of the activation `A` there, or adds that to them, if it is `ADDED`. `start` is a column, the same for all, and
+/// `left` has `ROWS` rows and `depth` columns. What stands behind those columns of the result is of no account. `height` is
+/// `ROWS` or fills whole registers.
 #[cfg_attr(not(debug_assertions), inline(always))]
 #[allow(clippy::too_many_arguments, reason = "two factors, a start and a result, and how many of each count")]
 pub(crate) fn product<S: Simd, T: Real, A: Activation, R: Right<T>, const ROWS: usize, const ADDED: bool>(
     simd: S,
+    height: usize,
     depth: usize,
     columns: usize,
     left: &[T],
@@ -81,14 +97,27 @@ pub(crate) fn product<S: Simd, T: Real, A: Activation, R: Right<T>, const ROWS: 
     result: &mut [T],
 ) {
     let lanes = Lanes::<S, T>::LEN;
+    let whole = if ends_with_half::<S, T>(height) { height - height % lanes } else { height };
+    macro_rules! blocks {
+        ($register:ty, $registers:literal, $first:expr) => {
+            blocks::<S, T, A, $register, R, ROWS, $registers, ADDED>(
+                simd, depth, columns, left, $first, right, start, activated, result,
+            )
+        };
+    }
     let mut first = 0;
     // Two registers of rows at a time, of which the last may begin before its turn, so as to end with the last row.
-    while first + lanes < ROWS {
-        blocks::<S, T, A, R, ROWS, 2, ADDED>(simd, depth, columns, left, first, right, start, activated, result);
-        first += 2 * lanes;
+    if const { ROWS > Lanes::<S, T>::LEN } {
+        while first + lanes < whole {
+            blocks!(Lanes<S, T>, 2, first);
+            first += 2 * lanes;
+        }
     }
-    if first < ROWS {
-        blocks::<S, T, A, R, ROWS, 1, ADDED>(simd, depth, columns, left, first, right, start, activated, result);
+    if first < whole {
+        blocks!(Lanes<S, T>, 1, first);
+    }
+    if const { T::Half::<S>::LEN < Lanes::<S, T>::LEN } && whole < height {
+        blocks!(T::Half<S>, 1, whole);
     }
 }
 
@@ -99,6 +128,7 @@ fn blocks<
     S: Simd,
     T: Real,
     A: Activation,
+    V: Register<S, T>,
     R: Right<T>,
     const ROWS: usize,
     const REGISTERS: usize,
@@ -114,43 +144,55 @@ fn blocks<
     activated: bool,
     result: &mut [T],
 ) {
-    // AVX-512 and NEON have 32 registers, the others 16. One is for each sum; a few are for the factors.
-    let many = size_of::<Lanes<S, T>>() == 64 || cfg!(target_arch = "aarch64");
-    let whole = R::ROOM - R::ROOM % 4;
     let mut column = 0;
     macro_rules! block {
         ($columns:literal) => {
-            block::<S, T, A, R, ROWS, REGISTERS, $columns, ADDED>(
+            block::<S, T, A, V, R, ROWS, REGISTERS, $columns, ADDED>(
                 simd, depth, left, first, right, start, activated, result, column,
             )
         };
     }
-    if many && REGISTERS == 1 && R::ROOM >= 16 {
-        while column + 8 < columns && column + 16 <= whole {
+    // Conditions on sizes stand in blocks of constants, so that the compiler does not look at blocks that do not occur.
+    if const { many::<S, T>() && REGISTERS == 1 && whole_blocks::<S, T, R>(REGISTERS) >= 16 } {
+        while column + 8 < columns && column + 16 <= whole_blocks::<S, T, R>(REGISTERS) {
             block!(16);
             column += 16;
         }
     }
-    if (many || REGISTERS == 1) && R::ROOM >= 8 {
-        while column + 4 < columns && column + 8 <= whole {
+    if const { (many::<S, T>() || REGISTERS == 1) && whole_blocks::<S, T, R>(REGISTERS) >= 8 } {
+        while column + 4 < columns && column + 8 <= whole_blocks::<S, T, R>(REGISTERS) {
             block!(8);
             column += 8;
         }
     }
-    if R::ROOM >= 4 {
-        while column < columns && column < whole {
+    if const { whole_blocks::<S, T, R>(REGISTERS) >= 4 } {
+        while column < columns && column < whole_blocks::<S, T, R>(REGISTERS) {
             block!(4);
             column += 4;
         }
     }
-    if column < columns {
-        match R::ROOM % 4 {
-            1 => block!(1),
-            2 => block!(2),
-            3 => block!(3),
-            _ => {}
-        }
+    macro_rules! last_block {
+        ($($columns:literal)+) => {$(
+            if const { R::ROOM - whole_blocks::<S, T, R>(REGISTERS) == $columns } && column < columns {
+                block!($columns);
+            }
+        )+};
     }
+    last_block!(1 2 3 5 6 7);
+}
+
+/// Whether there are 32 registers, as AVX-512 and NEON have, and not 16. One is for each sum; a few are for the factors.
+#[inline(always)]
+const fn many<S: Simd, T: Real>() -> bool {
+    size_of::<Lanes<S, T>>() == 64 || cfg!(target_arch = "aarch64")
+}
+
+/// How many columns go in blocks of 4, 8 and 16. Columns left over join four others where there are registers enough, since
+/// the sums of a few would wait for one another.
+#[inline(always)]
+const fn whole_blocks<S: Simd, T: Real, R: Right<T>>(registers: usize) -> usize {
+    let rest = R::ROOM % 4;
+    if rest > 0 && R::ROOM > 4 && (many::<S, T>() || registers == 1) { R::ROOM - rest - 4 } else { R::ROOM - rest }
 }
 
 /// `COLUMNS` columns of some rows of a product, summed in registers.
@@ -160,6 +202,7 @@ fn block<
     S: Simd,
     T: Real,
     A: Activation,
+    V: Register<S, T>,
     R: Right<T>,
     const ROWS: usize,
     const REGISTERS: usize,
@@ -177,23 +220,22 @@ fn block<
     column: usize,
 ) {
     // Negative zero, which changes no number that is added to it: without registers a sum begins with its first product.
-    let nothing = Lanes::<S, T>::splat(simd, -T::ZERO);
-    let mut sums = [[nothing; REGISTERS]; COLUMNS];
+    let mut sums = [[V::splat(simd, -T::ZERO); REGISTERS]; COLUMNS];
     if let Some(start) = start {
-        sums = [rows::<S, T, ROWS, REGISTERS>(simd, &start[..ROWS], first); COLUMNS];
+        sums = [rows::<S, T, V, ROWS, REGISTERS>(simd, &start[..ROWS], first); COLUMNS];
     }
-    let whole = if R::FRESH && ROWS < Lanes::<S, T>::LEN { 0 } else { whole_columns::<S, T, ROWS>(left, depth) };
+    let whole = if R::FRESH && ROWS < V::LEN { 0 } else { whole_columns::<S, T, V, ROWS>(left, depth) };
     let right = right.part::<COLUMNS>(column, depth);
     // Each number of the right factor is read and spread at once. From an array of them the compiler makes a register
     // that it takes apart again.
     for k in 0..whole {
-        let left = rows::<S, T, ROWS, REGISTERS>(simd, &left[k * ROWS..], first);
+        let left = rows::<S, T, V, ROWS, REGISTERS>(simd, &left[k * ROWS..], first);
         for n in 0..COLUMNS {
             add_products(simd, &left, right.at::<COLUMNS>(k, n), &mut sums[n]);
         }
     }
     for k in whole..depth {
-        let left = rows::<S, T, ROWS, REGISTERS>(simd, &left[k * ROWS..][..ROWS], first);
+        let left = rows::<S, T, V, ROWS, REGISTERS>(simd, &left[k * ROWS..][..ROWS], first);
         for n in 0..COLUMNS {
             add_products(simd, &left, right.at::<COLUMNS>(k, n), &mut sums[n]);
         }
@@ -202,22 +244,31 @@ fn block<
     for n in 0..COLUMNS {
         let result = &mut result[n * ROWS..][..ROWS];
         if ADDED {
-            add_rows::<S, T, REGISTERS>(simd, &sums[n], result, first);
+            add_rows::<S, T, V, REGISTERS>(simd, &sums[n], result, first);
         } else {
             if activated {
                 for r in 0..REGISTERS {
-                    sums[n][r] = A::value::<S, T>(simd, sums[n][r]);
+                    sums[n][r] = activate::<S, T, A, V>(simd, sums[n][r]);
                 }
             }
-            set_rows::<S, T, REGISTERS>(&sums[n], result, first);
+            set_rows::<S, T, V, REGISTERS>(&sums[n], result, first);
         }
     }
 }
 
+/// The value of the activation `A` in each lane.
+#[inline(always)]
+fn activate<S: Simd, T: Real, A: Activation, V: Register<S, T>>(simd: S, x: V) -> V {
+    V::from_slice(simd, &A::value::<S, T>(simd, load_part(simd, x.as_slice())).as_slice()[..V::LEN])
+}
+
 /// How many of the first `depth` columns of a matrix a whole register can be loaded from, though they may be shorter.
 #[inline(always)]
-pub(super) fn whole_columns<S: Simd, T: Real, const ROWS: usize>(matrix: &[T], depth: usize) -> usize {
-    let lanes = Lanes::<S, T>::LEN;
+pub(super) fn whole_columns<S: Simd, T: Real, V: Register<S, T>, const ROWS: usize>(
+    matrix: &[T],
+    depth: usize,
+) -> usize {
+    let lanes = V::LEN;
     if ROWS >= lanes {
         return depth;
     }
@@ -227,88 +278,88 @@ pub(super) fn whole_columns<S: Simd, T: Real, const ROWS: usize>(matrix: &[T], d
 
 /// Where register `register` of the rows from `first` on begins: with its turn, or so that it ends with the last row.
 #[inline(always)]
-pub(super) fn begin<S: Simd, T: Real>(height: usize, first: usize, register: usize) -> usize {
-    let (lanes, turn) = (Lanes::<S, T>::LEN, first + register * Lanes::<S, T>::LEN);
+pub(super) fn begin(lanes: usize, height: usize, first: usize, register: usize) -> usize {
+    let turn = first + register * lanes;
     if turn + lanes <= height || height < lanes { turn } else { height - lanes }
 }
 
 /// Rows of a matrix's column, or of what begins with it; of what is shorter than a register, all of it.
 #[inline(always)]
-pub(super) fn rows<S: Simd, T: Real, const ROWS: usize, const REGISTERS: usize>(
+pub(super) fn rows<S: Simd, T: Real, V: Register<S, T>, const ROWS: usize, const REGISTERS: usize>(
     simd: S,
     column: &[T],
     first: usize,
-) -> [Lanes<S, T>; REGISTERS] {
-    let lanes = Lanes::<S, T>::LEN;
-    let mut registers = [Lanes::<S, T>::splat(simd, T::ZERO); REGISTERS];
+) -> [V; REGISTERS] {
+    let lanes = V::LEN;
+    let mut registers = [V::splat(simd, T::ZERO); REGISTERS];
     if ROWS < lanes {
         registers[0] = if column.len() < lanes { load_part(simd, column) } else { load(simd, column) };
         return registers;
     }
     let column = &column[..ROWS];
     for r in 0..REGISTERS {
-        registers[r] = load(simd, &column[begin::<S, T>(ROWS, first, r)..]);
+        registers[r] = load(simd, &column[begin(V::LEN, ROWS, first, r)..]);
     }
     registers
 }
 
 /// Writes sums to their rows of a column.
 #[inline(always)]
-pub(super) fn set_rows<S: Simd, T: Real, const REGISTERS: usize>(
-    sums: &[Lanes<S, T>; REGISTERS],
+pub(super) fn set_rows<S: Simd, T: Real, V: Register<S, T>, const REGISTERS: usize>(
+    sums: &[V; REGISTERS],
     column: &mut [T],
     first: usize,
 ) {
-    if column.len() < Lanes::<S, T>::LEN {
-        return store_part::<S, T>(sums[0], column);
+    if column.len() < V::LEN {
+        return store_part::<S, T, _>(sums[0], column);
     }
     for r in 0..REGISTERS {
-        let begin = begin::<S, T>(column.len(), first, r);
-        store::<S, T>(sums[r], &mut column[begin..]);
+        let begin = begin(V::LEN, column.len(), first, r);
+        store::<S, T, _>(sums[r], &mut column[begin..]);
     }
 }
 
 /// Adds sums to their rows of a column, each once, though two registers may share some of them.
 #[inline(always)]
-fn add_rows<S: Simd, T: Real, const REGISTERS: usize>(
+fn add_rows<S: Simd, T: Real, V: Register<S, T>, const REGISTERS: usize>(
     simd: S,
-    sums: &[Lanes<S, T>; REGISTERS],
+    sums: &[V; REGISTERS],
     column: &mut [T],
     first: usize,
 ) {
-    let lanes = Lanes::<S, T>::LEN;
+    let lanes = V::LEN;
     if column.len() < lanes {
-        let sum = load_part::<S, T>(simd, column) + sums[0];
-        return store_part::<S, T>(sum, column);
+        let sum = load_part::<S, T, V>(simd, column) + sums[0];
+        return store_part::<S, T, _>(sum, column);
     }
     let mut totals = *sums;
     for r in 0..REGISTERS {
-        let begin = begin::<S, T>(column.len(), first, r);
-        let old = load::<S, T>(simd, &column[begin..]);
+        let begin = begin(V::LEN, column.len(), first, r);
+        let old = load::<S, T, V>(simd, &column[begin..]);
         let shared = first + r * lanes - begin;
         let sum = totals[r] + old;
         totals[r] = if shared == 0 {
             sum
         } else {
-            places::<S, T>(simd).simd_lt(Lanes::<S, T>::splat(simd, T::from_count(shared))).select(old, sum)
+            places::<S, T, V>(simd).simd_lt(V::splat(simd, T::from_count(shared))).select(old, sum)
         };
     }
     // The last first, because it holds the old numbers of the rows that it shares with the one before.
     for r in (0..REGISTERS).rev() {
-        let begin = begin::<S, T>(column.len(), first, r);
-        store::<S, T>(totals[r], &mut column[begin..]);
+        let begin = begin(V::LEN, column.len(), first, r);
+        store::<S, T, _>(totals[r], &mut column[begin..]);
     }
 }
 
 /// Adds the products of some registers with a number to `sums`.
 #[inline(always)]
-pub(super) fn add_products<S: Simd, T: Real, const REGISTERS: usize>(
+pub(super) fn add_products<S: Simd, T: Real, V: Register<S, T>, const REGISTERS: usize>(
     simd: S,
-    left: &[Lanes<S, T>; REGISTERS],
+    left: &[V; REGISTERS],
     right: T,
-    sums: &mut [Lanes<S, T>; REGISTERS],
+    sums: &mut [V; REGISTERS],
 ) {
-    let right = Lanes::<S, T>::splat(simd, right);
+    let right = V::splat(simd, right);
     for r in 0..REGISTERS {
         sums[r] = mul_add(left[r], right, sums[r]);
     }
@@ -334,14 +385,42 @@ pub(crate) fn transpose<S: Simd, T: Real, const ROWS: usize, const COLUMNS: usiz
             let column = if column + width > COLUMNS { COLUMNS - width } else { column };
             let mut square = [Lanes::<S, T>::splat(simd, T::ZERO); WIDEST];
             for i in 0..width {
-                square[i] = rows::<S, T, ROWS, 1>(simd, &matrix[(column + i) * ROWS..], row)[0];
+                square[i] = rows::<S, T, Lanes<S, T>, ROWS, 1>(simd, &matrix[(column + i) * ROWS..], row)[0];
             }
             transpose_square::<S, T>(&mut square);
             for i in 0..height {
-                store_part::<S, T>(square[i], &mut result[(row + i) * COLUMNS + column..][..width]);
+                let to = &mut result[(row + i) * COLUMNS + column..];
+                // What a short row's register has too much, the next row overwrites.
+                if to.len() < lanes { store_part::<S, T, _>(square[i], &mut to[..width]) } else { store(square[i], to) }
             }
         }
     }
+}
+
+/// Adds to `result` the transpose of `matrix`, which has `ROWS` rows.
+#[inline(always)]
+pub(crate) fn add_transposed<S: Simd, T: Real, const ROWS: usize, const COLUMNS: usize>(
+    simd: S,
+    matrix: &[[T; ROWS]; COLUMNS],
+    result: &mut [T],
+) {
+    if COLUMNS <= 4 {
+        for (row, numbers) in result.chunks_exact_mut(COLUMNS).enumerate() {
+            for (number, column) in numbers.iter_mut().zip(matrix) {
+                *number += column[row];
+            }
+        }
+        return;
+    }
+    let mut transposed = [[T::ZERO; COLUMNS]; ROWS];
+    transpose::<S, T, ROWS, COLUMNS>(simd, matrix.as_flattened(), transposed.as_flattened_mut());
+    map(
+        simd,
+        [result],
+        [transposed.as_flattened()],
+        #[inline(always)]
+        |[sum], [number]| [sum + number],
+    );
 }
 
 /// Transposes the square that as many registers hold as one has lanes.
@@ -371,17 +450,17 @@ pub(crate) fn add_columns<S: Simd, T: Real, const ROWS: usize>(simd: S, matrix: 
         while left.len() >= 4 * ROWS {
             let (four, others) = left.split_at(4 * ROWS);
             for i in 0..4 {
-                sums[i] += rows::<S, T, ROWS, 1>(simd, &four[i * ROWS..][..ROWS], first)[0];
+                sums[i] += rows::<S, T, Lanes<S, T>, ROWS, 1>(simd, &four[i * ROWS..][..ROWS], first)[0];
             }
             left = others;
         }
         while left.len() >= ROWS {
             let (one, others) = left.split_at(ROWS);
-            sums[0] += rows::<S, T, ROWS, 1>(simd, one, first)[0];
+            sums[0] += rows::<S, T, Lanes<S, T>, ROWS, 1>(simd, one, first)[0];
             left = others;
         }
         let sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
-        add_rows::<S, T, 1>(simd, &[sum], result, first);
+        add_rows::<S, T, _, 1>(simd, &[sum], result, first);
         first += lanes;
     }
 }

@@ -238,6 +238,29 @@ fn dot<T: Real, const ROWS: usize, const DEPTH: usize>(
     at(start, row) + ((fours[0] + fours[2]) + (fours[1] + fours[3]) + T::ZERO)
 }
 
+/// A row of `start + left * right`, as [`packed`](super::packed) adds it up: in so many parts, of which neighbours are added.
+#[inline(always)]
+pub(crate) fn row_in_parts<T: Real, const ROWS: usize, const DEPTH: usize>(
+    left: &[[T; ROWS]; DEPTH],
+    right: &[T; DEPTH],
+    start: &[T; ROWS],
+    row: usize,
+    parts: usize,
+) -> T {
+    let mut sums = [T::ZERO; WIDEST];
+    for (k, (left, right)) in left.iter().zip(right).enumerate() {
+        sums[k % parts] += at(left, row) * *right;
+    }
+    let mut count = parts;
+    while count > 1 {
+        count /= 2;
+        for i in 0..count {
+            sums[i] = sums[2 * i] + sums[2 * i + 1];
+        }
+    }
+    sums[0] + at(start, row)
+}
+
 /// A number of an array. A loop whose end the compiler does not see costs a comparison here, and not a way to a panic.
 #[inline(always)]
 fn at<T: Real, const N: usize>(numbers: &[T; N], index: usize) -> T {

@@ -47,8 +47,8 @@ pub(crate) fn softmax<S: Simd, T: Real, const SIZE: usize, const B: usize>(
         let (largest, sum) = softmax_of_rows(simd, &mut turned, scale);
         turn_back::<S, T, SIZE>(simd, &turned, columns, &mut matrix.as_flattened_mut()[first * SIZE..]);
         if columns == lanes {
-            store::<S, T>(largest, &mut found.largest[first..]);
-            store::<S, T>(sum, &mut found.sum[first..]);
+            store::<S, T, _>(largest, &mut found.largest[first..]);
+            store::<S, T, _>(sum, &mut found.sum[first..]);
         } else {
             found.largest[first..].copy_from_slice(&largest.as_slice()[..columns]);
             found.sum[first..].copy_from_slice(&sum.as_slice()[..columns]);
@@ -94,19 +94,19 @@ fn softmax_of_rows<S: Simd, T: Real, const SIZE: usize>(
     rows: &mut [[T; WIDEST]; SIZE],
     scale: T,
 ) -> (Lanes<S, T>, Lanes<S, T>) {
-    let mut largest = load::<S, T>(simd, &rows[0]);
+    let mut largest = load::<S, T, Lanes<S, T>>(simd, &rows[0]);
     for row in rows.iter() {
-        largest = largest.max(load(simd, row));
+        largest = largest.max(load::<S, T, Lanes<S, T>>(simd, row));
     }
     let mut sum = Lanes::<S, T>::splat(simd, T::ZERO);
     for row in rows.iter_mut() {
-        let e = exp_negative::<S, T>(simd, load::<S, T>(simd, row) - largest);
+        let e = exp_negative::<S, T>(simd, load::<S, T, Lanes<S, T>>(simd, row) - largest);
         sum += e;
-        store::<S, T>(e, row);
+        store::<S, T, _>(e, row);
     }
     let factor = divide::<S, T>(Lanes::<S, T>::splat(simd, scale), sum);
     for row in rows.iter_mut() {
-        store::<S, T>(load::<S, T>(simd, row) * factor, row);
+        store::<S, T, _>(load::<S, T, Lanes<S, T>>(simd, row) * factor, row);
     }
     (largest, sum)
 }
@@ -119,14 +119,14 @@ fn turn<S: Simd, T: Real, const SIZE: usize>(simd: S, columns: &[T], count: usiz
         let mut square = [Lanes::<S, T>::splat(simd, T::ZERO); WIDEST];
         for i in 0..lanes {
             if i < count {
-                square[i] = rows::<S, T, SIZE, 1>(simd, &columns[i * SIZE..], first)[0];
+                square[i] = rows::<S, T, _, SIZE, 1>(simd, &columns[i * SIZE..], first)[0];
             }
         }
         transpose_square::<S, T>(&mut square);
-        let first = begin::<S, T>(SIZE, first, 0);
+        let first = begin(lanes, SIZE, first, 0);
         for i in 0..lanes {
             if first + i < SIZE {
-                store::<S, T>(square[i], &mut turned[first + i]);
+                store::<S, T, _>(square[i], &mut turned[first + i]);
             }
         }
     }
@@ -143,7 +143,7 @@ fn turn_back<S: Simd, T: Real, const SIZE: usize>(
     let lanes = Lanes::<S, T>::LEN;
     for first in (0..SIZE).step_by(lanes) {
         let mut square = [Lanes::<S, T>::splat(simd, T::ZERO); WIDEST];
-        let begin = begin::<S, T>(SIZE, first, 0);
+        let begin = begin(lanes, SIZE, first, 0);
         for i in 0..lanes {
             if begin + i < SIZE {
                 square[i] = load(simd, &turned[begin + i]);
@@ -152,7 +152,7 @@ fn turn_back<S: Simd, T: Real, const SIZE: usize>(
         transpose_square::<S, T>(&mut square);
         for i in 0..lanes {
             if i < count {
-                set_rows::<S, T, 1>(&[square[i]], &mut columns[i * SIZE..][..SIZE], first);
+                set_rows::<S, T, _, 1>(&[square[i]], &mut columns[i * SIZE..][..SIZE], first);
             }
         }
     }

@@ -4,7 +4,8 @@ use crate::activation::{Activation, Identity, Link, SlopeFrom};
 use crate::dispatch::call;
 use crate::init::Init;
 use crate::kernel::{
-    self, Columns, FEW, Rows, add_columns, dots, map_first, product, product_with_column, scalar, transpose,
+    self, Columns, FEW, Rows, add_columns, add_transposed, dots, map_first, packed, product, product_with_column,
+    registers, scalar, transpose,
 };
 use crate::layer::{Entrance, Layer, Tile};
 use crate::network::Network;
@@ -82,8 +83,17 @@ impl<const IN: usize, const OUT: usize, A, T: Real> Dense<IN, OUT, A, T> {
     pub(crate) const WEIGHT: Parameter = Parameter { name: "weight", kind: Kind::Weight, rows: OUT, columns: IN };
     pub(crate) const BIAS: Parameter = Parameter { name: "bias", kind: Kind::Bias, rows: OUT, columns: 1 };
 
-    /// Whether there are so few outputs for the inputs that the products with lanes across outputs would be mostly idle.
-    const NARROW: bool = OUT <= 4 && IN >= 2 * OUT;
+    /// Whether, in the slope by the weights, lanes run across the inputs instead of the outputs, because fewer of them are idle
+    /// then. Every number is the same sum.
+    const fn is_across_inputs<S: Simd>(columns: usize) -> bool {
+        if OUT <= 4 && IN >= 2 * OUT {
+            return true;
+        }
+        // The transpose takes the time of some samples, and room on the stack.
+        let across_inputs = OUT * registers::<S, T>(IN) * (columns + 2 * FEW) / columns;
+        columns > FEW && IN * OUT <= 8192 && across_inputs < IN * registers::<S, T>(OUT)
+    }
+
     /// Whether, in the forward pass, the lanes run across the inputs of one output at a time, because there are so few.
     const DOTS: bool = OUT <= 4 && IN > 6 * OUT;
 }
@@ -95,7 +105,17 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
         if kernel::SCALAR {
             return Self::is_brief(columns) || (A::BRIEF && columns == 1);
         }
-        (A::BRIEF || columns == 1) && !Self::DOTS
+        (A::BRIEF || columns == 1) && !Self::is_dots(columns)
+    }
+
+    /// How many rows of the forward pass go in registers of their own, and how many are the group behind them.
+    const fn shares(columns: usize) -> (usize, usize) {
+        if columns > FEW { kernel::shares(OUT, IN) } else { (OUT, 0) }
+    }
+
+    /// Whether [`DOTS`](Self::DOTS) goes for so many columns.
+    const fn is_dots(columns: usize) -> bool {
+        Self::DOTS && columns <= FEW
     }
 
     /// Whether the products are functions of their own. Together a network's are one so large that the compiler takes minutes
@@ -126,16 +146,37 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
             || {
                 // A closure that is a function of its own does not know what its captured numbers are.
                 let activated = activated && Self::is_fused(B);
-                if Self::DOTS {
+                if const { Self::is_dots(B) } {
                     let mut rows = [[T::ZERO; IN]; OUT];
                     transpose::<S, T, OUT, IN>(simd, weight, rows.as_flattened_mut());
                     return dots::<S, T, OUT, IN, B>(simd, columns, &rows, right, bias, result);
                 }
-                if B == 1 {
+                if const { B == 1 } {
                     return product_with_column::<S, T, A, OUT>(simd, weight, right, bias, activated, result);
                 }
-                let right = Columns::<T, IN, B>(right);
-                product::<S, T, A, _, OUT, false>(simd, IN, columns, weight, right, Some(bias), activated, result);
+                if const { Self::shares(B).0 > 0 } {
+                    let right = Columns::<T, IN, B>(right);
+                    product::<S, T, A, _, OUT, false>(
+                        simd,
+                        const { Self::shares(B).0 },
+                        IN,
+                        columns,
+                        weight,
+                        right,
+                        Some(bias),
+                        activated,
+                        result,
+                    );
+                }
+                // Conditions on sizes stand in blocks of constants, so that the compiler does not look at what does not occur.
+                macro_rules! group {
+                    ($($size:literal)+) => {$(
+                        if const { Self::shares(B).1 == $size } {
+                            packed::<S, T, A, OUT, IN, B, $size>(simd, columns, weight, right, bias, activated, result);
+                        }
+                    )+};
+                }
+                group!(1 2 4);
             },
         );
     }
@@ -151,8 +192,8 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
     ) {
         let (simd, weight, bias) = (tile.simd(), &self.weight.data.0, &self.bias.data.0[0]);
         for (x, y) in x.data.0.iter().zip(&mut y.data.0).take(tile.used()) {
-            if Self::DOTS || Self::is_brief(B) {
-                let how = (Self::DOTS, activated);
+            if Self::is_dots(B) || Self::is_brief(B) {
+                let how = (Self::is_dots(B), activated);
                 // Not an iterator: the compiler drops the checks of this index at all levels of optimization.
                 #[allow(clippy::needless_range_loop)]
                 for row in 0..OUT {
@@ -163,6 +204,12 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
                 scalar::product_with_column::<S, T, A, OUT, IN>(simd, weight, x, bias, activated, y);
             } else {
                 scalar::product_in_order(weight, x, bias, y);
+                if const { Self::shares(B).1 > 0 } {
+                    let (whole, group) = Self::shares(B);
+                    for (row, y) in y.iter_mut().enumerate().skip(whole) {
+                        *y = scalar::row_in_parts(weight, x, bias, row, kernel::WIDEST / group);
+                    }
+                }
             }
         }
     }
@@ -219,6 +266,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
                 transpose::<S, T, OUT, IN>(tile.simd(), self.weight.as_slice(), transposed.as_flattened_mut());
                 product::<S, T, Identity, _, IN, false>(
                     tile.simd(),
+                    IN,
                     OUT,
                     tile.used(),
                     transposed.as_flattened(),
@@ -241,23 +289,22 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
     ) {
         let (simd, samples, weight) = (tile.simd(), tile.used(), gradient.weight.as_mut_slice());
         let (inputs, slopes) = (x.as_slice(), slope.as_slice());
-        if !Self::NARROW {
+        if const { !Self::is_across_inputs::<S>(B) } {
             let inputs = Rows::<T, B, IN>(inputs);
-            return product::<S, T, Identity, _, OUT, ADDED>(simd, samples, IN, slopes, inputs, None, false, weight);
+            return product::<S, T, Identity, _, OUT, ADDED>(
+                simd, OUT, samples, IN, slopes, inputs, None, false, weight,
+            );
         }
-        // Lanes across the few outputs would be idle, so they run across the inputs.
         let slopes = Rows::<T, B, OUT>(slopes);
-        if OUT == 1 {
-            return product::<S, T, Identity, _, IN, ADDED>(simd, samples, OUT, inputs, slopes, None, false, weight);
+        if const { OUT == 1 } {
+            return product::<S, T, Identity, _, IN, ADDED>(
+                simd, IN, samples, OUT, inputs, slopes, None, false, weight,
+            );
         }
         let mut transposed = [[T::ZERO; IN]; OUT];
         let result = transposed.as_flattened_mut();
-        product::<S, T, Identity, _, IN, false>(simd, samples, OUT, inputs, slopes, None, false, result);
-        for (column, weights) in weight.chunks_exact_mut(OUT).enumerate() {
-            for (weight, row) in weights.iter_mut().zip(&transposed) {
-                *weight += row[column];
-            }
-        }
+        product::<S, T, Identity, _, IN, false>(simd, IN, samples, OUT, inputs, slopes, None, false, result);
+        add_transposed::<S, T, IN, OUT>(simd, &transposed, weight);
     }
 
     /// Turns the slope by `y` into the slope by `W x + b`.
@@ -553,6 +600,6 @@ mod tests {
             )+};
         }
         sizes!(1 1, 2 1, 7 1, 8 1, 17 1, 40 1, 5 2, 13 2, 14 2, 33 3, 16 3, 3 4, 25 4, 2 8, 3 8, 4 8, 5 8, 4 16, 16 16);
-        sizes!(9 5, 12 7, 32 10, 64 32, 2 33, 7 33, 9 40, 3 64, 1 65, 5 65, 12 70);
+        sizes!(9 5, 12 7, 32 10, 64 32, 2 33, 7 33, 9 40, 3 64, 1 65, 5 65, 12 70, 24 9, 35 17, 30 20);
     }
 }

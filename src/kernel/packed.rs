@@ -1,0 +1,229 @@
+//! Products for the few rows that are left when the others fill registers. With a row in each lane most lanes would be idle:
+//! so the sum of each row is split into parts, and 16 lanes hold the parts of several rows.
+
+#![allow(clippy::needless_range_loop, reason = "what an iterator adds to a loop over registers may not be inlined")]
+
+use super::{WIDEST, load, store, store_part};
+use crate::activation::Activation;
+use crate::math::mul_add;
+use crate::real::{Lanes, Real};
+use fearless_simd::{Simd, SimdBase};
+
+/// How many rows of a product with many columns go in registers of their own, and how many are the group behind them: up to
+/// 4, of which each sum has 4, 8 or 16 parts. The sizes alone decide, since the order of summation follows.
+pub(crate) const fn shares(rows: usize, depth: usize) -> (usize, usize) {
+    // What is left over where all else fills registers, or, of few rows, half of one.
+    let rest = if rows < WIDEST { rows % (WIDEST / 2) } else { rows % WIDEST };
+    let group = match rest {
+        1 | 2 => rest,
+        3 | 4 if rows < WIDEST / 2 || rows > WIDEST => 4,
+        _ => return (rows, 0),
+    };
+    // What it takes for 16 columns, in instructions: products, the sums of the parts, and what writes them.
+    let cost = WIDEST * (depth * group).div_ceil(WIDEST) + 3 * (WIDEST - group) + WIDEST;
+    // Half a register of their own would take as many as half of 16 for each number of a column.
+    if cost < WIDEST / 2 * depth { (rows - rest, group) } else { (rows, 0) }
+}
+
+/// Sets the rows left over, up to `GROUP` of them, in the first `columns` columns of `result` to `start + left * right`, or to
+/// the value of the activation `A` there. `left` has `ROWS` rows and `DEPTH` columns, `right` has `DEPTH` rows and room for
+/// `ROOM` columns, more than 8.
+///
+/// Every `16 / GROUP`th product goes into a part of its own, and neighbouring parts are added until one is left.
+#[cfg_attr(not(debug_assertions), inline(always))]
+#[allow(clippy::too_many_arguments, reason = "two factors, a start and a result, and how many of each count")]
+pub(crate) fn packed<
+    S: Simd,
+    T: Real,
+    A: Activation,
+    const ROWS: usize,
+    const DEPTH: usize,
+    const ROOM: usize,
+    const GROUP: usize,
+>(
+    simd: S,
+    columns: usize,
+    left: &[T],
+    right: &[T],
+    start: &[T],
+    activated: bool,
+    result: &mut [T],
+) {
+    let (first, parts) = (const { shares(ROWS, DEPTH).0 }, WIDEST / GROUP);
+    // As many columns of the left factor as a row's sum has parts make 16 lanes.
+    let mut gathered = [[T::ZERO; GROUP]; DEPTH];
+    for (place, to) in gathered.as_flattened_mut().chunks_exact_mut(WIDEST).enumerate() {
+        gather::<S, T, ROWS, GROUP>(simd, &left[place * parts * ROWS + first..], parts, to);
+    }
+    let gathered = &gathered.as_flattened()[..(DEPTH - DEPTH % parts) * GROUP];
+    let mut rest = [T::ZERO; WIDEST];
+    if !DEPTH.is_multiple_of(parts) {
+        let column = DEPTH - DEPTH % parts;
+        gather::<S, T, ROWS, GROUP>(simd, &left[column * ROWS + first..], DEPTH % parts, &mut rest);
+    }
+    let mut starts = [T::ZERO; GROUP];
+    starts[..ROWS - first].copy_from_slice(&start[first..ROWS]);
+
+    let factor = Factor { gathered, rest, starts };
+    let mut column = 0;
+    macro_rules! blocks {
+        ($columns:literal) => {
+            while column < columns {
+                // The last block may begin before its turn, so as to end with the last column.
+                let last = ROOM - $columns;
+                let begin = if column < last { column } else { last };
+                let right = &right[begin * DEPTH..][..$columns * DEPTH];
+                let sums = block::<S, T, A, DEPTH, GROUP, $columns>(simd, &factor, right, activated);
+                write::<S, T, ROWS, GROUP, $columns>(&sums, first, &mut result[begin * ROWS..]);
+                column += $columns;
+            }
+        };
+    }
+    macro_rules! blocks_for {
+        ($($lanes:literal: $columns:literal)+) => {$(
+            if const { Lanes::<S, T>::LEN == $lanes } {
+                blocks!($columns);
+            }
+        )+};
+    }
+    blocks_for!(16: 8  8: 4  4: 2  2: 1);
+}
+
+/// The left factor's rows of a group, with what their sums start from.
+struct Factor<'a, T, const GROUP: usize> {
+    /// 16 lanes for as many columns as a sum has parts, and for as many again.
+    gathered: &'a [T],
+    /// Those of the columns left over.
+    rest: [T; WIDEST],
+    starts: [T; GROUP],
+}
+
+/// Sets 16 lanes to the rows of a group in `count` columns of what begins with the first of these numbers: first all that a
+/// row has in these columns, with zeros behind if they are fewer than its parts. Behind the last row of a group that has
+/// fewer than `GROUP` stands anything.
+#[inline(always)]
+fn gather<S: Simd, T: Real, const ROWS: usize, const GROUP: usize>(simd: S, from: &[T], count: usize, to: &mut [T]) {
+    let (lanes, parts) = (Lanes::<S, T>::LEN, WIDEST / GROUP);
+    let mut width = GROUP.div_ceil(lanes);
+    if count < parts || from.len() < (parts - 1) * ROWS + width * lanes {
+        // Near the end of the matrix, one by one.
+        for k in 0..count {
+            for row in 0..GROUP {
+                if let Some(&number) = from.get(k * ROWS + row) {
+                    to[row * parts + k] = number;
+                }
+            }
+        }
+        return;
+    }
+    let mut registers = [Lanes::<S, T>::splat(simd, T::ZERO); WIDEST];
+    for k in 0..parts {
+        for i in 0..width {
+            registers[k * width + i] = load(simd, &from[k * ROWS + i * lanes..]);
+        }
+    }
+    // Columns are zipped with those half of all columns away, until there is one.
+    let (mut half, mut length) = (parts / 2, GROUP);
+    while half > 0 {
+        length *= 2;
+        let (old, wider) = (registers, length.div_ceil(lanes));
+        for k in 0..half {
+            for i in 0..wider {
+                let (a, b) = (old[k * width + i / 2], old[(k + half) * width + i / 2]);
+                registers[k * wider + i] = if i % 2 == 0 { a.zip_low(b) } else { a.zip_high(b) };
+            }
+        }
+        (half, width) = (half / 2, wider);
+    }
+    for i in 0..WIDEST / lanes {
+        store::<S, T, _>(registers[i], &mut to[i * lanes..]);
+    }
+}
+
+/// The sums of a group's rows for `COLUMNS` columns, column by column.
+#[cfg_attr(not(debug_assertions), inline(always))]
+fn block<S: Simd, T: Real, A: Activation, const DEPTH: usize, const GROUP: usize, const COLUMNS: usize>(
+    simd: S,
+    factor: &Factor<T, GROUP>,
+    right: &[T],
+    activated: bool,
+) -> [Lanes<S, T>; WIDEST / 2] {
+    let (lanes, parts) = (Lanes::<S, T>::LEN, WIDEST / GROUP);
+    let registers = WIDEST / lanes;
+    // Of each column as many registers as 16 lanes take.
+    let mut sums = [Lanes::<S, T>::splat(simd, T::ZERO); WIDEST / 2];
+    let mut k = 0;
+    for gathered in factor.gathered.chunks_exact(WIDEST) {
+        for n in 0..COLUMNS {
+            let numbers = &right[n * DEPTH + k..][..parts];
+            for i in 0..registers {
+                let (left, right) = (load(simd, &gathered[i * lanes..]), repeated::<S, T>(simd, numbers, i));
+                sums[n * registers + i] = mul_add(left, right, sums[n * registers + i]);
+            }
+        }
+        k += parts;
+    }
+    if !DEPTH.is_multiple_of(parts) {
+        for n in 0..COLUMNS {
+            let mut numbers = [T::ZERO; WIDEST];
+            numbers[..DEPTH % parts].copy_from_slice(&right[n * DEPTH + k..][..DEPTH % parts]);
+            for i in 0..registers {
+                let right = repeated::<S, T>(simd, &numbers[..parts], i);
+                sums[n * registers + i] =
+                    mul_add(load(simd, &factor.rest[i * lanes..]), right, sums[n * registers + i]);
+            }
+        }
+    }
+    // Neighbours are added, until each row of each column is one number.
+    let (mut count, mut left) = (WIDEST / 2, parts);
+    while left > 1 {
+        let old = sums;
+        for i in 0..count.div_ceil(2) {
+            let (a, b) = (old[2 * i], old[if count == 1 { 0 } else { 2 * i + 1 }]);
+            sums[i] = a.unzip_low(b) + a.unzip_high(b);
+        }
+        (count, left) = (count.div_ceil(2), left / 2);
+    }
+    for i in 0..count {
+        sums[i] += repeated::<S, T>(simd, &factor.starts, i);
+        if activated {
+            sums[i] = A::value::<S, T>(simd, sums[i]);
+        }
+    }
+    sums
+}
+
+/// The register at place `register` of those that hold `numbers` again and again.
+#[inline(always)]
+fn repeated<S: Simd, T: Real>(simd: S, numbers: &[T], register: usize) -> Lanes<S, T> {
+    let lanes = Lanes::<S, T>::LEN;
+    if numbers.len() < lanes {
+        T::repeat(simd, numbers)
+    } else {
+        load(simd, &numbers[register * lanes % numbers.len()..])
+    }
+}
+
+/// Writes the sums to their rows of `COLUMNS` columns.
+#[inline(always)]
+fn write<S: Simd, T: Real, const ROWS: usize, const GROUP: usize, const COLUMNS: usize>(
+    sums: &[Lanes<S, T>; WIDEST / 2],
+    first: usize,
+    result: &mut [T],
+) {
+    let lanes = Lanes::<S, T>::LEN;
+    if ROWS == GROUP {
+        for i in 0..(COLUMNS * GROUP).div_ceil(lanes) {
+            let end = if (i + 1) * lanes < COLUMNS * GROUP { (i + 1) * lanes } else { COLUMNS * GROUP };
+            store_part::<S, T, _>(sums[i], &mut result[i * lanes..end]);
+        }
+        return;
+    }
+    let mut numbers = [T::ZERO; WIDEST * WIDEST / 4];
+    for i in 0..(COLUMNS * GROUP).div_ceil(lanes) {
+        store::<S, T, _>(sums[i], &mut numbers[i * lanes..]);
+    }
+    for n in 0..COLUMNS {
+        result[n * ROWS + first..(n + 1) * ROWS].copy_from_slice(&numbers[n * GROUP..][..ROWS - first]);
+    }
+}
