@@ -163,9 +163,9 @@ impl Real for f32 {
         crate::math::root_f32(simd, x)
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn load_part<S: Simd>(simd: S, from: &[f32]) -> Lanes<S, f32> {
-        #[inline(always)]
+        #[cfg_attr(not(debug_assertions), inline(always))]
         fn quarter<S: Simd>(simd: S, from: &[f32]) -> f32x4<S> {
             match *from {
                 [] => f32x4::splat(simd, 0.0),
@@ -175,7 +175,7 @@ impl Real for f32 {
                 _ => f32x4::from_slice(simd, &from[..4]),
             }
         }
-        #[inline(always)]
+        #[cfg_attr(not(debug_assertions), inline(always))]
         fn half<S: Simd>(simd: S, from: &[f32]) -> f32x8<S> {
             match from.split_at_checked(4) {
                 _ if from.len() >= 8 => f32x8::from_slice(simd, &from[..8]),
@@ -243,9 +243,9 @@ impl Real for f64 {
         (bits >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn load_part<S: Simd>(simd: S, from: &[f64]) -> Lanes<S, f64> {
-        #[inline(always)]
+        #[cfg_attr(not(debug_assertions), inline(always))]
         fn quarter<S: Simd>(simd: S, from: &[f64]) -> f64x2<S> {
             match *from {
                 [] => f64x2::splat(simd, 0.0),
@@ -253,7 +253,7 @@ impl Real for f64 {
                 _ => f64x2::from_slice(simd, &from[..2]),
             }
         }
-        #[inline(always)]
+        #[cfg_attr(not(debug_assertions), inline(always))]
         fn half<S: Simd>(simd: S, from: &[f64]) -> f64x4<S> {
             match from.split_at_checked(2) {
                 _ if from.len() >= 4 => f64x4::from_slice(simd, &from[..4]),

@@ -45,7 +45,7 @@ fn store<S: Simd, T: Real, V: Register<S, T>>(lanes: V, to: &mut [T]) {
 }
 
 /// The lanes' first numbers from a slice shorter than a register; the others are zero.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn load_part<S: Simd, T: Real, V: Register<S, T>>(simd: S, from: &[T]) -> V {
     V::from_slice(simd, &T::load_part(simd, from).as_slice()[..V::LEN])
 }
@@ -61,7 +61,7 @@ fn places<S: Simd, T: Real, V: Register<S, T>>(simd: S) -> V {
 }
 
 /// The lanes' first numbers to a slice no longer than a register.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn store_part<S: Simd, T: Real, V: Register<S, T>>(lanes: V, to: &mut [T]) {
     if to.len() == V::LEN {
         return store(lanes, to);
@@ -100,7 +100,7 @@ pub fn map<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
 ///
 /// They were stored one by one a moment ago, and what a CPU has stored in parts it can't load as one register until the parts
 /// have left its store buffers.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub fn map_columns<S: Simd, T: Real, const CHANGED: usize>(
     simd: S,
     rows: usize,
@@ -275,7 +275,7 @@ fn sum_of_16<S: Simd, T: Real, V: SimdFloat<S, Element = T>>(registers: [V; WIDE
 }
 
 /// [`sum_of_16`] for four of them, which take little longer together than one.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn four_sums_of_16<S: Simd, T: Real, V: SimdFloat<S, Element = T>>(four: [[V; WIDEST / 2]; 4]) -> [T; 4] {
     let [a, b, c, d] =
         [in_one_register(four[0]), in_one_register(four[1]), in_one_register(four[2]), in_one_register(four[3])];
@@ -412,7 +412,7 @@ pub fn dot<S: Simd, T: Real>(simd: S, a: &[T], b: &[T]) -> T {
 }
 
 /// Whether the first `count` numbers are neither infinite nor NaN, and some behind them as far as whole registers go.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(crate) fn is_finite<S: Simd, T: Real>(simd: S, values: &[T], count: usize) -> bool {
     if SCALAR {
         let sum = values.iter().take(count).fold(-T::ZERO, |sum, &number| sum + number * T::ZERO);
