@@ -441,9 +441,9 @@ fn value_of<T: Real>(word: &str) -> String {
         "LN" => horner::<T>(variable, &math::LN[..T::TERMS.ln]),
         "ERFC" => numbers("        ", math::ERFC[..T::TERMS.erfc].iter().map(|&value| T::of(value))),
         "ERFC_LAST" => (T::TERMS.erfc - 1).to_string(),
-        "TANH_END" => of(math::TANH_END),
-        "TANH_DIVIDEND" => horner::<T>(variable, &math::TANH_DIVIDEND),
-        "TANH_DIVISOR" => horner::<T>(variable, &[math::TANH_DIVISOR[0], math::TANH_DIVISOR[1], 1.0]),
+        "TANH_END" => of(math::SHORT_TANH_OF_HALF.end),
+        "TANH_DIVIDEND" => horner::<T>(variable, &math::SHORT_TANH_OF_HALF.dividend),
+        "TANH_DIVISOR" => horner::<T>(variable, &math::SHORT_TANH_OF_HALF.divisor[..3]),
         "MAX" => literal(T::max_value()),
         "MIN_POSITIVE" => literal(T::min_positive_value()),
         // Even powers of two, which shift any number below the smallest normal one above it.
