@@ -140,11 +140,15 @@
 //!   weights has its lanes across the inputs where fewer of them are idle then; that is the same sum.
 //! * What a CPU has just stored it can load again at once only in the same pieces. So a part of a register is read in halves
 //!   and quarters, never from a copy, and a small tile's columns are read as they were written.
+//! * A step by a small tile that is all of a batch has a workspace and a gradient of its own, which begin and end with it. No
+//!   one else sees them, so that the compiler keeps a tiny network's in registers: every column is loaded and stored in the
+//!   same parts, no index is known at run time alone, and no call gets a reference.
 //! * An activation of a few instructions is applied before a block's sums are written; a long one is a pass of its own, or
 //!   it would be in the program dozens of times.
 //! * A CPU without vector registers has loops of its own, which add in the same order. There a register of four numbers is
 //!   filled with one, and of what is computed of it only the first is taken; the compiler drops the rest, as long as no loop
-//!   and no call stands between. So activations, losses and optimizers are written once.
+//!   and no call stands between. So activations, losses and optimizers are written once. There, plain gradient descent by one
+//!   sample writes no gradient down: [`Layer::descend`](layer::Layer::descend) changes each weight where its slope is found.
 //! * Layers, traces and tiles begin at a multiple of 64 bytes on x86-64, where a load across it takes twice as long.
 //! * A checkpoint sees the whole trainer, and an observer only the network; so `fit` takes a
 //!   [`Follower`](observer::Follower), which every observer is. What may be large is read in place, beside the trainer, and

@@ -101,7 +101,7 @@ pub fn map<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
 /// They were stored one by one a moment ago, and what a CPU has stored in parts it can't load as one register until the parts
 /// have left its store buffers.
 #[cfg_attr(not(debug_assertions), inline(always))]
-pub fn map_columns<S: Simd, T: Real, const CHANGED: usize>(
+pub(crate) fn map_columns<S: Simd, T: Real, const CHANGED: usize>(
     simd: S,
     rows: usize,
     changed: [&mut [T]; CHANGED],
