@@ -233,7 +233,9 @@ pub(crate) fn predict_all<S: Simd, N, X, const IN: usize, const OUT: usize>(
         };
         network.infer(Tile::<S, TILE>::new(simd, count), x, places);
         if !whole {
-            outputs.copy_from_slice(&y.0.data.0[..count]);
+            for (output, y) in outputs.iter_mut().zip(&y.0.data.0) {
+                *output = *y;
+            }
         }
     }
 }

@@ -661,8 +661,10 @@ fn take_step<S: Simd, N: Params, O: Optimizer<Scalar = N::Scalar>>(
 /// Losses above this are not those of a training that goes well, and far from the largest numbers.
 const HUGE: f64 = 1e12;
 
-/// Whether a step of plain gradient descent would stay well within the range of numbers.
-#[cfg_attr(not(debug_assertions), inline(always))]
+/// Whether a step of plain gradient descent would stay well within the range of numbers. A call would see a gradient that may
+/// be in registers; a chip has it in memory, and little room for programs.
+#[cfg_attr(not(any(debug_assertions, target_os = "none")), inline(always))]
+#[cfg_attr(target_os = "none", cold, inline(never))]
 fn can_be_stepped<N: Params>(gradient: &N, rate: N::Scalar) -> bool {
     struct Largest<T>(T);
     impl<T: Real> Visitor<T> for Largest<T> {

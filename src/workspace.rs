@@ -83,7 +83,9 @@ fn copy_tile<T: Real, X: Samples<T> + ?Sized>(
     to: &mut [X::Item],
 ) {
     if in_order {
-        all.copy_from(begin, &mut to[..samples.len()]);
+        // Not an index, of which a way to a panic is left.
+        let used = samples.len();
+        all.copy_from(begin, to.get_mut(..used).unwrap_or_default());
     } else {
         for (&sample, to) in samples.iter().zip(to) {
             all.copy(sample, to);

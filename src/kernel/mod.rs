@@ -63,6 +63,12 @@ fn places<S: Simd, T: Real, V: Register<S, T>>(simd: S) -> V {
 /// The lanes' first numbers to a slice no longer than a register.
 #[cfg_attr(not(debug_assertions), inline(always))]
 fn store_part<S: Simd, T: Real, V: Register<S, T>>(lanes: V, to: &mut [T]) {
+    if SCALAR {
+        for (to, &number) in to.iter_mut().zip(lanes.as_slice()) {
+            *to = number;
+        }
+        return;
+    }
     if to.len() == V::LEN {
         return store(lanes, to);
     }
