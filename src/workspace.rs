@@ -46,21 +46,29 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Zeroed for Worksp
 /// small network's pass otherwise mostly consists.
 const SMALL: usize = 8;
 
-/// The first of some samples with a number that is infinite or NaN, and the place of that number in it. Reads the data once more,
-/// so that no one but the pass sees the tile: it may be in registers.
+/// Of the samples in these places, the first with a number that is infinite or NaN, and the place of that number in it. Reads the
+/// data once more, so that no one but the pass sees the tile: it may be in registers.
 #[cold]
+#[inline(never)]
 fn first_not_finite<T: Real, X: Inputs<T, IN> + ?Sized, const IN: usize>(
     inputs: &X,
-    samples: impl Iterator<Item = usize>,
+    order: &Permutation,
+    places: Range<usize>,
 ) -> (usize, usize) {
     let mut x = [T::ZERO; IN];
-    for sample in samples {
+    for place in places {
+        let sample = order.at(place);
         inputs.copy(sample, &mut x);
-        if let Some(column) = x.iter().position(|number| !number.is_finite()) {
+        if let Some(column) = place_not_finite(&x) {
             return (sample, column);
         }
     }
     (0, 0)
+}
+
+/// The place of the first number that is infinite or NaN.
+fn place_not_finite<T: Real>(numbers: &[T]) -> Option<usize> {
+    numbers.iter().position(|number| !number.is_finite())
 }
 
 /// The samples of a tile, from the one at `begin` on, where they lie in memory.
@@ -390,9 +398,9 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
         }
         Y::check_targets(loss, &tile_targets[..1]).map_err(|(sample, problem)| Error::Target { sample, problem })?;
         if !is_finite(simd, self.input.0.as_slice(), IN) {
-            let (sample, column) = first_not_finite(inputs, 0..1);
+            let column = place_not_finite(self.input.0.as_slice()).unwrap_or(0);
             self.input = Zeroed::ZEROED;
-            return Err(Error::InputNotFinite { sample, column, epoch, batch: 0 });
+            return Err(Error::InputNotFinite { sample: 0, column, epoch, batch: 0 });
         }
         network.forward(tile, &self.input.0, &mut self.trace);
         self.slope.0.clone_from(N::output(&self.trace));
@@ -464,8 +472,7 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
         Y::check_targets(loss, &tile_targets[..used])
             .map_err(|(place, problem)| Error::Target { sample: order.at(begin + place), problem })?;
         if !is_finite(simd, x.as_slice(), used * IN) {
-            let samples = (begin..begin + used).map(|place| order.at(place));
-            let (sample, column) = first_not_finite(*inputs, samples);
+            let (sample, column) = first_not_finite(*inputs, order, begin..begin + used);
             // The next tile may be smaller, and the check looks a little further than it must.
             self.input = Zeroed::ZEROED;
             return Err(Error::InputNotFinite { sample, column, epoch: *epoch, batch: *batch });

@@ -1,5 +1,6 @@
 //! [`Permutation`]: the order of an epoch, in constant memory.
 
+use crate::kernel::SCALAR;
 use rand::Rng;
 
 const ROUNDS: usize = 6;
@@ -92,7 +93,7 @@ impl Permutation {
             *number = last.min(first + place);
         }
         let Some(mixing) = &self.mixing else { return found };
-        if mixing.mask > u64::from(u32::MAX) {
+        if SCALAR || mixing.mask > u64::from(u32::MAX) {
             for number in &mut found {
                 *number = self.at(*number);
             }
