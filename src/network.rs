@@ -1,6 +1,6 @@
 //! What users call on a network: [`new`](Network::new), [`predict`](Network::predict) and its kin.
 
-use crate::data::{Inputs, Samples};
+use crate::data::{Inputs, Samples, tile_in_place};
 use crate::dispatch::{dispatch, level};
 use crate::error::Error;
 use crate::init::{Init, Initialize};
@@ -216,8 +216,7 @@ pub(crate) fn predict_all<S: Simd, N, X, const IN: usize, const OUT: usize>(
     for (tile, outputs) in outputs.chunks_mut(TILE).enumerate() {
         let (count, begin) = (outputs.len(), first + tile * TILE);
         // Whole tiles are read and written where they lie.
-        let samples = inputs.in_place().and_then(|samples| samples.get(begin..)?.first_chunk::<TILE>());
-        let x = match samples {
+        let x = match tile_in_place::<_, X, TILE>(inputs, true, begin) {
             Some(samples) => bytemuck::must_cast_ref::<_, SMatrix<N::Scalar, IN, TILE>>(samples),
             None => {
                 for (column, place) in x.0.data.0.iter_mut().zip(begin..begin + count) {

@@ -91,6 +91,16 @@ pub trait Samples<T: Real> {
     }
 }
 
+/// The samples of a tile, from the one at `begin` on, where they lie in memory.
+#[inline(always)]
+pub(crate) fn tile_in_place<T: Real, X: Samples<T> + ?Sized, const B: usize>(
+    all: &X,
+    wanted: bool,
+    begin: usize,
+) -> Option<&[X::Item; B]> {
+    if wanted { all.in_place()?.get(begin..)?.first_chunk() } else { None }
+}
+
 /// Samples of `IN` numbers: what goes into a network with `IN` inputs. Every kind of [`Samples`] with such items is.
 #[diagnostic::on_unimplemented(
     message = "the data does not fit: a network that takes samples `[{T}; {IN}]` does not accept `{Self}`",
