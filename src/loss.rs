@@ -459,22 +459,20 @@ impl<T: Real, C: Category<OUT>, const OUT: usize> Loss<T, C, OUT> for CrossEntro
             *right = output.get(class.index()).copied().unwrap_or(T::ZERO);
         }
         let found = softmax(simd, used, outputs, scale);
-        let mut distances = T::ZERO;
-        for (column, class) in targets.iter().enumerate().take(used) {
-            if let Some(slope) = outputs[column].get_mut(class.index()) {
+        for (output, class) in outputs.iter_mut().zip(targets).take(used) {
+            if let Some(slope) = output.get_mut(class.index()) {
                 *slope -= scale;
             }
-            distances += found.largest[column] - right[column];
         }
-        let logs = map_sum(
-            simd,
-            tile.used(),
-            [],
-            [&found.sum],
-            #[inline(always)]
-            |[], [x]| ([], math::ln::<S, T>(simd, x)),
-        );
-        scale * (logs + distances)
+        scale
+            * map_sum(
+                simd,
+                used,
+                [],
+                [&found.sum, &found.largest, &right],
+                #[inline(always)]
+                |[], [sum, largest, right]| ([], math::ln::<S, T>(simd, sum) + (largest - right)),
+            )
     }
 
     #[inline(always)]

@@ -11,6 +11,7 @@
 // call room of its own on the stack, and a test's thread has two megabytes of it.
 
 mod column;
+mod interleave;
 mod packed;
 mod product;
 pub(crate) mod scalar;

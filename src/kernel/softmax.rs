@@ -1,10 +1,8 @@
 //! Softmax of columns: of one, or of as many at once as a register has lanes.
 
-#![allow(clippy::needless_range_loop, reason = "what an iterator adds to a loop over registers may not be inlined")]
-
-use super::product::{begin, rows, set_rows, transpose_square};
+use super::interleave::{rows_of, set_columns};
 use super::scalar::lanes;
-use super::{WIDEST, load, map, map_sum, store};
+use super::{map, map_sum, store};
 use crate::math::{divide, exp_negative};
 use crate::real::{Lanes, Real};
 use fearless_simd::{Simd, SimdBase};
@@ -42,10 +40,10 @@ pub(crate) fn softmax<S: Simd, T: Real, const SIZE: usize, const B: usize>(
     let mut first = 0;
     while first < used {
         let columns = if B - first < lanes { B - first } else { lanes };
-        let mut turned = [[T::ZERO; WIDEST]; SIZE];
-        turn::<S, T, SIZE>(simd, &matrix.as_flattened()[first * SIZE..], columns, &mut turned);
-        let (largest, sum) = softmax_of_rows(simd, &mut turned, scale);
-        turn_back::<S, T, SIZE>(simd, &turned, columns, &mut matrix.as_flattened_mut()[first * SIZE..]);
+        let logits = &mut matrix[first..][..columns];
+        let mut rows = rows_of::<S, T, SIZE>(simd, logits);
+        let (largest, sum) = softmax_of_rows(simd, &mut rows, scale);
+        set_columns::<S, T, SIZE>(simd, &rows, logits);
         if columns == lanes {
             store::<S, T, _>(largest, &mut found.largest[first..]);
             store::<S, T, _>(sum, &mut found.sum[first..]);
@@ -91,69 +89,21 @@ fn softmax_of_one<S: Simd, T: Real, const SIZE: usize>(simd: S, logits: &mut [T;
 #[inline(always)]
 fn softmax_of_rows<S: Simd, T: Real, const SIZE: usize>(
     simd: S,
-    rows: &mut [[T; WIDEST]; SIZE],
+    rows: &mut [Lanes<S, T>; SIZE],
     scale: T,
 ) -> (Lanes<S, T>, Lanes<S, T>) {
-    let mut largest = load::<S, T, Lanes<S, T>>(simd, &rows[0]);
+    let mut largest = rows[0];
     for row in rows.iter() {
-        largest = largest.max(load::<S, T, Lanes<S, T>>(simd, row));
+        largest = largest.max(*row);
     }
     let mut sum = Lanes::<S, T>::splat(simd, T::ZERO);
     for row in rows.iter_mut() {
-        let e = exp_negative::<S, T>(simd, load::<S, T, Lanes<S, T>>(simd, row) - largest);
-        sum += e;
-        store::<S, T, _>(e, row);
+        *row = exp_negative::<S, T>(simd, *row - largest);
+        sum += *row;
     }
     let factor = divide::<S, T>(Lanes::<S, T>::splat(simd, scale), sum);
     for row in rows.iter_mut() {
-        store::<S, T, _>(load::<S, T, Lanes<S, T>>(simd, row) * factor, row);
+        *row *= factor;
     }
     (largest, sum)
-}
-
-/// Lays columns into lanes.
-#[inline(always)]
-fn turn<S: Simd, T: Real, const SIZE: usize>(simd: S, columns: &[T], count: usize, turned: &mut [[T; WIDEST]; SIZE]) {
-    let lanes = Lanes::<S, T>::LEN;
-    for first in (0..SIZE).step_by(lanes) {
-        let mut square = [Lanes::<S, T>::splat(simd, T::ZERO); WIDEST];
-        for i in 0..lanes {
-            if i < count {
-                square[i] = rows::<S, T, _, SIZE, 1>(simd, &columns[i * SIZE..], first)[0];
-            }
-        }
-        transpose_square::<S, T>(&mut square);
-        let first = begin(lanes, SIZE, first, 0);
-        for i in 0..lanes {
-            if first + i < SIZE {
-                store::<S, T, _>(square[i], &mut turned[first + i]);
-            }
-        }
-    }
-}
-
-/// Undoes [`turn`].
-#[inline(always)]
-fn turn_back<S: Simd, T: Real, const SIZE: usize>(
-    simd: S,
-    turned: &[[T; WIDEST]; SIZE],
-    count: usize,
-    columns: &mut [T],
-) {
-    let lanes = Lanes::<S, T>::LEN;
-    for first in (0..SIZE).step_by(lanes) {
-        let mut square = [Lanes::<S, T>::splat(simd, T::ZERO); WIDEST];
-        let begin = begin(lanes, SIZE, first, 0);
-        for i in 0..lanes {
-            if begin + i < SIZE {
-                square[i] = load(simd, &turned[begin + i]);
-            }
-        }
-        transpose_square::<S, T>(&mut square);
-        for i in 0..lanes {
-            if i < count {
-                set_rows::<S, T, _, 1>(&[square[i]], &mut columns[i * SIZE..][..SIZE], first);
-            }
-        }
-    }
 }
