@@ -460,11 +460,13 @@ impl<T: Real, C: Category<OUT>, const OUT: usize> Loss<T, C, OUT> for CrossEntro
         }
         let found = softmax(simd, used, outputs, scale);
         let mut distances = T::ZERO;
-        for (column, class) in targets.iter().enumerate().take(used) {
-            if let Some(slope) = outputs[column].get_mut(class.index()) {
+        for (output, class) in outputs.iter_mut().zip(targets).take(used) {
+            if let Some(slope) = output.get_mut(class.index()) {
                 *slope -= scale;
             }
-            distances += found.largest[column] - right[column];
+        }
+        for (largest, right) in found.largest.iter().zip(right).take(used) {
+            distances += *largest - right;
         }
         let logs = map_sum(
             simd,

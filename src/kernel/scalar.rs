@@ -334,7 +334,7 @@ pub(crate) fn add_outer<T: Real, const ROWS: usize, const COLUMNS: usize, const 
         for (row, result) in result.iter_mut().enumerate() {
             let mut sum = -T::ZERO;
             for (slopes, inputs) in slopes.iter().zip(inputs).take(used) {
-                sum += slopes[row] * inputs[column];
+                sum += at(slopes, row) * at(inputs, column);
             }
             *result += sum;
         }
@@ -359,7 +359,7 @@ pub(crate) fn add_columns<T: Real, const ROWS: usize, const B: usize>(
         let mut sums = [T::ZERO; 4];
         let fours = used - used % 4;
         for (place, column) in columns.iter().enumerate().take(used) {
-            sums[if place < fours { place % 4 } else { 0 }] += column[row];
+            sums[if place < fours { place % 4 } else { 0 }] += at(column, row);
         }
         *result += (sums[0] + sums[1]) + (sums[2] + sums[3]);
     }
