@@ -4,7 +4,7 @@
 #![allow(clippy::needless_range_loop, reason = "what an iterator adds to a loop over registers may not be inlined")]
 
 use super::product::{begin, rows, set_rows, transpose_square};
-use super::{SCALAR, WIDEST, load, load_part, store, store_part};
+use super::{WIDEST, load, load_part, store, store_part};
 use crate::real::{Lanes, Real};
 use core::marker::PhantomData;
 use fearless_simd::{Bytes, Simd, SimdBase};
@@ -14,7 +14,7 @@ use fearless_simd::{Bytes, Simd, SimdBase};
 const FEW_ROWS: usize = 4;
 
 const fn sorts(rows: usize) -> bool {
-    rows <= FEW_ROWS && !SCALAR
+    rows <= FEW_ROWS
 }
 
 /// For each register of a result: which bytes of the first two registers it takes, and then, for each register behind those,

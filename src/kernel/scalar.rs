@@ -7,6 +7,7 @@
 use super::WIDEST;
 use super::column::chains_of;
 use crate::activation::Activation;
+use crate::math::exp_negative;
 use crate::real::{Lanes, Real};
 use fearless_simd::{Simd, SimdBase};
 
@@ -333,7 +334,7 @@ pub(crate) fn add_outer<T: Real, const ROWS: usize, const COLUMNS: usize, const 
         for (row, result) in result.iter_mut().enumerate() {
             let mut sum = -T::ZERO;
             for (slopes, inputs) in slopes.iter().zip(inputs).take(used) {
-                sum += slopes[row] * inputs[column];
+                sum += at(slopes, row) * at(inputs, column);
             }
             *result += sum;
         }
@@ -358,7 +359,7 @@ pub(crate) fn add_columns<T: Real, const ROWS: usize, const B: usize>(
         let mut sums = [T::ZERO; 4];
         let fours = used - used % 4;
         for (place, column) in columns.iter().enumerate().take(used) {
-            sums[if place < fours { place % 4 } else { 0 }] += column[row];
+            sums[if place < fours { place % 4 } else { 0 }] += at(column, row);
         }
         *result += (sums[0] + sums[1]) + (sums[2] + sums[3]);
     }
@@ -407,6 +408,26 @@ pub(crate) fn descend<T: Real, const ROWS: usize, const COLUMNS: usize>(
     for (bias, slope) in bias.iter_mut().zip(slopes) {
         *bias -= rate * *slope;
     }
+}
+
+/// Replaces the logits of one of many columns by `scale` times their softmax, and gives the largest of them and the sum of the
+/// exponentials, added up as [`softmax`](super::softmax) adds up what lies in lanes. Once in a program.
+#[inline(never)]
+pub(crate) fn softmax_in_order<S: Simd, T: Real>(simd: S, logits: &mut [T], scale: T) -> (T, T) {
+    let mut largest = T::neg_infinity();
+    for &logit in logits.iter() {
+        largest = if logit > largest { logit } else { largest };
+    }
+    let mut sum = T::ZERO;
+    for number in logits.iter_mut() {
+        *number = self::number::<S, T>(exp_negative::<S, T>(simd, lanes::<S, T>(simd, *number - largest)));
+        sum += *number;
+    }
+    let factor = scale / sum;
+    for number in logits {
+        *number *= factor;
+    }
+    (largest, sum)
 }
 
 /// `A(x)` in place of each number `x`. Once in a program for each activation, not for each layer.

@@ -1,8 +1,8 @@
 //! Softmax of columns: of one, or of as many at once as a register has lanes.
 
 use super::interleave::{rows_of, set_columns};
-use super::scalar::lanes;
-use super::{map, map_sum, store};
+use super::scalar::{self, lanes};
+use super::{SCALAR, map, map_sum, store};
 use crate::math::{divide, exp_negative};
 use crate::real::{Lanes, Real};
 use fearless_simd::{Simd, SimdBase};
@@ -28,10 +28,15 @@ pub(crate) fn softmax<S: Simd, T: Real, const SIZE: usize, const B: usize>(
     scale: T,
 ) -> Exponentials<T, B> {
     let mut found = Exponentials { largest: [T::ZERO; B], sum: [T::ONE; B] };
-    if B < MANY {
+    if SCALAR || B < MANY {
         for column in 0..B {
             if column < used {
-                (found.largest[column], found.sum[column]) = softmax_of_one(simd, &mut matrix[column], scale);
+                let logits = &mut matrix[column];
+                (found.largest[column], found.sum[column]) = if B < MANY {
+                    softmax_of_one(simd, logits, scale)
+                } else {
+                    scalar::softmax_in_order(simd, logits, scale)
+                };
             }
         }
         return found;
@@ -106,4 +111,40 @@ fn softmax_of_rows<S: Simd, T: Real, const SIZE: usize>(
         *row *= factor;
     }
     (largest, sum)
+}
+
+/// The loop for CPUs without vector registers, against that with them.
+#[cfg(all(test, feature = "reproducible"))]
+mod tests {
+    use super::*;
+    use crate::dispatch::{dispatch, level};
+    use crate::prelude::seeded;
+    use rand::Rng;
+
+    #[inline(always)]
+    fn compare<S: Simd, const SIZE: usize, const B: usize>(simd: S, used: usize) {
+        let mut rng = seeded((SIZE * 100 + B) as u64);
+        let mut columns = [[0.0f32; SIZE]; B];
+        columns.as_flattened_mut().fill_with(|| 20.0 * f32::from_random_bits(rng.next_u64()) - 10.0);
+        let mut numbers = columns;
+        let found = softmax(simd, used, &mut columns, 0.25);
+        for (column, numbers) in numbers.iter_mut().enumerate().take(used) {
+            let (largest, sum) = scalar::softmax_in_order(simd, numbers, 0.25);
+            assert_eq!((largest, sum), (found.largest[column], found.sum[column]), "{SIZE} in {B}");
+            assert_eq!(*numbers, columns[column], "{SIZE} in {B}");
+        }
+    }
+
+    #[test]
+    fn columns_one_by_one_have_the_bits_of_columns_in_lanes() {
+        macro_rules! sizes {
+            ($($size:literal),+) => {$(
+                dispatch!(level(), simd => {
+                    compare::<_, $size, 8>(simd, 5);
+                    compare::<_, $size, 32>(simd, 32);
+                });
+            )+};
+        }
+        sizes!(1, 2, 3, 7, 10, 16, 17, 40);
+    }
 }

@@ -4,7 +4,7 @@ use crate::activation::{Activation, Identity, Link, SlopeFrom};
 use crate::dispatch::call;
 use crate::init::Init;
 use crate::kernel::{
-    self, Columns, FEW, Rows, add_columns, add_transposed, dots, map_first, packed, product, product_with_column,
+    self, Columns, FEW, Rows, add_columns, add_transposed, dots, map, map_first, packed, product, product_with_column,
     registers, scalar, transpose,
 };
 use crate::layer::{Entrance, Layer, Tile};
@@ -318,16 +318,24 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
         A::couple_slope(tile, &trace.output.data.0, &mut slope.data.0);
         // Where the slope follows from the output, the sums are not looked at.
         let sums = A::Slope::room(&trace.sums).unwrap_or(&trace.output);
-        // In the pieces in which the columns were written, or as one.
-        let pieces = if B <= FEW && OUT < Lanes::<S, T>::LEN { tile.used() } else { 1 };
-        let length = if pieces == 1 { OUT * B } else { OUT };
-        let count = if pieces == 1 { OUT * tile.used() } else { OUT };
-        for piece in 0..pieces {
+        let used = tile.used();
+        if kernel::SCALAR || B > FEW || OUT >= Lanes::<S, T>::LEN || used == 1 {
             map_first(
                 simd,
-                count,
-                [&mut slope.as_mut_slice()[piece * length..][..length]],
-                [&sums.as_slice()[piece * length..][..length], &trace.output.as_slice()[piece * length..][..length]],
+                OUT * used,
+                [slope.as_mut_slice()],
+                [sums.as_slice(), trace.output.as_slice()],
+                #[inline(always)]
+                |[slope], [sum, y]| [A::backward::<S, T>(simd, slope, sum, y)],
+            );
+            return;
+        }
+        // In the pieces in which the columns were written.
+        for ((slope, sums), y) in slope.data.0.iter_mut().zip(&sums.data.0).zip(&trace.output.data.0).take(used) {
+            map(
+                simd,
+                [slope],
+                [sums, y],
                 #[inline(always)]
                 |[slope], [sum, y]| [A::backward::<S, T>(simd, slope, sum, y)],
             );
