@@ -5,7 +5,7 @@
 use super::product::{add_products, rows, set_rows, whole_columns};
 use crate::activation::Activation;
 use crate::real::{Lanes, Real};
-use fearless_simd::{Simd, SimdBase};
+use fearless_simd::{Bytes, Simd, SimdBase};
 
 /// Sets `result` to `start + left * right`, or to the value of the activation `A` there, for a single column `right`; all
 /// but `right` have `ROWS` numbers or rows.
@@ -80,10 +80,23 @@ fn some_rows<S: Simd, T: Real, A: Activation, const ROWS: usize, const CHAINS: u
     sums[0] = rows::<S, T, _, ROWS, REGISTERS>(simd, &start[..ROWS], first);
     let whole = whole_columns::<S, T, Lanes<S, T>, ROWS>(left, depth);
     let mut k = 0;
+    // Where each load of a register takes a cycle, the numbers come four at a time and are spread by shuffles.
+    let block = 16 / size_of::<T>();
+    if const { size_of::<Lanes<S, T>>() == 64 } && depth >= 16 {
+        let step = if CHAINS > block { CHAINS } else { block };
+        while k + step <= whole {
+            for i in 0..step {
+                let left = rows::<S, T, _, ROWS, REGISTERS>(simd, &left[(k + i) * ROWS..], first);
+                let numbers = T::repeat(simd, &right[k + i - i % block..][..block]);
+                add_products(&left, spread::<S, T>(simd, numbers, i % block), &mut sums[i % CHAINS]);
+            }
+            k += step;
+        }
+    }
     while k + CHAINS <= whole {
         for chain in 0..CHAINS {
             let left = rows::<S, T, _, ROWS, REGISTERS>(simd, &left[(k + chain) * ROWS..], first);
-            add_products(simd, &left, right[k + chain], &mut sums[chain]);
+            add_products(&left, Lanes::<S, T>::splat(simd, right[k + chain]), &mut sums[chain]);
         }
         k += CHAINS;
     }
@@ -92,7 +105,7 @@ fn some_rows<S: Simd, T: Real, A: Activation, const ROWS: usize, const CHAINS: u
             if k < depth {
                 let column = if k < whole { &left[k * ROWS..] } else { &left[k * ROWS..][..ROWS] };
                 let left = rows::<S, T, _, ROWS, REGISTERS>(simd, column, first);
-                add_products(simd, &left, right[k], &mut sums[chain]);
+                add_products(&left, Lanes::<S, T>::splat(simd, right[k]), &mut sums[chain]);
                 k += 1;
             }
         }
@@ -112,4 +125,15 @@ fn some_rows<S: Simd, T: Real, A: Activation, const ROWS: usize, const CHAINS: u
         }
     }
     set_rows::<S, T, _, REGISTERS>(&sums[0], &mut result[..ROWS], first);
+}
+
+/// The number at this place in each block of 16 bytes, in the whole block.
+#[inline(always)]
+fn spread<S: Simd, T: Real>(simd: S, numbers: Lanes<S, T>, place: usize) -> Lanes<S, T> {
+    let mut bytes = [0; 64];
+    for (byte, from) in bytes.iter_mut().enumerate() {
+        *from = (place * size_of::<T>() + byte % size_of::<T>()) as u8;
+    }
+    let bytes = <Lanes<S, T> as Bytes>::Bytes::from_slice(simd, &bytes[..size_of::<Lanes<S, T>>()]);
+    numbers.swizzle_dyn_within_blocks(bytes)
 }

@@ -231,13 +231,13 @@ fn block<
     for k in 0..whole {
         let left = rows::<S, T, V, ROWS, REGISTERS>(simd, &left[k * ROWS..], first);
         for n in 0..COLUMNS {
-            add_products(simd, &left, right.at::<COLUMNS>(k, n), &mut sums[n]);
+            add_products(&left, V::splat(simd, right.at::<COLUMNS>(k, n)), &mut sums[n]);
         }
     }
     for k in whole..depth {
         let left = rows::<S, T, V, ROWS, REGISTERS>(simd, &left[k * ROWS..][..ROWS], first);
         for n in 0..COLUMNS {
-            add_products(simd, &left, right.at::<COLUMNS>(k, n), &mut sums[n]);
+            add_products(&left, V::splat(simd, right.at::<COLUMNS>(k, n)), &mut sums[n]);
         }
     }
     let result = &mut result[column * ROWS..][..COLUMNS * ROWS];
@@ -351,15 +351,13 @@ fn add_rows<S: Simd, T: Real, V: Register<S, T>, const REGISTERS: usize>(
     }
 }
 
-/// Adds the products of some registers with a number to `sums`.
+/// Adds the products of some registers with one to `sums`.
 #[inline(always)]
 pub(super) fn add_products<S: Simd, T: Real, V: Register<S, T>, const REGISTERS: usize>(
-    simd: S,
     left: &[V; REGISTERS],
-    right: T,
+    right: V,
     sums: &mut [V; REGISTERS],
 ) {
-    let right = V::splat(simd, right);
     for r in 0..REGISTERS {
         sums[r] = mul_add(left[r], right, sums[r]);
     }
