@@ -444,10 +444,15 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
         {
             let (simd, weight, bias) = (tile.simd(), &self.weight.data.0, &self.bias.data.0[0]);
             let how = (Self::DOTS, !tile.is_to_logits());
-            let mut y = [core::array::from_fn(
+            let column: [T; OUT] = core::array::from_fn(
                 #[inline(always)]
                 |row| scalar::brief_row::<S, T, A, OUT, IN>(simd, weight, x, bias, how, row),
-            ); B];
+            );
+            // Not `[column; B]`, for which some compilers call a copy of 700 bytes where a program is optimized for size.
+            let mut y: [[T; OUT]; B] = core::array::from_fn(
+                #[inline(always)]
+                |_| column,
+            );
             if !tile.is_to_logits() {
                 A::couple(tile, &mut y);
             }

@@ -8,7 +8,7 @@ mod board;
 mod own;
 
 pub use bits::Bits;
-pub use board::{exit, tell};
+pub use board::{exit, tell, tell_decimals};
 pub use own::Own;
 
 /// The program's entry calls `$run`, which says whether all went well.

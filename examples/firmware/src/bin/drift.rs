@@ -6,7 +6,7 @@
 #![no_std]
 #![no_main]
 
-use firmware::{Bits, Own, program, tell};
+use firmware::{Bits, Own, program, tell, tell_decimals};
 use tuplenet::params::Zeroed;
 use tuplenet::prelude::*;
 
@@ -37,7 +37,8 @@ fn follows() -> bool {
     }
     let learnt = error(&learner.network, &mut world, 1.0);
 
-    for error in [new, aged, learnt] {
+    for (when, error) in [("loss when new", new), ("loss when aged", aged), ("loss after learning", learnt)] {
+        tell_decimals(when, error);
         tell(error.to_bits());
     }
     tell(Bits::NONE.and_network(&learner.network).0);

@@ -13,10 +13,8 @@ pub fn exit(well: bool) -> ! {
     }
 }
 
-pub fn say(number: u32) {
-    for digit in super::digits(number) {
-        unsafe { syscall(nr::WRITEC, &digit) };
-    }
+pub fn write(letter: u8) {
+    unsafe { syscall(nr::WRITEC, &letter) };
 }
 
 // What the compiler calls to fill words with zeros. The one in the compiler's own library fills any bytes, and is ten times as

@@ -40,8 +40,6 @@ pub fn exit(well: bool) -> ! {
     }
 }
 
-pub fn say(number: u32) {
-    for digit in super::digits(number) {
-        unsafe { (0x1000_0000 as *mut u8).write_volatile(digit) };
-    }
+pub fn write(letter: u8) {
+    unsafe { (0x1000_0000 as *mut u8).write_volatile(letter) };
 }

@@ -1,9 +1,9 @@
-//! The page, or Node, calls `run`, and then asks for the numbers that were told.
+//! The page, or Node, calls `run`, and then asks for the letters that were written.
 
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
-static TOLD: [AtomicU32; 8] = [const { AtomicU32::new(0) }; 8];
+static TOLD: [AtomicU8; 256] = [const { AtomicU8::new(0) }; 256];
 
 #[unsafe(no_mangle)]
 pub extern "C" fn count() -> u32 {
@@ -12,17 +12,17 @@ pub extern "C" fn count() -> u32 {
 
 #[unsafe(no_mangle)]
 pub extern "C" fn told(place: u32) -> u32 {
-    TOLD.get(place as usize).map_or(0, |number| number.load(Ordering::Relaxed))
+    TOLD.get(place as usize).map_or(0, |letter| u32::from(letter.load(Ordering::Relaxed)))
 }
 
 pub fn exit(_: bool) -> ! {
     core::arch::wasm32::unreachable()
 }
 
-pub fn say(number: u32) {
+pub fn write(letter: u8) {
     let count = COUNT.load(Ordering::Relaxed);
     if let Some(place) = TOLD.get(count as usize) {
-        place.store(number, Ordering::Relaxed);
+        place.store(letter, Ordering::Relaxed);
         COUNT.store(count + 1, Ordering::Relaxed);
     }
 }
