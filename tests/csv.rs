@@ -70,6 +70,13 @@ fn bad_lines_are_named() {
     );
     // Names for other columns than there are.
     assert_eq!(error::<2>(header, b"\na\n1,2\n"), "line 2: expected 2 values, found 1");
+    // No names at all: the first sample would be lost.
+    let nameless =
+        "expected the names of the columns, found numbers; a table without names is read with `header: false`";
+    assert_eq!(error::<2>(header, b"1,2\n3,4\n"), format!("line 1: {nameless}"));
+    let nameless_flower = header.classified::<f32, 1>(&b"\n5.1,setosa\n4.9,setosa\n"[..]).unwrap_err();
+    assert_eq!(nameless_flower.to_string(), format!("line 2: {nameless}"));
+    assert_eq!(header.numbers::<f32, 2>(&b"1st,2\n3,4\n"[..]).unwrap(), [[3.0, 4.0]]);
     assert_eq!(error::<1>(header, b"a\n"), "expected at least one line of values, found none");
     assert_eq!(error::<1>(header, b""), "expected at least one line of values, found none");
     let missing = PLAIN.classified::<f32, 1>(&b"1,yes\n2, \n"[..]).unwrap_err();

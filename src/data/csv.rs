@@ -54,10 +54,10 @@ impl Csv {
     /// Reads a table of `N` columns of numbers, one sample a line. `source` is a file, or bytes.
     ///
     /// It is an error if the source can't be read, if a line has not `N` values or the header not as many names, if a value
-    /// is not a finite number, or if there is no line.
+    /// is not a finite number, if there is no line, or if what should be the header has numbers alone, as if there were none.
     pub fn numbers<T: Real, const N: usize>(&self, source: impl io::Read) -> Result<Vec<[T; N]>, CsvError> {
         let mut samples = Vec::new();
-        self.each(source, N, |line| {
+        self.each(source, N, N, |line| {
             samples.push(line.numbers()?);
             Ok(())
         })?;
@@ -81,7 +81,7 @@ impl Csv {
     /// ```
     pub fn classified<T: Real, const IN: usize>(&self, source: impl io::Read) -> Result<Classified<T, IN>, CsvError> {
         let (mut inputs, mut words) = (Vec::new(), Vec::new());
-        self.each(source, IN + 1, |line| {
+        self.each(source, IN + 1, IN, |line| {
             inputs.push(line.numbers()?);
             let class = line.text(IN);
             if class.is_empty() {
@@ -107,11 +107,12 @@ impl Csv {
         Ok(Classified { inputs, classes, names })
     }
 
-    /// Calls `visit` for every line after the header, each of which must have so many columns.
+    /// Calls `visit` for every line after the header, each of which must have so many columns, the first of them numbers.
     fn each(
         &self,
         mut source: impl io::Read,
         columns: usize,
+        numbers: usize,
         mut visit: impl FnMut(Line) -> Result<(), CsvError>,
     ) -> Result<(), CsvError> {
         // All at once, since the reader's own line numbers are off after empty lines.
@@ -128,6 +129,10 @@ impl Csv {
         if !names.is_empty() && names.len() != columns {
             let line = Line { whole: &whole, names: &names, record: &names }.number();
             return Err(CsvError::Columns { line, expected: columns, found: names.len() });
+        }
+        let is_number = |name: &[u8]| core::str::from_utf8(name).is_ok_and(|name| name.parse::<f64>().is_ok());
+        if numbers > 0 && !names.is_empty() && names.iter().take(numbers).all(is_number) {
+            return Err(CsvError::Header { line: Line { whole: &whole, names: &names, record: &names }.number() });
         }
         let (mut record, mut lines) = (ByteRecord::new(), 0u64);
         while reader.read_byte_record(&mut record)? {
@@ -226,6 +231,11 @@ pub enum CsvError {
         /// What stood there.
         found: String,
     },
+    /// Where the header should be there were only numbers.
+    Header {
+        /// The line.
+        line: u64,
+    },
     /// There was no line, or none after the header.
     Empty,
 }
@@ -254,6 +264,12 @@ impl fmt::Display for CsvError {
                     write!(f, " ({name})")?;
                 }
                 write!(f, ": expected {expected}, found `{found}`")
+            }
+            CsvError::Header { line } => {
+                write!(
+                    f,
+                    "line {line}: expected the names of the columns, found numbers; a table without names is read with `header: false`"
+                )
             }
             CsvError::Empty => f.write_str("expected at least one line of values, found none"),
         }
