@@ -24,25 +24,39 @@ type Places = [[[u8; BYTES]; FEW_ROWS]; FEW_ROWS];
 /// The bytes of the widest register.
 const BYTES: usize = 64;
 
+/// What comes to stand at a place.
+#[derive(Clone, Copy)]
+enum Sorting {
+    /// In a register what is in its row.
+    Rows,
+    /// Column after column.
+    Columns,
+    /// Of each four numbers the first three; at the end anything.
+    Threes,
+}
+
 /// Where the numbers in `SIZE` registers come from, for [`SimdBase::concat_swizzle_dyn`].
 struct Order<S, T, const SIZE: usize>(PhantomData<(S, T)>);
 
 impl<S: Simd, T: Real, const SIZE: usize> Order<S, T, SIZE> {
-    /// From columns to rows.
-    const ROWS: Places = Self::places(true);
-    /// From rows to columns.
-    const COLUMNS: Places = Self::places(false);
+    const TO_ROWS: Places = Self::places(Sorting::Rows);
+    const TO_COLUMNS: Places = Self::places(Sorting::Columns);
+    const TO_THREES: Places = Self::places(Sorting::Threes);
 
-    const fn places(to_rows: bool) -> Places {
+    const fn places(sorting: Sorting) -> Places {
         let lanes = Lanes::<S, T>::LEN;
         let mut places = [[[0; BYTES]; FEW_ROWS]; FEW_ROWS];
         let mut place = 0;
         while sorts(SIZE) && place < SIZE * lanes {
             let (register, lane) = (place / lanes, place % lanes);
-            // What is in row `register` and column `lane`, or stands at this place when column follows column.
-            let from = if to_rows { lane * SIZE + register } else { place % SIZE * lanes + place / SIZE };
+            let from = match sorting {
+                Sorting::Rows => lane * SIZE + register,
+                Sorting::Columns => place % SIZE * lanes + place / SIZE,
+                Sorting::Threes => place / 3 * 4 + place % 3,
+            };
             let mut step = 1;
             while step < SIZE {
+                // Where nothing is to stand, anything may.
                 let from = match (from / lanes, step) {
                     (0, 1) => from % lanes,
                     (source, _) if source == step => lanes + from % lanes,
@@ -92,7 +106,7 @@ pub(super) fn rows_of<S: Simd, T: Real, const SIZE: usize>(simd: S, columns: &[[
                 result[register] = load_part(simd, &numbers[begin..]);
             }
         }
-        return sorted::<S, T, SIZE>(simd, &result, &Order::<S, T, SIZE>::ROWS);
+        return sorted::<S, T, SIZE>(simd, &result, &Order::<S, T, SIZE>::TO_ROWS);
     }
     for first in (0..SIZE).step_by(lanes) {
         let mut square = [Lanes::<S, T>::splat(simd, T::ZERO); WIDEST];
@@ -122,7 +136,7 @@ pub(super) fn set_columns<S: Simd, T: Real, const SIZE: usize>(
     let lanes = Lanes::<S, T>::LEN;
     if sorts(SIZE) {
         let (sorted, numbers) =
-            (sorted::<S, T, SIZE>(simd, rows, &Order::<S, T, SIZE>::COLUMNS), columns.as_flattened_mut());
+            (sorted::<S, T, SIZE>(simd, rows, &Order::<S, T, SIZE>::TO_COLUMNS), columns.as_flattened_mut());
         for register in 0..SIZE {
             let begin = register * lanes;
             if begin + lanes <= numbers.len() {
@@ -148,6 +162,12 @@ pub(super) fn set_columns<S: Simd, T: Real, const SIZE: usize>(
             }
         }
     }
+}
+
+/// Of each four numbers in two registers the first three, side by side: one and a half registers.
+#[inline(always)]
+pub(super) fn threes_of_fours<S: Simd, T: Real>(simd: S, fours: &[Lanes<S, T>; 2]) -> [Lanes<S, T>; 2] {
+    sorted::<S, T, 2>(simd, fours, &Order::<S, T, 2>::TO_THREES)
 }
 
 #[cfg(all(test, feature = "std"))]
@@ -176,6 +196,16 @@ mod tests {
         }
     }
 
+    fn fourths_left_out<S: Simd, T: Real>(simd: S) {
+        let lanes = Lanes::<S, T>::LEN;
+        let fours = [0, lanes].map(|first| Lanes::<S, T>::from_fn(simd, |lane| T::from_count(first + lane)));
+        let threes = threes_of_fours::<S, T>(simd, &fours);
+        for place in 0..3 * lanes / 2 {
+            let found = threes[place / lanes].as_slice()[place % lanes];
+            assert_eq!(found, T::from_count(place / 3 * 4 + place % 3), "{place} of {lanes}");
+        }
+    }
+
     #[test]
     fn any_columns_on_every_level() {
         let mut levels = std::vec![Level::baseline(), Level::new()];
@@ -188,7 +218,10 @@ mod tests {
             ($simd:ident, $($size:literal)+) => {{$(
                 there_and_back::<_, f32, $size>($simd);
                 there_and_back::<_, f64, $size>($simd);
-            )+}};
+            )+
+            fourths_left_out::<_, f32>($simd);
+            fourths_left_out::<_, f64>($simd);
+            }};
         }
         for level in levels {
             fearless_simd::dispatch!(level, simd => { sizes!(simd, 1 2 3 4 5 7 8 10 16 17 33) });

@@ -3,6 +3,7 @@
 
 #![allow(clippy::needless_range_loop, reason = "what an iterator adds to a loop over registers may not be inlined")]
 
+use super::interleave::threes_of_fours;
 use super::{WIDEST, load, store, store_part};
 use crate::activation::Activation;
 use crate::math::mul_add;
@@ -74,7 +75,7 @@ pub(crate) fn packed<
                 let begin = if column < last { column } else { last };
                 let right = &right[begin * DEPTH..][..$columns * DEPTH];
                 let sums = block::<S, T, A, DEPTH, GROUP, $columns>(simd, &factor, right, activated);
-                write::<S, T, ROWS, GROUP, $columns>(&sums, first, &mut result[begin * ROWS..]);
+                write::<S, T, ROWS, GROUP, $columns>(simd, &sums, first, &mut result[begin * ROWS..]);
                 column += $columns;
             }
         };
@@ -207,6 +208,7 @@ fn repeated<S: Simd, T: Real>(simd: S, numbers: &[T], register: usize) -> Lanes<
 /// Writes the sums to their rows of `COLUMNS` columns.
 #[inline(always)]
 fn write<S: Simd, T: Real, const ROWS: usize, const GROUP: usize, const COLUMNS: usize>(
+    simd: S,
     sums: &[Lanes<S, T>; WIDEST / 2],
     first: usize,
     result: &mut [T],
@@ -218,6 +220,12 @@ fn write<S: Simd, T: Real, const ROWS: usize, const GROUP: usize, const COLUMNS:
             store_part::<S, T, _>(sums[i], &mut result[i * lanes..end]);
         }
         return;
+    }
+    if ROWS == 3 {
+        // The fours fill two registers.
+        let [first, second] = threes_of_fours::<S, T>(simd, &[sums[0], sums[1]]);
+        store::<S, T, _>(first, result);
+        return store_part::<S, T, _>(second, &mut result[lanes..3 * COLUMNS]);
     }
     let mut numbers = [T::ZERO; WIDEST * WIDEST / 4];
     for i in 0..(COLUMNS * GROUP).div_ceil(lanes) {
