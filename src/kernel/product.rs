@@ -228,8 +228,10 @@ fn block<
     let right = right.part::<COLUMNS>(column, depth);
     // Each number of the right factor is read and spread at once. From an array of them the compiler makes a register
     // that it takes apart again.
+    // With a length that the compiler knows no load asks for it.
+    let length = if ROWS < V::LEN { V::LEN } else { ROWS };
     for k in 0..whole {
-        let left = rows::<S, T, V, ROWS, REGISTERS>(simd, &left[k * ROWS..], first);
+        let left = rows::<S, T, V, ROWS, REGISTERS>(simd, &left[k * ROWS..][..length], first);
         for n in 0..COLUMNS {
             add_products(&left, V::splat(simd, right.at::<COLUMNS>(k, n)), &mut sums[n]);
         }
@@ -241,6 +243,23 @@ fn block<
         }
     }
     let result = &mut result[column * ROWS..][..COLUMNS * ROWS];
+    if const { ROWS < V::LEN && !R::FRESH && !ADDED } {
+        // What a register has too much, the next columns overwrite. Loops that write them in pieces are too much for the
+        // compiler to unroll, and then it keeps the sums in memory.
+        let whole = if COLUMNS * ROWS < V::LEN { 0 } else { (COLUMNS * ROWS - V::LEN) / ROWS + 1 };
+        if activated {
+            for n in 0..COLUMNS {
+                sums[n][0] = activate::<S, T, A, V>(simd, sums[n][0]);
+            }
+        }
+        for n in 0..whole {
+            store::<S, T, V>(sums[n][0], &mut result[n * ROWS..]);
+        }
+        for n in whole..COLUMNS {
+            store_part::<S, T, V>(sums[n][0], &mut result[n * ROWS..][..ROWS]);
+        }
+        return;
+    }
     for n in 0..COLUMNS {
         let result = &mut result[n * ROWS..][..ROWS];
         if ADDED {
