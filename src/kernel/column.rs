@@ -80,7 +80,7 @@ fn some_rows<S: Simd, T: Real, A: Activation, const ROWS: usize, const CHAINS: u
     sums[0] = rows::<S, T, _, ROWS, REGISTERS>(simd, &start[..ROWS], first);
     let whole = whole_columns::<S, T, Lanes<S, T>, ROWS>(left, depth);
     let mut k = 0;
-    // Where each load of a register takes a cycle, the numbers come four at a time and are spread by shuffles.
+    // Where each load of a register takes a cycle, the numbers come 16 bytes at a time and are spread by shuffles.
     let block = 16 / size_of::<T>();
     if const { size_of::<Lanes<S, T>>() == 64 } && depth >= 16 {
         let step = if CHAINS > block { CHAINS } else { block };
