@@ -62,10 +62,11 @@ pub(crate) fn call<S: Simd, R>(simd: S, apart: bool, work: impl FnOnce() -> R) -
 mod bits;
 
 #[cfg(all(test, feature = "std"))]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use core::cell::Cell;
     extern crate std;
+    use std::vec::Vec;
 
     std::thread_local! {
         static FORCED: Cell<Option<Level>> = const { Cell::new(None) };
@@ -76,9 +77,8 @@ mod tests {
         FORCED.get()
     }
 
-    #[cfg(feature = "reproducible")]
-    #[test]
-    fn the_same_bits_on_every_level() {
+    /// Every level that this CPU has and [`dispatch!`] knows.
+    pub(crate) fn levels() -> Vec<Level> {
         let mut levels = std::vec![Level::baseline(), level()];
         #[cfg(target_arch = "x86_64")]
         {
@@ -86,7 +86,13 @@ mod tests {
             levels.extend(level().as_avx2().map(Level::Avx2));
             levels.extend(level().as_sse2().map(Level::Sse2));
         }
-        for level in levels {
+        levels
+    }
+
+    #[cfg(feature = "reproducible")]
+    #[test]
+    fn the_same_bits_on_every_level() {
+        for level in levels() {
             FORCED.set(Some(level));
             let found = [bits::xor(), bits::iris(), bits::ragged()].map(Result::unwrap);
             assert_eq!(found, bits::EXPECTED, "{level:?}: {found:#x?}");

@@ -125,14 +125,14 @@ impl Csv {
             .trim(Trim::All)
             .from_reader(&whole[..]);
         let names = if self.header { reader.byte_headers()?.clone() } else { ByteRecord::new() };
+        let header = Line { whole: &whole, names: &names, record: &names };
         // Without any, the file is empty.
         if !names.is_empty() && names.len() != columns {
-            let line = Line { whole: &whole, names: &names, record: &names }.number();
-            return Err(CsvError::Columns { line, expected: columns, found: names.len() });
+            return Err(CsvError::Columns { line: header.number(), expected: columns, found: names.len() });
         }
-        let is_number = |name: &[u8]| core::str::from_utf8(name).is_ok_and(|name| name.parse::<f64>().is_ok());
-        if numbers > 0 && !names.is_empty() && names.iter().take(numbers).all(is_number) {
-            return Err(CsvError::Header { line: Line { whole: &whole, names: &names, record: &names }.number() });
+        let is_number = |column| header.text(column).parse::<f64>().is_ok();
+        if numbers > 0 && !names.is_empty() && (0..numbers).all(is_number) {
+            return Err(CsvError::Header { line: header.number() });
         }
         let (mut record, mut lines) = (ByteRecord::new(), 0u64);
         while reader.read_byte_record(&mut record)? {

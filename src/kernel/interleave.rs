@@ -173,8 +173,7 @@ pub(super) fn threes_of_fours<S: Simd, T: Real>(simd: S, fours: &[Lanes<S, T>; 2
 #[cfg(all(test, feature = "std"))]
 mod tests {
     use super::*;
-    use fearless_simd::Level;
-    extern crate std;
+    use crate::dispatch::tests::levels;
 
     fn there_and_back<S: Simd, T: Real, const SIZE: usize>(simd: S) {
         let lanes = Lanes::<S, T>::LEN;
@@ -208,12 +207,6 @@ mod tests {
 
     #[test]
     fn any_columns_on_every_level() {
-        let mut levels = std::vec![Level::baseline(), Level::new()];
-        #[cfg(target_arch = "x86_64")]
-        {
-            levels.extend(Level::new().as_avx2().map(Level::Avx2));
-            levels.extend(Level::new().as_sse2().map(Level::Sse2));
-        }
         macro_rules! sizes {
             ($simd:ident, $($size:literal)+) => {{$(
                 there_and_back::<_, f32, $size>($simd);
@@ -223,7 +216,7 @@ mod tests {
             fourths_left_out::<_, f64>($simd);
             }};
         }
-        for level in levels {
+        for level in levels() {
             fearless_simd::dispatch!(level, simd => { sizes!(simd, 1 2 3 4 5 7 8 10 16 17 33) });
         }
     }
