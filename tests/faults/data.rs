@@ -1,0 +1,1 @@
+//! Statistics, CSV, order, parts, metrics.

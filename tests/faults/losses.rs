@@ -1,0 +1,1 @@
+//! Losses, last activations, targets.
