@@ -1,14 +1,39 @@
 """What the scripts beside this one share: layers as they are listed here become a file and the type of a network.
 
 A layer is a dictionary: `kind` (Dense, Activate, Dropout, BatchNorm, LayerNorm), `inputs` and `outputs`, what its type needs,
-and under `tensors` its arrays with the names and sizes that PyTorch gives them.
+and under `tensors` its arrays with the names and sizes that PyTorch gives them. What it computes is written here once more,
+in NumPy: before a file is written, its outputs must be those of the model.
 """
 
+import math
+import os
+import tempfile
+
 import numpy
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 # As many layers as a tuple holds.
 WIDEST = 8
+
+# What `BatchNorm` adds to the variance.
+EPSILON = 1e-5
+
+# How far an output may be from the model's, as a part of the largest one: where f32 rounds usually, and at most, where both
+# lose digits.
+TOLERANCE, LARGEST_TOLERANCE = 1e-5, 1e-3
+
+
+class Unknown(Exception):
+    """What can't be turned into a network, and why."""
+
+
+def whole(share, unit):
+    """How many of a unit's parts a setting is; none if it is not a number of them, but for rounding to f32."""
+    share = float(share)
+    if not math.isfinite(share):
+        return None
+    parts = round(share * unit)
+    return parts if abs(parts / unit - share) <= 1e-6 * abs(share) else None
 
 
 def layer_type(layer, number):
@@ -58,16 +83,139 @@ def named(tree, path=""):
         module += modules(element)
 
 
-def write(layers, path):
-    """Writes the file of a network; gives its type in Rust."""
+def each(values, function):
+    return numpy.array([function(value) for value in values.flat], values.dtype).reshape(values.shape)
+
+
+def activate(name, x):
+    """What an activation of tuplenet computes; each sample is a row."""
+    negative = numpy.minimum(x, 0)
+    if name.startswith("LeakyRelu<"):
+        return numpy.where(x > 0, x, x * x.dtype.type(int(name[len("LeakyRelu<") : -1]) / 1000))
+    if name == "Identity":
+        return x
+    if name == "Relu":
+        return numpy.maximum(x, 0)
+    if name == "Elu":
+        return numpy.where(x > 0, x, numpy.expm1(negative))
+    if name == "Selu":
+        scale, alpha = 1.0507009873554805, 1.6732632423543772
+        return scale * numpy.where(x > 0, x, alpha * numpy.expm1(negative))
+    if name == "Gelu":
+        return x * each(x, lambda value: math.erfc(-value / math.sqrt(2)) / 2)
+    if name == "Silu":
+        return x * activate("Sigmoid", x)
+    if name == "Sigmoid":
+        # Of the negative side alone, where the exponential does not overflow.
+        small = numpy.exp(-numpy.abs(x))
+        return numpy.where(x < 0, small, 1) / (1 + small)
+    if name == "HardSigmoid":
+        return numpy.clip(x / 6 + x.dtype.type(0.5), 0, 1)
+    if name == "Tanh":
+        return numpy.tanh(x)
+    if name == "Softplus":
+        return numpy.logaddexp(x, 0)
+    if name == "Softsign":
+        return x / (1 + numpy.abs(x))
+    if name == "Softmax":
+        powers = numpy.exp(x - x.max(axis=1, keepdims=True))
+        return powers / powers.sum(axis=1, keepdims=True)
+    raise Unknown(f"expected an activation of tuplenet, found {name}")
+
+
+def compute(layers, x):
+    """The outputs of a network, one sample a row, in the precision of the inputs."""
+    for layer in layers:
+        kind = layer["kind"]
+        tensors = {name: array.astype(x.dtype) for name, array in layer["tensors"].items()}
+        if kind == "Dense":
+            x = activate(layer["activation"], x @ tensors["weight"].T + tensors["bias"])
+        elif kind == "Activate":
+            x = activate(layer["activation"], x)
+        elif kind == "BatchNorm":
+            deviation = numpy.sqrt(tensors["running_var"] + x.dtype.type(EPSILON))
+            x = (x - tensors["running_mean"]) / deviation * tensors["weight"] + tensors["bias"]
+        elif kind == "LayerNorm":
+            x = x - x.mean(axis=1, keepdims=True)
+            square = (x * x).mean(axis=1, keepdims=True) + x.dtype.type(layer["billionths"] / 1e9)
+            x = x / numpy.sqrt(square) * tensors["weight"] + tensors["bias"]
+        elif kind != "Dropout":
+            raise Unknown(f"expected a layer of tuplenet, found {kind}")
+    return x
+
+
+def compare(layers, number, samples, outputs, tolerance):
+    """Refuses layers whose outputs are not those of the model."""
+    with numpy.errstate(all="ignore"):
+        exact = compute(layers, samples.astype(numpy.float64))
+        # What the precision costs, whoever computes.
+        rounding = numpy.abs(compute(layers, samples.astype(number)) - exact).max()
+        largest = numpy.abs(exact).max()
+    if not numpy.isfinite(outputs).all():
+        raise Unknown("expected outputs that are finite, found others for small random samples; nothing was written")
+    if exact.shape != outputs.shape:
+        raise Unknown(f"expected outputs of the sizes {outputs.shape}, found {exact.shape}; nothing was written")
+    limit = max(tolerance, min(10 * rounding / largest, LARGEST_TOLERANCE)) * largest if largest > 0 else tolerance
+    error = numpy.abs(exact - outputs).max()
+    # In this way round because of NaN.
+    if not error <= limit:
+        raise Unknown(
+            "the model computes something that its layers do not say, or that can't be had in its precision: expected outputs "
+            f"within {limit:.1e} of the model's for random samples, found {error:.1e}; nothing was written"
+        )
+
+
+def random_samples(columns, center=0.0, spread=1.0):
+    """Small and large samples, as of data with that mean and deviation, the same for each model of a size."""
+    random = numpy.random.default_rng(0)
+    for scale in 0.1, 1.0, 10.0:
+        fraction, exponent = numpy.frexp(random.normal(scale=scale, size=(64, columns)).astype(numpy.float32))
+        # Values that 16 bits hold too.
+        yield center + spread * numpy.ldexp(numpy.rint(fraction * 128) / 128, exponent)
+
+
+def write(layers, path, outputs_of, samples, tolerance=TOLERANCE):
+    """Writes the file of a network; gives its type in Rust.
+
+    `outputs_of` gives the model's outputs for samples, one a row. Where those of the layers are others for one of the given
+    `samples`, nothing is written.
+    """
     if not layers:
-        raise SystemExit("expected at least one layer, found none")
+        raise Unknown("expected at least one layer, found none")
+    kinds = {array.dtype for layer in layers for array in layer["tensors"].values() if array.dtype != numpy.int64}
+    number = "f64" if numpy.dtype("float64") in kinds else "f32"
+    dtype = {"f32": numpy.float32, "f64": numpy.float64}[number]
+    for layer in layers:
+        layer["tensors"] = {
+            name: array if array.dtype == numpy.int64 else array.astype(dtype) for name, array in layer["tensors"].items()
+        }
+        for name, array in layer["tensors"].items():
+            if not numpy.isfinite(array).all():
+                raise Unknown(f"expected finite values, found others in `{name}` of a {layer['kind']} layer")
+    for group in samples:
+        compare(layers, dtype, group, numpy.asarray(outputs_of(group), numpy.float64), tolerance)
+
     tree = nest(layers)
     tensors = {path + name: array for path, layer in named(tree) for name, array in layer["tensors"].items()}
-    kinds = {array.dtype for array in tensors.values() if array.dtype != numpy.int64}
-    number = "f64" if numpy.dtype("float64") in kinds else "f32"
-    save_file({name: array.copy(order="C") for name, array in tensors.items()}, path)
+    replace(path, save({name: array.copy(order="C") for name, array in tensors.items()}))
     return type_of(tree, number)
+
+
+def replace(path, content):
+    """Writes a file as a whole or not at all."""
+    path = os.path.abspath(path)
+    with tempfile.NamedTemporaryFile(dir=os.path.dirname(path), prefix=".", suffix=".part", delete=False) as file:
+        try:
+            file.write(content)
+            file.close()
+            # Such a file is its owner's alone; this one is as others are.
+            mask = os.umask(0)
+            os.umask(mask)
+            os.chmod(file.name, 0o666 & ~mask)
+            os.replace(file.name, path)
+        except BaseException:
+            os.unlink(file.name)
+            raise
 
 
 def read(layers, path):
@@ -75,14 +223,16 @@ def read(layers, path):
     found = load_file(path)
     result = []
     for path, layer in named(nest(layers)):
-        tensors = {name: found.pop(path + name) for name in layer["tensors"]}
-        for name, array in tensors.items():
-            expected = layer["tensors"][name].shape
-            if array.shape != expected:
-                raise SystemExit(f"tensor {path}{name}: expected {expected}, found {array.shape}")
+        tensors = {}
+        for name, array in layer["tensors"].items():
+            if path + name not in found:
+                raise Unknown(f"tensor {path}{name}: expected {array.shape}, found none")
+            tensors[name] = found.pop(path + name)
+            if tensors[name].shape != array.shape:
+                raise Unknown(f"tensor {path}{name}: expected {array.shape}, found {tensors[name].shape}")
         result.append({**layer, "tensors": tensors})
     if found:
-        raise SystemExit(f"expected no other tensors, found {sorted(found)}")
+        raise Unknown(f"expected no other tensors, found {sorted(found)}")
     return result
 
 
