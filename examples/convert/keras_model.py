@@ -143,14 +143,14 @@ def chain(model):
         node = operation._inbound_nodes[index]
         tensors = node.input_tensors
         if len(tensors) != 1:
-            refuse(operation, f"expected a chain of layers, found {len(tensors)} tensors that come together; write each chain as a "
-                              "model of its own, keras.Model(input, output); a skip connection is `Residual` in Rust")  # fmt: skip
+            refuse(operation, f"expected a chain of layers, found {len(tensors)} tensors that come together; write each chain "
+                              "as a model of its own, keras.Model(input, output); a skip connection is `Residual` in Rust")  # fmt: skip
         if not isinstance(operation, keras.Layer):
             refuse(operation, "expected a chain of layers, found an operation on a tensor; use a layer for it, such as "
                               "keras.layers.Activation, or change the weights of the layer before")  # fmt: skip
         for value in keras.tree.flatten((node.arguments.args, node.arguments.kwargs)):
             if value is not tensors[0] and value is not None and value is not False:
-                refuse(operation, f"expected a call with a tensor alone, found another argument, {value}, such as `training`")
+                refuse(operation, f"expected a call with a tensor alone, found another argument (such as `training`): {value}")
         if isinstance(operation, keras.Model):
             found.append(list(chain(operation)))
         else:

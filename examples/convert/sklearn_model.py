@@ -65,8 +65,8 @@ def scaling_of(model):
         kind = type(scaler)
         if kind not in (StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler):
             raise Unknown(
-                f"step {kind.__name__}: expected StandardScaler, MinMaxScaler, MaxAbsScaler or RobustScaler; convert the last step "
-                "of the pipeline alone, and do in your program what comes before"
+                f"step {kind.__name__}: expected StandardScaler, MinMaxScaler, MaxAbsScaler or RobustScaler; convert the last "
+                "step of the pipeline alone, and do in your program what comes before"
             )
         if not hasattr(scaler, "n_features_in_"):
             raise Unknown(f"step {kind.__name__}: expected a fitted one; call `fit` before")

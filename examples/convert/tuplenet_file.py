@@ -123,6 +123,12 @@ def activate(name, x):
     raise Unknown(f"expected an activation of tuplenet, found {name}")
 
 
+def normalize(x, mean, square, tensors):
+    """As a difference of two products, as Keras has it, so that f32 loses as many digits here."""
+    factor = tensors["weight"] / numpy.sqrt(square)
+    return x * factor - mean * factor + tensors["bias"]
+
+
 def compute(layers, x):
     """The outputs of a network, one sample a row, in the precision of the inputs."""
     for layer in layers:
@@ -133,28 +139,31 @@ def compute(layers, x):
         elif kind == "Activate":
             x = activate(layer["activation"], x)
         elif kind == "BatchNorm":
-            deviation = numpy.sqrt(tensors["running_var"] + x.dtype.type(EPSILON))
-            x = (x - tensors["running_mean"]) / deviation * tensors["weight"] + tensors["bias"]
+            x = normalize(x, tensors["running_mean"], tensors["running_var"] + x.dtype.type(EPSILON), tensors)
         elif kind == "LayerNorm":
-            x = x - x.mean(axis=1, keepdims=True)
-            square = (x * x).mean(axis=1, keepdims=True) + x.dtype.type(layer["billionths"] / 1e9)
-            x = x / numpy.sqrt(square) * tensors["weight"] + tensors["bias"]
+            square = x.var(axis=1, keepdims=True) + x.dtype.type(layer["billionths"] / 1e9)
+            x = normalize(x, x.mean(axis=1, keepdims=True), square, tensors)
         elif kind != "Dropout":
             raise Unknown(f"expected a layer of tuplenet, found {kind}")
     return x
 
 
-def compare(layers, number, samples, outputs, tolerance):
+def compare(layers, number, samples, outputs_of, tolerance):
     """Refuses layers whose outputs are not those of the model."""
-    with numpy.errstate(all="ignore"):
-        exact = compute(layers, samples.astype(numpy.float64))
-        # What the precision costs, whoever computes.
-        rounding = numpy.abs(compute(layers, samples.astype(number)) - exact).max()
-        largest = numpy.abs(exact).max()
+    outputs = numpy.asarray(outputs_of(samples), numpy.float64)
     if not numpy.isfinite(outputs).all():
         raise Unknown("expected outputs that are finite, found others for small random samples; nothing was written")
-    if exact.shape != outputs.shape:
-        raise Unknown(f"expected outputs of the sizes {outputs.shape}, found {exact.shape}; nothing was written")
+    with numpy.errstate(all="ignore"):
+        exact = compute(layers, samples.astype(numpy.float64))
+        if exact.shape != outputs.shape:
+            raise Unknown(f"expected outputs of the sizes {outputs.shape}, found {exact.shape}; nothing was written")
+        # What the precision costs: here, and there, where inputs that differ in their last digits should give the same.
+        rounding = numpy.abs(compute(layers, samples.astype(number)) - exact).max()
+        if samples.dtype.kind == "f":
+            last = 4 * numpy.finfo(number).eps * numpy.random.default_rng(1).uniform(-1, 1, samples.shape)
+            nearly = outputs_of(samples * (1 + last))
+            rounding = max(rounding, numpy.abs(nearly - outputs).max())
+        largest = numpy.abs(exact).max()
     limit = max(tolerance, min(10 * rounding / largest, LARGEST_TOLERANCE)) * largest if largest > 0 else tolerance
     error = numpy.abs(exact - outputs).max()
     # In this way round because of NaN.
@@ -193,7 +202,7 @@ def write(layers, path, outputs_of, samples, tolerance=TOLERANCE):
             if not numpy.isfinite(array).all():
                 raise Unknown(f"expected finite values, found others in `{name}` of a {layer['kind']} layer")
     for group in samples:
-        compare(layers, dtype, group, numpy.asarray(outputs_of(group), numpy.float64), tolerance)
+        compare(layers, dtype, group, outputs_of, tolerance)
 
     tree = nest(layers)
     tensors = {path + name: array for path, layer in named(tree) for name, array in layer["tensors"].items()}
