@@ -157,8 +157,8 @@ impl Case {
         N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T>,
     {
         const SAMPLES: usize = 5;
-        let slopes = SMatrix::<T, OUT, SAMPLES>::from_vec(reals(&self.numbers["output_slopes"]));
-        let inputs = SMatrix::<T, IN, SAMPLES>::from_vec(reals(&self.numbers["inputs"]));
+        let slopes = SMatrix::<T, OUT, SAMPLES>::from_column_slice(&reals::<T>(&self.numbers["output_slopes"]));
+        let inputs = SMatrix::<T, IN, SAMPLES>::from_column_slice(&reals::<T>(&self.numbers["inputs"]));
         let (network, mut gradient) = (self.network::<N>(), N::ZEROED);
         let mut workspace = Workspace::<N, SAMPLES>::new();
         let outputs = workspace.forward(&network, &inputs);
