@@ -108,8 +108,9 @@ pub trait Layer<In: Shape>: Params {
     /// What the backward pass needs from the forward pass, the output included.
     type Trace<const B: usize>: Zeroed;
 
-    /// The activation that makes the output, which a loss may take over; [`Identity`](crate::activation::Identity) where
-    /// there is none.
+    /// The activation that makes the output, which a loss may take over:
+    /// [`NoActivation`](crate::activation::NoActivation) where there is none. With
+    /// [`Identity`](crate::activation::Identity) the layer says that its outputs are logits.
     type Head: Activation;
 
     /// The output that [`forward`](Self::forward) left in `trace`.
@@ -203,6 +204,9 @@ pub trait Entrance {
     /// The shape of one sample.
     type In: Shape;
 }
+
+/// The last activation of the network `N`.
+pub type LastActivation<N> = <N as Layer<<N as Entrance>::In>>::Head;
 
 /// Fails to compile, in words, where the sizes of the network `N` do not match, or are zero.
 ///
