@@ -380,6 +380,21 @@ fn check_probabilities<T: Real>(target: &[T]) -> Result<(), TargetError> {
     if valid { Ok(()) } else { Err(TargetError::Probability) }
 }
 
+/// How far from 1 the sum of a distribution may be: far enough for values that were rounded to three decimals.
+const SUM_TOLERANCE: f64 = 0.01;
+
+#[inline(always)]
+fn check_distribution<T: Real, const OUT: usize>(target: &[T; OUT]) -> Result<(), TargetError> {
+    check_probabilities(target)?;
+    let sum = target.iter().fold(T::ZERO, |sum, &t| sum + t);
+    // And the rounding of the sum itself, where there are very many classes.
+    let tolerance = T::of(SUM_TOLERANCE) + T::from_count(OUT) * T::epsilon();
+    if (sum - T::ONE).abs() <= tolerance {
+        return Ok(());
+    }
+    Err(TargetError::Sum { millionths: (sum.exact() * 1e6 + 0.5) as u64 })
+}
+
 #[inline(always)]
 fn check_class(found: usize, classes: usize) -> Result<(), TargetError> {
     if found < classes { Ok(()) } else { Err(TargetError::Class { found, classes }) }
@@ -462,7 +477,7 @@ impl<T: Real, C: Category<2>> BinaryTarget<T, 1> for C {
 }
 
 /// Cross-entropy, `-ln` of the probability of the right class. Targets are class indices, or distributions `t`, for which
-/// it is the sum of `-t ln(y)`.
+/// it is the sum of `-t ln(y)`. A distribution adds up to 1: a target whose sum is off by more than a hundredth is an error.
 /// There must be at least two outputs: of one the loss would always be 0. That is found when a program is built, and not yet by
 /// `cargo check`:
 ///
@@ -590,7 +605,7 @@ impl<T: Real, const OUT: usize> ClassTarget<T, OUT> for [T; OUT] {
 
     #[inline(always)]
     fn check(&self) -> Result<(), TargetError> {
-        check_probabilities(self)
+        check_distribution(self)
     }
 }
 

@@ -1,9 +1,11 @@
 //! Losses, last activations, targets.
 
+use tuplenet::Error;
 use tuplenet::activation::{FromInput, NoActivation};
+use tuplenet::error::TargetError;
 use tuplenet::layer::{Entrance, Tile};
 use tuplenet::layers::{Activate, BatchNorm, Dropout, LayerNorm, Residual};
-use tuplenet::loss::{Distribution, Probabilities};
+use tuplenet::loss::{Distribution, Loss, Probabilities};
 use tuplenet::params::{Params, Visitor, VisitorMut, Zeroed};
 use tuplenet::prelude::*;
 use tuplenet::simd::*;
@@ -177,4 +179,57 @@ fn an_activation_of_the_users_says_that_it_gives_probabilities() {
     let pair = Dense::<1, 2, Steep>::from_rows([[1.0], [-1.0]], [0.1, -0.1]);
     let found = alone!(CrossEntropy, pair, &inputs, &[0u8, 1]).0;
     assert!((found - right).abs() < 1e-6);
+}
+
+#[test]
+fn targets_that_are_no_distribution_are_refused() {
+    macro_rules! check {
+        ($t:ty) => {{
+            let network = Dense::<1, 3, Softmax, $t>::new(&mut seeded(0));
+            let mut trainer = Trainer::new(network.clone(), CrossEntropy, Sgd::new(0.1), seeded(1));
+            let inputs: [[$t; 1]; 3] = [[0.5], [1.0], [-1.0]];
+            for (bad, millionths, message) in [
+                ([1.0, 1.0, 0.0], 2_000_000, "2.000000"),
+                ([0.0, 0.0, 0.0], 0, "0.000000"),
+                ([1.0, 1.0, 1.0], 3_000_000, "3.000000"),
+                ([0.5, 0.25, 0.125], 875_000, "0.875000"),
+                ([0.5, 0.5, 0.0625], 1_062_500, "1.062500"),
+            ] {
+                let targets: [[$t; 3]; 3] = [[1.0, 0.0, 0.0], [0.2, 0.3, 0.5], bad];
+                let error = Error::Target { sample: 2, problem: TargetError::Sum { millionths } };
+                assert_eq!(trainer.step(&inputs, &targets), Err(error));
+                assert_eq!(trainer.evaluate(&inputs, &targets), Err(error));
+                assert_eq!(
+                    trainer.learn(&inputs[0], &bad),
+                    Err(Error::Target { sample: 0, problem: TargetError::Sum { millionths } })
+                );
+                let expected =
+                    format!("target of sample 2: expected probabilities that add up to 1, found a sum of {message}");
+                assert_eq!(error.to_string(), expected);
+                assert!(trainer.network == network);
+            }
+            // One-hot, smoothed, and rounded to three decimals.
+            for good in [[0.0, 1.0, 0.0], [0.05, 0.05, 0.9], [0.333, 0.333, 0.333], [1.0 / 3.0, 1.0 / 3.0, 1.0 / 3.0]] {
+                assert!(trainer.step(&inputs, &[good; 3]).is_ok(), "{good:?}");
+            }
+        }};
+    }
+    check!(f32);
+    check!(f64);
+}
+
+#[test]
+fn a_smoothed_target_of_very_many_classes_is_a_distribution() {
+    const CLASSES: usize = 20_000;
+    fn check<T: Real>(smoothing: f64) {
+        let mut target = [T::of(smoothing / CLASSES as f64); CLASSES];
+        target[3] += T::of(1.0 - smoothing);
+        assert_eq!(Loss::<T, [T; CLASSES], Softmax, CLASSES>::check(&CrossEntropy, &target), Ok(()));
+        target[3] += T::of(0.05);
+        assert!(Loss::<T, [T; CLASSES], Softmax, CLASSES>::check(&CrossEntropy, &target).is_err());
+    }
+    for smoothing in [0.1, 0.3, 0.9] {
+        check::<f32>(smoothing);
+        check::<f64>(smoothing);
+    }
 }
