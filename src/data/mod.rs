@@ -158,7 +158,9 @@ impl<T: Real, L: Loss<T, Y::Item, A, OUT>, A: Activation, Y: Samples<T> + ?Sized
 /// What a slice of samples may be made of. Implement it for a record of your own to use a slice of those as data.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be used as a sample for a network of `{T}`",
-    label = "expected `[{T}; N]`, `SVector<{T}, N>`, or a class index"
+    label = "expected `[{T}; N]`, `SVector<{T}, N>`, or for targets a class, as `usize`, `u32`, `u16`, `u8`, `bool` or `Class<N>`",
+    note = "a number alone is a sample in brackets: `[[0.5], [1.5]]`; a whole number without a type is an `i32`: write `0usize` or \
+            `0u8` for the first class, or convert them: `class as usize`"
 )]
 pub trait Sample<T: Real> {
     /// The form in which it is handed to network and loss: `[T; N]`, or a class index.

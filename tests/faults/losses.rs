@@ -1,5 +1,6 @@
 //! Losses, last activations, targets.
 
+use core::ops::ControlFlow;
 use tuplenet::Error;
 use tuplenet::activation::{FromInput, NoActivation};
 use tuplenet::error::TargetError;
@@ -232,4 +233,20 @@ fn a_smoothed_target_of_very_many_classes_is_a_distribution() {
         check::<f32>(smoothing);
         check::<f64>(smoothing);
     }
+}
+
+#[test]
+fn a_function_that_returns_nothing_observes() {
+    let network = <Dense<1, 1, Identity>>::new(&mut seeded(0));
+    let mut trainer = Trainer::new(network, MeanSquaredError, Sgd::new(0.1), seeded(1));
+    let fit = Fit { epochs: 5, ..Fit::default() };
+    let mut losses = Vec::new();
+    let outcome = trainer.fit(&[[1.0]], &[[2.0]], &fit, |epoch: &Epoch<_>| losses.push(epoch.loss)).unwrap();
+    assert_eq!((losses.len(), losses[4]), (5, outcome.loss));
+
+    // Together with one that may stop.
+    let mut count = 0;
+    let stop = |epoch: &Epoch<_>| if epoch.number == 6 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+    let outcome = trainer.fit(&[[1.0]], &[[2.0]], &fit, (|_: &Epoch<_>| count += 1, stop)).unwrap();
+    assert_eq!((outcome.epochs, count), (2, 2));
 }
