@@ -265,6 +265,21 @@ macro_rules! chain {
     };
 }
 
+// Tuples that are no chain have the methods too, so that the compiler says why instead of that there are none.
+macro_rules! no_chain {
+    ($($names:ident)*) => {
+        impl<$($names),*> Network for ($($names,)*) {}
+    };
+    (longer $($names:ident)*;) => { no_chain!($($names)*); };
+    (longer $($names:ident)*; $next:ident $($more:ident)*) => {
+        no_chain!($($names)*);
+        no_chain!(longer $($names)* $next; $($more)*);
+    };
+}
+no_chain!();
+no_chain!(A);
+no_chain!(longer A B C D E F G H I; J K L M N O P Q R S T U V W X Y Z);
+
 chain!(A 0, B 1);
 chain!(A 0, B 1, C 2);
 chain!(A 0, B 1, C 2, D 3);

@@ -3,7 +3,7 @@
 use crate::data::{Inputs, Targets};
 use crate::dispatch::{dispatch, level};
 use crate::error::Error;
-use crate::layer::{Entrance, Layer};
+use crate::layer::{Entrance, LastActivation, Layer};
 use crate::network::{TILE, check_places, predict_all};
 use crate::observer::Follower;
 use crate::optimizer::Optimizer;
@@ -103,7 +103,7 @@ where
         L: Sync,
         O: Optimizer<Scalar = N::Scalar>,
         X: Inputs<N::Scalar, IN> + Sync + ?Sized,
-        Y: Targets<N::Scalar, L, OUT> + Sync + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + Sync + ?Sized,
     {
         trainer.step_by(self, inputs, targets)
     }
@@ -120,7 +120,7 @@ where
         L: Sync,
         O: Optimizer<Scalar = N::Scalar>,
         X: Inputs<N::Scalar, IN> + Sync + ?Sized,
-        Y: Targets<N::Scalar, L, OUT> + Sync + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + Sync + ?Sized,
         R: Rng,
     {
         trainer.epoch_by(self, inputs, targets, batch_size)
@@ -139,7 +139,7 @@ where
         L: Sync,
         O: Optimizer<Scalar = N::Scalar>,
         X: Inputs<N::Scalar, IN> + Sync + ?Sized,
-        Y: Targets<N::Scalar, L, OUT> + Sync + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + Sync + ?Sized,
         R: Rng,
     {
         trainer.run(self, inputs, targets, None::<(&X, &Y)>, fit, observer)
@@ -159,9 +159,9 @@ where
         L: Sync,
         O: Optimizer<Scalar = N::Scalar>,
         X: Inputs<N::Scalar, IN> + Sync + ?Sized,
-        Y: Targets<N::Scalar, L, OUT> + Sync + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + Sync + ?Sized,
         VX: Inputs<N::Scalar, IN> + Sync + ?Sized,
-        VY: Targets<N::Scalar, L, OUT> + Sync + ?Sized,
+        VY: Targets<N::Scalar, L, LastActivation<N>, OUT> + Sync + ?Sized,
         R: Rng,
     {
         trainer.run(self, inputs, targets, Some(validation), fit, observer)
@@ -178,7 +178,7 @@ where
         L: Sync,
         O: Optimizer<Scalar = N::Scalar>,
         X: Inputs<N::Scalar, IN> + Sync + ?Sized,
-        Y: Targets<N::Scalar, L, OUT> + Sync + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + Sync + ?Sized,
     {
         trainer.evaluate_by(self, inputs, targets)
     }
@@ -237,7 +237,7 @@ where
     N::Trace<B>: Send,
     L: Sync,
     X: Inputs<N::Scalar, IN> + Sync + ?Sized,
-    Y: Targets<N::Scalar, L, OUT> + Sync + ?Sized,
+    Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + Sync + ?Sized,
 {
     #[inline(always)]
     fn accumulate<S: Simd>(
@@ -333,7 +333,7 @@ where
     N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Send + Sync,
     L: Sync,
     X: Inputs<N::Scalar, IN> + Sync + ?Sized,
-    Y: Targets<N::Scalar, L, OUT> + Sync + ?Sized,
+    Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + Sync + ?Sized,
 {
     /// What the samples in `range` add to the mean loss, and their slopes in `gradient`, if asked for. Halves the range until
     /// it is one part; `rest` has the memory of all parts of it but the first. Of several errors it is the one of the

@@ -144,6 +144,11 @@ pub enum TargetError {
     },
     /// A number that should be a probability and isn't between 0 and 1.
     Probability,
+    /// Probabilities of classes that do not add up to 1.
+    Sum {
+        /// Their sum, in millionths, so that a microcontroller need not know how to write a fraction.
+        millionths: u64,
+    },
     /// A number that is infinite or NaN.
     NotFinite,
 }
@@ -154,6 +159,12 @@ impl fmt::Display for TargetError {
             TargetError::Class { found, classes } => {
                 write!(f, "expected a class index below {classes}, found {found}")
             }
+            TargetError::Sum { millionths } => write!(
+                f,
+                "expected probabilities that add up to 1, found a sum of {}.{:06}",
+                millionths / 1_000_000,
+                millionths % 1_000_000
+            ),
             TargetError::Probability => f.write_str("expected numbers between 0 and 1, found one outside"),
             TargetError::NotFinite => f.write_str("expected finite numbers, found an infinite one or NaN"),
         }

@@ -4,7 +4,7 @@ use crate::data::{Inputs, Permutation, Targets};
 use crate::dispatch::{dispatch, level};
 use crate::error::Error;
 use crate::kernel::{FEW, SCALAR};
-use crate::layer::{Entrance, Layer};
+use crate::layer::{Entrance, LastActivation, Layer};
 use crate::observer::{Epoch, Follower};
 use crate::optimizer::Optimizer;
 use crate::params::{Parameter, Params, Visitor, Zeroed, fill, is_finite};
@@ -143,7 +143,7 @@ impl<N, L, X, Y, const B: usize, const IN: usize, const OUT: usize> Hands<N, L, 
 where
     N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
     X: Inputs<N::Scalar, IN> + ?Sized,
-    Y: Targets<N::Scalar, L, OUT> + ?Sized,
+    Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
 {
     #[inline(always)]
     fn accumulate<S: Simd>(
@@ -299,7 +299,7 @@ where
     pub fn step<X, Y>(&mut self, inputs: &X, targets: &Y) -> Result<N::Scalar, Error>
     where
         X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, OUT> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
     {
         self.step_by(&mut Alone, inputs, targets)
     }
@@ -328,7 +328,7 @@ where
     pub fn learn<X, Y>(&mut self, input: &X, target: &Y) -> Result<N::Scalar, Error>
     where
         [X]: Inputs<N::Scalar, IN>,
-        [Y]: Targets<N::Scalar, L, OUT>,
+        [Y]: Targets<N::Scalar, L, LastActivation<N>, OUT>,
     {
         let sample = (core::slice::from_ref(input), core::slice::from_ref(target));
         let epoch = self.epochs;
@@ -368,14 +368,15 @@ where
     pub fn epoch<X, Y>(&mut self, inputs: &X, targets: &Y, batch_size: usize) -> Result<N::Scalar, Error>
     where
         X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, OUT> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
         R: Rng,
     {
         self.epoch_by(&mut Alone, inputs, targets, batch_size)
     }
 
     /// Trains for some epochs. `observer` is told of each and may stop the training: `()` looks away, `&mut History::new()`
-    /// takes notes, and a function `|epoch: &Epoch<_>| ControlFlow::Continue(())` does what you write; `(a, b)` are two.
+    /// takes notes, and a function `|epoch: &Epoch<_>| ..`, which returns `()` or a `ControlFlow<()>`, does what you write;
+    /// `(a, b)` are two.
     ///
     /// What is an error for [`step`](Self::step) is one here, and so is a batch size of zero. After an error the network is
     /// as the last good step left it, unless the observer puts something else there.
@@ -394,7 +395,7 @@ where
     ) -> Result<Outcome<N::Scalar>, Error>
     where
         X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, OUT> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
         R: Rng,
     {
         self.run(&mut Alone, inputs, targets, None::<(&X, &Y)>, fit, observer)
@@ -432,9 +433,9 @@ where
     ) -> Result<Outcome<N::Scalar>, Error>
     where
         X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, OUT> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
         VX: Inputs<N::Scalar, IN> + ?Sized,
-        VY: Targets<N::Scalar, L, OUT> + ?Sized,
+        VY: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
         R: Rng,
     {
         self.run(&mut Alone, inputs, targets, Some(validation), fit, observer)
@@ -444,7 +445,7 @@ where
     pub fn evaluate<X, Y>(&mut self, inputs: &X, targets: &Y) -> Result<N::Scalar, Error>
     where
         X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, OUT> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
     {
         self.evaluate_by(&mut Alone, inputs, targets)
     }
@@ -453,7 +454,7 @@ where
     where
         H: Hands<N, L, X, Y, B>,
         X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, OUT> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
     {
         let count = check_data(inputs, targets)?;
         let order = &Permutation::identity(count);
@@ -471,7 +472,7 @@ where
     where
         H: Hands<N, L, X, Y, B>,
         X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, OUT> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
         R: Rng,
     {
         let count = check_data(inputs, targets)?;
@@ -484,7 +485,7 @@ where
     where
         H: Hands<N, L, X, Y, B>,
         X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, OUT> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
     {
         let count = check_data(inputs, targets)?;
         let order = &Permutation::identity(count);
@@ -505,9 +506,9 @@ where
     where
         H: Hands<N, L, X, Y, B> + Hands<N, L, VX, VY, B>,
         X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, OUT> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
         VX: Inputs<N::Scalar, IN> + ?Sized,
-        VY: Targets<N::Scalar, L, OUT> + ?Sized,
+        VY: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
         R: Rng,
     {
         if let Some((inputs, targets)) = validation {
@@ -563,7 +564,7 @@ where
     where
         H: Hands<N, L, X, Y, B>,
         X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, OUT> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
         R: Rng,
     {
         let order = &if fit.shuffle && fit.batch_size < count {

@@ -4,7 +4,7 @@ use crate::data::{Inputs, Permutation, Samples, Targets, tile_in_place};
 use crate::dispatch::{dispatch, level};
 use crate::error::Error;
 use crate::kernel::{SCALAR, is_finite};
-use crate::layer::{Entrance, Layer, Tile};
+use crate::layer::{Entrance, LastActivation, Layer, Tile};
 use crate::params::{Aligned, Zeroed, fill};
 use crate::real::Real;
 use crate::shape::{Batch, Features};
@@ -241,7 +241,7 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
     where
         N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
         X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, OUT> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
     {
         let count = check_data(inputs, targets)?;
         let order = &Permutation::identity(count);
@@ -262,7 +262,7 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
     where
         N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
         X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, OUT> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
     {
         let count = check_data(inputs, targets)?;
         let order = &Permutation::identity(count);
@@ -283,7 +283,7 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
     where
         N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
         X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, OUT> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
     {
         let whole = chosen.whole()?;
         let sum = self.over_tiles(simd, network, loss, &chosen, whole, Some(gradient));
@@ -311,7 +311,7 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
     where
         N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
         X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, OUT> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
     {
         let whole = chosen.whole()?;
         let tile = Tile::<S, B>::new(simd, B).to_logits().from_zero();
@@ -331,7 +331,7 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
     where
         N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
         X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, OUT> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
     {
         let whole = chosen.whole()?;
         let sum = self.over_tiles(simd, network, loss, &chosen, whole, None)?;
@@ -352,7 +352,7 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
     where
         N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
         X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, OUT> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
     {
         let Chosen { range, .. } = chosen;
         let mut sum = N::Scalar::ZERO;
@@ -387,7 +387,7 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
     where
         N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
         X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, OUT> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
     {
         let tile = Tile::<S, B>::new(simd, 1).to_logits();
         let mut tile_targets = [Y::Item::ZEROED; B];
@@ -404,7 +404,7 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
         network.forward(tile, &self.input.0, &mut self.trace);
         self.slope.0.clone_from(N::output(&self.trace));
         let slopes = &mut self.slope.0.data.0;
-        let value = Y::evaluate::<S, N::Head, B>(loss, tile, N::Scalar::ONE, slopes, &tile_targets);
+        let value = Y::evaluate::<S, B>(loss, tile, N::Scalar::ONE, slopes, &tile_targets);
         if value.is_finite() { Ok(value) } else { Err(Error::LossNotFinite { epoch, batch: 0 }) }
     }
 
@@ -442,7 +442,7 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
     where
         N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
         X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, OUT> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
     {
         let Chosen { inputs, targets, order, epoch, batch, .. } = chosen;
         let (simd, used) = (tile.simd(), tile.used());
@@ -494,10 +494,10 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
             for (place, (slope, target)) in slopes.iter_mut().zip(tile_targets).take(used).enumerate() {
                 let scale = scale * targets.weight(order.at(begin + place));
                 let (slope, target) = (core::array::from_mut(slope), core::array::from_ref(target));
-                sum += Y::evaluate::<S, N::Head, 1>(loss, Tile::new(simd, 1), scale, slope, target);
+                sum += Y::evaluate::<S, 1>(loss, Tile::new(simd, 1), scale, slope, target);
             }
         } else {
-            sum = Y::evaluate::<S, N::Head, B>(loss, tile, scale, slopes, tile_targets);
+            sum = Y::evaluate::<S, B>(loss, tile, scale, slopes, tile_targets);
         }
         if let Some(gradient) = gradient {
             for slope in slopes.iter_mut().skip(used) {

@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use std::any::type_name;
 use std::cell::Cell;
 use std::ops::ControlFlow;
+use tuplenet::activation::NoActivation;
 use tuplenet::check::gradient_check;
 use tuplenet::data::*;
 use tuplenet::error::TargetError;
@@ -167,7 +168,7 @@ both! {
     /// The check of targets by each loss.
     #[test]
     fn targets_out_of_range() {
-        fn check<L: Loss<T, [T; 2], 2>>(loss: L, bad: &[f64], error: TargetError) {
+        fn check<L: Loss<T, [T; 2], Identity, 2>>(loss: L, bad: &[f64], error: TargetError) {
             for &value in bad {
                 assert_eq!(loss.check(&[0.5, value as T]), Err(error), "{value}");
             }
@@ -181,9 +182,9 @@ both! {
         check(CrossEntropy, &[NAN, INFINITY, -0.1, 1.1], TargetError::Probability);
         check(BinaryCrossEntropy, &[NAN, INFINITY, -0.1, 1.1], TargetError::Probability);
         let error = TargetError::Class { found: 2, classes: 2 };
-        assert_eq!(Loss::<T, usize, 1>::check(&BinaryCrossEntropy, &2), Err(error));
-        assert_eq!(Loss::<T, usize, 1>::check(&BinaryCrossEntropy, &1), Ok(()));
-        assert_eq!(Loss::<T, usize, 2>::check(&CrossEntropy, &2), Err(error));
+        assert_eq!(Loss::<T, usize, Identity, 1>::check(&BinaryCrossEntropy, &2), Err(error));
+        assert_eq!(Loss::<T, usize, Identity, 1>::check(&BinaryCrossEntropy, &1), Ok(()));
+        assert_eq!(Loss::<T, usize, Identity, 2>::check(&CrossEntropy, &2), Err(error));
     }
 
     #[test]
@@ -238,12 +239,12 @@ both! {
             assert!(A::value::<S, T>(simd, x).as_slice().iter().all(|y| y.is_nan()), "{}", type_name::<A>());
         }
         #[inline(always)]
-        fn loss<S: Simd, A: Activation, L: Loss<T, [T; 3], 3>>(simd: S, loss: L) {
+        fn loss<S: Simd, A: Activation, L: Loss<T, [T; 3], A, 3>>(simd: S, loss: L) {
             for place in 0..3 {
                 let mut outputs = [[0.5; 3]];
                 outputs[0][place] = NAN as T;
                 let tile = Tile::<S, 1>::new(simd, 1);
-                let found = loss.evaluate::<S, A, 1>(tile, 1.0, &mut outputs, &[[1.0, 0.0, 0.0]]);
+                let found = loss.evaluate::<S, 1>(tile, 1.0, &mut outputs, &[[1.0, 0.0, 0.0]]);
                 assert!(found.is_nan(), "{} after {} is {found}", type_name::<L>(), type_name::<A>());
             }
         }
@@ -268,7 +269,8 @@ both! {
             loss::<S, Sigmoid, _>(simd, BinaryCrossEntropy);
             loss::<S, HardSigmoid, _>(simd, BinaryCrossEntropy);
             loss::<S, Softmax, _>(simd, CrossEntropy);
-            loss::<S, Sigmoid, _>(simd, CrossEntropy);
+            loss::<S, NoActivation, _>(simd, BinaryCrossEntropy);
+            loss::<S, NoActivation, _>(simd, CrossEntropy);
         }
         dispatch!(Level::new(), simd => all(simd));
         dispatch!(Level::baseline(), simd => all(simd));

@@ -1,7 +1,7 @@
 //! [`BatchNorm`]: every feature gets mean 0 and deviation 1 over the batch.
 
 use super::{Dense, EPSILON, gain_and_bias, vector};
-use crate::activation::Identity;
+use crate::activation::{Identity, NoActivation};
 use crate::kernel::map;
 use crate::layer::{Entrance, Layer, Tile};
 use crate::math::{mul_add, square_root};
@@ -270,7 +270,7 @@ impl<T: Real, const N: usize, const B: usize> Zeroed for BatchNormTrace<T, N, B>
 impl<const N: usize, T: Real> Layer<Features<N>> for BatchNorm<N, T> {
     type Out = Features<N>;
     type Trace<const B: usize> = BatchNormTrace<T, N, B>;
-    type Head = Identity;
+    type Head = NoActivation<Self>;
 
     #[inline(always)]
     fn output<const B: usize>(trace: &Self::Trace<B>) -> &SMatrix<T, N, B> {

@@ -1,7 +1,7 @@
 //! [`LayerNorm`]: every sample gets mean 0 and deviation 1.
 
 use super::{gain_and_bias, vector};
-use crate::activation::Identity;
+use crate::activation::NoActivation;
 use crate::kernel::{map, map_sum, sum};
 use crate::layer::{Entrance, Layer, Tile};
 use crate::math::{mul_add, square_root};
@@ -133,7 +133,7 @@ impl<T: Real, const N: usize, const B: usize> Zeroed for LayerNormTrace<T, N, B>
 impl<const N: usize, T: Real, const BILLIONTHS: u64> Layer<Features<N>> for LayerNorm<N, T, BILLIONTHS> {
     type Out = Features<N>;
     type Trace<const B: usize> = LayerNormTrace<T, N, B>;
-    type Head = Identity;
+    type Head = NoActivation<Self>;
 
     #[inline(always)]
     fn output<const B: usize>(trace: &Self::Trace<B>) -> &SMatrix<T, N, B> {

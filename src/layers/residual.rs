@@ -1,6 +1,6 @@
 //! [`Residual`]: a layer around which its input also goes.
 
-use crate::activation::Identity;
+use crate::activation::NoActivation;
 use crate::kernel::map_first;
 use crate::layer::{Entrance, Layer, Tile};
 use crate::network::Network;
@@ -127,7 +127,7 @@ fn add<S: Simd, T: crate::real::Real, const N: usize, const B: usize>(
 impl<const N: usize, L: Layer<Features<N>, Out = Features<N>>> Layer<Features<N>> for Residual<L> {
     type Out = Features<N>;
     type Trace<const B: usize> = ResidualTrace<L::Scalar, L::Trace<B>, N, B>;
-    type Head = Identity;
+    type Head = NoActivation<Residual<()>>;
 
     #[inline(always)]
     fn output<const B: usize>(trace: &Self::Trace<B>) -> &SMatrix<L::Scalar, N, B> {

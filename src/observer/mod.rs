@@ -32,7 +32,8 @@ pub struct Epoch<'a, N: Params> {
     pub network: &'a N,
 }
 
-/// Is told of each epoch and may stop the training.
+/// Is told of each epoch and may stop the training. Functions that take a `&Epoch<_>` are observers: one that returns `()` looks
+/// on, one that returns a `ControlFlow<()>` may stop the training.
 ///
 /// ```
 /// use core::ops::ControlFlow;
@@ -63,7 +64,9 @@ pub trait Observer<N: Params> {
 /// other; the compiler finds out which.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't observe this training",
-    label = "expected `()`, `&mut History`, `&mut EarlyStopping`, `|epoch: &Epoch<_>| ..`, or a pair of them"
+    label = "expected `()`, `&mut History`, `&mut EarlyStopping`, `|epoch: &Epoch<_>| ..`, or a pair of them",
+    note = "it is the last argument, after those of `fit`: inputs, targets, `&Fit`, and those of `fit_validated`: inputs, targets, \
+            the pair `(&validation_inputs, &validation_targets)`, `&Fit`"
 )]
 pub trait Follower<N: Params, T, V> {
     /// Is asked before the first epoch; `ControlFlow::Break(())` ends the training there.
@@ -117,10 +120,35 @@ impl<N: Params> Observer<N> for () {
     }
 }
 
-impl<N: Params, F: FnMut(&Epoch<N>) -> ControlFlow<()>> Observer<N> for F {
+impl<N: Params, C: IntoControlFlow, F: FnMut(&Epoch<N>) -> C> Observer<N> for F {
     #[inline(always)]
     fn epoch(&mut self, epoch: &Epoch<N>) -> ControlFlow<()> {
-        self(epoch)
+        self(epoch).into_control_flow()
+    }
+}
+
+/// What a function that observes a training run may return: `()`, after which it continues, or `ControlFlow<()>`.
+#[diagnostic::on_unimplemented(
+    message = "a function that observes a training run can't return `{Self}`",
+    label = "the function must return `()` or `ControlFlow<()>`",
+    note = "`ControlFlow::Break(())` ends the training run; a semicolon after the last expression makes a function return `()`"
+)]
+pub trait IntoControlFlow {
+    /// Whether the training run continues.
+    fn into_control_flow(self) -> ControlFlow<()>;
+}
+
+impl IntoControlFlow for () {
+    #[inline(always)]
+    fn into_control_flow(self) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+}
+
+impl IntoControlFlow for ControlFlow<()> {
+    #[inline(always)]
+    fn into_control_flow(self) -> ControlFlow<()> {
+        self
     }
 }
 

@@ -4,9 +4,10 @@ use super::architecture::{Architecture, Learner, Predictor, train};
 use super::space::{Choice, below};
 use super::table::{Row, Table};
 use super::{Recipe, Space};
+use crate::activation::NoActivation;
 use crate::data::{Category, Inputs, MinMaxScaler, Permutation, Samples, StandardScaler, deal, k_folds};
 use crate::error::Error;
-use crate::layer::{Entrance, Layer};
+use crate::layer::{Entrance, LastActivation, Layer};
 use crate::layers::Dense;
 use crate::loss::Loss;
 use crate::network::Network;
@@ -238,7 +239,8 @@ impl<'a, T, Y, L, F, const IN: usize, const OUT: usize> CrossValidation<'a, T, Y
 where
     T: Real,
     Y: Samples<T> + Sync + ?Sized,
-    L: Loss<T, Y::Item, OUT> + Clone + Send + Sync,
+    // Of a network that is not known yet: for the check of the targets.
+    L: Loss<T, Y::Item, NoActivation, OUT> + Clone + Send + Sync,
     F: Fn(&[[T; OUT]], &[Y::Item]) -> Result<f64, Error> + Sync,
 {
     /// In folds with the classes in proportion. Targets are class indices: as many classes as the networks have outputs, or
@@ -353,6 +355,7 @@ where
     where
         N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T>,
         N: Network + Send + Sync + 'static,
+        L: Loss<T, Y::Item, LastActivation<N>, OUT>,
         O: Optimizer<Scalar = T> + Clone + Send + Sync,
         Learner<N, L, O, T>: Send,
         Y::Item: Sync,
@@ -477,11 +480,12 @@ where
     pub fn fit<N, O>(&self, recipe: &Recipe<O>) -> Result<Fitted<N, T, IN>, Error>
     where
         N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T> + Network + Send,
+        L: Loss<T, Y::Item, LastActivation<N>, OUT>,
         O: Optimizer<Scalar = T> + Clone + Send,
         Learner<N, L, O, T>: Send,
     {
         let part = self.whole()?;
-        let (network, _) = train(&self.lesson(&part, 0), recipe)?;
+        let (network, _) = train::<N, _, _, _, _, IN, OUT>(&self.lesson(&part, 0), recipe)?;
         Ok(Fitted { network, scaler: part.scaler })
     }
 
