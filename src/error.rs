@@ -106,7 +106,12 @@ pub enum Error {
     },
     /// A checkpoint could not be written; the one before it is as it was. With the feature `checkpoint`.
     #[cfg(feature = "checkpoint")]
-    Checkpoint(std::io::ErrorKind),
+    Checkpoint {
+        /// The file; the end of its path, if that is long.
+        path: crate::checkpoint::FilePath,
+        /// What is wrong.
+        kind: std::io::ErrorKind,
+    },
     /// There was nothing to choose from.
     NoValues {
         /// Of what.
@@ -210,7 +215,7 @@ impl fmt::Display for Error {
                  found {percent} %"
             ),
             #[cfg(feature = "checkpoint")]
-            Error::Checkpoint(kind) => write!(f, "the checkpoint could not be written: {kind}"),
+            Error::Checkpoint { path, kind } => write!(f, "the checkpoint `{path}` could not be written: {kind}"),
             Error::NoValues { name } => write!(f, "expected at least one {name} to try, found none"),
             Error::NotAList { name } => {
                 write!(

@@ -187,6 +187,11 @@ mod dispatch;
 pub mod error;
 #[cfg(feature = "export")]
 pub mod export;
+#[cfg(any(
+    feature = "checkpoint",
+    all(feature = "std", any(feature = "export", feature = "plot", feature = "safetensors"))
+))]
+mod file;
 pub mod init;
 #[cfg(feature = "safetensors")]
 pub mod io;
@@ -213,6 +218,8 @@ pub mod shape;
 #[cfg(feature = "serde")]
 pub mod state;
 pub mod summary;
+#[cfg(any(feature = "checkpoint", feature = "safetensors"))]
+mod text;
 #[doc = include_str!("speed.md")]
 #[doc = include_str!("speed.svg")]
 #[doc = include_str!("speed_costs.md")]

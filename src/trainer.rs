@@ -516,10 +516,11 @@ where
         }
         let count = check_data(inputs, targets)?;
         fit.check()?;
+        let flow = observer.begin()?;
         // One dispatch for all epochs: it costs more than a step of a small network.
         let result = dispatch!(level(), simd => {
             let mut outcome = Outcome { epochs: 0, loss: N::Scalar::nan() };
-            if observer.begin().is_break() {
+            if flow.is_break() {
                 return Ok(outcome);
             }
             while outcome.epochs < fit.epochs {

@@ -43,13 +43,18 @@ def refuse(layer, what):
     raise Unknown(f"layer `{layer.name}`, {type(layer).__name__}: {what}")
 
 
+def units(layer, what, value, unit, per_one):
+    """How many times `unit` a value is: a whole number, up to the roundings of an f32. None but zero becomes zero."""
+    value = float(value)
+    count = round(value * per_one) if numpy.isfinite(value) else -1
+    if count < 0 or abs(count - value * per_one) > 1e-6 * count:
+        refuse(layer, f"expected {what} in whole {unit}, found {value}")
+    return count
+
+
 def leaky(layer, slope):
-    thousandths = round(float(slope) * 1000)
-    if thousandths == 0:
-        return "Relu"
-    if abs(thousandths / 1000 - float(slope)) > 1e-7:
-        refuse(layer, f"expected a slope in thousandths, found {slope}")
-    return f"LeakyRelu<{thousandths}>"
+    thousandths = units(layer, "a slope", slope, "thousandths", 1000)
+    return f"LeakyRelu<{thousandths}>" if thousandths else "Relu"
 
 
 def activation_of(layer):
@@ -121,7 +126,7 @@ def layers_of(model):
             yield {**common, "kind": "Dense", "outputs": outputs, "activation": activation_of(layer),
                    "tensors": {"weight": weight, "bias": bias}}  # fmt: skip
         elif kind == "Dropout":
-            thousandths = round(layer.rate * 1000)
+            thousandths = units(layer, "a rate", layer.rate, "thousandths", 1000)
             if layer.noise_shape is not None or not 0 <= thousandths < 1000:
                 refuse(layer, f"expected a rate below 1 and no shape of the noise, found {layer.rate}, {layer.noise_shape}")
             yield {**common, "kind": "Dropout", "thousandths": thousandths}
@@ -140,9 +145,9 @@ def layers_of(model):
             }}  # fmt: skip
         elif kind == "LayerNormalization":
             check_last_axis(layer, shape)
-            billionths = round(layer.epsilon * 1e9)
-            if abs(billionths - layer.epsilon * 1e9) > 1e-3:
-                refuse(layer, f"expected an epsilon in billionths, found {layer.epsilon}")
+            billionths = units(layer, "an epsilon", layer.epsilon, "billionths", 10**9)
+            if billionths == 0:
+                refuse(layer, "expected an epsilon above zero, found 0")
             if getattr(layer, "rms_scaling", False):
                 refuse(layer, "expected no rms_scaling")
             number = numpy.dtype(layer.variable_dtype)

@@ -165,7 +165,7 @@ impl<const N: usize, T: Real> BatchNorm<N, T> {
 
 /// Scale and shift of a feature in prediction.
 #[inline(always)]
-pub(crate) fn line<T: Real>(weight: T, bias: T, mean: T, variance: T) -> [T; 2] {
+fn line<T: Real>(weight: T, bias: T, mean: T, variance: T) -> [T; 2] {
     let scale = weight * reciprocal(variance);
     [scale, bias - mean * scale]
 }

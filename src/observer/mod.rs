@@ -69,10 +69,11 @@ pub trait Observer<N: Params> {
             the pair `(&validation_inputs, &validation_targets)`, `&Fit`"
 )]
 pub trait Follower<N: Params, T, V> {
-    /// Is asked before the first epoch; `ControlFlow::Break(())` ends the training there.
+    /// Is asked before the first epoch; `ControlFlow::Break(())` ends the training there, and so does an error, which is then
+    /// its result, without a call of [`end`](Self::end).
     #[inline(always)]
-    fn begin(&mut self) -> ControlFlow<()> {
-        ControlFlow::Continue(())
+    fn begin(&mut self) -> Result<ControlFlow<()>, Error> {
+        Ok(ControlFlow::Continue(()))
     }
 
     /// Is told of each epoch; `ControlFlow::Break(())` ends the training, and so does an error, which is then its result.
