@@ -76,6 +76,17 @@ pub enum Error {
         /// How many it had.
         found: usize,
     },
+    /// A part of a data set would have fewer samples than there are classes.
+    TooFewForClasses {
+        /// `training` or `test`.
+        part: &'static str,
+        /// How many samples it must have at least.
+        expected: usize,
+        /// How many it would have.
+        found: usize,
+    },
+    /// The squares of errors, or their sum, are too large for an `f64`.
+    SquaresTooLarge,
     /// The loss was infinite or NaN: a target was, or the training has diverged.
     LossNotFinite {
         /// Counted from zero.
@@ -201,6 +212,12 @@ impl fmt::Display for Error {
             Error::TooFewOfClass { class, expected, found } => {
                 let s = if *expected == 1 { "" } else { "s" };
                 write!(f, "expected at least {expected} sample{s} of class {class}, found {found}")
+            }
+            Error::TooFewForClasses { part, expected, found } => {
+                write!(f, "expected at least {expected} {part} samples, one for each class, found {found}")
+            }
+            Error::SquaresTooLarge => {
+                f.write_str("expected predictions and targets whose squares are finite, found larger ones: scale them")
             }
             Error::LossNotFinite { epoch, batch } => write!(
                 f,

@@ -7,7 +7,7 @@ use crate::real::Real;
 
 /// The mean of the squares of the errors, over all samples and all `OUT` outputs.
 ///
-/// It is an error if there are no samples, or not as many predictions as targets, or if a number is infinite or NaN.
+/// It is an error if there are no samples, or not as many predictions as targets, or if a number or a square is infinite or NaN.
 ///
 /// ```
 /// use tuplenet::metrics::mean_squared_error;
@@ -25,7 +25,7 @@ where
 
 /// The mean of the absolute values of the errors, over all samples and all `OUT` outputs.
 ///
-/// It is an error if there are no samples, or not as many predictions as targets, or if a number is infinite or NaN.
+/// It is an error if there are no samples, or not as many predictions as targets, or if a number or a square is infinite or NaN.
 ///
 /// ```
 /// use tuplenet::metrics::mean_absolute_error;
@@ -48,8 +48,8 @@ where
 /// An output whose targets are all the same has no such quotient. As in scikit-learn it counts as 1 where it is predicted
 /// exactly, and else as 0.
 ///
-/// It is an error if there are fewer than two samples, or not as many predictions as targets, or if a number is infinite or
-/// NaN.
+/// It is an error if there are fewer than two samples, or not as many predictions as targets, or if a number or a square is
+/// infinite or NaN.
 ///
 /// ```
 /// use tuplenet::metrics::r2;
@@ -79,6 +79,9 @@ where
     if samples < 2 {
         return Err(Error::TooFewSamples { expected: 2, found: samples });
     }
+    if errors.iter().chain(&distances).any(|sum| !sum.is_finite()) {
+        return Err(Error::SquaresTooLarge);
+    }
     let score = |(&errors, &distances): (&f64, &f64)| match (errors == 0.0, distances == 0.0) {
         (true, _) => 1.0,
         (false, true) => 0.0,
@@ -98,7 +101,7 @@ where
             sum += term(p.exact() - t.exact());
         }
     })?;
-    Ok(sum / (samples as f64 * OUT as f64))
+    if sum.is_finite() { Ok(sum / (samples as f64 * OUT as f64)) } else { Err(Error::SquaresTooLarge) }
 }
 
 /// Calls `visit` with each prediction and its target; gives how many there were.
