@@ -46,6 +46,11 @@ pub enum Error {
         /// The first such number of the sample, counted from zero.
         column: usize,
     },
+    /// The values of a feature were too far apart: their difference is not finite.
+    RangeTooLarge {
+        /// Which feature, counted from zero.
+        column: usize,
+    },
     /// What should be a probability was not a number between 0 and 1.
     Probability {
         /// The sample, counted from zero.
@@ -200,6 +205,12 @@ impl fmt::Display for Error {
             ),
             Error::SampleNotFinite { sample, column } => {
                 write!(f, "expected finite numbers, found an infinite one or NaN in sample {sample}, column {column}")
+            }
+            Error::RangeTooLarge { column } => {
+                write!(
+                    f,
+                    "expected values of a finite range in column {column}, found some that are too far apart for their type"
+                )
             }
             Error::Probability { sample, column } => {
                 write!(f, "expected probabilities between 0 and 1, found none in sample {sample}, column {column}")

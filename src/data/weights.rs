@@ -112,7 +112,7 @@ where
 /// Weights that let every class count the same in sum, scikit-learn's `balanced`: samples / (classes * samples of the
 /// class). A class without a sample gets weight 0.
 pub fn balanced_class_weights<T: Real, const CLASSES: usize>(targets: &[impl Sample<T, Item = usize>]) -> [T; CLASSES] {
-    let mut counts = [0u32; CLASSES];
+    let mut counts = [0usize; CLASSES];
     for target in targets {
         let mut class = 0;
         target.copy(&mut class);

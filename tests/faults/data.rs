@@ -1,7 +1,7 @@
 //! Statistics, CSV, order, parts, metrics.
 
 use tuplenet::Error;
-use tuplenet::data::{stratified_k_folds, stratified_split};
+use tuplenet::data::{MinMaxScaler, StandardScaler, balanced_class_weights, stratified_k_folds, stratified_split};
 use tuplenet::metrics::{Average, ConfusionMatrix, mean_absolute_error, mean_squared_error, r2, roc_auc};
 use tuplenet::seeded;
 
@@ -116,4 +116,68 @@ fn errors_whose_squares_overflow_are_refused() {
     assert_eq!(r2(&large, &small), Err(Error::SquaresTooLarge));
     assert_eq!(r2(&small, &large), Err(Error::SquaresTooLarge));
     assert_eq!(mean_absolute_error(&small, &large), Ok(1e200));
+}
+
+/// Mean and standard deviation of what a scaler makes of its own samples.
+fn standardized(samples: &[[f32; 1]]) -> [f64; 2] {
+    let scaler = StandardScaler::fit(samples).unwrap();
+    let scaled: Vec<f64> = samples.iter().map(|sample| f64::from(scaler.transform(sample)[0])).collect();
+    let mean = scaled.iter().sum::<f64>() / scaled.len() as f64;
+    let square = scaled.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / scaled.len() as f64;
+    [mean, square.sqrt()]
+}
+
+#[test]
+fn statistics_are_exact_whatever_the_order_and_the_size_of_the_values() {
+    let mut steps = vec![[1e5f32]; 2000];
+    steps.extend([[100_002.0]; 2000]);
+    let scaler = StandardScaler::fit(&steps).unwrap();
+    assert_eq!(
+        (scaler.transform(&[100_001.0]), scaler.transform(&[1e5]), scaler.inverse(&[1.0])),
+        ([0.0], [-1.0], [100_002.0])
+    );
+
+    let pressure: Vec<[f32; 1]> = (0..100_000).map(|i| [101_225.0 + i as f32 * 0.002]).collect();
+    let seconds: Vec<[f32; 1]> = (0..43_200).map(|i| [1.7e9 + i as f32 * 60.0]).collect();
+    let years: Vec<[f32; 1]> = (0..50_000).map(|i| [1900.0 + (i / 500) as f32]).collect();
+    let tiny: Vec<[f32; 1]> = (0..1000).map(|i| [1e-23 * i as f32]).collect();
+    let tinier: Vec<[f32; 1]> = (0..1000).map(|i| [1e-41 * i as f32]).collect();
+    let huge: Vec<[f32; 1]> = (0..1000).map(|i| [1e20 * (i as f32 - 300.0)]).collect();
+    for (name, samples) in [
+        ("pressure", pressure),
+        ("seconds", seconds),
+        ("years", years),
+        ("tiny", tiny),
+        ("tinier", tinier),
+        ("huge", huge),
+    ] {
+        let [mean, deviation] = standardized(&samples);
+        assert!(
+            mean.abs() < 2e-4 && (deviation - 1.0).abs() < 1e-3,
+            "{name}: mean {mean}, standard deviation {deviation}"
+        );
+    }
+    for size in [1e-300, 1e-160, 1.0, 1e160, 1e300] {
+        let samples: Vec<[f64; 1]> = (0..100).map(|i| [size * i as f64]).collect();
+        let [first] = StandardScaler::fit(&samples).unwrap().transform(&samples[0]);
+        assert!((first + 1.714_816_042_438_937).abs() < 1e-12, "{size}: {first}");
+    }
+}
+
+#[test]
+fn a_range_that_is_too_large_is_refused_and_a_large_one_taken() {
+    let wide = [[0.0, -3e38f32], [1.0, 3e38]];
+    assert_eq!(MinMaxScaler::fit(&wide).map(|_| ()), Err(Error::RangeTooLarge { column: 1 }));
+    assert_eq!(StandardScaler::fit(&wide).unwrap().transform(&wide[1]), [1.0, 1.0]);
+    let one_sided = [[3e38f32], [-3e38], [-3e38], [-3e38]];
+    assert_eq!(StandardScaler::fit(&one_sided).map(|_| ()), Err(Error::RangeTooLarge { column: 0 }));
+    assert_eq!(MinMaxScaler::fit(&[[0.0f32], [3e38]]).unwrap().transform(&[3e38]), [1.0]);
+    let constant = StandardScaler::fit(&[[0.1f64]; 7]).unwrap();
+    assert_eq!((constant.transform(&[0.1]), constant.transform(&[1.1])), ([0.0], [1.0]));
+}
+
+#[test]
+fn classes_are_counted_with_whole_numbers() {
+    let classes: Vec<usize> = (0..100_000).map(|i| usize::from(i == 0)).collect();
+    assert_eq!(balanced_class_weights::<f64, 2>(&classes), [100_000.0 / (2.0 * 99_999.0), 50_000.0]);
 }
