@@ -4,6 +4,8 @@
 #![cfg(all(feature = "export", feature = "std"))]
 
 mod affine;
+#[path = "common/tools.rs"]
+mod tools;
 
 use rand::Rng;
 use std::fs;
@@ -282,13 +284,9 @@ functions!(Identity Relu LeakyRelu Elu Selu Gelu Silu Sigmoid HardSigmoid Tanh S
 /// The same program on a Cortex-M4F, and no function in it that is not its own.
 #[test]
 fn on_a_microcontroller() {
-    let is_there =
-        |tool: &str| Command::new(tool).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
-    for tool in ["arm-none-eabi-gcc", "qemu-system-arm"] {
-        if !is_there(tool) {
-            eprintln!("skipped: there is no {tool}");
-            return;
-        }
+    let needed = [("arm-none-eabi-gcc", "gcc-arm-none-eabi"), ("qemu-system-arm", "qemu-system-arm")];
+    if !tools::are_there(&needed) {
+        return;
     }
     on_board::<Mixed<f32>, 5, 3>("Mixed_f32");
     on_board::<Mixed<f64>, 5, 3>("Mixed_f64");

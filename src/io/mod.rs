@@ -132,7 +132,7 @@ pub fn save<N: crate::params::Params>(network: &N, path: impl AsRef<std::path::P
 #[derive(Debug)]
 pub struct FileError {
     /// The file; none where a reader or a writer was given.
-    pub path: Option<std::path::PathBuf>,
+    pub path: Option<alloc::boxed::Box<std::path::Path>>,
     /// What is wrong.
     pub problem: FileProblem,
 }

@@ -36,11 +36,13 @@ impl Drop for Folder {
     }
 }
 
+type Writer = fn(&Path) -> Result<(), String>;
+
 /// Everything that writes a file, by the ending that such a file has, each of at least four kilobytes.
-fn writers() -> Vec<(&'static str, fn(&Path) -> Result<(), String>)> {
+fn writers() -> Vec<(&'static str, Writer)> {
     type Large = Dense<64, 64, Identity>;
     #[allow(unused_mut)]
-    let mut writers: Vec<(&'static str, fn(&Path) -> Result<(), String>)> = Vec::new();
+    let mut writers: Vec<(&'static str, Writer)> = Vec::new();
     #[cfg(feature = "safetensors")]
     writers.push(("safetensors", |path| {
         tuplenet::io::save(&Large::new(&mut seeded(0)), path).map_err(|error| error.to_string())
@@ -399,7 +401,8 @@ mod weights {
         let good = Norm::<T>::new(&mut seeded(0));
         let any = Safetensors { any_number: true, ..Safetensors::DEFAULT };
         let (root, most) = (T::of(3e-3), T::max_value());
-        let bad: [(&dyn Fn(&mut BatchNorm<3, T>), &str); 7] = [
+        type Change<'a, T> = &'a dyn Fn(&mut BatchNorm<3, T>);
+        let bad: [(Change<T>, &str); 7] = [
             (&|norm| norm.running_variance[1] = T::of(-1.0), "running_var"),
             (&|norm| norm.running_variance[1] = T::of(-1e-5), "running_var"),
             (&|norm| norm.running_variance[1] = -most, "running_var"),
@@ -592,8 +595,7 @@ mod exports {
         assert!(
             export::rust_source(&odd, &samples).unwrap().contains("pub type Net = LayerNorm<3, f32, 123456789012>;")
         );
-        for (onnx, epsilon) in
-            [(export::onnx(&small).unwrap(), 1e-9f32), (export::onnx(&odd).unwrap(), 123.456_789_f32)]
+        for (onnx, epsilon) in [(export::onnx(&small).unwrap(), 1e-9f32), (export::onnx(&odd).unwrap(), 123.456_79_f32)]
         {
             let attribute = [b"epsilon\x15".as_slice(), &epsilon.to_le_bytes()].concat();
             assert!(onnx.windows(attribute.len()).any(|window| window == attribute));
