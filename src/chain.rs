@@ -71,6 +71,15 @@ macro_rules! chain {
             type Scalar = $first::Scalar;
             const COUNT: usize = $first::COUNT $(+ $rest::COUNT)+;
             const IS_CHAIN: bool = true;
+            const TOGETHER: usize = {
+                let mut most = $first::TOGETHER;
+                $(
+                    if $rest::TOGETHER > most {
+                        most = $rest::TOGETHER;
+                    }
+                )+
+                most
+            };
 
             #[inline(always)]
             fn visit(&self, visitor: &mut impl Visitor<Self::Scalar>) {
@@ -219,6 +228,10 @@ macro_rules! chain {
                         Some(&mut slopes.$j.0),
                     );
                     let slope = &mut slopes.$j.0;
+                    // What a tile before has left there, which `Tile::used` promises to be zero.
+                    if tile.used() < TILE {
+                        <$back_in as Shape>::clear_from(slope, tile.used());
+                    }
                 )+
                 self.$zero.backward(tile.inner(), x, &mut trace.$zero, slope, &mut gradient.$zero, input_slope);
             }
@@ -245,6 +258,10 @@ macro_rules! chain {
                         Some(&mut slopes.$j.0),
                     );
                     let slope = &mut slopes.$j.0;
+                    // What a tile before has left there, which `Tile::used` promises to be zero.
+                    if tile.used() < TILE {
+                        <$back_in as Shape>::clear_from(slope, tile.used());
+                    }
                 )+
                 self.$zero.descend(tile.inner(), x, &mut trace.$zero, slope, rate, input_slope);
             }

@@ -59,7 +59,7 @@ impl<S: Simd, const B: usize> Tile<S, B> {
     }
 
     /// How many columns hold a sample, at most `B`. The others hold zeros or old samples; what a layer computes from
-    /// them is not used, and the slopes that arrive there are zero.
+    /// them is not used, and the slopes that arrive there are zero, in the layers inside a network too.
     #[inline(always)]
     pub fn used(self) -> usize {
         self.used

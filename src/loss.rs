@@ -72,7 +72,7 @@
 
 use crate::activation::{Activation, HardSigmoid, Identity, Link, NoActivation, Sigmoid, Softmax};
 use crate::data::Category;
-use crate::error::TargetError;
+use crate::error::{Error, Found, NotFinite, TargetError, setting};
 use crate::kernel::scalar::lanes;
 use crate::kernel::{self, Exponentials, map, map_sum, softmax};
 use crate::layer::Tile;
@@ -101,6 +101,12 @@ pub trait Loss<T: Real, Target, A: Activation, const OUT: usize> {
         outputs: &mut [[T; OUT]; B],
         targets: &[Target; B],
     ) -> T;
+
+    /// Whether the settings of the loss make sense; an [`Error::Setting`] if not. Whoever trains or evaluates asks first.
+    #[inline(always)]
+    fn check_settings(&self) -> Result<(), Error> {
+        Ok(())
+    }
 
     /// Whether a target is one that the loss can be computed for.
     #[inline(always)]
@@ -225,9 +231,17 @@ fn all_finite<T: Real>(numbers: &[T]) -> bool {
     numbers.iter().fold(true, |finite, number| finite & number.is_finite())
 }
 
-// The regression losses: a check of the targets, and a formula that gives loss and slope.
+/// What is wrong with a target that is not finite.
+#[cold]
+#[inline(never)]
+fn not_finite<T: Real>(target: &[T]) -> TargetError {
+    let column = target.iter().position(|value| !value.is_finite()).unwrap_or(0);
+    TargetError::NotFinite { column, found: NotFinite::of(target.get(column).copied().unwrap_or(T::nan())) }
+}
+
+// The regression losses: a check of the targets, a formula that gives loss and slope, and a check of the settings, if any.
 macro_rules! regression {
-    ($name:ty, |$this:ident, $simd:ident, $y:ident, $t:ident| $formula:expr) => {
+    ($name:ty, |$this:ident, $simd:ident, $y:ident, $t:ident| $formula:expr $(, $settings:item)?) => {
         impl<T: Real, A: Activation, const OUT: usize> Loss<T, [T; OUT], A, OUT> for $name {
             #[inline(always)]
             fn evaluate<S: Simd, const B: usize>(
@@ -250,7 +264,7 @@ macro_rules! regression {
 
             #[inline(always)]
             fn check(&self, target: &[T; OUT]) -> Result<(), TargetError> {
-                if all_finite(target) { Ok(()) } else { Err(TargetError::NotFinite) }
+                if all_finite(target) { Ok(()) } else { Err(not_finite(target)) }
             }
 
             #[inline(always)]
@@ -259,9 +273,10 @@ macro_rules! regression {
                 if !kernel::SCALAR && all_finite(targets.as_flattened()) {
                     return Ok(());
                 }
-                let place = targets.iter().position(|target| !all_finite(target));
-                place.map_or(Ok(()), |place| Err((place, TargetError::NotFinite)))
+                let found = targets.iter().enumerate().find(|(_, target)| !all_finite(&target[..]));
+                found.map_or(Ok(()), |(place, target)| Err((place, not_finite(target))))
             }
+            $($settings)?
         }
     };
 }
@@ -308,12 +323,19 @@ impl<T: Real> Default for Huber<T> {
     }
 }
 
-regression!(Huber<T>, |this, simd, y, t| {
-    let error = y - t;
-    let delta = lanes::<S, T>(simd, this.delta);
-    let slope = at_most(at_least(error, -delta), delta);
-    (slope * (error - slope * splat::<S, T>(simd, 0.5)), slope)
-});
+regression!(
+    Huber<T>,
+    |this, simd, y, t| {
+        let error = y - t;
+        let delta = lanes::<S, T>(simd, this.delta);
+        let slope = at_most(at_least(error, -delta), delta);
+        (slope * (error - slope * splat::<S, T>(simd, 0.5)), slope)
+    },
+    #[inline(always)]
+    fn check_settings(&self) -> Result<(), Error> {
+        setting(self.delta > T::ZERO, "a `delta` of `Huber` above zero", self.delta)
+    }
+);
 
 /// Binary cross-entropy, `-t ln(y) - (1 - t) ln(1 - y)`, for one or more independent yes-or-no questions. With one
 /// output, targets may also be class indices 0 and 1.
@@ -376,8 +398,10 @@ const LOWEST_DIVISOR: f64 = 1e-12;
 
 #[inline(always)]
 fn check_probabilities<T: Real>(target: &[T]) -> Result<(), TargetError> {
-    let valid = target.iter().all(|&t| t >= T::ZERO && t <= T::ONE);
-    if valid { Ok(()) } else { Err(TargetError::Probability) }
+    match target.iter().position(|&t| !(t >= T::ZERO && t <= T::ONE)) {
+        None => Ok(()),
+        Some(column) => Err(TargetError::Probability { column, found: Found::value(target[column]) }),
+    }
 }
 
 /// How far from 1 the sum of a distribution may be: far enough for values that were rounded to three decimals.
@@ -392,7 +416,7 @@ fn check_distribution<T: Real, const OUT: usize>(target: &[T; OUT]) -> Result<()
     if (sum - T::ONE).abs() <= tolerance {
         return Ok(());
     }
-    Err(TargetError::Sum { millionths: (sum.exact() * 1e6 + 0.5) as u64 })
+    Err(TargetError::Sum { found: Found::value(sum) })
 }
 
 #[inline(always)]

@@ -370,7 +370,7 @@ fn what_is_too_large_for_the_stack() {
     let folder = Folder::new("large");
     let new = || {
         let network = Large::boxed(&mut seeded(0));
-        Trainer::<_, _, _, _, 1>::boxed(network, MeanSquaredError, Adam::new(1e-3), seeded(1))
+        Trainer::<_, _, _, _, 1>::boxed_with_tile(network, MeanSquaredError, Adam::new(1e-3), seeded(1))
     };
     let (mut trainer, mut other) = (new(), new());
     // Early stopping is made on the stack, and copies the network by way of it.

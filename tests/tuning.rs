@@ -3,7 +3,7 @@
 #![cfg(feature = "std")]
 
 use tuplenet::data::{StandardScaler, Subset, stratified_k_folds};
-use tuplenet::error::TargetError;
+use tuplenet::error::{NotFinite, TargetError};
 use tuplenet::metrics::ConfusionMatrix;
 use tuplenet::observer::{Epoch, Observer};
 use tuplenet::optimizer::{AnyOptimizer, Momentum};
@@ -141,7 +141,7 @@ fn a_candidate_that_diverges_costs_the_others_nothing() {
     assert_eq!(bits(&with)[..2], bits(&without)[..]);
     let failed = &with.rows()[2];
     assert!(failed.mean().is_nan());
-    assert!(matches!(failed.failure(), Some((0, Error::LossNotFinite { .. }))));
+    assert!(matches!(failed.failure(), Some((0, Error::LossNotFinite { .. } | Error::StepNotFinite { .. }))));
     let text = with.to_string();
     assert_eq!(
         text.lines().filter(|line| line.contains("failed in fold 0: expected a finite loss")).count(),
@@ -188,7 +188,10 @@ fn bad_data_and_empty_searches_are_errors_in_words() {
 
     let numbers: Vec<[f32; 1]> = (0..12).map(|i| [if i == 5 { f32::INFINITY } else { i as f32 }]).collect();
     let shuffled = CrossValidation::shuffled(&inputs, &numbers, MeanSquaredError, r2, &setup).map(|_| ());
-    assert_eq!(shuffled, Err(Error::Target { sample: 5, problem: TargetError::NotFinite }));
+    assert_eq!(
+        shuffled,
+        Err(Error::Target { sample: 5, problem: TargetError::NotFinite { column: 0, found: NotFinite::Nan } })
+    );
     let with_folds = |folds: Vec<(Vec<usize>, Vec<usize>)>| {
         CrossValidation::with_folds(&inputs, &classes, CrossEntropy, accuracy::<f32, usize, 2>, folds, &setup)
             .map(|_| ())

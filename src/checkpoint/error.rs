@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 /// Why a checkpoint could not be written or read. Nothing was changed by what failed, unless it was the last thing of all,
 /// to have the disk keep the new file's name.
-#[derive(Debug)]
 pub struct CheckpointError {
     /// The file.
     pub path: PathBuf,
@@ -34,7 +33,6 @@ impl core::error::Error for CheckpointError {
 }
 
 /// What is wrong with a checkpoint.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum CheckpointProblem {
     /// The file could not be read.
@@ -72,7 +70,11 @@ pub enum CheckpointProblem {
     Content,
     /// The network has an infinite weight or NaN.
     NotFinite,
+    /// A setting of the optimizer makes no sense.
+    Setting(crate::Error),
 }
+
+crate::error::debug_is_display!(CheckpointError, CheckpointProblem);
 
 impl fmt::Display for CheckpointProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -99,6 +101,7 @@ impl fmt::Display for CheckpointProblem {
             CheckpointProblem::NotFinite => {
                 f.write_str("expected a network with finite weights, found an infinite one or NaN")
             }
+            CheckpointProblem::Setting(error) => error.fmt(f),
         }
     }
 }
@@ -107,6 +110,7 @@ impl core::error::Error for CheckpointProblem {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             CheckpointProblem::Read(error) | CheckpointProblem::Write(error) => Some(error),
+            CheckpointProblem::Setting(error) => Some(error),
             _ => None,
         }
     }

@@ -149,7 +149,8 @@ impl<W> Checkpoint<W> {
 
     /// Puts back what is in the file, into the trainer and the observers; `false` if there is no file yet.
     ///
-    /// It is an error if the file can't be read, is not whole, or is the checkpoint of another type of training. Trainer and
+    /// It is an error if the file can't be read, is not whole, is the checkpoint of another type of training, or has a setting of the
+    /// optimizer that makes no sense. Trainer and
     /// observers are then as they were.
     pub fn resume<N, L, O, R, const B: usize>(
         &mut self,
@@ -208,6 +209,7 @@ impl<W> Checkpoint<W> {
         let (Some(optimizer), Some(rng)) = (values.optimizer.take(), values.rng.take()) else {
             return Err(CheckpointProblem::Content);
         };
+        optimizer.check().map_err(CheckpointProblem::Setting)?;
         (trainer.epochs, trainer.optimizer, trainer.rng) = (values.epochs, optimizer, rng);
         // Exchanged and not moved, since they may be too large for the stack.
         exchange(&mut trainer.network, &mut values.network);
@@ -258,8 +260,14 @@ where
     R: Lasting,
     W: Resume<N>,
 {
+    /// Resumed after its last epoch, a training has none left.
+    fn may_be_complete(&self) -> bool {
+        self.kept.is_some()
+    }
+
     #[inline(never)]
-    fn begin(&mut self) -> Result<ControlFlow<()>, Error> {
+    fn begin(&mut self, trainer: &Trainer<N, L, O, R, B>) -> Result<ControlFlow<()>, Error> {
+        self.observer.begin(trainer.epochs, &trainer.network)?;
         if self.stopped {
             return Ok(ControlFlow::Break(()));
         }
@@ -290,6 +298,7 @@ where
         };
         let result = kept.and(result);
         self.observer.end(&mut trainer.network, result);
+        self.observer.left(trainer.epochs, &trainer.network);
         self.stopped = false;
         result
     }

@@ -303,7 +303,6 @@ impl Line<'_> {
 }
 
 /// Why a table could not be read. Lines and columns count from 1, as in an editor.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum CsvError {
     /// The source could not be read.
@@ -349,6 +348,8 @@ impl From<csv::Error> for CsvError {
         }
     }
 }
+
+crate::error::debug_is_display!(CsvError);
 
 impl fmt::Display for CsvError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

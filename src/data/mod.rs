@@ -130,6 +130,9 @@ pub trait Targets<T: Real, L, A: Activation, const OUT: usize>: Samples<T> {
         targets: &[Self::Item; B],
     ) -> T;
 
+    /// [`Loss::check_settings`].
+    fn check_loss(loss: &L) -> Result<(), Error>;
+
     /// [`Loss::check_all`].
     fn check_targets(loss: &L, targets: &[Self::Item]) -> Result<(), (usize, TargetError)>;
 }
@@ -147,6 +150,11 @@ impl<T: Real, L: Loss<T, Y::Item, A, OUT>, A: Activation, Y: Samples<T> + ?Sized
         targets: &[Y::Item; B],
     ) -> T {
         loss.evaluate::<S, B>(tile, scale, outputs, targets)
+    }
+
+    #[inline(always)]
+    fn check_loss(loss: &L) -> Result<(), Error> {
+        loss.check_settings()
     }
 
     #[inline(always)]

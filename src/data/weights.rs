@@ -1,7 +1,7 @@
 //! Samples that count more than others.
 
 use super::{Sample, Samples};
-use crate::error::Error;
+use crate::error::{Error, not_negative, setting};
 use crate::real::Real;
 
 /// Targets with a weight for each sample. The loss of a batch is the weighted mean: weights that are all the same change
@@ -91,6 +91,9 @@ where
     }
 
     fn check(&self) -> Result<(), Error> {
+        for weight in self.weights {
+            setting(not_negative(weight), "class weights that are finite and not negative", weight)?;
+        }
         self.targets.check()
     }
 

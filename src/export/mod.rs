@@ -105,7 +105,7 @@ impl<N, const IN: usize, const OUT: usize> Exportable<IN, OUT> for N where
 }
 
 /// Why a network could not be written in another language.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Unwritable {
     /// A layer does not say what it computes, or its activation does not.
@@ -153,6 +153,8 @@ pub enum Unwritable {
         found: usize,
     },
 }
+
+crate::error::debug_is_display!(Unwritable);
 
 impl fmt::Display for Unwritable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

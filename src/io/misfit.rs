@@ -45,7 +45,7 @@ impl Sizes {
 }
 
 /// Why numbers in a file are not those of a network. Nothing was changed by what failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Misfit {
     /// The file has another length than it must have.
@@ -299,6 +299,8 @@ const fn about(words: &mut Words, tensor: &Name) {
     words.push(tensor.as_str());
     words.push("`: expected ");
 }
+
+crate::error::debug_is_display!(Misfit);
 
 impl fmt::Display for Misfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -129,7 +129,6 @@ pub fn save<N: crate::params::Params>(network: &N, path: impl AsRef<std::path::P
 /// assert!(error.to_string().starts_with("`no such folder/xor.safetensors`: "));
 /// ```
 #[cfg(feature = "std")]
-#[derive(Debug)]
 pub struct FileError {
     /// The file; none where a reader or a writer was given.
     pub path: Option<alloc::boxed::Box<std::path::Path>>,
@@ -171,6 +170,8 @@ mod file_error {
             FileError { path: None, problem: FileProblem::Misfit(misfit) }
         }
     }
+
+    crate::error::debug_is_display!(FileError);
 
     impl fmt::Display for FileError {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

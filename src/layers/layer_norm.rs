@@ -89,7 +89,9 @@ impl<const N: usize, T: Real, const BILLIONTHS: u64> LayerNorm<N, T, BILLIONTHS>
                 ([], distance * distance)
             },
         );
-        (mean, T::ONE / square_root(squares / count + T::of(Self::EPSILON)))
+        let reciprocal = T::ONE / square_root(squares / count + T::of(Self::EPSILON));
+        // NaN where the squares were too large, which would else make a bias of any sample.
+        (mean, reciprocal + squares * T::ZERO)
     }
 
     /// A sample, with those statistics.

@@ -46,6 +46,7 @@ impl<L: Zeroed> Zeroed for Residual<L> {
 impl<L: Params> Params for Residual<L> {
     type Scalar = L::Scalar;
     const COUNT: usize = L::COUNT;
+    const TOGETHER: usize = L::TOGETHER;
 
     #[inline(always)]
     fn visit(&self, visitor: &mut impl Visitor<L::Scalar>) {

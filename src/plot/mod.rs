@@ -201,7 +201,6 @@ fn cut(name: &str, length: usize) -> String {
 }
 
 /// Why a picture could not be drawn.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum PlotError {
     /// The file's name ends in neither `.svg` nor `.png`.
@@ -228,6 +227,8 @@ pub enum PlotError {
         problem: String,
     },
 }
+
+crate::error::debug_is_display!(PlotError);
 
 impl fmt::Display for PlotError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -112,7 +112,11 @@ where
             let targets = Batch { data: targets, order: &order, first, count };
             match self.step(&inputs, &targets) {
                 Ok(loss) => *place = (rate, loss),
-                Err(Error::LossNotFinite { .. }) if step > 0 => return Ok(step),
+                Err(Error::LossNotFinite { .. } | Error::WeightNotFinite | Error::GradientTooLarge { .. })
+                    if step > 0 =>
+                {
+                    return Ok(step);
+                }
                 Err(error) => return Err(error),
             }
             first += count;

@@ -175,7 +175,7 @@ where
     O: Optimizer<Scalar = T> + Clone + Send,
     Learner<N, L, O, T>: Send,
 {
-    let mut trainer: Box<Learner<N, L, O, T>> = Trainer::boxed(network, lesson.loss.clone(), optimizer, rng);
+    let mut trainer: Box<Learner<N, L, O, T>> = Trainer::boxed_with_tile(network, lesson.loss.clone(), optimizer, rng);
     let epochs = learn(&mut trainer, lesson, recipe)?;
     let mut network = crate::roomy::roomy(|| N::ZEROED);
     core::mem::swap(&mut *network, &mut trainer.network);

@@ -558,6 +558,11 @@ where
         if networks.is_empty() || candidates.is_empty() {
             return Err(Error::NoValues { name: if networks.is_empty() { "network" } else { "candidate" } });
         }
+        let samples = self.folds.iter().map(|part| part.train.len()).min().unwrap_or(0);
+        for (_, choice) in &candidates {
+            choice.recipe.check(samples)?;
+        }
+        self.loss.check_settings()?;
         let results = self.results(networks, &candidates);
         // After the trainings, so that nothing of ours disturbs the clock.
         let times: Vec<_> = networks.iter().map(|network| self.time(network)).collect();
