@@ -199,9 +199,12 @@ fn made_up() {
                 assert!(found && tuplenet::params::is_finite(&training.trainer.network));
                 taken += 1;
             }
-            Err(CheckpointProblem::Content | CheckpointProblem::NotFinite | CheckpointProblem::Type { .. }) => {
-                refused += 1
-            }
+            Err(
+                CheckpointProblem::Content
+                | CheckpointProblem::NotFinite
+                | CheckpointProblem::Setting(_)
+                | CheckpointProblem::Type { .. },
+            ) => refused += 1,
             Err(error) => panic!("{error:?}"),
         }
     }

@@ -180,7 +180,7 @@ pub(crate) struct Lesson<'a, T, Y: ?Sized, L, const IN: usize> {
 ///
 /// # let inputs: Vec<[f32; 1]> = (0..60).map(|i| [i as f32]).collect();
 /// # let classes: Vec<usize> = inputs.iter().map(|[x]| usize::from(*x > 24.5)).collect();
-/// let balanced = |outputs: &[[f32; 2]], classes: &[usize]| {
+/// let balanced = |classes: &[usize], outputs: &[[f32; 2]]| {
 ///     let predicted: Vec<usize> = outputs.iter().map(|output| largest_index(output)).collect();
 ///     Ok(ConfusionMatrix::<2>::from_classes(classes, &predicted)?.balanced_accuracy())
 /// };
@@ -241,7 +241,7 @@ where
     Y: Samples<T> + Sync + ?Sized,
     // Of a network that is not known yet: for the check of the targets.
     L: Loss<T, Y::Item, NoActivation, OUT> + Clone + Send + Sync,
-    F: Fn(&[[T; OUT]], &[Y::Item]) -> Result<f64, Error> + Sync,
+    F: Fn(&[Y::Item], &[[T; OUT]]) -> Result<f64, Error> + Sync,
 {
     /// In folds with the classes in proportion. Targets are class indices: as many classes as the networks have outputs, or
     /// two where they have one output.
@@ -533,7 +533,7 @@ where
             let ((network, choice), fold) = (&candidates[job / folds], job % folds);
             let lesson = self.lesson(&self.folds[fold], fold);
             let learnt = (networks[*network].learn)(&lesson, &choice.recipe)?;
-            let score = (self.score)(&learnt.outputs, &self.truths[fold])?;
+            let score = (self.score)(&self.truths[fold], &learnt.outputs)?;
             Ok(Reached { score, epochs: learnt.epochs })
         };
         let jobs = 0..candidates.len() * folds;

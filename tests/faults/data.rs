@@ -2,7 +2,7 @@
 
 use tuplenet::Error;
 use tuplenet::data::{MinMaxScaler, StandardScaler, balanced_class_weights, stratified_k_folds, stratified_split};
-use tuplenet::metrics::{Average, ConfusionMatrix, mean_absolute_error, mean_squared_error, r2, roc_auc};
+use tuplenet::metrics::{Average, ConfusionMatrix, log_loss, mean_absolute_error, mean_squared_error, r2, roc_auc};
 use tuplenet::seeded;
 
 #[cfg(feature = "csv")]
@@ -103,8 +103,8 @@ fn scores_are_exact_at_their_ends() {
     let scores: Vec<[f64; 1]> = (0..999).map(|i| [i as f64]).collect();
     let (best, worst): (Vec<usize>, Vec<usize>) =
         (0..999).map(|i| (usize::from(i >= 333), usize::from(i < 333))).unzip();
-    assert_eq!(roc_auc(&scores, &best, &mut [0; 999]), Ok(1.0));
-    assert_eq!(roc_auc(&scores, &worst, &mut [0; 999]), Ok(0.0));
+    assert_eq!(roc_auc(&best, &scores, &mut [0; 999]), Ok(1.0));
+    assert_eq!(roc_auc(&worst, &scores, &mut [0; 999]), Ok(0.0));
     let nothing = ConfusionMatrix::<2>::new();
     assert_eq!((nothing.matthews(), nothing.accuracy(), nothing.f_beta(1.0, Average::Macro)), (0.0, 0.0, 0.0));
 }
@@ -180,4 +180,22 @@ fn a_range_that_is_too_large_is_refused_and_a_large_one_taken() {
 fn classes_are_counted_with_whole_numbers() {
     let classes: Vec<usize> = (0..100_000).map(|i| usize::from(i == 0)).collect();
     assert_eq!(balanced_class_weights::<f64, 2>(&classes), [100_000.0 / (2.0 * 99_999.0), 50_000.0]);
+}
+
+/// One order in the whole crate, and what a class is can't be taken for a score.
+#[test]
+fn the_truth_is_the_first_argument_of_every_metric() {
+    let (truth, predicted) = ([[1.0], [2.0], [3.0], [4.0]], [[1.1], [2.4], [2.5], [2.9]]);
+    // scikit-learn: r2_score([1, 2, 3, 4], [1.1, 2.4, 2.5, 2.9])
+    assert!((r2(&truth, &predicted).unwrap() - 0.674).abs() < 1e-12);
+    assert!((r2(&predicted, &truth).unwrap() - 0.674).abs() > 0.1);
+    assert_eq!(mean_squared_error(&truth, &predicted), mean_squared_error(&predicted, &truth));
+    let (classes, probabilities) = ([false, true, true, false], [[0.1], [0.9], [0.6], [0.7]]);
+    assert_eq!(roc_auc(&classes, &probabilities, &mut [0; 4]), Ok(0.75));
+    assert_eq!(ConfusionMatrix::binary(&classes, &probabilities, 0.5).map(|matrix| matrix.count(0, 1)), Ok(1));
+    assert!(log_loss(&classes, &probabilities).unwrap() > 0.4);
+    let matrix = ConfusionMatrix::<2>::from_classes(&classes, &[true, true, true, true]).unwrap();
+    assert_eq!((matrix.count(0, 1), matrix.count(1, 0)), (2, 0));
+    let truth: Vec<[f64; 1]> = truth.into();
+    assert_eq!(tuplenet::tuning::r2(&truth, &predicted), r2(&truth, &predicted));
 }
