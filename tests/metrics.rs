@@ -214,7 +214,7 @@ fn what_cannot_be_judged_is_named() {
 
     let (targets, bad) = ([[1.0f32, 2.0], [3.0, 4.0]], [[1.0, 2.0], [3.0, f32::NAN]]);
     for metric in [mean_squared_error, mean_absolute_error, r2] {
-        assert_eq!(metric(&targets[..1], &targets[..]), Err(missing));
+        assert_eq!(metric(&targets[..], &targets[..1]), Err(missing));
         assert_eq!(metric(&targets[..0], &targets[..0]), Err(Error::NoSamples));
         assert_eq!(metric(&targets[..], &bad[..]), Err(not_finite(1, 1)));
         assert_eq!(metric(&bad[..], &targets[..]), Err(not_finite(1, 1)));

@@ -71,7 +71,7 @@ pub enum CheckpointProblem {
     /// The network has an infinite weight or NaN.
     NotFinite,
     /// A setting of the optimizer makes no sense.
-    Setting(crate::Error),
+    Setting(alloc::boxed::Box<crate::Error>),
 }
 
 crate::error::debug_is_display!(CheckpointError, CheckpointProblem);
@@ -110,7 +110,7 @@ impl core::error::Error for CheckpointProblem {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             CheckpointProblem::Read(error) | CheckpointProblem::Write(error) => Some(error),
-            CheckpointProblem::Setting(error) => Some(error),
+            CheckpointProblem::Setting(error) => Some(&**error),
             _ => None,
         }
     }

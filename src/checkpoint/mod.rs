@@ -209,7 +209,7 @@ impl<W> Checkpoint<W> {
         let (Some(optimizer), Some(rng)) = (values.optimizer.take(), values.rng.take()) else {
             return Err(CheckpointProblem::Content);
         };
-        optimizer.check().map_err(CheckpointProblem::Setting)?;
+        optimizer.check().map_err(|error| CheckpointProblem::Setting(alloc::boxed::Box::new(error)))?;
         (trainer.epochs, trainer.optimizer, trainer.rng) = (values.epochs, optimizer, rng);
         // Exchanged and not moved, since they may be too large for the stack.
         exchange(&mut trainer.network, &mut values.network);
