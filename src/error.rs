@@ -15,6 +15,7 @@ macro_rules! debug_is_display {
         }
     )+};
 }
+#[allow(unused_imports, reason = "features have the other errors")]
 pub(crate) use debug_is_display;
 debug_is_display!(Error, TargetError);
 

@@ -16,7 +16,7 @@
 //! | an activation of your own | if it is [`Probabilities`] | if it is [`Distribution`] | yes |
 //! | a layer of your own with [`NoActivation`] | yes, of probabilities | yes, of probabilities | yes |
 //! | [`Dropout<N, 0>`](Dropout), which changes nothing | yes, of probabilities | yes, of probabilities | yes |
-//! | another [`Dropout`](Dropout), `BatchNorm`, `LayerNorm`, `Residual` | no | no | yes |
+//! | another [`Dropout`], `BatchNorm`, `LayerNorm`, `Residual` | no | no | yes |
 //!
 //! Outputs are logits only if the network says so, with `Identity` in its last layer: after a `BatchNorm` stands an
 //! `Activate<N, Identity>`. Softmax of one output, which is always 1, does not compile with any loss.
@@ -340,8 +340,8 @@ regression!(
 /// Binary cross-entropy, `-t ln(y) - (1 - t) ln(1 - y)`, for one or more independent yes-or-no questions. With one
 /// output, targets may also be class indices 0 and 1.
 ///
-/// After [`Sigmoid`](crate::activation::Sigmoid) it is computed from the sigmoid's input, the logits. A network that ends
-/// with [`Identity`](crate::activation::Identity) gives logits. What [other](Probabilities) networks give is taken as
+/// After [`Sigmoid`] it is computed from the sigmoid's input, the logits. A network that ends
+/// with [`Identity`] gives logits. What [other](Probabilities) networks give is taken as
 /// probabilities, whose logarithms are kept above -100, as in PyTorch.
 #[derive(Clone, Copy, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -513,8 +513,8 @@ impl<T: Real, C: Category<2>> BinaryTarget<T, 1> for C {
 /// trainer.step(&[[0.5, -1.0]], &[0usize]).unwrap();
 /// ```
 ///
-/// After [`Softmax`](crate::activation::Softmax) it is computed from softmax's input, the logits. A network that ends
-/// with [`Identity`](crate::activation::Identity) gives logits. What [other](Distribution) networks give is taken as
+/// After [`Softmax`] it is computed from softmax's input, the logits. A network that ends
+/// with [`Identity`] gives logits. What [other](Distribution) networks give is taken as
 /// probabilities, whose logarithms are kept above -100.
 #[derive(Clone, Copy, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

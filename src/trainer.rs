@@ -367,8 +367,10 @@ where
     {
         let sample = (core::slice::from_ref(input), core::slice::from_ref(target));
         let epoch = self.epochs;
-        self.optimizer.check()?;
-        <[Y]>::check_loss(&self.loss)?;
+        if SETTINGS_VARY {
+            self.optimizer.check()?;
+            <[Y]>::check_loss(&self.loss)?;
+        }
         check_together::<N, B>(1, 1)?;
         dispatch!(level(), simd => {
             let Trainer { network, loss, workspace, gradient, optimizer, state, .. } = self;
@@ -385,7 +387,7 @@ where
                     workspace.gradient_of_one(simd, network, gradient);
                     let large = core::mem::take(&mut workspace.large);
                     // Where nothing is squared, a gradient that is not finite is found by its weights, with less of a program.
-                    if optimizer.largest_gradient() < N::Scalar::max_value() && (large || loss > N::Scalar::of(HUGE)) {
+                    if SETTINGS_VARY && optimizer.largest_gradient() < N::Scalar::max_value() && (large || loss > N::Scalar::of(HUGE)) {
                         check_gradient(gradient, optimizer, loss, epoch, 0)?;
                     }
                     take_step(simd, network, gradient, optimizer, state);
@@ -520,8 +522,10 @@ where
         Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
     {
         let count = check_data(inputs, targets)?;
-        self.optimizer.check()?;
-        Y::check_loss(&self.loss)?;
+        if SETTINGS_VARY {
+            self.optimizer.check()?;
+            Y::check_loss(&self.loss)?;
+        }
         if batch_size == 0 {
             return Err(Error::BatchSize);
         }
@@ -756,6 +760,10 @@ fn take_step<S: Simd, N: Params, O: Optimizer<Scalar = N::Scalar>>(
     optimizer.update(simd, network, gradient, state);
     optimizer.after_step();
 }
+
+/// Whether settings come from outside of the program. Those of a program for a microcontroller stand in its source, and it has no
+/// room to look at them again in each step: [`Optimizer::check`] is for who sets them at run time there.
+const SETTINGS_VARY: bool = cfg!(not(target_os = "none"));
 
 /// Losses above this are not those of a training that goes well, and far from the largest numbers.
 const HUGE: f64 = 1e12;

@@ -18,8 +18,9 @@
 //! Every entry that trains, [`step`](crate::trainer::Trainer::step), [`learn`](crate::trainer::Trainer::learn),
 //! [`epoch`](crate::trainer::Trainer::epoch), [`fit`](crate::trainer::Trainer::fit) and the others, on several threads, in a
 //! search or from a checkpoint, checks all settings before anything is changed, and gives an
-//! [`Error::Setting`](crate::Error::Setting) that says what was expected and what was found. [`Optimizer::check`] is that check.
-//! [`Optimizer::step`], a step by hand, does not check, and does what the formula says.
+//! [`Error::Setting`] that says what was expected and what was found. [`Optimizer::check`] is that check.
+//! [`Optimizer::step`], a step by hand, does not check, and does what the formula says. On a microcontroller `step` and `learn` do
+//! not check either: its settings stand in the program.
 //!
 //! An optimizer of your own says what it remembers and what it does to a slice of parameters:
 //!
