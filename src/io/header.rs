@@ -3,7 +3,6 @@
 //! A file is the length of the header, 8 bytes with the least first; the header, an object in JSON; and the bytes of all
 //! tensors one after the other. The header has for each tensor its type, its sizes, and where its bytes begin and end.
 
-pub(crate) use super::foreign::TELLING;
 use super::foreign::foreign;
 use super::misfit::{Misfit, Name, Sizes};
 use super::precision::{Precision, precision};
