@@ -177,7 +177,7 @@ mod files {
                 Ok(length) => length,
                 Err(misfit) => {
                     // What the file is instead, its beginning may tell.
-                    reader.take(super::foreign::TELLING as u64).read_to_end(&mut bytes)?;
+                    reader.take(crate::io::foreign::TELLING as u64).read_to_end(&mut bytes)?;
                     return Err(header::open(&bytes).err().unwrap_or(misfit).into());
                 }
             };
