@@ -45,17 +45,18 @@ where
         "nothing" => within(bytes, || {}),
         "Network::new" => within(bytes, || drop(std::hint::black_box(N::new(&mut seeded(0))))),
         "Network::boxed" => within(bytes, || drop(N::boxed(&mut seeded(0)))),
-        "Trainer::boxed" => within(bytes, || {
-            drop(Trainer::<_, _, _, _, 32>::boxed(network, MeanSquaredError, Adam::new(1e-3), seeded(1)))
-        }),
+        "Trainer::boxed" => {
+            within(bytes, || drop(Trainer::boxed(network, MeanSquaredError, Adam::new(1e-3), seeded(1))))
+        }
         "predict_one" => within(bytes, || assert!(network.predict_one(&inputs[0])[0].is_finite())),
         "predict_all" => within(bytes, || network.predict_all(&inputs, &mut outputs).unwrap()),
         "step, B = 1" => {
-            let mut trainer = Trainer::<_, _, _, _, 1>::boxed(network, MeanSquaredError, Adam::new(1e-3), seeded(1));
+            let mut trainer =
+                Trainer::<_, _, _, _, 1>::boxed_with_tile(network, MeanSquaredError, Adam::new(1e-3), seeded(1));
             within(bytes, || assert!(trainer.step(&inputs, &targets).is_ok()));
         }
         _ => {
-            let mut trainer = Trainer::<_, _, _, _, 32>::boxed(network, MeanSquaredError, Adam::new(1e-3), seeded(1));
+            let mut trainer = Trainer::boxed(network, MeanSquaredError, Adam::new(1e-3), seeded(1));
             within(bytes, || assert!(trainer.step(&inputs, &targets).is_ok()));
         }
     }

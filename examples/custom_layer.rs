@@ -8,7 +8,7 @@
 #[path = "common/plot.rs"]
 mod plot;
 
-use tuplenet::activation::FromInput;
+use tuplenet::activation::{FromInput, NoActivation};
 use tuplenet::check::gradient_check;
 use tuplenet::init::HeUniform;
 use tuplenet::layer::{Entrance, Tile};
@@ -103,7 +103,7 @@ impl<const IN: usize, const OUT: usize, T: Real> Layer<Features<IN>> for Bumps<I
     /// What `backward` needs of `forward`: the outputs of `B` samples, one sample a column, are enough.
     type Trace<const B: usize> = SMatrix<T, OUT, B>;
     /// There is no activation behind the bumps that a loss could take over.
-    type Head = Identity;
+    type Head = NoActivation;
 
     fn output<const B: usize>(trace: &SMatrix<T, OUT, B>) -> &SMatrix<T, OUT, B> {
         trace

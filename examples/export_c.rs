@@ -42,8 +42,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     std::fs::create_dir_all(&folder)?;
     let [source, header, program, object] = ["iris.c", "iris.h", "iris", "iris.o"].map(|name| folder.join(name));
     // Ten flowers that it has never seen are the self-test.
-    std::fs::write(&source, export::c_source(&iris, "iris", &Subset { data: &flowers, indices: &test[..10] })?)?;
-    std::fs::write(&header, export::c_header(&iris, "iris")?)?;
+    export::save(export::c_source(&iris, "iris", &Subset { data: &flowers, indices: &test[..10] })?, &source)?;
+    export::save(export::c_header(&iris, "iris")?, &header)?;
     println!("{}\n\n{} and {}:\n", Iris::summary(), source.display(), header.display());
     for line in export::c_header(&iris, "iris")?.lines().filter(|line| line.contains("iris_predict")) {
         println!("    {line}");

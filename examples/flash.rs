@@ -9,9 +9,9 @@
 #[path = "common/csv.rs"]
 mod csv;
 
+use std::env;
 use std::error::Error;
 use std::fmt::Write;
-use std::{env, fs};
 use tuplenet::data::{StandardScaler, Subset, stratified_split};
 use tuplenet::export;
 use tuplenet::metrics::largest_index;
@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let write = |name: &str, what: &str, source: String| -> Result<(), Box<dyn Error>> {
         println!("{name}: {what}");
         if let Some(folder) = &folder {
-            fs::write(format!("{folder}/{name}"), format!("// {what}, by the example `flash`.\n{source}"))?;
+            export::save(format!("// {what}, by the example `flash`.\n{source}"), format!("{folder}/{name}"))?;
         }
         Ok(())
     };

@@ -97,12 +97,20 @@ pub trait Activation: 'static {
 pub enum Link {
     /// None.
     None,
-    /// Either cross-entropy, which takes the outputs as logits: there is no activation.
+    /// Either cross-entropy, which takes the outputs as logits.
     Identity,
     /// Binary cross-entropy: the activation is the logistic sigmoid.
     Sigmoid,
     /// Cross-entropy: the activation is softmax.
     Softmax,
+}
+
+/// Fails to compile where outputs would be constant.
+pub(crate) const fn assert_varies<A: Activation>(outputs: usize) {
+    assert!(
+        outputs > 1 || !matches!(A::LINK, Link::Softmax),
+        "softmax of one output is always 1: take `Sigmoid` with `BinaryCrossEntropy` for yes or no, or an output for each class"
+    );
 }
 
 /// What an activation's slope is computed from.
@@ -187,10 +195,36 @@ fn by_sign<S: Simd, T: Real>(simd: S, x: Lanes<S, T>, positive: Lanes<S, T>, neg
 }
 
 activation! {
-    /// `x`: for outputs that may be any number.
+    /// `x`: for outputs that may be any number. As the last activation it tells the cross-entropies that the outputs are logits.
     Identity, FromOutput, GlorotUniform, link Link::Identity, brief true;
     |_simd, x| x;
     |simd, _x, _y| splat::<S, T>(simd, 1.0)
+}
+
+/// What a layer without an activation ends with, as its [`Head`](crate::layer::Layer::Head): `x`, and nothing that a loss
+/// could take over. The layer's outputs are compared as they are, never taken for logits: only
+/// [`Identity`] says that.
+///
+/// `L` names the layer in error messages, and says whether its outputs may be probabilities: those of `NoActivation`, for
+/// layers of your own, may; those of `NoActivation<BatchNorm<..>>` may not, and so the cross-entropies
+/// [refuse](crate::loss::Distribution) a network that ends with it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoActivation<L = ()>(core::marker::PhantomData<L>);
+
+impl<L: 'static> Activation for NoActivation<L> {
+    type Slope = FromOutput;
+    type Init = GlorotUniform;
+    const BRIEF: bool = true;
+
+    #[inline(always)]
+    fn value<S: Simd, T: Real>(_: S, x: Lanes<S, T>) -> Lanes<S, T> {
+        x
+    }
+
+    #[inline(always)]
+    fn slope<S: Simd, T: Real>(simd: S, _: Lanes<S, T>, _: Lanes<S, T>) -> Lanes<S, T> {
+        splat::<S, T>(simd, 1.0)
+    }
 }
 
 /// Rectified linear unit, `max(x, 0)`.

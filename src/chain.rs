@@ -71,6 +71,15 @@ macro_rules! chain {
             type Scalar = $first::Scalar;
             const COUNT: usize = $first::COUNT $(+ $rest::COUNT)+;
             const IS_CHAIN: bool = true;
+            const TOGETHER: usize = {
+                let mut most = $first::TOGETHER;
+                $(
+                    if $rest::TOGETHER > most {
+                        most = $rest::TOGETHER;
+                    }
+                )+
+                most
+            };
 
             #[inline(always)]
             fn visit(&self, visitor: &mut impl Visitor<Self::Scalar>) {
@@ -219,6 +228,10 @@ macro_rules! chain {
                         Some(&mut slopes.$j.0),
                     );
                     let slope = &mut slopes.$j.0;
+                    // What a tile before has left there, which `Tile::used` promises to be zero.
+                    if tile.used() < TILE {
+                        <$back_in as Shape>::clear_from(slope, tile.used());
+                    }
                 )+
                 self.$zero.backward(tile.inner(), x, &mut trace.$zero, slope, &mut gradient.$zero, input_slope);
             }
@@ -245,6 +258,10 @@ macro_rules! chain {
                         Some(&mut slopes.$j.0),
                     );
                     let slope = &mut slopes.$j.0;
+                    // What a tile before has left there, which `Tile::used` promises to be zero.
+                    if tile.used() < TILE {
+                        <$back_in as Shape>::clear_from(slope, tile.used());
+                    }
                 )+
                 self.$zero.descend(tile.inner(), x, &mut trace.$zero, slope, rate, input_slope);
             }
@@ -264,6 +281,21 @@ macro_rules! chain {
         }
     };
 }
+
+// Tuples that are no chain have the methods too, so that the compiler says why instead of that there are none.
+macro_rules! no_chain {
+    ($($names:ident)*) => {
+        impl<$($names),*> Network for ($($names,)*) {}
+    };
+    (longer $($names:ident)*;) => { no_chain!($($names)*); };
+    (longer $($names:ident)*; $next:ident $($more:ident)*) => {
+        no_chain!($($names)*);
+        no_chain!(longer $($names)* $next; $($more)*);
+    };
+}
+no_chain!();
+no_chain!(A);
+no_chain!(longer A B C D E F G H I; J K L M N O P Q R S T U V W X Y Z);
 
 chain!(A 0, B 1);
 chain!(A 0, B 1, C 2);

@@ -2,7 +2,7 @@
 
 use crate::data::{Inputs, Targets};
 use crate::error::Error;
-use crate::layer::{Entrance, Layer};
+use crate::layer::{Entrance, LastActivation, Layer};
 use crate::params::{Kind, Parameter, Visitor, VisitorMut};
 use crate::real::Real;
 use crate::shape::Features;
@@ -48,7 +48,7 @@ pub fn gradient_check<N, L, X, Y, const IN: usize, const OUT: usize>(
 where
     N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
     X: Inputs<N::Scalar, IN> + ?Sized,
-    Y: Targets<N::Scalar, L, OUT> + ?Sized,
+    Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
 {
     let mut workspace = Workspace::<N, 8>::new();
     let mut gradient = N::ZEROED;

@@ -3,7 +3,7 @@
 use crate::data::{Inputs, Targets};
 use crate::dispatch::{dispatch, level};
 use crate::error::Error;
-use crate::layer::{Entrance, Layer};
+use crate::layer::{Entrance, LastActivation, Layer};
 use crate::network::{TILE, check_places, predict_all};
 use crate::observer::Follower;
 use crate::optimizer::Optimizer;
@@ -74,6 +74,12 @@ fn part_length(parameters: usize, tile: usize, count: usize) -> usize {
     samples.div_ceil(tile) * tile
 }
 
+/// How many parts a batch has. Where a layer learns from several samples together, one that would have a single sample is no part,
+/// and its sample the last of the one before.
+fn part_count(count: usize, length: usize, together: usize) -> usize {
+    count.saturating_sub(together.min(2) - 1).max(1).div_ceil(length)
+}
+
 impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Default for Crew<N, B> {
     fn default() -> Self {
         Self::new()
@@ -103,7 +109,7 @@ where
         L: Sync,
         O: Optimizer<Scalar = N::Scalar>,
         X: Inputs<N::Scalar, IN> + Sync + ?Sized,
-        Y: Targets<N::Scalar, L, OUT> + Sync + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + Sync + ?Sized,
     {
         trainer.step_by(self, inputs, targets)
     }
@@ -120,7 +126,7 @@ where
         L: Sync,
         O: Optimizer<Scalar = N::Scalar>,
         X: Inputs<N::Scalar, IN> + Sync + ?Sized,
-        Y: Targets<N::Scalar, L, OUT> + Sync + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + Sync + ?Sized,
         R: Rng,
     {
         trainer.epoch_by(self, inputs, targets, batch_size)
@@ -139,7 +145,7 @@ where
         L: Sync,
         O: Optimizer<Scalar = N::Scalar>,
         X: Inputs<N::Scalar, IN> + Sync + ?Sized,
-        Y: Targets<N::Scalar, L, OUT> + Sync + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + Sync + ?Sized,
         R: Rng,
     {
         trainer.run(self, inputs, targets, None::<(&X, &Y)>, fit, observer)
@@ -159,9 +165,9 @@ where
         L: Sync,
         O: Optimizer<Scalar = N::Scalar>,
         X: Inputs<N::Scalar, IN> + Sync + ?Sized,
-        Y: Targets<N::Scalar, L, OUT> + Sync + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + Sync + ?Sized,
         VX: Inputs<N::Scalar, IN> + Sync + ?Sized,
-        VY: Targets<N::Scalar, L, OUT> + Sync + ?Sized,
+        VY: Targets<N::Scalar, L, LastActivation<N>, OUT> + Sync + ?Sized,
         R: Rng,
     {
         trainer.run(self, inputs, targets, Some(validation), fit, observer)
@@ -178,7 +184,7 @@ where
         L: Sync,
         O: Optimizer<Scalar = N::Scalar>,
         X: Inputs<N::Scalar, IN> + Sync + ?Sized,
-        Y: Targets<N::Scalar, L, OUT> + Sync + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + Sync + ?Sized,
     {
         trainer.evaluate_by(self, inputs, targets)
     }
@@ -237,7 +243,7 @@ where
     N::Trace<B>: Send,
     L: Sync,
     X: Inputs<N::Scalar, IN> + Sync + ?Sized,
-    Y: Targets<N::Scalar, L, OUT> + Sync + ?Sized,
+    Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + Sync + ?Sized,
 {
     #[inline(always)]
     fn accumulate<S: Simd>(
@@ -250,13 +256,19 @@ where
         gradient: &mut N,
     ) -> Result<Mean<N::Scalar>, Error> {
         let length = part_length(N::COUNT, B, chosen.range.len());
-        if chosen.range.len() <= length {
+        if part_count(chosen.range.len(), length, N::TOGETHER) < 2 {
             return workspace.accumulate(simd, network, loss, chosen, gradient);
         }
         let whole = chosen.whole()?;
-        let rest = self.parts(chosen.range.len().div_ceil(length) - 1);
+        if whole.is_nothing::<Y>() {
+            return Ok(Mean::NOTHING);
+        }
+        let rest = self.parts(part_count(chosen.range.len(), length, N::TOGETHER) - 1);
         let shared = Shared { simd, network, loss, chosen: &chosen, whole, length };
-        let result = match shared.over_parts(workspace, Some(&mut *gradient), rest, chosen.range.clone()) {
+        let result = shared.over_parts(workspace, Some(&mut *gradient), rest, chosen.range.clone());
+        workspace.large |=
+            rest.iter_mut().fold(false, |large, part| large | core::mem::take(&mut part.workspace.large));
+        let result = match result {
             Ok(sum) => chosen.mean(whole, sum),
             Err(error) => Err(error),
         };
@@ -293,11 +305,14 @@ where
         chosen: Chosen<X, Y>,
     ) -> Result<Mean<N::Scalar>, Error> {
         let length = part_length(N::COUNT, B, chosen.range.len());
-        if chosen.range.len() <= length {
+        if part_count(chosen.range.len(), length, N::TOGETHER) < 2 {
             return workspace.evaluate(simd, network, loss, chosen);
         }
         let whole = chosen.whole()?;
-        let rest = self.parts(chosen.range.len().div_ceil(length) - 1);
+        if whole.is_nothing::<Y>() {
+            return Ok(Mean::NOTHING);
+        }
+        let rest = self.parts(part_count(chosen.range.len(), length, N::TOGETHER) - 1);
         let shared = Shared { simd, network, loss, chosen: &chosen, whole, length };
         let sum = shared.over_parts(workspace, None, rest, chosen.range.clone())?;
         chosen.mean(whole, sum)
@@ -333,7 +348,7 @@ where
     N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Send + Sync,
     L: Sync,
     X: Inputs<N::Scalar, IN> + Sync + ?Sized,
-    Y: Targets<N::Scalar, L, OUT> + Sync + ?Sized,
+    Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + Sync + ?Sized,
 {
     /// What the samples in `range` add to the mean loss, and their slopes in `gradient`, if asked for. Halves the range until
     /// it is one part; `rest` has the memory of all parts of it but the first. Of several errors it is the one of the

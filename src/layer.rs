@@ -59,7 +59,7 @@ impl<S: Simd, const B: usize> Tile<S, B> {
     }
 
     /// How many columns hold a sample, at most `B`. The others hold zeros or old samples; what a layer computes from
-    /// them is not used, and the slopes that arrive there are zero.
+    /// them is not used, and the slopes that arrive there are zero, in the layers inside a network too.
     #[inline(always)]
     pub fn used(self) -> usize {
         self.used
@@ -98,8 +98,8 @@ impl<S: Simd, const B: usize> Tile<S, B> {
     message = "layer sizes do not match: `{Self}` does not accept `{In}`",
     label = "`{In}` arrives at `{Self}`",
     note = "the `IN` of a layer must equal the `OUT` of the layer before it, and that of the first the size of the data",
-    note = "layers are those of `tuplenet::layers`, tuples of layers and types of your own; an activation stands in a layer: \
-            `Dense<2, 8, Tanh>`"
+    note = "layers are those of `tuplenet::layers`, tuples of two to eight layers (nest longer ones: \
+            `(A, B, (C, D, ..))`) and types of your own; an activation stands in a layer: `Dense<2, 8, Tanh>`"
 )]
 pub trait Layer<In: Shape>: Params {
     /// The shape of the output.
@@ -108,8 +108,9 @@ pub trait Layer<In: Shape>: Params {
     /// What the backward pass needs from the forward pass, the output included.
     type Trace<const B: usize>: Zeroed;
 
-    /// The activation that makes the output, which a loss may take over; [`Identity`](crate::activation::Identity) where
-    /// there is none.
+    /// The activation that makes the output, which a loss may take over:
+    /// [`NoActivation`](crate::activation::NoActivation) where there is none. With
+    /// [`Identity`](crate::activation::Identity) the layer says that its outputs are logits.
     type Head: Activation;
 
     /// The output that [`forward`](Self::forward) left in `trace`.
@@ -199,10 +200,19 @@ pub trait Layer<In: Shape>: Params {
 }
 
 /// Names the shape that a network's first layer accepts, so that callers need not.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a network",
+    label = "expected a layer, or a tuple of two to eight layers",
+    note = "a tuple has at most eight layers; nest: `(A, B, (C, D, ..))`; a single layer stands without a tuple",
+    note = "a layer of your own that is the first of a network needs an `impl Entrance`"
+)]
 pub trait Entrance {
     /// The shape of one sample.
     type In: Shape;
 }
+
+/// The last activation of the network `N`.
+pub type LastActivation<N> = <N as Layer<<N as Entrance>::In>>::Head;
 
 /// Fails to compile, in words, where the sizes of the network `N` do not match, or are zero.
 ///

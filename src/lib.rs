@@ -130,7 +130,9 @@
 //!   constant memory, and those of a tile in lanes.
 //! * The last activation is known from the network's type as [`Layer::Head`](layer::Layer::Head), and it names in its
 //!   [`Link`](activation::Link) the loss that takes it over. Training then stops at the logits, and loss and slope are
-//!   computed from them.
+//!   computed from them. It is a parameter of [`Loss`](loss::Loss), so that a pair that makes no sense is no loss at all, and
+//!   the bound that says so is part of the one on the targets. A layer without an activation says
+//!   [`NoActivation`](activation::NoActivation), which is the identity but no logits.
 //! * [`Entrance`](layer::Entrance) names the shape that a network's first layer accepts, so that `Net::new` needs no hint,
 //!   although layers are generic over their input.
 //! * Products are summed in registers, in blocks whose distances are all constants, so that the compiler drops the checks of
@@ -185,6 +187,11 @@ mod dispatch;
 pub mod error;
 #[cfg(feature = "export")]
 pub mod export;
+#[cfg(any(
+    feature = "checkpoint",
+    all(feature = "std", any(feature = "export", feature = "plot", feature = "safetensors"))
+))]
+mod file;
 pub mod init;
 #[cfg(feature = "safetensors")]
 pub mod io;
@@ -211,6 +218,8 @@ pub mod shape;
 #[cfg(feature = "serde")]
 pub mod state;
 pub mod summary;
+#[cfg(any(feature = "checkpoint", feature = "safetensors"))]
+mod text;
 #[doc = include_str!("speed.md")]
 #[doc = include_str!("speed.svg")]
 #[doc = include_str!("speed_costs.md")]

@@ -4,7 +4,44 @@
 //! too. Which activation the network ends with is known from its type, so sigmoid with binary cross-entropy and softmax
 //! with cross-entropy are computed together, from the logits: finite for every finite logit, and with the slope `y - t`.
 //!
-//! A loss of your own is a formula for one output and one target:
+//! Which losses fit after which last activation; the others do not compile:
+//!
+//! | the network ends with | [`BinaryCrossEntropy`] | [`CrossEntropy`], of two outputs or more | [`MeanSquaredError`], [`MeanAbsoluteError`], [`Huber`] |
+//! |---|---|---|---|
+//! | [`Sigmoid`] | yes, computed together | no | yes |
+//! | [`Softmax`], of two outputs or more | no | yes, computed together | yes |
+//! | [`Identity`] | yes, of logits | yes, of logits | yes |
+//! | [`HardSigmoid`] | yes, of probabilities | no | yes |
+//! | any other activation | no | no | yes |
+//! | an activation of your own | if it is [`Probabilities`] | if it is [`Distribution`] | yes |
+//! | a layer of your own with [`NoActivation`] | yes, of probabilities | yes, of probabilities | yes |
+//! | [`Dropout<N, 0>`](Dropout), which changes nothing | yes, of probabilities | yes, of probabilities | yes |
+//! | another [`Dropout`], `BatchNorm`, `LayerNorm`, `Residual` | no | no | yes |
+//!
+//! Outputs are logits only if the network says so, with `Identity` in its last layer: after a `BatchNorm` stands an
+//! `Activate<N, Identity>`. Softmax of one output, which is always 1, does not compile with any loss.
+//!
+//! ```
+//! use tuplenet::layers::{Activate, LayerNorm};
+//! use tuplenet::prelude::*;
+//!
+//! // Logits of three classes.
+//! type Net = (Dense<2, 3, Identity>, LayerNorm<3>, Activate<3, Identity>);
+//! let mut trainer = Trainer::new(Net::new(&mut seeded(0)), CrossEntropy, Adam::new(0.01), seeded(1));
+//! trainer.step(&[[0.5, -1.0]], &[2usize])?;
+//! # Ok::<(), tuplenet::Error>(())
+//! ```
+//!
+//! ```compile_fail,E0277
+//! use tuplenet::prelude::*;
+//!
+//! type Net = (Dense<2, 8, Tanh>, Dense<8, 3, Relu>);
+//! let mut trainer = Trainer::new(Net::new(&mut seeded(0)), CrossEntropy, Adam::new(0.01), seeded(1));
+//! trainer.step(&[[0.5, -1.0]], &[2usize])?; // `CrossEntropy` makes no sense after `Relu`
+//! # Ok::<(), tuplenet::Error>(())
+//! ```
+//!
+//! A loss of your own is a formula for one output and one target, for every last activation `A`:
 //!
 //! ```
 //! use tuplenet::layer::Tile;
@@ -15,9 +52,9 @@
 //! /// The fourth power of the error.
 //! struct Quartic;
 //!
-//! impl<T: Real, const OUT: usize> Loss<T, [T; OUT], OUT> for Quartic {
+//! impl<T: Real, A: Activation, const OUT: usize> Loss<T, [T; OUT], A, OUT> for Quartic {
 //!     #[inline(always)]
-//!     fn evaluate<S: Simd, A: Activation, const B: usize>(
+//!     fn evaluate<S: Simd, const B: usize>(
 //!         &self,
 //!         tile: Tile<S, B>,
 //!         scale: T,
@@ -33,34 +70,43 @@
 //! }
 //! ```
 
-use crate::activation::{Activation, Link};
+use crate::activation::{Activation, HardSigmoid, Identity, Link, NoActivation, Sigmoid, Softmax};
 use crate::data::Category;
-use crate::error::TargetError;
+use crate::error::{Error, Found, NotFinite, TargetError, setting};
 use crate::kernel::scalar::lanes;
 use crate::kernel::{self, Exponentials, map, map_sum, softmax};
 use crate::layer::Tile;
+use crate::layers::Dropout;
 use crate::math::{self, at_least, at_most, divide, splat};
 use crate::real::{Lanes, Real};
 use fearless_simd::{Select, Simd, SimdBase, SimdFloat};
 
-/// A loss for networks with `OUT` outputs of type `T` and targets of type `Target`: `[T; OUT]`, `usize` for a class
-/// index, or [`Class<OUT>`](crate::data::Class).
+/// A loss for networks with `OUT` outputs of type `T` whose last activation is `A`, and targets of type `Target`: `[T; OUT]`,
+/// `usize` for a class index, or [`Class<OUT>`](crate::data::Class). A loss of your own that is written for every `A` fits
+/// every network; [`Probabilities`] and [`Distribution`] leave out what gives no probabilities.
 #[diagnostic::on_unimplemented(
     message = "the targets do not fit: `{Self}` does not compare outputs `[{T}; {OUT}]` with `{Target}`",
     label = "a target for outputs `[{T}; {OUT}]`",
-    note = "the targets must be `[{T}; {OUT}]`, or class indices where the loss takes classes"
+    note = "a target is `[{T}; {OUT}]` or `SVector<{T}, {OUT}>`; for `CrossEntropy` also a class, as `usize`, `u32`, `u8` or \
+            `Class<{OUT}>`; for `BinaryCrossEntropy` with one output also a `bool`"
 )]
-pub trait Loss<T: Real, Target, const OUT: usize> {
+pub trait Loss<T: Real, Target, A: Activation, const OUT: usize> {
     /// Gives `scale` times the sum of the losses of the samples in use. `outputs` holds what the network computed before
     /// its last activation, `A`; each is replaced by the slope of that sum. Slopes of samples not in use are of no
     /// account.
-    fn evaluate<S: Simd, A: Activation, const B: usize>(
+    fn evaluate<S: Simd, const B: usize>(
         &self,
         tile: Tile<S, B>,
         scale: T,
         outputs: &mut [[T; OUT]; B],
         targets: &[Target; B],
     ) -> T;
+
+    /// Whether the settings of the loss make sense; an [`Error::Setting`] if not. Whoever trains or evaluates asks first.
+    #[inline(always)]
+    fn check_settings(&self) -> Result<(), Error> {
+        Ok(())
+    }
 
     /// Whether a target is one that the loss can be computed for.
     #[inline(always)]
@@ -77,6 +123,41 @@ pub trait Loss<T: Real, Target, const OUT: usize> {
         Ok(())
     }
 }
+
+/// A last activation that [`BinaryCrossEntropy`] fits: each output is a probability of its own, or a logit. For an
+/// activation of your own between 0 and 1 write `impl Probabilities for MyActivation {}`.
+#[diagnostic::on_unimplemented(
+    message = "`BinaryCrossEntropy` makes no sense after `{Self}`, which does not give a probability for each output",
+    label = "the network ends with `{Self}`",
+    note = "`BinaryCrossEntropy` fits `Sigmoid`, `HardSigmoid`, and `Identity`, whose outputs it takes as logits; after a layer \
+            that has no activation, such as `BatchNorm`, put `Activate<N, Sigmoid>` or `Activate<N, Identity>`",
+    note = "`Softmax` goes with `CrossEntropy`; any activation goes with `MeanSquaredError`, `MeanAbsoluteError` and `Huber`",
+    note = "for an activation of your own that gives probabilities, write `impl Probabilities for MyActivation {{}}`"
+)]
+pub trait Probabilities: Activation {}
+
+impl Probabilities for Sigmoid {}
+impl Probabilities for HardSigmoid {}
+impl Probabilities for Identity {}
+impl Probabilities for NoActivation {}
+impl<const N: usize, T: Real> Probabilities for NoActivation<Dropout<N, 0, T>> {}
+
+/// A last activation that [`CrossEntropy`] fits: the outputs are the probabilities of classes, which add up to 1, or logits.
+/// For an activation of your own write `impl Distribution for MyActivation {}`.
+#[diagnostic::on_unimplemented(
+    message = "`CrossEntropy` makes no sense after `{Self}`, which does not give probabilities of classes",
+    label = "the network ends with `{Self}`",
+    note = "`CrossEntropy` fits `Softmax`, and `Identity`, whose outputs it takes as logits; after a layer that has no \
+            activation, such as `BatchNorm`, put `Activate<N, Softmax>` or `Activate<N, Identity>`",
+    note = "`Sigmoid` goes with `BinaryCrossEntropy`; any activation goes with `MeanSquaredError`, `MeanAbsoluteError` and `Huber`",
+    note = "for an activation of your own that gives probabilities which add up to 1, write `impl Distribution for MyActivation {{}}`"
+)]
+pub trait Distribution: Activation {}
+
+impl Distribution for Softmax {}
+impl Distribution for Identity {}
+impl Distribution for NoActivation {}
+impl<const N: usize, T: Real> Distribution for NoActivation<Dropout<N, 0, T>> {}
 
 /// [`Loss::evaluate`] for a loss that is the mean over the outputs of `formula(y, t)`, which gives the loss of the output
 /// `y` with the target `t`, and its derivative by `y`.
@@ -150,12 +231,20 @@ fn all_finite<T: Real>(numbers: &[T]) -> bool {
     numbers.iter().fold(true, |finite, number| finite & number.is_finite())
 }
 
-// The regression losses: a check of the targets, and a formula that gives loss and slope.
+/// What is wrong with a target that is not finite.
+#[cold]
+#[inline(never)]
+fn not_finite<T: Real>(target: &[T]) -> TargetError {
+    let column = target.iter().position(|value| !value.is_finite()).unwrap_or(0);
+    TargetError::NotFinite { column, found: NotFinite::of(target.get(column).copied().unwrap_or(T::nan())) }
+}
+
+// The regression losses: a check of the targets, a formula that gives loss and slope, and a check of the settings, if any.
 macro_rules! regression {
-    ($name:ty, |$this:ident, $simd:ident, $y:ident, $t:ident| $formula:expr) => {
-        impl<T: Real, const OUT: usize> Loss<T, [T; OUT], OUT> for $name {
+    ($name:ty, |$this:ident, $simd:ident, $y:ident, $t:ident| $formula:expr $(, $settings:item)?) => {
+        impl<T: Real, A: Activation, const OUT: usize> Loss<T, [T; OUT], A, OUT> for $name {
             #[inline(always)]
-            fn evaluate<S: Simd, A: Activation, const B: usize>(
+            fn evaluate<S: Simd, const B: usize>(
                 &self,
                 tile: Tile<S, B>,
                 scale: T,
@@ -175,7 +264,7 @@ macro_rules! regression {
 
             #[inline(always)]
             fn check(&self, target: &[T; OUT]) -> Result<(), TargetError> {
-                if all_finite(target) { Ok(()) } else { Err(TargetError::NotFinite) }
+                if all_finite(target) { Ok(()) } else { Err(not_finite(target)) }
             }
 
             #[inline(always)]
@@ -184,9 +273,10 @@ macro_rules! regression {
                 if !kernel::SCALAR && all_finite(targets.as_flattened()) {
                     return Ok(());
                 }
-                let place = targets.iter().position(|target| !all_finite(target));
-                place.map_or(Ok(()), |place| Err((place, TargetError::NotFinite)))
+                let found = targets.iter().enumerate().find(|(_, target)| !all_finite(&target[..]));
+                found.map_or(Ok(()), |(place, target)| Err((place, not_finite(target))))
             }
+            $($settings)?
         }
     };
 }
@@ -233,19 +323,26 @@ impl<T: Real> Default for Huber<T> {
     }
 }
 
-regression!(Huber<T>, |this, simd, y, t| {
-    let error = y - t;
-    let delta = lanes::<S, T>(simd, this.delta);
-    let slope = at_most(at_least(error, -delta), delta);
-    (slope * (error - slope * splat::<S, T>(simd, 0.5)), slope)
-});
+regression!(
+    Huber<T>,
+    |this, simd, y, t| {
+        let error = y - t;
+        let delta = lanes::<S, T>(simd, this.delta);
+        let slope = at_most(at_least(error, -delta), delta);
+        (slope * (error - slope * splat::<S, T>(simd, 0.5)), slope)
+    },
+    #[inline(always)]
+    fn check_settings(&self) -> Result<(), Error> {
+        setting(self.delta > T::ZERO, "a `delta` of `Huber` above zero", self.delta)
+    }
+);
 
 /// Binary cross-entropy, `-t ln(y) - (1 - t) ln(1 - y)`, for one or more independent yes-or-no questions. With one
 /// output, targets may also be class indices 0 and 1.
 ///
-/// After [`Sigmoid`](crate::activation::Sigmoid) it is computed from the sigmoid's input, the logits. A network that ends
-/// with [`Identity`](crate::activation::Identity) gives logits. What another activation gives is taken as probabilities,
-/// whose logarithms are kept above -100, as in PyTorch.
+/// After [`Sigmoid`] it is computed from the sigmoid's input, the logits. A network that ends
+/// with [`Identity`] gives logits. What [other](Probabilities) networks give is taken as
+/// probabilities, whose logarithms are kept above -100, as in PyTorch.
 #[derive(Clone, Copy, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct BinaryCrossEntropy;
@@ -301,8 +398,25 @@ const LOWEST_DIVISOR: f64 = 1e-12;
 
 #[inline(always)]
 fn check_probabilities<T: Real>(target: &[T]) -> Result<(), TargetError> {
-    let valid = target.iter().all(|&t| t >= T::ZERO && t <= T::ONE);
-    if valid { Ok(()) } else { Err(TargetError::Probability) }
+    match target.iter().position(|&t| !(t >= T::ZERO && t <= T::ONE)) {
+        None => Ok(()),
+        Some(column) => Err(TargetError::Probability { column, found: Found::value(target[column]) }),
+    }
+}
+
+/// How far from 1 the sum of a distribution may be: far enough for values that were rounded to three decimals.
+const SUM_TOLERANCE: f64 = 0.01;
+
+#[inline(always)]
+fn check_distribution<T: Real, const OUT: usize>(target: &[T; OUT]) -> Result<(), TargetError> {
+    check_probabilities(target)?;
+    let sum = target.iter().fold(T::ZERO, |sum, &t| sum + t);
+    // And the rounding of the sum itself, where there are very many classes.
+    let tolerance = T::of(SUM_TOLERANCE) + T::from_count(OUT) * T::epsilon();
+    if (sum - T::ONE).abs() <= tolerance {
+        return Ok(());
+    }
+    Err(TargetError::Sum { found: Found::value(sum) })
 }
 
 #[inline(always)]
@@ -310,29 +424,64 @@ fn check_class(found: usize, classes: usize) -> Result<(), TargetError> {
     if found < classes { Ok(()) } else { Err(TargetError::Class { found, classes }) }
 }
 
-impl<T: Real, const OUT: usize> Loss<T, [T; OUT], OUT> for BinaryCrossEntropy {
+impl<T: Real, Y: BinaryTarget<T, OUT>, A: Probabilities, const OUT: usize> Loss<T, Y, A, OUT> for BinaryCrossEntropy {
+    #[inline(always)]
+    fn evaluate<S: Simd, const B: usize>(
+        &self,
+        tile: Tile<S, B>,
+        scale: T,
+        outputs: &mut [[T; OUT]; B],
+        targets: &[Y; B],
+    ) -> T {
+        Y::evaluate::<S, A, B>(tile, scale, outputs, targets)
+    }
+
+    #[inline(always)]
+    fn check(&self, target: &Y) -> Result<(), TargetError> {
+        target.check()
+    }
+}
+
+/// What [`BinaryCrossEntropy`] compares with `OUT` outputs: `[T; OUT]`, or, with one output, a class index.
+#[diagnostic::on_unimplemented(
+    message = "the targets do not fit: `BinaryCrossEntropy` does not compare outputs `[{T}; {OUT}]` with `{Self}`",
+    label = "a target for outputs `[{T}; {OUT}]`",
+    note = "a target is `[{T}; {OUT}]` or `SVector<{T}, {OUT}>`; with one output also a `bool`, or 0 or 1 as `u8` or `usize`"
+)]
+pub trait BinaryTarget<T: Real, const OUT: usize>: Sized {
+    /// [`Loss::evaluate`].
+    fn evaluate<S: Simd, A: Activation, const B: usize>(
+        tile: Tile<S, B>,
+        scale: T,
+        outputs: &mut [[T; OUT]; B],
+        targets: &[Self; B],
+    ) -> T;
+
+    /// [`Loss::check`].
+    fn check(&self) -> Result<(), TargetError>;
+}
+
+impl<T: Real, const OUT: usize> BinaryTarget<T, OUT> for [T; OUT] {
     #[inline(always)]
     fn evaluate<S: Simd, A: Activation, const B: usize>(
-        &self,
         tile: Tile<S, B>,
         scale: T,
         outputs: &mut [[T; OUT]; B],
         targets: &[[T; OUT]; B],
     ) -> T {
-        Self::of_probabilities::<S, T, A, OUT, B>(tile, scale, outputs, targets)
+        BinaryCrossEntropy::of_probabilities::<S, T, A, OUT, B>(tile, scale, outputs, targets)
     }
 
     #[inline(always)]
-    fn check(&self, target: &[T; OUT]) -> Result<(), TargetError> {
-        check_probabilities(target)
+    fn check(&self) -> Result<(), TargetError> {
+        check_probabilities(self)
     }
 }
 
 #[diagnostic::do_not_recommend]
-impl<T: Real, C: Category<2>> Loss<T, C, 1> for BinaryCrossEntropy {
+impl<T: Real, C: Category<2>> BinaryTarget<T, 1> for C {
     #[inline(always)]
     fn evaluate<S: Simd, A: Activation, const B: usize>(
-        &self,
         tile: Tile<S, B>,
         scale: T,
         outputs: &mut [[T; 1]; B],
@@ -342,21 +491,31 @@ impl<T: Real, C: Category<2>> Loss<T, C, 1> for BinaryCrossEntropy {
         for (number, class) in numbers.iter_mut().zip(targets) {
             number[0] = if class.index() == 0 { T::ZERO } else { T::ONE };
         }
-        Self::of_probabilities::<S, T, A, 1, B>(tile, scale, outputs, &numbers)
+        BinaryCrossEntropy::of_probabilities::<S, T, A, 1, B>(tile, scale, outputs, &numbers)
     }
 
     #[inline(always)]
-    fn check(&self, target: &C) -> Result<(), TargetError> {
-        check_class(target.index(), 2)
+    fn check(&self) -> Result<(), TargetError> {
+        check_class(self.index(), 2)
     }
 }
 
 /// Cross-entropy, `-ln` of the probability of the right class. Targets are class indices, or distributions `t`, for which
-/// it is the sum of `-t ln(y)`.
+/// it is the sum of `-t ln(y)`. A distribution adds up to 1: a target whose sum is off by more than a hundredth is an error.
+/// There must be at least two outputs: of one the loss would always be 0. That is found when a program is built, and not yet by
+/// `cargo check`:
 ///
-/// After [`Softmax`](crate::activation::Softmax) it is computed from softmax's input, the logits. A network that ends
-/// with [`Identity`](crate::activation::Identity) gives logits. What another activation gives is taken as probabilities,
-/// whose logarithms are kept above -100.
+/// ```compile_fail,E0080
+/// use tuplenet::prelude::*;
+///
+/// let network = <Dense<2, 1, Identity>>::new(&mut seeded(0));
+/// let mut trainer = Trainer::new(network, CrossEntropy, Adam::new(0.01), seeded(1));
+/// trainer.step(&[[0.5, -1.0]], &[0usize]).unwrap();
+/// ```
+///
+/// After [`Softmax`] it is computed from softmax's input, the logits. A network that ends
+/// with [`Identity`] gives logits. What [other](Distribution) networks give is taken as
+/// probabilities, whose logarithms are kept above -100.
 #[derive(Clone, Copy, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct CrossEntropy;
@@ -409,10 +568,53 @@ impl CrossEntropy {
     }
 }
 
-impl<T: Real, const OUT: usize> Loss<T, [T; OUT], OUT> for CrossEntropy {
+impl<T: Real, Y: ClassTarget<T, OUT>, A: Distribution, const OUT: usize> Loss<T, Y, A, OUT> for CrossEntropy {
+    #[inline(always)]
+    fn evaluate<S: Simd, const B: usize>(
+        &self,
+        tile: Tile<S, B>,
+        scale: T,
+        outputs: &mut [[T; OUT]; B],
+        targets: &[Y; B],
+    ) -> T {
+        const {
+            assert!(
+                OUT > 1,
+                "cross-entropy of one output is always 0: take `Sigmoid` with `BinaryCrossEntropy`, or an output for each class"
+            )
+        };
+        Y::evaluate::<S, A, B>(tile, scale, outputs, targets)
+    }
+
+    #[inline(always)]
+    fn check(&self, target: &Y) -> Result<(), TargetError> {
+        target.check()
+    }
+}
+
+/// What [`CrossEntropy`] compares with `OUT` outputs: a class index, or a distribution over the classes, `[T; OUT]`.
+#[diagnostic::on_unimplemented(
+    message = "the targets do not fit: `CrossEntropy` does not compare outputs `[{T}; {OUT}]` with `{Self}`",
+    label = "a target for outputs `[{T}; {OUT}]`",
+    note = "a target is a class, as `usize`, `u32`, `u8` or `Class<{OUT}>`, or a distribution over the classes, as \
+            `[{T}; {OUT}]` or `SVector<{T}, {OUT}>`"
+)]
+pub trait ClassTarget<T: Real, const OUT: usize>: Sized {
+    /// [`Loss::evaluate`].
+    fn evaluate<S: Simd, A: Activation, const B: usize>(
+        tile: Tile<S, B>,
+        scale: T,
+        outputs: &mut [[T; OUT]; B],
+        targets: &[Self; B],
+    ) -> T;
+
+    /// [`Loss::check`].
+    fn check(&self) -> Result<(), TargetError>;
+}
+
+impl<T: Real, const OUT: usize> ClassTarget<T, OUT> for [T; OUT] {
     #[inline(always)]
     fn evaluate<S: Simd, A: Activation, const B: usize>(
-        &self,
         tile: Tile<S, B>,
         scale: T,
         outputs: &mut [[T; OUT]; B],
@@ -420,22 +622,21 @@ impl<T: Real, const OUT: usize> Loss<T, [T; OUT], OUT> for CrossEntropy {
     ) -> T {
         let mut total = T::ZERO;
         for (output, target) in outputs.iter_mut().zip(targets).take(tile.used()) {
-            total += Self::of_distribution::<S, T, A, OUT>(tile.simd(), scale, output, target);
+            total += CrossEntropy::of_distribution::<S, T, A, OUT>(tile.simd(), scale, output, target);
         }
         total
     }
 
     #[inline(always)]
-    fn check(&self, target: &[T; OUT]) -> Result<(), TargetError> {
-        check_probabilities(target)
+    fn check(&self) -> Result<(), TargetError> {
+        check_distribution(self)
     }
 }
 
 #[diagnostic::do_not_recommend]
-impl<T: Real, C: Category<OUT>, const OUT: usize> Loss<T, C, OUT> for CrossEntropy {
+impl<T: Real, C: Category<OUT>, const OUT: usize> ClassTarget<T, OUT> for C {
     #[inline(always)]
     fn evaluate<S: Simd, A: Activation, const B: usize>(
-        &self,
         tile: Tile<S, B>,
         scale: T,
         outputs: &mut [[T; OUT]; B],
@@ -449,7 +650,7 @@ impl<T: Real, C: Category<OUT>, const OUT: usize> Loss<T, C, OUT> for CrossEntro
                 if let Some(right) = target.get_mut(class.index()) {
                     *right = T::ONE;
                 }
-                total += Self::of_distribution::<S, T, A, OUT>(simd, scale, output, &target);
+                total += CrossEntropy::of_distribution::<S, T, A, OUT>(simd, scale, output, &target);
             }
             return total;
         }
@@ -476,8 +677,8 @@ impl<T: Real, C: Category<OUT>, const OUT: usize> Loss<T, C, OUT> for CrossEntro
     }
 
     #[inline(always)]
-    fn check(&self, target: &C) -> Result<(), TargetError> {
-        check_class(target.index(), OUT)
+    fn check(&self) -> Result<(), TargetError> {
+        check_class(self.index(), OUT)
     }
 }
 

@@ -81,6 +81,23 @@ pub(crate) fn root_f32<S: Simd>(simd: S, x: Lanes<S, f32>) -> Lanes<S, f32> {
     x.sqrt()
 }
 
+/// `dividend / (root of square + epsilon)`, each as [`divide`] and [`Real::root`] give it, and zero where the square is infinite,
+/// which their corrections would make NaN of.
+#[inline(always)]
+pub(crate) fn divide_by_root<S: Simd, T: Real>(
+    simd: S,
+    dividend: Lanes<S, T>,
+    square: Lanes<S, T>,
+    epsilon: Lanes<S, T>,
+) -> Lanes<S, T> {
+    let quotient = divide::<S, T>(dividend, T::root(simd, square) + epsilon);
+    if cfg!(feature = "reproducible") || !is_wide_f32::<S, T>() {
+        return quotient;
+    }
+    let infinite = square.simd_eq(Lanes::<S, T>::splat(simd, T::infinity()));
+    infinite.select(dividend * splat::<S, T>(simd, 0.0), quotient)
+}
+
 #[cfg(target_arch = "x86_64")]
 fearless_simd::kernel!(
     #[inline]

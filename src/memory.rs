@@ -28,7 +28,7 @@
 //! Cortex-M4F, a step of the `Learner` above took 144 to 220 bytes of stack.
 
 use crate::layer::{Entrance, Layer};
-use crate::optimizer::Sgd;
+use crate::optimizer::{Adam, Sgd};
 use crate::trainer::Trainer;
 
 /// Fails to compile, in words, where a network takes more memory than it may: its weights more than `flash`, or what it takes
@@ -51,14 +51,33 @@ use crate::trainer::Trainer;
 /// assert_fits!(Xor, flash = 100);
 /// ```
 ///
+/// A third budget is the `stack` of the thread that makes a trainer with Adam and the tile 32 by
+/// [`Trainer::new`](crate::trainer::Trainer::new) and trains with it, in a program that is not optimized and copies values several
+/// times. A main thread usually has 8 megabytes, a test and other threads have 2:
+///
+/// ```
+/// # use tuplenet::assert_fits;
+/// # use tuplenet::prelude::*;
+/// # type Xor = (Dense<2, 8, Tanh>, Dense<8, 1, Sigmoid>);
+/// assert_fits!(Xor, stack = 2 << 20);
+/// ```
+///
+/// ```compile_fail,E0080
+/// # use tuplenet::assert_fits;
+/// # use tuplenet::prelude::*;
+/// type Mnist = (Dense<784, 128, Relu>, Dense<128, 64, Relu>, Dense<64, 10, Softmax>);
+/// assert_fits!(Mnist, stack = 2 << 20);
+/// ```
+///
 /// What counts as `ram` is `Trainer::<Xor, (), Sgd, (), 1>::BYTES`. For another trainer write
 /// `const _: () = assert!(Learner::BYTES <= 1024);`. See [`memory`](crate::memory) for what is left out: the call stack.
 #[macro_export]
 macro_rules! assert_fits {
-    ($network:ty $(, flash = $flash:expr)? $(, ram = $ram:expr)? $(,)?) => {
+    ($network:ty $(, flash = $flash:expr)? $(, ram = $ram:expr)? $(, stack = $stack:expr)? $(,)?) => {
         const _: () = {
             $($crate::memory::assert_flash::<$network>(stringify!($network), $flash);)?
             $($crate::memory::assert_ram::<$network>(stringify!($network), $ram);)?
+            $($crate::memory::assert_stack::<$network>(stringify!($network), $stack);)?
         };
     };
 }
@@ -72,6 +91,14 @@ pub const fn assert_flash<N: Entrance + Layer<<N as Entrance>::In>>(name: &str, 
 pub const fn assert_ram<N: Entrance + Layer<<N as Entrance>::In>>(name: &str, budget: usize) {
     let bytes = Trainer::<N, (), Sgd<N::Scalar>, (), 1>::BYTES;
     assert_at_most(name, bytes, " bytes of RAM to be trained, one sample at a time,", budget);
+}
+
+/// What [`assert_fits!`](crate::assert_fits) says of a thread's stack.
+pub const fn assert_stack<N: Entrance + Layer<<N as Entrance>::In>>(name: &str, budget: usize) {
+    // Measured, where nothing is optimized: 2.5 times a trainer of 1.9 megabytes, 2.7 times one of 330 kilobytes, and 96 kilobytes
+    // for a tiny one.
+    let bytes = 3 * Trainer::<N, (), Adam<N::Scalar>, (), 32>::BYTES + 128 * 1024;
+    assert_at_most(name, bytes, " bytes of stack to be trained with Adam outside of a box", budget);
 }
 
 const fn assert_at_most(name: &str, found: usize, what: &str, budget: usize) {

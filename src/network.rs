@@ -103,7 +103,7 @@ pub trait Network: Sized {
     fn predict<X, const B: usize>(&self, x: &X) -> Batch<X::Out, <Self as Params>::Scalar, B>
     where
         Self: Params,
-        X: Columns<Self, B>,
+        X: Columns<Self, B> + ?Sized,
     {
         dispatch!(level(), simd => x.enter(simd, self))
     }
@@ -120,7 +120,7 @@ pub trait Network: Sized {
     fn predict_one<X, const OUT: usize>(&self, x: &X) -> [<Self as Params>::Scalar; OUT]
     where
         Self: Params,
-        X: Columns<Self, 1, Out = Features<OUT>>,
+        X: Columns<Self, 1, Out = Features<OUT>> + ?Sized,
     {
         self.predict(x).data.0[0]
     }
@@ -154,9 +154,10 @@ pub trait Network: Sized {
 /// `B` samples that the network `N` may be asked about. A trait of the samples and not of the network, so that the
 /// compiler looks at their size first, and then names the layer that does not accept it.
 #[diagnostic::on_unimplemented(
-    message = "a network can't be asked about `{Self}`",
+    message = "`predict` and `predict_one` do not accept `{Self}`",
     label = "expected a sample `[T; IN]`, or a matrix with a sample in each column",
-    note = "the type of the numbers, `T`, must be that of the network"
+    note = "for an array, a slice or a vector of samples there is `predict_all(&samples, &mut outputs)`",
+    note = "the type of the values, `T`, must be that of the network"
 )]
 pub trait Columns<N: Params, const B: usize> {
     /// The shape of what the network answers.
@@ -186,6 +187,20 @@ impl<T: Real, N: Of<T> + Layer<Features<IN>>, const IN: usize> Columns<N, 1> for
     #[inline(always)]
     fn enter<S: Simd>(&self, simd: S, network: &N) -> Batch<N::Out, T, 1> {
         bytemuck::must_cast_ref::<_, SMatrix<T, IN, 1>>(self).enter(simd, network)
+    }
+}
+
+// Never applies. But while it might, the compiler says of an array of samples what stands above, and not that an array is no
+// number.
+#[doc(hidden)]
+impl<T: Real, N: Params, const IN: usize, const COUNT: usize> Columns<N, 1> for [[T; IN]; COUNT]
+where
+    [T; IN]: Real,
+{
+    type Out = Features<IN>;
+
+    fn enter<S: Simd>(&self, _: S, _: &N) -> Batch<Features<IN>, N::Scalar, 1> {
+        Zeroed::ZEROED
     }
 }
 

@@ -166,6 +166,10 @@ pub trait Params: Zeroed {
     /// Whether it is a `torch.nn.Sequential` of its own: a tuple.
     const IS_CHAIN: bool = false;
 
+    /// How many samples it must be trained on together, at least. 2 for a layer whose statistics a single sample does not have,
+    /// such as [`BatchNorm`](crate::layers::BatchNorm); a layer around others has the most of them.
+    const TOGETHER: usize = 1;
+
     /// The bytes that they take, with what else a layer remembers: a network's share of flash, or of RAM.
     const BYTES: usize = size_of::<Self>();
 

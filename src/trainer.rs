@@ -4,13 +4,13 @@ use crate::data::{Inputs, Permutation, Targets};
 use crate::dispatch::{dispatch, level};
 use crate::error::Error;
 use crate::kernel::{FEW, SCALAR};
-use crate::layer::{Entrance, Layer};
+use crate::layer::{Entrance, LastActivation, Layer};
 use crate::observer::{Epoch, Follower};
 use crate::optimizer::Optimizer;
 use crate::params::{Parameter, Params, Visitor, Zeroed, fill, is_finite};
 use crate::real::Real;
 use crate::shape::Features;
-use crate::workspace::{Chosen, Mean, Workspace, check_data};
+use crate::workspace::{Chosen, Mean, Sum, Workspace, cause, cause_in_evaluation, check_data, check_together};
 use fearless_simd::Simd;
 use num_traits::float::FloatCore;
 use rand::Rng;
@@ -143,7 +143,7 @@ impl<N, L, X, Y, const B: usize, const IN: usize, const OUT: usize> Hands<N, L, 
 where
     N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
     X: Inputs<N::Scalar, IN> + ?Sized,
-    Y: Targets<N::Scalar, L, OUT> + ?Sized,
+    Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
 {
     #[inline(always)]
     fn accumulate<S: Simd>(
@@ -190,6 +190,12 @@ where
     O: Optimizer<Scalar = N::Scalar>,
 {
     /// A trainer that has taken no step yet.
+    ///
+    /// It is made on the stack. In a program that is not optimized it is copied on the way: a thread needs about three times
+    /// [`BYTES`](Self::BYTES) to make it and train with it, and with Adam that is twelve times the network. A test and most threads
+    /// have 2 megabytes, so that from about 40,000 parameters of `f32` on (784-128-64-10 has 109,386) it takes a box: `boxed`, with
+    /// the feature `std`. The main thread has 8 megabytes as a rule, enough for 170,000.
+    /// [`assert_fits!`](crate::assert_fits) with a budget `stack` has the compiler look.
     pub const fn new(network: N, loss: L, optimizer: O, rng: R) -> Self {
         Self::with_tile(network, loss, optimizer, rng)
     }
@@ -229,7 +235,7 @@ where
     pub const STATE_BYTES: usize = size_of::<O::State<N>>();
 
     /// Begins anew, in place: with the weights of [`Network::new`](crate::network::Network::new), no epoch run, and nothing
-    /// remembered by the optimizer. Its rate stays as it is.
+    /// remembered by the optimizer. Its rate stays as it is; that of a schedule begins anew.
     ///
     /// On a small stack a trainer should never be a value that is passed on. It can lie in a `static` that begins with zeros,
     /// takes no flash, and is initialized at run time:
@@ -253,7 +259,37 @@ where
         self.network.initialize(rng);
         fill(&mut self.gradient, N::Scalar::ZERO);
         self.state = O::State::<N>::ZEROED;
+        self.optimizer.restart();
         self.epochs = 0;
+    }
+}
+
+#[cfg(feature = "std")]
+impl<N, L, O, R> Trainer<N, L, O, R>
+where
+    N: Entrance + Layer<<N as Entrance>::In>,
+    O: Optimizer<Scalar = N::Scalar>,
+    Self: Send,
+{
+    /// Like [`new`](Self::new), in a box, for a network that is too large for the stack of its thread:
+    /// [`Network::boxed`](crate::network::Network::boxed) makes one, and says how such a box is made.
+    ///
+    /// ```
+    /// use tuplenet::prelude::*;
+    ///
+    /// type Large = (Dense<784, 128, Relu>, Dense<128, 64, Relu>, Dense<64, 10, Softmax>);
+    /// let mut trainer = Trainer::boxed(Large::boxed(&mut seeded(0)), CrossEntropy, Adam::new(1e-3), seeded(1));
+    /// trainer.step(&vec![[0.5; 784]; 4], &[0usize, 1, 2, 3])?;
+    /// # Ok::<(), tuplenet::Error>(())
+    /// ```
+    pub fn boxed(network: alloc::boxed::Box<N>, loss: L, optimizer: O, rng: R) -> alloc::boxed::Box<Self>
+    where
+        N: Send,
+        L: Send,
+        O: Send,
+        R: Send,
+    {
+        Self::boxed_with_tile(network, loss, optimizer, rng)
     }
 }
 
@@ -264,19 +300,18 @@ where
     O: Optimizer<Scalar = N::Scalar>,
     Self: Send,
 {
-    /// Like [`with_tile`](Self::with_tile), in a box, for a network that is too large for the stack of its thread:
-    /// [`Network::boxed`](crate::network::Network::boxed) makes one, and says how such a box is made.
+    /// Like [`boxed`](Trainer::boxed), with the tile that its type says.
     ///
     /// ```
     /// use tuplenet::prelude::*;
     ///
     /// type Large = (Dense<1000, 1000, Relu>, Dense<1000, 10, Softmax>);
     /// let network = Large::boxed(&mut seeded(0));
-    /// let mut trainer = Trainer::<_, _, _, _, 4>::boxed(network, CrossEntropy, Adam::new(1e-3), seeded(1));
+    /// let mut trainer = Trainer::<_, _, _, _, 4>::boxed_with_tile(network, CrossEntropy, Adam::new(1e-3), seeded(1));
     /// trainer.step(&vec![[0.5; 1000]; 4], &[0usize, 1, 2, 3])?;
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
-    pub fn boxed(network: alloc::boxed::Box<N>, loss: L, optimizer: O, rng: R) -> alloc::boxed::Box<Self>
+    pub fn boxed_with_tile(network: alloc::boxed::Box<N>, loss: L, optimizer: O, rng: R) -> alloc::boxed::Box<Self>
     where
         N: Send,
         L: Send,
@@ -299,7 +334,7 @@ where
     pub fn step<X, Y>(&mut self, inputs: &X, targets: &Y) -> Result<N::Scalar, Error>
     where
         X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, OUT> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
     {
         self.step_by(&mut Alone, inputs, targets)
     }
@@ -328,13 +363,21 @@ where
     pub fn learn<X, Y>(&mut self, input: &X, target: &Y) -> Result<N::Scalar, Error>
     where
         [X]: Inputs<N::Scalar, IN>,
-        [Y]: Targets<N::Scalar, L, OUT>,
+        [Y]: Targets<N::Scalar, L, LastActivation<N>, OUT>,
     {
         let sample = (core::slice::from_ref(input), core::slice::from_ref(target));
         let epoch = self.epochs;
+        if SETTINGS_VARY {
+            self.optimizer.check()?;
+            <[Y]>::check_loss(&self.loss)?;
+        }
+        check_together::<N, B>(1, 1)?;
         dispatch!(level(), simd => {
             let Trainer { network, loss, workspace, gradient, optimizer, state, .. } = self;
-            let loss = workspace.slope_of_one(simd, network, loss, sample, epoch)?;
+            let loss = match workspace.slope_of_one(simd, network, loss, sample, epoch) {
+                Ok(loss) => loss,
+                Err(error) => return Err(cause(network, error)),
+            };
             match optimizer.plain_rate() {
                 Some(rate) if SCALAR => {
                     workspace.descend(simd, network, rate);
@@ -342,6 +385,11 @@ where
                 }
                 _ => {
                     workspace.gradient_of_one(simd, network, gradient);
+                    let large = core::mem::take(&mut workspace.large);
+                    // Where nothing is squared, a gradient that is not finite is found by its weights, with less of a program.
+                    if SETTINGS_VARY && optimizer.largest_gradient() < N::Scalar::max_value() && (large || loss > N::Scalar::of(HUGE)) {
+                        check_gradient(gradient, optimizer, loss, epoch, 0)?;
+                    }
                     take_step(simd, network, gradient, optimizer, state);
                 }
             }
@@ -368,14 +416,15 @@ where
     pub fn epoch<X, Y>(&mut self, inputs: &X, targets: &Y, batch_size: usize) -> Result<N::Scalar, Error>
     where
         X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, OUT> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
         R: Rng,
     {
         self.epoch_by(&mut Alone, inputs, targets, batch_size)
     }
 
     /// Trains for some epochs. `observer` is told of each and may stop the training: `()` looks away, `&mut History::new()`
-    /// takes notes, and a function `|epoch: &Epoch<_>| ControlFlow::Continue(())` does what you write; `(a, b)` are two.
+    /// takes notes, and a function `|epoch: &Epoch<_>| ..`, which returns `()` or a `ControlFlow<()>`, does what you write;
+    /// `(a, b)` are two.
     ///
     /// What is an error for [`step`](Self::step) is one here, and so is a batch size of zero. After an error the network is
     /// as the last good step left it, unless the observer puts something else there.
@@ -394,7 +443,7 @@ where
     ) -> Result<Outcome<N::Scalar>, Error>
     where
         X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, OUT> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
         R: Rng,
     {
         self.run(&mut Alone, inputs, targets, None::<(&X, &Y)>, fit, observer)
@@ -432,9 +481,9 @@ where
     ) -> Result<Outcome<N::Scalar>, Error>
     where
         X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, OUT> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
         VX: Inputs<N::Scalar, IN> + ?Sized,
-        VY: Targets<N::Scalar, L, OUT> + ?Sized,
+        VY: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
         R: Rng,
     {
         self.run(&mut Alone, inputs, targets, Some(validation), fit, observer)
@@ -444,7 +493,7 @@ where
     pub fn evaluate<X, Y>(&mut self, inputs: &X, targets: &Y) -> Result<N::Scalar, Error>
     where
         X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, OUT> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
     {
         self.evaluate_by(&mut Alone, inputs, targets)
     }
@@ -453,12 +502,35 @@ where
     where
         H: Hands<N, L, X, Y, B>,
         X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, OUT> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
+    {
+        let count = self.check(inputs, targets, usize::MAX)?;
+        let order = &Permutation::identity(count);
+        let epoch = self.epochs;
+        let chosen = Chosen::all(inputs, targets, order, epoch);
+        match dispatch!(level(), simd => self.step_on(simd, hands, chosen)) {
+            Ok(mean) => mean.loss(epoch),
+            Err(error) => Err(cause(&self.network, error)),
+        }
+    }
+
+    /// Checks all that a training run needs before anything is changed; gives the number of samples.
+    #[inline(always)]
+    fn check<X, Y>(&self, inputs: &X, targets: &Y, batch_size: usize) -> Result<usize, Error>
+    where
+        X: Inputs<N::Scalar, IN> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
     {
         let count = check_data(inputs, targets)?;
-        let order = &Permutation::identity(count);
-        let chosen = Chosen::all(inputs, targets, order, self.epochs);
-        Ok(dispatch!(level(), simd => self.step_on(simd, hands, chosen))?.loss)
+        if SETTINGS_VARY {
+            self.optimizer.check()?;
+            Y::check_loss(&self.loss)?;
+        }
+        if batch_size == 0 {
+            return Err(Error::BatchSize);
+        }
+        check_together::<N, B>(count, batch_size.min(count))?;
+        Ok(count)
     }
 
     pub(crate) fn epoch_by<H, X, Y>(
@@ -471,26 +543,33 @@ where
     where
         H: Hands<N, L, X, Y, B>,
         X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, OUT> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
         R: Rng,
     {
-        let count = check_data(inputs, targets)?;
+        let count = self.check(inputs, targets, batch_size)?;
+        if !is_finite(&self.network) {
+            return Err(Error::WeightNotFinite);
+        }
         let fit = Fit { epochs: 1, batch_size, shuffle: true };
-        fit.check()?;
-        dispatch!(level(), simd => self.epoch_on(simd, hands, inputs, targets, count, &fit))
+        let result = dispatch!(level(), simd => self.epoch_on(simd, hands, inputs, targets, count, &fit));
+        result.map_err(|error| cause_in_run(&self.network, error))
     }
 
     pub(crate) fn evaluate_by<H, X, Y>(&mut self, hands: &mut H, inputs: &X, targets: &Y) -> Result<N::Scalar, Error>
     where
         H: Hands<N, L, X, Y, B>,
         X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, OUT> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
     {
         let count = check_data(inputs, targets)?;
+        Y::check_loss(&self.loss)?;
         let order = &Permutation::identity(count);
         let chosen = Chosen::all(inputs, targets, order, 0);
         let Trainer { network, loss, workspace, .. } = self;
-        Ok(dispatch!(level(), simd => hands.evaluate(simd, workspace, network, loss, chosen))?.loss)
+        match dispatch!(level(), simd => hands.evaluate(simd, workspace, network, loss, chosen)) {
+            Ok(mean) => mean.loss(0),
+            Err(error) => Err(cause_in_evaluation(&self.network, error)),
+        }
     }
 
     pub(crate) fn run<H, X, Y, VX, VY, V>(
@@ -505,20 +584,26 @@ where
     where
         H: Hands<N, L, X, Y, B> + Hands<N, L, VX, VY, B>,
         X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, OUT> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
         VX: Inputs<N::Scalar, IN> + ?Sized,
-        VY: Targets<N::Scalar, L, OUT> + ?Sized,
+        VY: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
         R: Rng,
     {
         if let Some((inputs, targets)) = validation {
             check_data(inputs, targets)?;
         }
-        let count = check_data(inputs, targets)?;
-        fit.check()?;
+        let count = self.check(inputs, targets, fit.batch_size)?;
+        if !is_finite(&self.network) {
+            return Err(Error::WeightNotFinite);
+        }
+        if fit.epochs == 0 && !observer.may_be_complete() {
+            return Err(Error::Epochs);
+        }
+        let begin = observer.begin(self)?;
         // One dispatch for all epochs: it costs more than a step of a small network.
         let result = dispatch!(level(), simd => {
             let mut outcome = Outcome { epochs: 0, loss: N::Scalar::nan() };
-            if observer.begin().is_break() {
+            if begin.is_break() {
                 return Ok(outcome);
             }
             while outcome.epochs < fit.epochs {
@@ -529,7 +614,8 @@ where
                     Some((inputs, targets)) => {
                         let order = &Permutation::identity(inputs.count());
                         let chosen = Chosen::all(inputs, targets, order, epoch);
-                        Some(hands.evaluate(simd, &mut self.workspace, &self.network, &self.loss, chosen)?.loss)
+                        let mean = hands.evaluate(simd, &mut self.workspace, &self.network, &self.loss, chosen)?;
+                        Some(mean.loss(epoch)?)
                     }
                     None => None,
                 };
@@ -543,9 +629,9 @@ where
         // No batch has seen what the last step did.
         let result = match result {
             Ok(outcome) if outcome.epochs > 0 && !is_finite(&self.network) => {
-                Err(Error::LossNotFinite { epoch: self.epochs - 1, batch: (count - 1) / fit.batch_size })
+                Err(Error::StepNotFinite { epoch: self.epochs - 1, batch: (count - 1) / fit.batch_size })
             }
-            result => result,
+            result => result.map_err(|error| cause_in_run(&self.network, error)),
         };
         observer.end(self, result)
     }
@@ -563,7 +649,7 @@ where
     where
         H: Hands<N, L, X, Y, B>,
         X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, OUT> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
         R: Rng,
     {
         let order = &if fit.shuffle && fit.batch_size < count {
@@ -571,15 +657,21 @@ where
         } else {
             Permutation::identity(count)
         };
-        let (mut sum, mut weight) = (N::Scalar::ZERO, N::Scalar::ZERO);
+        // A schedule may have made something of the rate that makes no sense.
+        self.optimizer.check()?;
+        let (mut sum, mut weight) = (Sum::ZERO, Sum::ZERO);
         let (mut first, mut batch) = (0, 0);
         while first < count {
             let last = if count - first > fit.batch_size { first + fit.batch_size } else { count };
             let chosen = Chosen { inputs, targets, order, range: first..last, epoch: self.epochs, batch };
             let mean = self.step_on(simd, hands, chosen)?;
-            sum += mean.loss * mean.weight;
-            weight += mean.weight;
+            sum.add(mean.loss * mean.weight);
+            weight.add(mean.weight);
             (first, batch) = (last, batch + 1);
+        }
+        let (sum, weight) = (sum.rounded(), weight.rounded());
+        if weight == N::Scalar::ZERO {
+            return Err(Error::Weight { epoch: self.epochs, batch: 0 });
         }
         // Every batch was finite; only numbers near the largest there is can overflow here.
         if !(sum.is_finite() && weight.is_finite()) {
@@ -608,10 +700,11 @@ where
         if Self::IN_REGISTERS && chosen.range.len() == B {
             let (mut workspace, mut gradient) = (Workspace::<N, B>::new(), N::ZEROED);
             let mean = hands.accumulate_tile(simd, &mut workspace, step.network, loss, chosen, &mut gradient)?;
-            return step.take(simd, mean, &mut gradient);
+            return step.take(simd, mean, workspace.large, &mut gradient);
         }
         let mean = hands.accumulate(simd, workspace, step.network, loss, chosen, gradient)?;
-        step.take(simd, mean, gradient)
+        let large = core::mem::take(&mut workspace.large);
+        step.take(simd, mean, large, gradient)
     }
 
     /// Whether a network and a tile are so small that a step's memory is made for it and gone with it: what no one else can
@@ -630,14 +723,24 @@ struct Step<'a, N: Params, O: Optimizer<Scalar = N::Scalar>> {
 }
 
 impl<N: Params, O: Optimizer<Scalar = N::Scalar>> Step<'_, N, O> {
-    /// Changes the network by the gradient of a batch with that mean loss, unless that would ruin it.
+    /// Changes the network by the gradient of a batch with that mean loss, unless that would ruin it. A batch whose samples all
+    /// have the weight zero changes nothing. `large` says that an input was.
     #[inline(always)]
-    fn take<S: Simd>(self, simd: S, mean: Mean<N::Scalar>, gradient: &mut N) -> Result<Mean<N::Scalar>, Error> {
+    fn take<S: Simd>(
+        self,
+        simd: S,
+        mean: Mean<N::Scalar>,
+        large: bool,
+        gradient: &mut N,
+    ) -> Result<Mean<N::Scalar>, Error> {
         let Step { network, optimizer, state, epoch, batch } = self;
-        // Slopes can be infinite where the loss is not yet. It must be huge then, so that the others need not be looked at.
-        if mean.loss > N::Scalar::of(HUGE) && !can_be_stepped(gradient, optimizer.rate()) {
-            fill(gradient, N::Scalar::ZERO);
-            return Err(Error::LossNotFinite { epoch, batch });
+        if mean.weight == N::Scalar::ZERO {
+            return Ok(mean);
+        }
+        // Slopes can be infinite, or too large to be squared, where the loss is neither. One of the two must be large then, so
+        // that the slopes of other batches need not be looked at.
+        if large || mean.loss > N::Scalar::of(HUGE) {
+            check_gradient(gradient, optimizer, mean.loss, epoch, batch)?;
         }
         take_step(simd, network, gradient, optimizer, state);
         Ok(mean)
@@ -658,14 +761,25 @@ fn take_step<S: Simd, N: Params, O: Optimizer<Scalar = N::Scalar>>(
     optimizer.after_step();
 }
 
+/// Whether settings come from outside of the program. Those of a program for a microcontroller stand in its source, and it has no
+/// room to look at them again in each step: [`Optimizer::check`] is for who sets them at run time there.
+const SETTINGS_VARY: bool = cfg!(not(target_os = "none"));
+
 /// Losses above this are not those of a training that goes well, and far from the largest numbers.
 const HUGE: f64 = 1e12;
 
-/// Whether a step of plain gradient descent would stay well within the range of numbers. A call would see a gradient that may
-/// be in registers; a chip has it in memory, and little room for programs.
+/// Fails unless a step by a gradient would stay well within the range of numbers, and so would the squares that the optimizer
+/// remembers; the gradient is zero then. A call would see a gradient that may be in registers; a chip has it in memory, and little
+/// room for programs.
 #[cfg_attr(not(any(debug_assertions, target_os = "none")), inline(always))]
 #[cfg_attr(target_os = "none", cold, inline(never))]
-fn can_be_stepped<N: Params>(gradient: &N, rate: N::Scalar) -> bool {
+fn check_gradient<N: Params, O: Optimizer<Scalar = N::Scalar>>(
+    gradient: &mut N,
+    optimizer: &O,
+    loss: N::Scalar,
+    epoch: usize,
+    batch: usize,
+) -> Result<(), Error> {
     struct Largest<T>(T);
     impl<T: Real> Visitor<T> for Largest<T> {
         fn slice(&mut self, _: Parameter, values: &[T]) {
@@ -679,11 +793,37 @@ fn can_be_stepped<N: Params>(gradient: &N, rate: N::Scalar) -> bool {
     }
     let mut largest = Largest(N::Scalar::ZERO);
     gradient.visit(&mut largest);
-    (largest.0 * rate.max(N::Scalar::ONE) * N::Scalar::of(1e3)).is_finite()
+    let Largest(largest) = largest;
+    let can_be_stepped = (largest * optimizer.rate().max(N::Scalar::ONE) * N::Scalar::of(1e3)).is_finite();
+    if can_be_stepped && largest <= optimizer.largest_gradient() {
+        return Ok(());
+    }
+    fill(gradient, N::Scalar::ZERO);
+    if can_be_stepped || loss <= N::Scalar::of(HUGE) {
+        return Err(Error::GradientTooLarge { epoch, batch });
+    }
+    Err(Error::LossNotFinite { epoch, batch })
+}
+
+/// Why a loss within a training run was not finite, or the weights after it: those were finite when it began.
+#[cold]
+#[inline(never)]
+fn cause_in_run<N: Params>(network: &N, error: Error) -> Error {
+    match error {
+        Error::LossNotFinite { epoch, batch } if cause(network, error) == Error::WeightNotFinite => {
+            Error::StepNotFinite { epoch, batch }
+        }
+        error => error,
+    }
 }
 
 impl Fit {
-    fn check(&self) -> Result<(), Error> {
-        if self.batch_size == 0 { Err(Error::BatchSize) } else { Ok(()) }
+    /// Fails if there is no epoch, or no sample in a batch.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.batch_size == 0 {
+            return Err(Error::BatchSize);
+        }
+        if self.epochs == 0 { Err(Error::Epochs) } else { Ok(()) }
     }
 }

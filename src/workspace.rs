@@ -2,10 +2,10 @@
 
 use crate::data::{Inputs, Permutation, Samples, Targets, tile_in_place};
 use crate::dispatch::{dispatch, level};
-use crate::error::Error;
-use crate::kernel::{SCALAR, is_finite};
-use crate::layer::{Entrance, Layer, Tile};
-use crate::params::{Aligned, Zeroed, fill};
+use crate::error::{Error, NotFinite};
+use crate::kernel::{SCALAR, is_moderate};
+use crate::layer::{Entrance, LastActivation, Layer, Tile};
+use crate::params::{Aligned, Params, Zeroed, fill, is_finite};
 use crate::real::Real;
 use crate::shape::{Batch, Features};
 use core::ops::Range;
@@ -36,31 +36,31 @@ pub struct Workspace<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> {
     input: Aligned<Batch<N::In, N::Scalar, B>>,
     trace: N::Trace<B>,
     slope: Aligned<Batch<N::Out, N::Scalar, B>>,
+    /// Whether an input was so large that a gradient may be too large to be squared. Who takes the step looks and sets it back.
+    pub(crate) large: bool,
 }
 
 impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Zeroed for Workspace<N, B> {
-    const ZEROED: Self = Workspace { input: Zeroed::ZEROED, trace: Zeroed::ZEROED, slope: Zeroed::ZEROED };
+    const ZEROED: Self =
+        Workspace { input: Zeroed::ZEROED, trace: Zeroed::ZEROED, slope: Zeroed::ZEROED, large: false };
 }
 
 /// Tiles of at most so many columns get a pass of their own for when each has a sample: it has no conditions, of which a
 /// small network's pass otherwise mostly consists.
 const SMALL: usize = 8;
 
-/// The first of some samples with a number that is infinite or NaN, and the place of that number in it. Reads the data once more,
-/// so that no one but the pass sees the tile: it may be in registers.
+/// The first number of some samples that is infinite or NaN: its sample, its place in that, and what it is. Reads the data once
+/// more, so that no one but the pass sees the tile: it may be in registers.
 #[cold]
 fn first_not_finite<T: Real, X: Inputs<T, IN> + ?Sized, const IN: usize>(
     inputs: &X,
-    samples: impl Iterator<Item = usize>,
-) -> (usize, usize) {
+    mut samples: impl Iterator<Item = usize>,
+) -> Option<(usize, usize, NotFinite)> {
     let mut x = [T::ZERO; IN];
-    for sample in samples {
+    samples.find_map(|sample| {
         inputs.copy(sample, &mut x);
-        if let Some(column) = place_not_finite(&x) {
-            return (sample, column);
-        }
-    }
-    (0, 0)
+        place_not_finite(&x).map(|(column, found)| (sample, column, found))
+    })
 }
 
 /// [`first_not_finite`] as one function for all passes, for a chip that has little room. Where a pass is in registers, handing
@@ -71,13 +71,14 @@ fn first_not_finite_at<T: Real, X: Inputs<T, IN> + ?Sized, const IN: usize>(
     inputs: &X,
     order: &Permutation,
     places: Range<usize>,
-) -> (usize, usize) {
+) -> Option<(usize, usize, NotFinite)> {
     first_not_finite(inputs, places.map(|place| order.at(place)))
 }
 
-/// The place of the first number that is infinite or NaN.
-fn place_not_finite<T: Real>(numbers: &[T]) -> Option<usize> {
-    numbers.iter().position(|number| !number.is_finite())
+/// The place of the first number that is infinite or NaN, and what it is.
+fn place_not_finite<T: Real>(numbers: &[T]) -> Option<(usize, NotFinite)> {
+    let column = numbers.iter().position(|number| !number.is_finite())?;
+    Some((column, NotFinite::of(numbers[column])))
 }
 
 /// Copies the samples of a tile: those from `begin` on, or those with the given numbers.
@@ -121,11 +122,55 @@ pub(crate) struct Whole<T> {
     pub weight: T,
 }
 
-/// The mean loss of some samples, and the sum of their weights.
+/// The mean loss of some samples, and the sum of their weights, which is zero where all of them are.
 #[derive(Clone, Copy)]
 pub(crate) struct Mean<T> {
     pub loss: T,
     pub weight: T,
+}
+
+impl<T: Real> Mean<T> {
+    /// Of samples that all have the weight zero.
+    pub(crate) const NOTHING: Self = Mean { loss: T::ZERO, weight: T::ZERO };
+
+    /// The loss, unless all weights are zero.
+    #[inline(always)]
+    pub(crate) fn loss(self, epoch: usize) -> Result<T, Error> {
+        if self.weight > T::ZERO { Ok(self.loss) } else { Err(Error::Weight { epoch, batch: 0 }) }
+    }
+}
+
+/// A sum of many numbers, with what rounding has added to it so far: as exact as one of twice the digits that is rounded at the
+/// end, and without them, which a microcontroller does not have. W. Kahan, 1965.
+#[derive(Clone, Copy)]
+pub(crate) struct Sum<T> {
+    sum: T,
+    excess: T,
+}
+
+impl<T: Real> Sum<T> {
+    pub(crate) const ZERO: Self = Sum { sum: T::ZERO, excess: T::ZERO };
+
+    #[inline(always)]
+    pub(crate) fn add(&mut self, number: T) {
+        let number = number - self.excess;
+        let sum = self.sum + number;
+        self.excess = (sum - self.sum) - number;
+        self.sum = sum;
+    }
+
+    #[inline(always)]
+    pub(crate) fn rounded(self) -> T {
+        self.sum
+    }
+}
+
+impl<T: Real> Whole<T> {
+    /// Whether all samples have the weight zero, so that there is nothing to learn from.
+    #[inline(always)]
+    pub(crate) fn is_nothing<Y: Samples<T> + ?Sized>(&self) -> bool {
+        Y::WEIGHTED && self.weight == T::ZERO
+    }
 }
 
 impl<'a, X: ?Sized, Y: ?Sized> Chosen<'a, X, Y> {
@@ -143,13 +188,14 @@ impl<'a, X: ?Sized, Y: ?Sized> Chosen<'a, X, Y> {
     {
         let mut weight = T::from_count(self.range.len());
         if Y::WEIGHTED {
-            weight = T::ZERO;
+            let mut sum = Sum::ZERO;
             for place in self.range.clone() {
                 let one = self.targets.weight(self.order.at(place));
                 // Not `one < 0`, which NaN passes.
-                weight += if one >= T::ZERO { one } else { T::nan() };
+                sum.add(if one >= T::ZERO { one } else { T::nan() });
             }
-            if !(weight > T::ZERO && weight.is_finite()) {
+            weight = sum.rounded();
+            if !weight.is_finite() {
                 return Err(Error::Weight { epoch: self.epoch, batch: self.batch });
             }
         }
@@ -179,6 +225,40 @@ pub(crate) fn check_data<T: Real, X: Samples<T> + ?Sized, Y: Samples<T> + ?Sized
         return Err(Error::Lengths { what: "targets, one for each input", expected, found });
     }
     if expected == 0 { Err(Error::NoSamples) } else { Ok(expected) }
+}
+
+/// Fails if an epoch of `count` samples in batches of `batch_size` has a batch of a single one, or the tile is one sample, and the
+/// network learns from several together.
+#[inline(always)]
+pub(crate) fn check_together<N: Params, const B: usize>(count: usize, batch_size: usize) -> Result<(), Error> {
+    if N::TOGETHER < 2 {
+        return Ok(());
+    }
+    if B < 2 || batch_size == 1 {
+        return Err(Error::LoneSample { batch: 0 });
+    }
+    if count % batch_size == 1 { Err(Error::LoneSample { batch: count / batch_size }) } else { Ok(()) }
+}
+
+/// Why a loss in training was not finite: the weights, if they are not.
+#[cold]
+#[inline(never)]
+pub(crate) fn cause<N: Params>(network: &N, error: Error) -> Error {
+    match error {
+        // A microcontroller has no room for a sentence that nobody reads.
+        Error::LossNotFinite { .. } if cfg!(not(target_os = "none")) && !is_finite(network) => Error::WeightNotFinite,
+        error => error,
+    }
+}
+
+/// Why the loss of samples that are not trained on was not finite.
+#[cold]
+#[inline(never)]
+pub(crate) fn cause_in_evaluation<N: Params>(network: &N, error: Error) -> Error {
+    match cause(network, error) {
+        Error::LossNotFinite { .. } => Error::EvaluationNotFinite,
+        error => error,
+    }
 }
 
 impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Default for Workspace<N, B> {
@@ -241,12 +321,14 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
     where
         N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
         X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, OUT> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
     {
+        Y::check_loss(loss)?;
         let count = check_data(inputs, targets)?;
         let order = &Permutation::identity(count);
         let chosen = Chosen::all(inputs, targets, order, 0);
-        Ok(dispatch!(level(), simd => self.evaluate(simd, network, loss, chosen))?.loss)
+        let mean = dispatch!(level(), simd => self.evaluate(simd, network, loss, chosen));
+        mean.map_err(|error| cause_in_evaluation(network, error))?.loss(0)
     }
 
     /// Adds the slopes of the mean loss over any number of samples to `gradient`, and gives that loss. What is an error for
@@ -262,12 +344,20 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
     where
         N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
         X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, OUT> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
     {
+        Y::check_loss(loss)?;
         let count = check_data(inputs, targets)?;
-        let order = &Permutation::identity(count);
-        let chosen = Chosen::all(inputs, targets, order, 0);
-        Ok(dispatch!(level(), simd => self.accumulate(simd, network, loss, chosen, gradient))?.loss)
+        let result = check_together::<N, B>(count, count).and_then(|()| {
+            let order = &Permutation::identity(count);
+            let chosen = Chosen::all(inputs, targets, order, 0);
+            dispatch!(level(), simd => self.accumulate(simd, network, loss, chosen, gradient))
+        });
+        let result = result.and_then(|mean| mean.loss(0));
+        if result.is_err() {
+            fill(gradient, N::Scalar::ZERO);
+        }
+        result.map_err(|error| cause(network, error))
     }
 
     /// The mean loss of a batch; adds its slopes to `gradient`, which is zero after an error.
@@ -283,9 +373,12 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
     where
         N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
         X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, OUT> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
     {
         let whole = chosen.whole()?;
+        if whole.is_nothing::<Y>() {
+            return Ok(Mean::NOTHING);
+        }
         let sum = self.over_tiles(simd, network, loss, &chosen, whole, Some(gradient));
         let mean = match sum {
             Ok(sum) => chosen.mean(whole, sum),
@@ -311,9 +404,12 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
     where
         N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
         X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, OUT> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
     {
         let whole = chosen.whole()?;
+        if whole.is_nothing::<Y>() {
+            return Ok(Mean::NOTHING);
+        }
         let tile = Tile::<S, B>::new(simd, B).to_logits().from_zero();
         let sum = self.over_tile(tile, network, loss, chosen, whole, Some(gradient))?;
         chosen.mean(whole, sum)
@@ -331,9 +427,12 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
     where
         N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
         X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, OUT> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
     {
         let whole = chosen.whole()?;
+        if whole.is_nothing::<Y>() {
+            return Ok(Mean::NOTHING);
+        }
         let sum = self.over_tiles(simd, network, loss, &chosen, whole, None)?;
         chosen.mean(whole, sum)
     }
@@ -352,25 +451,29 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
     where
         N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
         X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, OUT> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
     {
         let Chosen { range, .. } = chosen;
-        let mut sum = N::Scalar::ZERO;
+        let mut sum = Sum::ZERO;
         let mut first = range.start;
         while first < range.end {
-            let (place, left) = (first - whole.start, range.end - first);
+            let (place, mut left) = (first - whole.start, range.end - first);
+            if N::TOGETHER > 1 && B > 2 && left == B + 1 {
+                // Two tiles of several samples, and not one of a single one after a full one.
+                left = B - 1;
+            }
             let tile = Tile::<S, B>::new(simd, left).starting_at(place).to_logits();
             let gradient = gradient.as_deref_mut();
-            sum += if B == 1 || (B <= SMALL && left >= B) {
+            sum.add(if B == 1 || (B <= SMALL && left >= B) {
                 // The same pass once more, where the compiler knows that no column is without a sample.
                 let full = Tile::<S, B>::new(simd, B).starting_at(place).to_logits();
                 self.over_tile(full, network, loss, chosen, whole, gradient)?
             } else {
                 self.over_tile(tile, network, loss, chosen, whole, gradient)?
-            };
+            });
             first += tile.used();
         }
-        Ok(sum)
+        Ok(sum.rounded())
     }
 
     /// The loss of a single sample, the first of `inputs`, and its slope by the outputs, which is left in the workspace for
@@ -387,7 +490,7 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
     where
         N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
         X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, OUT> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
     {
         let tile = Tile::<S, B>::new(simd, 1).to_logits();
         let mut tile_targets = [Y::Item::ZEROED; B];
@@ -396,28 +499,27 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
             targets.copy(0, target);
         }
         Y::check_targets(loss, &tile_targets[..1]).map_err(|(sample, problem)| Error::Target { sample, problem })?;
-        if !is_finite(simd, self.input.0.as_slice(), IN) {
-            let column = place_not_finite(self.input.0.as_slice()).unwrap_or(0);
-            self.input = Zeroed::ZEROED;
-            return Err(Error::InputNotFinite { sample: 0, column, epoch, batch: 0 });
+        if !is_moderate(simd, self.input.0.as_slice(), IN) {
+            if let Some((column, found)) = place_not_finite(self.input.0.as_slice()) {
+                self.input = Zeroed::ZEROED;
+                return Err(Error::InputNotFinite { sample: 0, column, found, epoch, batch: 0 });
+            }
+            self.large = true;
         }
         network.forward(tile, &self.input.0, &mut self.trace);
         self.slope.0.clone_from(N::output(&self.trace));
         let slopes = &mut self.slope.0.data.0;
-        let value = Y::evaluate::<S, N::Head, B>(loss, tile, N::Scalar::ONE, slopes, &tile_targets);
+        let value = Y::evaluate::<S, B>(loss, tile, N::Scalar::ONE, slopes, &tile_targets);
+        for slope in slopes.iter_mut().skip(1) {
+            slope.fill(N::Scalar::ZERO);
+        }
         if value.is_finite() { Ok(value) } else { Err(Error::LossNotFinite { epoch, batch: 0 }) }
     }
 
     /// Sets `gradient`, which is zero, to the slopes of a single sample.
     #[inline(always)]
-    pub(crate) fn gradient_of_one<S: Simd, const OUT: usize>(&mut self, simd: S, network: &N, gradient: &mut N)
-    where
-        N: Layer<<N as Entrance>::In, Out = Features<OUT>>,
-    {
+    pub(crate) fn gradient_of_one<S: Simd>(&mut self, simd: S, network: &N, gradient: &mut N) {
         let tile = Tile::<S, B>::new(simd, 1).to_logits().from_zero();
-        for slope in self.slope.0.data.0.iter_mut().skip(1) {
-            slope.fill(N::Scalar::ZERO);
-        }
         network.backward(tile, &self.input.0, &mut self.trace, &mut self.slope.0, gradient, None);
     }
 
@@ -442,7 +544,7 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
     where
         N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
         X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, OUT> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
     {
         let Chosen { inputs, targets, order, epoch, batch, .. } = chosen;
         let (simd, used) = (tile.simd(), tile.used());
@@ -470,16 +572,19 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
         };
         Y::check_targets(loss, &tile_targets[..used])
             .map_err(|(place, problem)| Error::Target { sample: order.at(begin + place), problem })?;
-        if !is_finite(simd, x.as_slice(), used * IN) {
+        if !is_moderate(simd, x.as_slice(), used * IN) {
             let places = begin..begin + used;
-            let (sample, column) = if SCALAR {
+            let first = if SCALAR {
                 first_not_finite_at(*inputs, order, places)
             } else {
                 first_not_finite(*inputs, places.map(|place| order.at(place)))
             };
-            // The next tile may be smaller, and the check looks a little further than it must.
-            self.input = Zeroed::ZEROED;
-            return Err(Error::InputNotFinite { sample, column, epoch: *epoch, batch: *batch });
+            if let Some((sample, column, found)) = first {
+                // The next tile may be smaller, and the check looks a little further than it must.
+                self.input = Zeroed::ZEROED;
+                return Err(Error::InputNotFinite { sample, column, found, epoch: *epoch, batch: *batch });
+            }
+            self.large = true;
         }
 
         if gradient.is_some() {
@@ -494,10 +599,10 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
             for (place, (slope, target)) in slopes.iter_mut().zip(tile_targets).take(used).enumerate() {
                 let scale = scale * targets.weight(order.at(begin + place));
                 let (slope, target) = (core::array::from_mut(slope), core::array::from_ref(target));
-                sum += Y::evaluate::<S, N::Head, 1>(loss, Tile::new(simd, 1), scale, slope, target);
+                sum += Y::evaluate::<S, 1>(loss, Tile::new(simd, 1), scale, slope, target);
             }
         } else {
-            sum = Y::evaluate::<S, N::Head, B>(loss, tile, scale, slopes, tile_targets);
+            sum = Y::evaluate::<S, B>(loss, tile, scale, slopes, tile_targets);
         }
         if let Some(gradient) = gradient {
             for slope in slopes.iter_mut().skip(used) {

@@ -11,7 +11,7 @@ use rand::rngs::Xoshiro256PlusPlus;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tuplenet::checkpoint::{Checkpoint, CheckpointError};
+use tuplenet::checkpoint::{Checkpoint, CheckpointError, CheckpointProblem};
 use tuplenet::layers::{BatchNorm, Dropout};
 use tuplenet::prelude::*;
 
@@ -48,7 +48,7 @@ impl Training {
 
     /// Tries to go on with these bytes as the file. Whatever they are, little memory is taken, and what is refused changes
     /// nothing.
-    fn resume(&mut self, bytes: &[u8]) -> Result<bool, CheckpointError> {
+    fn resume(&mut self, bytes: &[u8]) -> Result<bool, CheckpointProblem> {
         let folder = folder();
         let path = folder.join("file");
         fs::write(&path, bytes).unwrap();
@@ -66,7 +66,10 @@ impl Training {
         if result.is_err() {
             assert!(self.bits() == before, "changed by {result:?}");
         }
-        result
+        result.map_err(|CheckpointError { path: named, problem }| {
+            assert_eq!(named, path);
+            problem
+        })
     }
 }
 
@@ -116,8 +119,8 @@ fn cut_at_every_byte() {
     for length in 0..bytes.len() {
         let error = training.resume(&bytes[..length]).unwrap_err();
         match (length, &error) {
-            (0..8, CheckpointError::Magic) => {}
-            (8.., CheckpointError::Length { found, .. }) if *found == length as u64 => {}
+            (0..8, CheckpointProblem::Magic) => {}
+            (8.., CheckpointProblem::Length { found, .. }) if *found == length as u64 => {}
             _ => panic!("{length} bytes: {error:?}"),
         }
     }
@@ -135,10 +138,10 @@ fn every_bit_flipped() {
         damaged[bit / 8] ^= 1 << (bit % 8);
         let error = training.resume(&damaged).unwrap_err();
         match (bit / 8, &error) {
-            (0..8, CheckpointError::Magic)
-            | (8..12, CheckpointError::Version { expected: 1, .. })
-            | (16..24, CheckpointError::Length { .. })
-            | (12..16 | 24.., CheckpointError::Checksum) => {}
+            (0..8, CheckpointProblem::Magic)
+            | (8..12, CheckpointProblem::Version { expected: 1, .. })
+            | (16..24, CheckpointProblem::Length { .. })
+            | (12..16 | 24.., CheckpointProblem::Checksum) => {}
             _ => panic!("bit {bit}: {error:?}"),
         }
     }
@@ -152,12 +155,12 @@ fn a_header_that_claims_too_much() {
     let words = format!("expected a checkpoint of {} bytes, found {}", (1u64 << 60) + 24, bytes.len());
     assert!(error.starts_with(&words), "{error}");
     bytes[16..24].copy_from_slice(&u64::MAX.to_le_bytes());
-    assert!(matches!(training.resume(&bytes), Err(CheckpointError::Length { .. })));
+    assert!(matches!(training.resume(&bytes), Err(CheckpointProblem::Length { .. })));
     bytes[8..12].copy_from_slice(&7u32.to_le_bytes());
     let error = training.resume(&bytes).unwrap_err().to_string();
     assert_eq!(error, "expected a checkpoint of format version 1, found version 7");
     let error = training.resume(b"tuplenets are another thing altogether").unwrap_err();
-    assert!(matches!(error, CheckpointError::Version { .. }), "{error}");
+    assert!(matches!(error, CheckpointProblem::Version { .. }), "{error}");
     let error = training.resume(b"\x7fELF and so on").unwrap_err().to_string();
     assert_eq!(error, "expected a checkpoint, found a file that is none");
 }
@@ -169,7 +172,7 @@ fn made_up() {
     let whole = training.bits().len();
     for length in HEADER..bytes.len() {
         let error = training.resume(&with_header(bytes[..length].to_vec())).unwrap_err();
-        assert!(matches!(error, CheckpointError::Content), "{length} bytes: {error:?}");
+        assert!(matches!(error, CheckpointProblem::Content), "{length} bytes: {error:?}");
     }
     assert_eq!(training.bits().len(), whole);
 
@@ -196,7 +199,12 @@ fn made_up() {
                 assert!(found && tuplenet::params::is_finite(&training.trainer.network));
                 taken += 1;
             }
-            Err(CheckpointError::Content | CheckpointError::NotFinite | CheckpointError::Type { .. }) => refused += 1,
+            Err(
+                CheckpointProblem::Content
+                | CheckpointProblem::NotFinite
+                | CheckpointProblem::Setting(_)
+                | CheckpointProblem::Type { .. },
+            ) => refused += 1,
             Err(error) => panic!("{error:?}"),
         }
     }

@@ -9,7 +9,8 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 use tuplenet::data::{Category, ClassWeighted, Sample, Samples, Weighted};
-use tuplenet::layer::Entrance;
+use tuplenet::layer::{Entrance, LastActivation};
+use tuplenet::layers::Dropout;
 use tuplenet::loss::Loss;
 use tuplenet::params::{Parameter, Params, Visitor, VisitorMut, Zeroed};
 use tuplenet::prelude::*;
@@ -94,7 +95,7 @@ impl Case {
         T: Real,
         N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T>,
         Y: Samples<T>,
-        L: Loss<T, Y::Item, OUT>,
+        L: Loss<T, Y::Item, LastActivation<N>, OUT>,
     {
         let (network, inputs) = (self.network::<N>(), self.samples::<T, IN>("inputs"));
         let mut workspace = Workspace::<N, TILE>::new();
@@ -111,7 +112,7 @@ impl Case {
     }
 
     /// [`check`](Self::check) with the targets, of type `E`, as they are.
-    fn plain<N, T, E, const IN: usize, const OUT: usize>(&self, loss: &impl Loss<T, E, OUT>)
+    fn plain<N, T, E, const IN: usize, const OUT: usize>(&self, loss: &impl Loss<T, E, LastActivation<N>, OUT>)
     where
         T: Real,
         E: Target + Sample<T, Item = E>,
@@ -122,7 +123,7 @@ impl Case {
     }
 
     /// [`check`](Self::check) with weights for the samples.
-    fn weighted<N, T, E, const IN: usize, const OUT: usize>(&self, loss: &impl Loss<T, E, OUT>)
+    fn weighted<N, T, E, const IN: usize, const OUT: usize>(&self, loss: &impl Loss<T, E, LastActivation<N>, OUT>)
     where
         T: Real,
         E: Target + Zeroed + Sample<T, Item = E>,
@@ -138,7 +139,7 @@ impl Case {
     /// [`check`](Self::check) with weights for the classes.
     fn class_weighted<N, T, const IN: usize, const OUT: usize, const CLASSES: usize>(
         &self,
-        loss: &impl Loss<T, usize, OUT>,
+        loss: &impl Loss<T, usize, LastActivation<N>, OUT>,
     ) where
         T: Real,
         usize: Category<CLASSES>,
@@ -157,8 +158,8 @@ impl Case {
         N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T>,
     {
         const SAMPLES: usize = 5;
-        let slopes = SMatrix::<T, OUT, SAMPLES>::from_vec(reals(&self.numbers["output_slopes"]));
-        let inputs = SMatrix::<T, IN, SAMPLES>::from_vec(reals(&self.numbers["inputs"]));
+        let slopes = SMatrix::<T, OUT, SAMPLES>::from_column_slice(&reals::<T>(&self.numbers["output_slopes"]));
+        let inputs = SMatrix::<T, IN, SAMPLES>::from_column_slice(&reals::<T>(&self.numbers["inputs"]));
         let (network, mut gradient) = (self.network::<N>(), N::ZEROED);
         let mut workspace = Workspace::<N, SAMPLES>::new();
         let outputs = workspace.forward(&network, &inputs);
@@ -280,17 +281,26 @@ fn losses<T: Real>(section: &Section) {
         case("bce_sigmoid").plain::<Last<OUT, Sigmoid, T>, T, [T; OUT], 4, OUT>(&BinaryCrossEntropy);
         case("bce_identity").plain::<Last<OUT, Identity, T>, T, [T; OUT], 4, OUT>(&BinaryCrossEntropy);
         case("bce_hard_sigmoid").plain::<Last<OUT, HardSigmoid, T>, T, [T; OUT], 4, OUT>(&BinaryCrossEntropy);
+    }
+    fn with_classes<T: Real, const OUT: usize>(section: &Section) {
+        let case = |name: &str| section.case(&format!("{name} {OUT}"));
+        type Last<const OUT: usize, A, T> = Affine<4, OUT, A, T>;
+        // Probabilities that come from a layer without an activation are compared as they are.
+        type Bare<const OUT: usize, A, T> = (Dense<4, OUT, A, T>, Dropout<OUT, 0, T>);
         case("ce_softmax_class").plain::<Last<OUT, Softmax, T>, T, usize, 4, OUT>(&CrossEntropy);
         case("ce_softmax").plain::<Last<OUT, Softmax, T>, T, [T; OUT], 4, OUT>(&CrossEntropy);
         case("ce_identity_class").plain::<Last<OUT, Identity, T>, T, usize, 4, OUT>(&CrossEntropy);
         case("ce_identity").plain::<Last<OUT, Identity, T>, T, [T; OUT], 4, OUT>(&CrossEntropy);
-        case("ce_sigmoid_class").plain::<Last<OUT, Sigmoid, T>, T, usize, 4, OUT>(&CrossEntropy);
-        case("ce_sigmoid").plain::<Last<OUT, Sigmoid, T>, T, [T; OUT], 4, OUT>(&CrossEntropy);
+        case("ce_sigmoid_class").plain::<Bare<OUT, Sigmoid, T>, T, usize, 4, OUT>(&CrossEntropy);
+        case("ce_sigmoid").plain::<Bare<OUT, Sigmoid, T>, T, [T; OUT], 4, OUT>(&CrossEntropy);
     }
     with_outputs::<T, 1>(section);
     with_outputs::<T, 3>(section);
     with_outputs::<T, 10>(section);
     with_outputs::<T, 17>(section);
+    with_classes::<T, 3>(section);
+    with_classes::<T, 10>(section);
+    with_classes::<T, 17>(section);
     let case = |name: &str| section.case(name);
     case("bce_sigmoid_class 1").plain::<Affine<4, 1, Sigmoid, T>, T, usize, 4, 1>(&BinaryCrossEntropy);
     case("bce_identity_class 1").plain::<Affine<4, 1, Identity, T>, T, usize, 4, 1>(&BinaryCrossEntropy);

@@ -9,7 +9,7 @@ use tuplenet::activation::FromOutput;
 use tuplenet::check::{GradientCheck, gradient_check};
 use tuplenet::data::{Samples, Weighted};
 use tuplenet::init::GlorotUniform;
-use tuplenet::layer::Entrance;
+use tuplenet::layer::{Entrance, LastActivation};
 use tuplenet::layers::{Activate, BatchNorm, Dropout, LayerNorm, Residual};
 use tuplenet::loss::Loss;
 use tuplenet::params::{Parameter, Params, Visitor, VisitorMut, Zeroed};
@@ -60,7 +60,7 @@ fn network<N: Params<Scalar = f64>>() -> N {
 fn check<N, L, Y, const IN: usize, const OUT: usize>(loss: L, targets: &Y) -> GradientCheck<f64>
 where
     N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = f64>,
-    L: Loss<f64, Y::Item, OUT>,
+    L: Loss<f64, Y::Item, LastActivation<N>, OUT>,
     Y: Samples<f64> + ?Sized,
 {
     gradient_check(&mut network::<N>(), &loss, &inputs(), targets).unwrap()
@@ -94,8 +94,9 @@ fn activations() {
     hidden_and_last::<Softsign>();
 }
 
-/// Every loss after every activation that it makes sense for: regression after any; probabilities where the outputs lie
-/// between 0 and 1, of several classes also where they are positive; logits after none.
+/// Every loss after every activation that it makes sense for: regression after any; binary cross-entropy where each output
+/// lies between 0 and 1, cross-entropy where they also add up to 1; both for logits, and for what comes out of a layer
+/// without an activation.
 #[test]
 fn heads_and_losses() {
     type Last<const OUT: usize, A> = Affine<2, OUT, A, f64>;
@@ -116,18 +117,32 @@ fn heads_and_losses() {
         Selu: absolute, huber;
         Gelu: absolute, huber;
         Silu: absolute, huber;
-        Sigmoid: absolute, huber, BinaryCrossEntropy, CrossEntropy;
-        HardSigmoid: absolute, huber, BinaryCrossEntropy, CrossEntropy;
+        Sigmoid: absolute, huber, BinaryCrossEntropy;
+        HardSigmoid: absolute, huber, BinaryCrossEntropy;
         Tanh: absolute, huber;
-        Softplus: absolute, huber, CrossEntropy;
+        Softplus: absolute, huber;
         Softsign: absolute, huber;
-        Softmax: square, absolute, huber, BinaryCrossEntropy, CrossEntropy;
+        Softmax: square, absolute, huber, CrossEntropy;
     }
     agrees("classes", check::<Last<3, Identity>, _, _, 2, 3>(CrossEntropy, &classes(3)));
     agrees("classes", check::<Last<3, Softmax>, _, _, 2, 3>(CrossEntropy, &classes(3)));
-    agrees("classes", check::<Last<3, Sigmoid>, _, _, 2, 3>(CrossEntropy, &classes(3)));
     agrees("classes", check::<Last<1, Identity>, _, _, 2, 1>(BinaryCrossEntropy, &classes(2)));
     agrees("classes", check::<Last<1, Sigmoid>, _, _, 2, 1>(BinaryCrossEntropy, &classes(2)));
+
+    type Bare<const OUT: usize, A> = (Dense<2, OUT, A, f64>, Dropout<OUT, 0, f64>);
+    for loss in [
+        check::<Bare<3, Sigmoid>, _, _, 2, 3>,
+        check::<Bare<3, HardSigmoid>, _, _, 2, 3>,
+        check::<Bare<3, Softmax>, _, _, 2, 3>,
+    ] {
+        agrees("probabilities", loss(BinaryCrossEntropy, &distributions()));
+    }
+    for loss in [check::<Bare<3, Softmax>, _, _, 2, 3>, check::<Bare<3, Softplus>, _, _, 2, 3>] {
+        agrees("probabilities of classes", loss(CrossEntropy, &distributions()));
+    }
+    agrees("classes", check::<Bare<3, Softmax>, _, _, 2, 3>(CrossEntropy, &classes(3)));
+    agrees("classes", check::<Bare<3, Sigmoid>, _, _, 2, 3>(CrossEntropy, &classes(3)));
+    agrees("class", check::<Bare<1, Sigmoid>, _, _, 2, 1>(BinaryCrossEntropy, &classes(2)));
 }
 
 #[test]

@@ -228,7 +228,8 @@ fn a_batch_that_fails_leaves_running_statistics_and_seeds_as_they_were() {
     let untouched = trainer.network.clone();
     // Two good tiles, and a bad one.
     let bad = [[1.0], [2.0], [3.0], [9.0], [f32::NAN], [0.0]];
-    let error = Error::InputNotFinite { sample: 4, column: 0, epoch: 0, batch: 0 };
+    let error =
+        Error::InputNotFinite { sample: 4, column: 0, found: tuplenet::error::NotFinite::Nan, epoch: 0, batch: 0 };
     assert_eq!(trainer.step(&bad, &[[0.0]; 6]), Err(error));
     assert_eq!(trainer.network, untouched);
     trainer.step(&[[1.0], [3.0]], &[[0.0]; 2]).unwrap();
@@ -252,9 +253,9 @@ fn a_lone_sample_is_normalized_by_the_running_statistics() {
     assert_eq!(norm, before);
 }
 
-/// Nine samples in tiles of eight: the last one is alone.
+/// Nine samples in tiles of eight: seven and two, so that none is alone. In tiles of two the last one is.
 #[test]
-fn the_gradient_is_right_with_a_lone_sample_at_the_end() {
+fn the_gradient_is_right_with_an_odd_sample_at_the_end() {
     type Net = (Dense<2, 5, Tanh, f64>, BatchNorm<5, f64>, Dense<5, 1, Identity, f64>);
     let mut network = Net::new(&mut seeded(0));
     network.1.running_mean.fill(0.3);
@@ -264,9 +265,12 @@ fn the_gradient_is_right_with_a_lone_sample_at_the_end() {
     let check = gradient_check(&mut network, &MeanSquaredError, &inputs, &targets).unwrap();
     assert!(check.error < 1e-7, "{check:?}");
 
-    let mut trainer = Trainer::<_, _, _, _, 8>::with_tile(network, MeanSquaredError, Sgd::new(0.1), seeded(1));
+    let mut trainer = Trainer::<_, _, _, _, 8>::with_tile(network.clone(), MeanSquaredError, Sgd::new(0.1), seeded(1));
     trainer.step(&inputs, &targets).unwrap();
-    assert_eq!(trainer.network.1.tiles, 1);
+    assert_eq!(trainer.network.1.tiles, 2);
+    let mut trainer = Trainer::<_, _, _, _, 2>::with_tile(network, MeanSquaredError, Sgd::new(0.1), seeded(1));
+    trainer.step(&inputs, &targets).unwrap();
+    assert_eq!(trainer.network.1.tiles, 4);
 }
 
 type Hidden = Residual<(LayerNorm<16>, Dense<16, 16, Relu>, Dropout<16, 100>, Dense<16, 16, Identity>)>;

@@ -91,7 +91,7 @@ fn from_a_confusion_matrix() {
 fn at_a_threshold() {
     for (name, case) in cases("thresholds") {
         let (probabilities, truth) = (samples(&case["probabilities"]), classes(&case["truth"]));
-        let confusion = ConfusionMatrix::binary(&probabilities, &truth, number(&case["threshold"])).unwrap();
+        let confusion = ConfusionMatrix::binary(&truth, &probabilities, number(&case["threshold"])).unwrap();
         compare_scores(name, &confusion, case);
     }
 }
@@ -123,10 +123,10 @@ fn areas_under_the_curve() {
     fn check<const SCORES: usize>(name: &str, case: &Value) {
         let (scores, truth) = (samples::<f64, SCORES>(&case["scores"]), classes(&case["truth"]));
         let mut places = vec![0; truth.len()];
-        compare(name, roc_auc(&scores, &truth, &mut places).unwrap(), &case["auc"], 1e-10);
+        compare(name, roc_auc(&truth, &scores, &mut places).unwrap(), &case["auc"], 1e-10);
         // Another order of the samples.
         let (scores, truth): (Vec<_>, Vec<_>) = scores.into_iter().zip(truth).rev().unzip();
-        compare(name, roc_auc(&scores, &truth, &mut places).unwrap(), &case["auc"], 1e-10);
+        compare(name, roc_auc(&truth, &scores, &mut places).unwrap(), &case["auc"], 1e-10);
     }
     for (name, case) in cases("areas") {
         by_width!(&case["scores"], check(name, case));
@@ -137,10 +137,10 @@ fn areas_under_the_curve() {
 fn log_losses() {
     fn check<const OUT: usize>(name: &str, case: &Value) {
         let truth = classes(&case["truth"]);
-        compare(name, log_loss(&samples::<f64, OUT>(&case["probabilities"]), &truth).unwrap(), &case["loss"], 1e-10);
+        compare(name, log_loss(&truth, &samples::<f64, OUT>(&case["probabilities"])).unwrap(), &case["loss"], 1e-10);
         // Where nothing rounds to 0 or 1.
         if name.starts_with("soft") {
-            let found = log_loss(&samples::<f32, OUT>(&case["probabilities"]), &truth).unwrap();
+            let found = log_loss(&truth, &samples::<f32, OUT>(&case["probabilities"])).unwrap();
             compare(name, found, &case["loss"], 1e-6);
         }
     }
@@ -154,11 +154,11 @@ fn regression() {
     fn check<const OUT: usize>(name: &str, case: &Value) {
         let (predictions, targets) = (samples::<f64, OUT>(&case["predictions"]), samples(&case["targets"]));
         let what = |metric: &str| format!("{name}, {metric}");
-        let found = mean_squared_error(&predictions, &targets).unwrap();
+        let found = mean_squared_error(&targets, &predictions).unwrap();
         compare(&what("squared"), found, &case["mean_squared_error"], 1e-10);
-        let found = mean_absolute_error(&predictions, &targets).unwrap();
+        let found = mean_absolute_error(&targets, &predictions).unwrap();
         compare(&what("absolute"), found, &case["mean_absolute_error"], 1e-10);
-        compare(&what("r2"), r2(&predictions, &targets).unwrap(), &case["r2"], 1e-10);
+        compare(&what("r2"), r2(&targets, &predictions).unwrap(), &case["r2"], 1e-10);
     }
     for (name, case) in cases("regressions") {
         by_width!(&case["targets"], check(name, case));
@@ -171,7 +171,7 @@ fn regression() {
 fn a_constant_target_is_found_whatever_it_is() {
     for count in 2..100 {
         let (targets, others) = (vec![[0.1f64]; count], vec![[0.2f64]; count]);
-        assert_eq!((r2(&targets, &targets), r2(&others, &targets)), (Ok(1.0), Ok(0.0)));
+        assert_eq!((r2(&targets, &targets), r2(&targets, &others)), (Ok(1.0), Ok(0.0)));
     }
 }
 
@@ -187,34 +187,34 @@ fn what_cannot_be_judged_is_named() {
     assert_eq!(ConfusionMatrix::<2>::from_classes(&[5u8, 0], &two), Err(too_large(0, 5, 2)));
 
     let not_finite = |sample, column| Error::SampleNotFinite { sample, column };
-    assert_eq!(ConfusionMatrix::binary(&[[0.5f32]], &two, 0.5), Err(missing));
-    assert_eq!(ConfusionMatrix::binary(&[[0.5], [f32::NAN]], &two, 0.5), Err(not_finite(1, 0)));
-    assert_eq!(ConfusionMatrix::binary(&[[0.5f32], [0.5]], &[0u8, 2], 0.5), Err(too_large(1, 2, 2)));
+    assert_eq!(ConfusionMatrix::binary(&two, &[[0.5f32]], 0.5), Err(missing));
+    assert_eq!(ConfusionMatrix::binary(&two, &[[0.5], [f32::NAN]], 0.5), Err(not_finite(1, 0)));
+    assert_eq!(ConfusionMatrix::binary(&[0u8, 2], &[[0.5f32], [0.5]], 0.5), Err(too_large(1, 2, 2)));
 
     let places = &mut [0; 2];
-    assert_eq!(roc_auc(&[[0.5f32]], &two, places), Err(missing));
-    assert_eq!(roc_auc::<f32, _, 1>(&[], &none, &mut []), Err(Error::NoSamples));
-    assert_eq!(roc_auc(&[[0.5f32], [0.1]], &[0u8, 2], places), Err(too_large(1, 2, 2)));
-    assert_eq!(roc_auc(&[[0.5f32], [f32::INFINITY]], &two, places), Err(not_finite(1, 0)));
-    assert_eq!(roc_auc(&[[0.5f32, 0.5], [0.1, f32::NAN]], &two, places), Err(not_finite(1, 1)));
+    assert_eq!(roc_auc(&two, &[[0.5f32]], places), Err(missing));
+    assert_eq!(roc_auc::<f32, _, 1>(&none, &[], &mut []), Err(Error::NoSamples));
+    assert_eq!(roc_auc(&[0u8, 2], &[[0.5f32], [0.1]], places), Err(too_large(1, 2, 2)));
+    assert_eq!(roc_auc(&two, &[[0.5f32], [f32::INFINITY]], places), Err(not_finite(1, 0)));
+    assert_eq!(roc_auc(&two, &[[0.5f32, 0.5], [0.1, f32::NAN]], places), Err(not_finite(1, 1)));
     let length = Error::Lengths { what: "places, one for each sample", expected: 2, found: 3 };
-    assert_eq!(roc_auc(&[[0.5f32], [0.1]], &two, &mut [0; 3]), Err(length));
+    assert_eq!(roc_auc(&two, &[[0.5f32], [0.1]], &mut [0; 3]), Err(length));
     let without = |class| Err(Error::TooFewOfClass { class, expected: 1, found: 0 });
-    assert_eq!(roc_auc(&[[0.5f32], [0.1]], &[0u8, 0], places), without(1));
-    assert_eq!(roc_auc(&[[0.5f32], [0.1]], &[1u8, 1], places), without(0));
-    assert_eq!(roc_auc(&[[0.5f32; 3], [0.1; 3]], &[0u8, 2], places), without(1));
-    assert_eq!(roc_auc(&[[0.5f32; 3], [0.1; 3]], &[0u8, 0], places), without(1));
+    assert_eq!(roc_auc(&[0u8, 0], &[[0.5f32], [0.1]], places), without(1));
+    assert_eq!(roc_auc(&[1u8, 1], &[[0.5f32], [0.1]], places), without(0));
+    assert_eq!(roc_auc(&[0u8, 2], &[[0.5f32; 3], [0.1; 3]], places), without(1));
+    assert_eq!(roc_auc(&[0u8, 0], &[[0.5f32; 3], [0.1; 3]], places), without(1));
 
-    assert_eq!(log_loss(&[[0.5f32]], &two), Err(missing));
-    assert_eq!(log_loss(&[[0.5f32], [0.5]], &[0u8, 2]), Err(too_large(1, 2, 2)));
+    assert_eq!(log_loss(&two, &[[0.5f32]]), Err(missing));
+    assert_eq!(log_loss(&[0u8, 2], &[[0.5f32], [0.5]]), Err(too_large(1, 2, 2)));
     for bad in [-0.1, 1.1, f32::NAN] {
         let error = Err(Error::Probability { sample: 1, column: 1 });
-        assert_eq!(log_loss(&[[0.5, 0.5], [0.5, bad]], &two), error);
+        assert_eq!(log_loss(&two, &[[0.5, 0.5], [0.5, bad]]), error);
     }
 
     let (targets, bad) = ([[1.0f32, 2.0], [3.0, 4.0]], [[1.0, 2.0], [3.0, f32::NAN]]);
     for metric in [mean_squared_error, mean_absolute_error, r2] {
-        assert_eq!(metric(&targets[..1], &targets[..]), Err(missing));
+        assert_eq!(metric(&targets[..], &targets[..1]), Err(missing));
         assert_eq!(metric(&targets[..0], &targets[..0]), Err(Error::NoSamples));
         assert_eq!(metric(&targets[..], &bad[..]), Err(not_finite(1, 1)));
         assert_eq!(metric(&bad[..], &targets[..]), Err(not_finite(1, 1)));

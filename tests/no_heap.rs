@@ -83,8 +83,8 @@ fn no_layer_schedule_or_metric_allocates() {
     none! {
         trainer.fit_validated(&inputs, &targets, (&inputs, &targets), &fit, &mut stopping).unwrap(),
         ConfusionMatrix::<2>::from_classes(&classes, &classes).unwrap().matthews(),
-        roc_auc(&targets, &classes, &mut places).unwrap(),
-        log_loss(&targets, &classes).unwrap(),
+        roc_auc(&classes, &targets, &mut places).unwrap(),
+        log_loss(&classes, &targets).unwrap(),
         r2(&targets, &targets).unwrap(),
         trainer.range_test(&inputs, &targets, 20, 1e-6..=1e-4, &mut curve).unwrap(),
     }

@@ -97,7 +97,7 @@ fn a_training_that_diverges_leaves_the_bar_behind() {
     let mut trainer = trainer();
     trainer.optimizer.set_rate(1e3);
     let error = trainer.fit(&INPUTS, &TARGETS, &Fit { epochs: 1000, ..Fit::default() }, &mut progress).unwrap_err();
-    let Error::LossNotFinite { epoch, .. } = error else { panic!("{error}") };
+    let (Error::LossNotFinite { epoch, .. } | Error::StepNotFinite { epoch, .. }) = error else { panic!("{error}") };
     let written = terminal.written();
     let last = written.rsplit('\r').next().unwrap();
     assert!(last.contains(&format!("epoch {epoch}/1000  loss ")), "{epoch}: {written}");

@@ -2,6 +2,10 @@
 //! taken beside the same step in a trainer's own memory, which a tile has that the batch does not fill.
 //!
 //!     cargo test --release --test registers
+//!
+//! Without optimization a step is always taken in the trainer's memory, and there is nothing to compare.
+
+#![cfg(not(debug_assertions))]
 
 use tuplenet::layers::{Activate, BatchNorm, Dropout};
 use tuplenet::params::{Parameter, Params, Visitor};

@@ -6,6 +6,7 @@ use rand::rngs::Xoshiro256PlusPlus;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tuplenet::data::{MinMaxScaler, StandardScaler};
+use tuplenet::layer::LastActivation;
 use tuplenet::layers::{Activate, BatchNorm, Dropout, LayerNorm, Residual};
 use tuplenet::loss::Loss;
 use tuplenet::optimizer::Optimizer;
@@ -51,7 +52,7 @@ fn round_trips<V: Serialize + DeserializeOwned>(value: &V) {
 /// A trainer that was written after three epochs and read goes on as if it had not been.
 fn goes_on<T: Real, L, O>(loss: L, optimizer: O)
 where
-    L: Loss<T, [T; 1], 1> + Clone + Serialize + DeserializeOwned,
+    L: Loss<T, [T; 1], LastActivation<Net<T>>, 1> + Clone + Serialize + DeserializeOwned,
     O: Optimizer<Scalar = T> + Clone + Serialize + DeserializeOwned,
     O::State<Net<T>>: Serialize + DeserializeOwned,
 {

@@ -29,7 +29,7 @@ fn a_boxed_network_is_the_same() {
 fn a_boxed_trainer_is_made_with_little_stack() {
     let trainer = within(64, || {
         let network = Mnist::boxed(&mut seeded(0));
-        Trainer::<_, _, _, _, 32>::boxed(network, CrossEntropy, Adam::new(1e-3), seeded(1))
+        Trainer::boxed(network, CrossEntropy, Adam::new(1e-3), seeded(1))
     });
     assert!(size_of_val(&*trainer) > 1_800_000);
     assert!(trainer.network.2 == Mnist::boxed(&mut seeded(0)).2);
@@ -45,12 +45,26 @@ fn a_large_network_learns_with_little_stack() {
     let mut outputs = vec![[0.0; 10]; classes.len()];
     within(STACK, || {
         let network = Mnist::boxed(&mut seeded(0));
-        let mut trainer = Trainer::<_, _, _, _, 32>::boxed(network, CrossEntropy, Adam::new(1e-3), seeded(1));
+        let mut trainer = Trainer::boxed(network, CrossEntropy, Adam::new(1e-3), seeded(1));
         let before = trainer.evaluate(&inputs, &classes).unwrap();
         trainer.step(&inputs, &classes).unwrap();
         trainer.fit(&inputs, &classes, &Fit::default(), ()).unwrap();
         assert!(trainer.evaluate(&inputs, &classes).unwrap() < before);
         trainer.network.predict_all(&inputs, &mut outputs).unwrap();
         assert_eq!(trainer.network.predict_one(&inputs[3]).len(), 10);
+    });
+}
+
+/// What `assert_fits!` takes for enough is enough, in a build that is not optimized too.
+#[test]
+fn a_network_that_fits_a_stack_is_trained_on_it() {
+    type Fits = (Dense<64, 128, Relu>, Dense<128, 64, Relu>, Dense<64, 10, Softmax>);
+    const KILOBYTES: usize = 1200;
+    tuplenet::assert_fits!(Fits, stack = KILOBYTES * 1024);
+    within(KILOBYTES, || {
+        let mut trainer = Trainer::new(Fits::new(&mut seeded(0)), CrossEntropy, Adam::new(1e-3), seeded(1));
+        let (inputs, targets) = (vec![[0.5; 64]; 40], vec![1u8; 40]);
+        trainer.fit(&inputs, &targets, &Fit::default(), ()).unwrap();
+        assert!(trainer.evaluate(&inputs, &targets).unwrap().is_finite());
     });
 }

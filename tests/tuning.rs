@@ -3,7 +3,7 @@
 #![cfg(feature = "std")]
 
 use tuplenet::data::{StandardScaler, Subset, stratified_k_folds};
-use tuplenet::error::TargetError;
+use tuplenet::error::{NotFinite, TargetError};
 use tuplenet::metrics::ConfusionMatrix;
 use tuplenet::observer::{Epoch, Observer};
 use tuplenet::optimizer::{AnyOptimizer, Momentum};
@@ -133,7 +133,7 @@ fn a_candidate_that_diverges_costs_the_others_nothing() {
     let validation = CrossValidation::shuffled(&inputs, &targets, MeanSquaredError, r2, &setup).unwrap();
     let networks = networks![for hidden in [3] (Dense<2, hidden, Relu>, Dense<hidden, 1, Identity>)];
     let space = |rates: &[f64]| Space::new(Recipe::new(Sgd::new(0.1f32))).rate(rates.to_vec());
-    let with = validation.grid(&networks, &space(&[0.01, 1e6, 0.1, f64::NAN])).unwrap();
+    let with = validation.grid(&networks, &space(&[0.01, 1e6, 0.1, 1e7])).unwrap();
     let without = validation.grid(&networks, &space(&[0.01, 0.1])).unwrap();
 
     assert_eq!(with.rows().len(), 4);
@@ -141,13 +141,9 @@ fn a_candidate_that_diverges_costs_the_others_nothing() {
     assert_eq!(bits(&with)[..2], bits(&without)[..]);
     let failed = &with.rows()[2];
     assert!(failed.mean().is_nan());
-    assert!(matches!(failed.failure(), Some((0, Error::LossNotFinite { .. }))));
+    assert!(matches!(failed.failure(), Some((0, Error::LossNotFinite { .. } | Error::StepNotFinite { .. }))));
     let text = with.to_string();
-    assert_eq!(
-        text.lines().filter(|line| line.contains("failed in fold 0: expected a finite loss")).count(),
-        2,
-        "{text}"
-    );
+    assert_eq!(text.lines().filter(|line| line.contains("failed in fold 0: expected ")).count(), 2, "{text}");
     assert!(with.best().is_some() && with.smallest(-1e9).is_some() && with.pareto().len() == 1);
 
     let none = validation.grid(&networks, &space(&[1e6])).unwrap();
@@ -188,7 +184,10 @@ fn bad_data_and_empty_searches_are_errors_in_words() {
 
     let numbers: Vec<[f32; 1]> = (0..12).map(|i| [if i == 5 { f32::INFINITY } else { i as f32 }]).collect();
     let shuffled = CrossValidation::shuffled(&inputs, &numbers, MeanSquaredError, r2, &setup).map(|_| ());
-    assert_eq!(shuffled, Err(Error::Target { sample: 5, problem: TargetError::NotFinite }));
+    assert_eq!(
+        shuffled,
+        Err(Error::Target { sample: 5, problem: TargetError::NotFinite { column: 0, found: NotFinite::Infinity } })
+    );
     let with_folds = |folds: Vec<(Vec<usize>, Vec<usize>)>| {
         CrossValidation::with_folds(&inputs, &classes, CrossEntropy, accuracy::<f32, usize, 2>, folds, &setup)
             .map(|_| ())
@@ -301,7 +300,7 @@ fn a_random_search_draws_from_what_it_is_told() {
     let start = || Recipe { fit: Fit { epochs: 1, ..Fit::default() }, ..Recipe::new(Adam::new(0.01)) };
     let space = || {
         let space = Space::new(start()).rate(log_uniform(1e-4, 1e-1)).batch_size(uniform(4.0, 20.0)).alpha([0.1, 0.2]);
-        space.l1(uniform(-1.0, 1.0))
+        space.l1(uniform(0.0, 1.0))
     };
     let table = validation.random(&two(), &space(), 400).unwrap();
     assert_eq!(bits(&table), bits(&validation.random(&two(), &space(), 400).unwrap()), "the seed decides");
@@ -316,7 +315,7 @@ fn a_random_search_draws_from_what_it_is_told() {
         (share(&|row| row.recipe.rate.unwrap() < 1e-3), 1.0 / 3.0),
         (share(&|row| row.recipe.rate.unwrap() < 1e-2), 2.0 / 3.0),
         (share(&|row| row.recipe.fit.batch_size < 12), 0.5),
-        (share(&|row| row.recipe.l1 < -0.5), 0.25),
+        (share(&|row| row.recipe.l1 < 0.25), 0.25),
         (share(&|row| row.recipe.alpha == 0.1), 0.5),
         (share(&|row| row.place == 0), 0.5),
     ] {

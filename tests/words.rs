@@ -5,6 +5,9 @@
 
 #![cfg(feature = "std")]
 
+#[path = "common/tools.rs"]
+mod tools;
+
 use std::process::Command;
 
 /// The compiler whose words these are; another one says the same in another way.
@@ -16,7 +19,7 @@ fn is_known() -> bool {
     let version = Command::new(compiler).arg("--version").output().expect("the compiler tells its version").stdout;
     let version = String::from_utf8_lossy(&version);
     if !version.starts_with(COMPILER) {
-        eprintln!("skipped: the words are those of {COMPILER}x, and this is {version}");
+        tools::skip(&format!("the error messages are those of {COMPILER}x, and this is {version}"));
         return false;
     }
     true

@@ -137,7 +137,9 @@ fn weights<const LAYERS: usize>(setting: &Setting, name: &str, sizes: &[usize]) 
     setting.layers(name, sizes).try_into().expect("one size more than layers")
 }
 
-fn dense<const IN: usize, const OUT: usize, A>((weights, biases): (Vec<f32>, Vec<f32>)) -> Dense<IN, OUT, A> {
+fn dense<const IN: usize, const OUT: usize, A: Activation>(
+    (weights, biases): (Vec<f32>, Vec<f32>),
+) -> Dense<IN, OUT, A> {
     Dense::from_matrix(SMatrix::from_row_slice(&weights), SVector::from_column_slice(&biases))
 }
 

@@ -3,12 +3,38 @@
 use alloc::string::String;
 use core::fmt;
 use std::io;
+use std::path::{Path, PathBuf};
 
 /// Why a checkpoint could not be written or read. Nothing was changed by what failed, unless it was the last thing of all,
 /// to have the disk keep the new file's name.
-#[derive(Debug)]
+pub struct CheckpointError {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong.
+    pub problem: CheckpointProblem,
+}
+
+impl CheckpointError {
+    pub(super) fn new(path: &Path, problem: CheckpointProblem) -> Self {
+        CheckpointError { path: path.into(), problem }
+    }
+}
+
+impl fmt::Display for CheckpointError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`: {}", self.path.display(), self.problem)
+    }
+}
+
+impl core::error::Error for CheckpointError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        self.problem.source()
+    }
+}
+
+/// What is wrong with a checkpoint.
 #[non_exhaustive]
-pub enum CheckpointError {
+pub enum CheckpointProblem {
     /// The file could not be read.
     Read(io::Error),
     /// The file could not be written.
@@ -44,41 +70,47 @@ pub enum CheckpointError {
     Content,
     /// The network has an infinite weight or NaN.
     NotFinite,
+    /// A setting of the optimizer makes no sense.
+    Setting(alloc::boxed::Box<crate::Error>),
 }
 
-impl fmt::Display for CheckpointError {
+crate::error::debug_is_display!(CheckpointError, CheckpointProblem);
+
+impl fmt::Display for CheckpointProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            CheckpointError::Read(error) => write!(f, "the checkpoint could not be read: {error}"),
-            CheckpointError::Write(error) => write!(f, "the checkpoint could not be written: {error}"),
-            CheckpointError::Magic => f.write_str("expected a checkpoint, found a file that is none"),
-            CheckpointError::Version { expected, found } => {
+            CheckpointProblem::Read(error) => write!(f, "the checkpoint could not be read: {error}"),
+            CheckpointProblem::Write(error) => write!(f, "the checkpoint could not be written: {error}"),
+            CheckpointProblem::Magic => f.write_str("expected a checkpoint, found a file that is none"),
+            CheckpointProblem::Version { expected, found } => {
                 write!(f, "expected a checkpoint of format version {expected}, found version {found}")
             }
-            CheckpointError::Length { expected, found } => write!(
+            CheckpointProblem::Length { expected, found } => write!(
                 f,
                 "expected a checkpoint of {expected} bytes, found {found}: it was cut, or something was added"
             ),
-            CheckpointError::Checksum => {
+            CheckpointProblem::Checksum => {
                 f.write_str("expected a whole checkpoint, found one with another checksum: it was damaged")
             }
-            CheckpointError::Type { what, expected, found } => {
+            CheckpointProblem::Type { what, expected, found } => {
                 write!(f, "expected a checkpoint of {what} `{expected}`, found one of `{found}`")
             }
-            CheckpointError::Content => f.write_str(
+            CheckpointProblem::Content => f.write_str(
                 "expected the values of these types, found others: fields of a type have changed since it was written",
             ),
-            CheckpointError::NotFinite => {
+            CheckpointProblem::NotFinite => {
                 f.write_str("expected a network with finite weights, found an infinite one or NaN")
             }
+            CheckpointProblem::Setting(error) => error.fmt(f),
         }
     }
 }
 
-impl core::error::Error for CheckpointError {
+impl core::error::Error for CheckpointProblem {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
-            CheckpointError::Read(error) | CheckpointError::Write(error) => Some(error),
+            CheckpointProblem::Read(error) | CheckpointProblem::Write(error) => Some(error),
+            CheckpointProblem::Setting(error) => Some(&**error),
             _ => None,
         }
     }

@@ -10,16 +10,14 @@
 //!
 //! Numbers have their lowest byte first.
 
-use super::CheckpointError;
+use super::{CheckpointError, CheckpointProblem};
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU64, Ordering};
 use crc32fast::Hasher;
 use serde::Serialize;
-use std::ffi::{OsStr, OsString};
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 const MAGIC: [u8; 8] = *b"tuplenet";
 const VERSION: u32 = 1;
@@ -59,18 +57,8 @@ impl<W: Write> Write for Summing<W> {
 
 /// Puts a checkpoint in the place of the one at `path`, all of it or nothing.
 pub(super) fn write(path: &Path, kinds: &Kinds, values: &impl Serialize) -> Result<(), CheckpointError> {
-    let (temporary, file) = temporary(path).map_err(CheckpointError::Write)?;
-    let result = write_into(file, kinds, values).and_then(|file| {
-        fs::rename(&temporary, path)?;
-        // Locked until here, so that no one takes it for a leftover.
-        drop(file);
-        sync_folder(path)
-    });
-    if result.is_err() {
-        // It can't be helped if that fails too.
-        let _ = fs::remove_file(&temporary);
-    }
-    result.map_err(CheckpointError::Write)
+    crate::file::replace(path, |file| write_into(file, kinds, values))
+        .map_err(|error| CheckpointError::new(path, CheckpointProblem::Write(error)))
 }
 
 fn write_into(mut file: File, kinds: &Kinds, values: &impl Serialize) -> io::Result<File> {
@@ -90,92 +78,22 @@ fn write_into(mut file: File, kinds: &Kinds, values: &impl Serialize) -> io::Res
     header.extend(hasher.finalize().to_le_bytes());
     header.extend(length.to_le_bytes());
     file.write_all(&header)?;
-    file.sync_all()?;
     Ok(file)
 }
 
-/// The folder that a file is in.
-fn folder(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    }
-}
-
-/// Makes the new name of the file last. Only Unix lets one do it; elsewhere it is up to the system.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(folder(path))?.sync_all() } else { Ok(()) }
-}
-
-/// What the names of the temporary files of a checkpoint begin and end with.
-fn temporary_name(path: &Path) -> io::Result<(OsString, &'static str)> {
-    let Some(name) = path.file_name() else {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "expected the path of a file"));
-    };
-    let mut start = name.to_os_string();
-    start.push(".");
-    Ok((start, ".new"))
-}
-
-/// A new file in the same folder. No two writers have the same, be they threads or processes, so that none can put a
-/// half of the other's in the place of the checkpoint.
-fn temporary(path: &Path) -> io::Result<(PathBuf, File)> {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let (start, end) = temporary_name(path)?;
-    loop {
-        let mut name = start.clone();
-        name.push(alloc::format!("{}-{}{end}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
-        let candidate = path.with_file_name(name);
-        match OpenOptions::new().write(true).create_new(true).open(&candidate) {
-            Ok(file) => {
-                // Says that its writer lives; where files can't be locked, leftovers stay.
-                let _ = file.lock();
-                // It may have been taken for a leftover just before.
-                if fs::exists(&candidate)? {
-                    return Ok((candidate, file));
-                }
-            }
-            // A leftover of a process that had the same number.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-/// Removes what processes have left behind that ended while they wrote.
-pub(super) fn remove_leftovers(path: &Path) {
-    let Ok((start, end)) = temporary_name(path) else { return };
-    let Ok(entries) = fs::read_dir(folder(path)) else { return };
-    for entry in entries.flatten() {
-        if is_between(&entry.file_name(), &start, end)
-            && let Ok(file) = File::open(entry.path())
-            && file.try_lock().is_ok()
-        {
-            let _ = fs::remove_file(entry.path());
-        }
-    }
-}
-
-/// Whether a name is that of a temporary file: the numbers of a process and of a file stand between `start` and `end`.
-fn is_between(name: &OsStr, start: &OsStr, end: &str) -> bool {
-    let name = name.as_encoded_bytes().strip_prefix(start.as_encoded_bytes());
-    let between = name.and_then(|name| name.strip_suffix(end.as_bytes()));
-    between.is_some_and(|between| between.iter().all(|byte| byte.is_ascii_digit() || *byte == b'-'))
-}
-
 /// What is in a checkpoint after the names of the types, if they are those; none if there is no file.
-pub(super) fn read(path: &Path, kinds: &Kinds) -> Result<Option<Values>, CheckpointError> {
+pub(super) fn read(path: &Path, kinds: &Kinds) -> Result<Option<Values>, CheckpointProblem> {
     let mut file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(CheckpointError::Read(error)),
+        Err(error) => return Err(CheckpointProblem::Read(error)),
     };
     let bytes = body(&mut file)?;
-    let (names, rest) = postcard::take_from_bytes::<[&str; 4]>(&bytes).map_err(|_| CheckpointError::Content)?;
+    let (names, rest) = postcard::take_from_bytes::<[&str; 4]>(&bytes).map_err(|_| CheckpointProblem::Content)?;
     for ((what, expected), found) in kinds.iter().zip(names) {
         if expected != found {
             let (expected, found) = (expected.clone(), found.into());
-            return Err(CheckpointError::Type { what, expected, found });
+            return Err(CheckpointProblem::Type { what, expected, found });
         }
     }
     let first = bytes.len() - rest.len();
@@ -190,11 +108,11 @@ pub(super) struct Values {
 
 impl Values {
     /// Has `fill` read them, which must take all.
-    pub(super) fn fill(&self, fill: impl FnOnce(&mut Source) -> postcard::Result<()>) -> Result<(), CheckpointError> {
+    pub(super) fn fill(&self, fill: impl FnOnce(&mut Source) -> postcard::Result<()>) -> Result<(), CheckpointProblem> {
         let mut source = postcard::Deserializer::from_bytes(&self.bytes[self.first..]);
         match fill(&mut source).and_then(|()| source.finalize()) {
             Ok([]) => Ok(()),
-            _ => Err(CheckpointError::Content),
+            _ => Err(CheckpointProblem::Content),
         }
     }
 }
@@ -203,40 +121,40 @@ impl Values {
 pub(super) type Source<'de> = postcard::Deserializer<'de, postcard::de_flavors::Slice<'de>>;
 
 /// What follows the header, if it is whole.
-fn body(file: &mut File) -> Result<Vec<u8>, CheckpointError> {
-    let all = file.metadata().map_err(CheckpointError::Read)?.len();
+fn body(file: &mut File) -> Result<Vec<u8>, CheckpointProblem> {
+    let all = file.metadata().map_err(CheckpointProblem::Read)?.len();
     let mut header = Vec::new();
-    file.take(HEADER as u64).read_to_end(&mut header).map_err(CheckpointError::Read)?;
+    file.take(HEADER as u64).read_to_end(&mut header).map_err(CheckpointProblem::Read)?;
     if !header.starts_with(&MAGIC) {
-        return Err(CheckpointError::Magic);
+        return Err(CheckpointProblem::Magic);
     }
     let Ok(header) = <[u8; HEADER]>::try_from(header) else {
-        return Err(CheckpointError::Length { expected: HEADER as u64, found: all });
+        return Err(CheckpointProblem::Length { expected: HEADER as u64, found: all });
     };
-    let [_, _, version, checksum, low, high] = *header.as_chunks::<4>().0 else { return Err(CheckpointError::Magic) };
+    let [_, _, version, checksum, low, high] = *header.as_chunks::<4>().0 else { return Err(CheckpointProblem::Magic) };
     let (version, checksum) = (u32::from_le_bytes(version), u32::from_le_bytes(checksum));
     if version != VERSION {
-        return Err(CheckpointError::Version { expected: VERSION, found: version });
+        return Err(CheckpointProblem::Version { expected: VERSION, found: version });
     }
     let length = u64::from(u32::from_le_bytes(high)) << 32 | u64::from(u32::from_le_bytes(low));
     let found = all.saturating_sub(HEADER as u64);
     if length != found {
         let (expected, found) = (length.saturating_add(HEADER as u64), all);
-        return Err(CheckpointError::Length { expected, found });
+        return Err(CheckpointProblem::Length { expected, found });
     }
 
     // Nothing is kept before all is known to be there.
     let mut body = Summing { to: io::sink(), hasher: Hasher::new(), length: 0, error: None };
-    io::copy(&mut file.take(length), &mut body).map_err(CheckpointError::Read)?;
+    io::copy(&mut file.take(length), &mut body).map_err(CheckpointProblem::Read)?;
     if body.length != length || body.hasher.finalize() != checksum {
-        return Err(CheckpointError::Checksum);
+        return Err(CheckpointProblem::Checksum);
     }
-    file.seek(SeekFrom::Start(HEADER as u64)).map_err(CheckpointError::Read)?;
+    file.seek(SeekFrom::Start(HEADER as u64)).map_err(CheckpointProblem::Read)?;
     let mut bytes = Vec::new();
     let room = usize::try_from(length).ok().filter(|length| bytes.try_reserve_exact(*length).is_ok());
     if room.is_none() {
-        return Err(CheckpointError::Read(io::ErrorKind::OutOfMemory.into()));
+        return Err(CheckpointProblem::Read(io::ErrorKind::OutOfMemory.into()));
     }
-    file.take(length).read_to_end(&mut bytes).map_err(CheckpointError::Read)?;
+    file.take(length).read_to_end(&mut bytes).map_err(CheckpointProblem::Read)?;
     Ok(bytes)
 }

@@ -4,7 +4,7 @@ mod error;
 mod file;
 mod resume;
 
-pub use error::CheckpointError;
+pub use error::{CheckpointError, CheckpointProblem};
 pub use resume::{Lasting, Measured, Resume};
 
 use crate::error::Error;
@@ -14,6 +14,7 @@ use crate::optimizer::Optimizer;
 use crate::params::{Zeroed, is_finite};
 use crate::roomy::{exchange, roomy, with_room};
 use crate::summary::Short;
+use crate::text::Text;
 use crate::trainer::{Outcome, Trainer};
 use alloc::string::ToString;
 use core::any::type_name;
@@ -73,7 +74,11 @@ use std::path::PathBuf;
 /// is not told to keep the name.) That takes some milliseconds, for which [`every`](Self::every) is there. What a program
 /// leaves behind that was killed while it wrote, `resume` removes.
 ///
-/// If the file can't be written, the training ends with [`Error::Checkpoint`]. A network with an infinite weight or NaN is
+/// A name that is a symbolic link stays one: the file it leads to is replaced, and the new one has the permissions of the old
+/// one. A device or a pipe is no place for a checkpoint.
+///
+/// If the file can't be written, because its folder does not exist, say, `fit` ends with [`Error::Checkpoint`] before the first
+/// epoch; if that comes about later, after the epoch. A network with an infinite weight or NaN is
 /// not written: the file keeps the last good epoch.
 ///
 /// # What can be in it
@@ -96,7 +101,7 @@ use std::path::PathBuf;
 /// let mut other = Trainer::new(network, MeanSquaredError, Adam::new(0.01), seeded(1));
 /// let error = Checkpoint::new(&file, ()).resume(&mut other).unwrap_err();
 /// assert_eq!(
-///     error.to_string(),
+///     error.problem.to_string(),
 ///     "expected a checkpoint of the network `Dense<2, 1, Tanh>`, found one of `Dense<2, 1, Sigmoid>`"
 /// );
 /// # std::fs::remove_file(&file)?;
@@ -113,6 +118,9 @@ pub struct Checkpoint<W = ()> {
     /// Whether an observer has ended the training.
     stopped: bool,
 }
+
+/// The path of a checkpoint in an [`Error`]: the end of it, if it is long.
+pub type FilePath = Text<96>;
 
 /// All values of a checkpoint, in their order; the trainer's gradient is zero between steps.
 struct Values<N, O, R, S, M> {
@@ -141,7 +149,8 @@ impl<W> Checkpoint<W> {
 
     /// Puts back what is in the file, into the trainer and the observers; `false` if there is no file yet.
     ///
-    /// It is an error if the file can't be read, is not whole, or is the checkpoint of another type of training. Trainer and
+    /// It is an error if the file can't be read, is not whole, is the checkpoint of another type of training, or has a setting of the
+    /// optimizer that makes no sense. Trainer and
     /// observers are then as they were.
     pub fn resume<N, L, O, R, const B: usize>(
         &mut self,
@@ -154,7 +163,21 @@ impl<W> Checkpoint<W> {
         R: Lasting,
         W: Resume<N>,
     {
-        file::remove_leftovers(&self.path);
+        self.put_back(trainer).map_err(|problem| CheckpointError::new(&self.path, problem))
+    }
+
+    fn put_back<N, L, O, R, const B: usize>(
+        &mut self,
+        trainer: &mut Trainer<N, L, O, R, B>,
+    ) -> Result<bool, CheckpointProblem>
+    where
+        N: Entrance + Layer<<N as Entrance>::In> + Lasting,
+        O: Optimizer<Scalar = N::Scalar> + Lasting,
+        O::State<N>: Lasting,
+        R: Lasting,
+        W: Resume<N>,
+    {
+        crate::file::remove_leftovers(&self.path);
         let Some(written) = file::read(&self.path, &kinds::<N, O, R, W::State>())? else {
             return Ok(false);
         };
@@ -181,11 +204,12 @@ impl<W> Checkpoint<W> {
             })
         })?;
         if !is_finite(&values.network) {
-            return Err(CheckpointError::NotFinite);
+            return Err(CheckpointProblem::NotFinite);
         }
         let (Some(optimizer), Some(rng)) = (values.optimizer.take(), values.rng.take()) else {
-            return Err(CheckpointError::Content);
+            return Err(CheckpointProblem::Content);
         };
+        optimizer.check().map_err(|error| CheckpointProblem::Setting(alloc::boxed::Box::new(error)))?;
         (trainer.epochs, trainer.optimizer, trainer.rng) = (values.epochs, optimizer, rng);
         // Exchanged and not moved, since they may be too large for the stack.
         exchange(&mut trainer.network, &mut values.network);
@@ -209,7 +233,7 @@ impl<W> Checkpoint<W> {
     {
         let Trainer { network, optimizer, rng, epochs, state, .. } = trainer;
         if !is_finite(network) {
-            return Err(CheckpointError::NotFinite);
+            return Err(CheckpointError::new(&self.path, CheckpointProblem::NotFinite));
         }
         let values = (self.stopped, epochs, network, optimizer, rng, state, self.observer.state());
         file::write(&self.path, &kinds::<N, O, R, W::State>(), &values)?;
@@ -236,8 +260,20 @@ where
     R: Lasting,
     W: Resume<N>,
 {
-    fn begin(&mut self) -> ControlFlow<()> {
-        if self.stopped { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    /// Resumed after its last epoch, a training has none left.
+    fn may_be_complete(&self) -> bool {
+        self.kept.is_some()
+    }
+
+    #[inline(never)]
+    fn begin(&mut self, trainer: &Trainer<N, L, O, R, B>) -> Result<ControlFlow<()>, Error> {
+        self.observer.begin(trainer.epochs, &trainer.network)?;
+        if self.stopped {
+            return Ok(ControlFlow::Break(()));
+        }
+        // Better now than after an epoch, which may take hours.
+        crate::file::check(&self.path).map_err(|error| self.unwritable(error.kind()))?;
+        Ok(ControlFlow::Continue(()))
     }
 
     #[inline(never)]
@@ -262,6 +298,7 @@ where
         };
         let result = kept.and(result);
         self.observer.end(&mut trainer.network, result);
+        self.observer.left(trainer.epochs, &trainer.network);
         self.stopped = false;
         result
     }
@@ -278,10 +315,14 @@ impl<W> Checkpoint<W> {
         R: Lasting,
         W: Resume<N>,
     {
-        match self.save(trainer) {
-            Ok(()) | Err(CheckpointError::NotFinite) => Ok(()),
-            Err(CheckpointError::Write(error)) => Err(Error::Checkpoint(error.kind())),
-            Err(_) => Err(Error::Checkpoint(std::io::ErrorKind::Other)),
+        match self.save(trainer).map_err(|error| error.problem) {
+            Ok(()) | Err(CheckpointProblem::NotFinite) => Ok(()),
+            Err(CheckpointProblem::Write(error)) => Err(self.unwritable(error.kind())),
+            Err(_) => Err(self.unwritable(std::io::ErrorKind::Other)),
         }
+    }
+
+    fn unwritable(&self, kind: std::io::ErrorKind) -> Error {
+        Error::Checkpoint { path: Text::end_of(&self.path.to_string_lossy()), kind }
     }
 }

@@ -1,6 +1,6 @@
 //! [`Resume`]: observers that go on; and [`Lasting`], what a checkpoint can hold.
 
-use crate::observer::{EarlyStopping, Epoch, History, Metric, Observer, Standing};
+use crate::observer::{EarlyStopping, Epoch, History, Metric, Observer, Run, Standing};
 use crate::params::Params;
 use crate::roomy::exchange;
 use alloc::vec::Vec;
@@ -122,6 +122,7 @@ impl<N: Params, F: FnMut(&N) -> f64> Resume<N> for &mut Metric<F> {
 
     fn resume(&mut self, state: &mut Measured) {
         exchange(&mut self.values, &mut state.0);
+        self.run = Run::new();
     }
 }
 
@@ -135,6 +136,7 @@ impl<N: Params + Clone + Lasting, W: FnMut(&Epoch<N>) -> f64> Resume<N> for &mut
 
     fn resume(&mut self, state: &mut Standing<N>) {
         exchange(&mut self.standing, state);
+        self.run = Run::new();
     }
 }
 

@@ -6,12 +6,14 @@ use crate::real::Real;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::cmp::Ordering;
 use core::fmt;
-use csv::{ByteRecord, ReaderBuilder, Trim};
+use csv::{ByteRecord, ReaderBuilder};
+use std::collections::HashMap;
 use std::io;
 
-/// How a table of comma-separated values is written. Space around values is left out, and so are empty lines; a value in
-/// quotation marks may hold commas.
+/// How a table of comma-separated values is written. White space around values is left out, also around quotation marks and
+/// within them, and so are empty lines; a value in quotation marks may hold commas.
 ///
 /// ```
 /// use tuplenet::data::Csv;
@@ -46,7 +48,8 @@ pub struct Classified<T, const IN: usize> {
     pub inputs: Vec<[T; IN]>,
     /// The class of each line, an index of `names`.
     pub classes: Vec<usize>,
-    /// The classes as they are written: in the order of the numbers if all are numbers, else in that of the alphabet.
+    /// The classes as they are first written: in the order of the numbers if all are numbers, else in that of the alphabet.
+    /// Numbers with the same value are the same class, `1` and `1.0` for example.
     pub names: Vec<String>,
 }
 
@@ -93,17 +96,30 @@ impl Csv {
             words.push(class);
             Ok(())
         })?;
-        let mut names = words.clone();
-        let number = |word: &String| word.parse::<f64>().ok();
-        if names.iter().all(|name| number(name).is_some()) {
-            names
-                .sort_by(|a, b| number(a).partial_cmp(&number(b)).unwrap_or(core::cmp::Ordering::Equal).then(a.cmp(b)));
-        } else {
-            names.sort();
+        // In the order in which they first appear.
+        let (mut names, mut found) = (Vec::new(), HashMap::new());
+        let mut classes = Vec::with_capacity(words.len());
+        for word in words {
+            let class = *found.entry(Label::of(&word)).or_insert(names.len());
+            if class == names.len() {
+                names.push(word);
+            }
+            classes.push(class);
         }
-        names.dedup();
-        let index = |word: &String| names.iter().position(|name| name == word).unwrap_or(names.len());
-        let classes = words.iter().map(index).collect();
+        let mut order: Vec<usize> = (0..names.len()).collect();
+        if names.iter().all(|name| number(name).is_some()) {
+            order.sort_by(|&a, &b| number(&names[a]).partial_cmp(&number(&names[b])).unwrap_or(Ordering::Equal));
+        } else {
+            order.sort_by(|&a, &b| names[a].cmp(&names[b]));
+        }
+        let mut places = alloc::vec![0; names.len()];
+        for (place, &class) in order.iter().enumerate() {
+            places[class] = place;
+        }
+        for class in &mut classes {
+            *class = places[*class];
+        }
+        let names = order.into_iter().map(|class| core::mem::take(&mut names[class])).collect();
         Ok(Classified { inputs, classes, names })
     }
 
@@ -118,25 +134,28 @@ impl Csv {
         // All at once, since the reader's own line numbers are off after empty lines.
         let mut whole = Vec::new();
         source.read_to_end(&mut whole).map_err(CsvError::Read)?;
+        let whole = without_space_before_quotes(&whole, self.delimiter);
         let mut reader = ReaderBuilder::new()
             .has_headers(self.header)
             .delimiter(self.delimiter)
             .flexible(true)
-            .trim(Trim::All)
             .from_reader(&whole[..]);
         let names = if self.header { reader.byte_headers()?.clone() } else { ByteRecord::new() };
         let header = Line { whole: &whole, names: &names, record: &names };
         // Without any, the file is empty.
-        if !names.is_empty() && names.len() != columns {
+        if !header.is_blank() && names.len() != columns {
             return Err(CsvError::Columns { line: header.number(), expected: columns, found: names.len() });
         }
         let is_number = |column| header.text(column).parse::<f64>().is_ok();
-        if numbers > 0 && !names.is_empty() && (0..numbers).all(is_number) {
+        if numbers > 0 && !header.is_blank() && (0..numbers).all(is_number) {
             return Err(CsvError::Header { line: header.number() });
         }
         let (mut record, mut lines) = (ByteRecord::new(), 0u64);
         while reader.read_byte_record(&mut record)? {
             let line = Line { whole: &whole, names: &names, record: &record };
+            if line.is_blank() {
+                continue;
+            }
             if record.len() != columns {
                 return Err(CsvError::Columns { line: line.number(), expected: columns, found: record.len() });
             }
@@ -145,6 +164,80 @@ impl Csv {
         }
         if lines == 0 { Err(CsvError::Empty) } else { Ok(()) }
     }
+}
+
+/// A class, with one value for all ways to write the same number.
+#[derive(PartialEq, Eq, Hash)]
+enum Label {
+    Number(u64),
+    Word(String),
+}
+
+impl Label {
+    fn of(word: &str) -> Self {
+        match number(word) {
+            // Zero has two signs.
+            Some(value) => Label::Number((value + 0.0).to_bits()),
+            None => Label::Word(word.to_string()),
+        }
+    }
+}
+
+/// Whole numbers up to here have a floating-point number each; longer ones are names: of articles, say.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// What a class is as a number, if it is one.
+fn number(word: &str) -> Option<f64> {
+    word.parse::<f64>().ok().filter(|value| value.abs() < EXACT)
+}
+
+/// What is left out around values: white space of any kind, and what editors put into a file unseen.
+fn is_space(letter: char) -> bool {
+    letter.is_whitespace() || matches!(letter, '\u{feff}' | '\u{200b}')
+}
+
+/// How many bytes of white space a text begins with, line breaks and the delimiter left alone.
+fn space_before(bytes: &[u8], delimiter: u8) -> usize {
+    let line = bytes.split(|byte| matches!(byte, b'\n' | b'\r') || *byte == delimiter).next().unwrap_or_default();
+    let text = match core::str::from_utf8(line) {
+        Ok(text) => text,
+        Err(error) => core::str::from_utf8(&line[..error.valid_up_to()]).unwrap_or_default(),
+    };
+    text.len() - text.trim_start_matches(is_space).len()
+}
+
+/// The table without white space between the beginning of a value and a quotation mark, where the reader would take the mark
+/// for a part of the value.
+fn without_space_before_quotes(whole: &[u8], delimiter: u8) -> Vec<u8> {
+    let mut kept = Vec::with_capacity(whole.len());
+    let (mut begins, mut quoted, mut place) = (true, false, 0);
+    while let Some(&byte) = whole.get(place) {
+        if begins && !quoted {
+            let space = space_before(&whole[place..], delimiter);
+            if space > 0 && whole.get(place + space) == Some(&b'"') {
+                place += space;
+                continue;
+            }
+            quoted = byte == b'"';
+            begins = false;
+            if quoted {
+                kept.push(byte);
+                place += 1;
+                continue;
+            }
+        }
+        // Two quotation marks within a quoted value close and open it again.
+        if quoted && byte == b'"' {
+            quoted = false;
+        } else if !quoted && byte == b'"' && kept.last() == Some(&b'"') {
+            quoted = true;
+        } else if !quoted && (byte == delimiter || matches!(byte, b'\n' | b'\r')) {
+            begins = true;
+        }
+        kept.push(byte);
+        place += 1;
+    }
+    kept
 }
 
 /// One line of a table.
@@ -158,9 +251,9 @@ fn is_break(letter: char) -> bool {
     matches!(letter, '\n' | '\r')
 }
 
-/// Bytes as text, with a mark for what is none.
+/// Bytes as text without the white space around it, and with a mark for what is none.
 fn text(record: &ByteRecord, column: usize) -> String {
-    String::from_utf8_lossy(record.get(column).unwrap_or_default()).into_owned()
+    String::from_utf8_lossy(record.get(column).unwrap_or_default()).trim_matches(is_space).to_string()
 }
 
 impl Line<'_> {
@@ -175,6 +268,12 @@ impl Line<'_> {
         let pairs = before.windows(2).filter(|pair| *pair == b"\r\n").count();
         (1 + ends - pairs) as u64
     }
+
+    /// Whether it has nothing but white space, and no delimiter.
+    fn is_blank(&self) -> bool {
+        self.record.len() < 2 && self.text(0).is_empty()
+    }
+
     fn text(&self, column: usize) -> String {
         text(self.record, column)
     }
@@ -204,7 +303,6 @@ impl Line<'_> {
 }
 
 /// Why a table could not be read. Lines and columns count from 1, as in an editor.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum CsvError {
     /// The source could not be read.
@@ -250,6 +348,8 @@ impl From<csv::Error> for CsvError {
         }
     }
 }
+
+crate::error::debug_is_display!(CsvError);
 
 impl fmt::Display for CsvError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

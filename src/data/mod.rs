@@ -114,17 +114,15 @@ pub trait Inputs<T: Real, const IN: usize>: Samples<T, Item = [T; IN]> {}
 #[diagnostic::do_not_recommend]
 impl<T: Real, X: Samples<T, Item = [T; IN]> + ?Sized, const IN: usize> Inputs<T, IN> for X {}
 
-/// Samples that the loss `L` compares with `OUT` outputs of a network. Every kind of [`Samples`] is, whose items the loss
-/// [takes](Loss).
+/// Samples that the loss `L` compares with `OUT` outputs of a network whose last activation is `A`. Every kind of
+/// [`Samples`] is, whose items the loss [takes](Loss).
 #[diagnostic::on_unimplemented(
     message = "the targets do not fit: `{L}` does not compare outputs `[{T}; {OUT}]` with `{Self}`",
-    label = "targets for a network that gives outputs `[{T}; {OUT}]`",
-    note = "a target is `[{T}; {OUT}]` or `SVector<{T}, {OUT}>`; for `CrossEntropy` also a class, as `usize`, `u8` or \
-            `Class<{OUT}>`; for `BinaryCrossEntropy` with one output also a `bool`"
+    label = "targets for a network that gives outputs `[{T}; {OUT}]`"
 )]
-pub trait Targets<T: Real, L, const OUT: usize>: Samples<T> {
+pub trait Targets<T: Real, L, A: Activation, const OUT: usize>: Samples<T> {
     /// [`Loss::evaluate`].
-    fn evaluate<S: Simd, A: Activation, const B: usize>(
+    fn evaluate<S: Simd, const B: usize>(
         loss: &L,
         tile: Tile<S, B>,
         scale: T,
@@ -132,21 +130,31 @@ pub trait Targets<T: Real, L, const OUT: usize>: Samples<T> {
         targets: &[Self::Item; B],
     ) -> T;
 
+    /// [`Loss::check_settings`].
+    fn check_loss(loss: &L) -> Result<(), Error>;
+
     /// [`Loss::check_all`].
     fn check_targets(loss: &L, targets: &[Self::Item]) -> Result<(), (usize, TargetError)>;
 }
 
-#[diagnostic::do_not_recommend]
-impl<T: Real, L: Loss<T, Y::Item, OUT>, Y: Samples<T> + ?Sized, const OUT: usize> Targets<T, L, OUT> for Y {
+// The compiler may look behind it: what does not fit is the loss, the last activation or the sample, and each has its sentence.
+impl<T: Real, L: Loss<T, Y::Item, A, OUT>, A: Activation, Y: Samples<T> + ?Sized, const OUT: usize>
+    Targets<T, L, A, OUT> for Y
+{
     #[inline(always)]
-    fn evaluate<S: Simd, A: Activation, const B: usize>(
+    fn evaluate<S: Simd, const B: usize>(
         loss: &L,
         tile: Tile<S, B>,
         scale: T,
         outputs: &mut [[T; OUT]; B],
         targets: &[Y::Item; B],
     ) -> T {
-        loss.evaluate::<S, A, B>(tile, scale, outputs, targets)
+        loss.evaluate::<S, B>(tile, scale, outputs, targets)
+    }
+
+    #[inline(always)]
+    fn check_loss(loss: &L) -> Result<(), Error> {
+        loss.check_settings()
     }
 
     #[inline(always)]
@@ -158,7 +166,9 @@ impl<T: Real, L: Loss<T, Y::Item, OUT>, Y: Samples<T> + ?Sized, const OUT: usize
 /// What a slice of samples may be made of. Implement it for a record of your own to use a slice of those as data.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be used as a sample for a network of `{T}`",
-    label = "expected `[{T}; N]`, `SVector<{T}, N>`, or a class index"
+    label = "expected `[{T}; N]`, `SVector<{T}, N>`, or for targets a class, as `usize`, `u32`, `u16`, `u8`, `bool` or `Class<N>`",
+    note = "a number alone is a sample in brackets: `[[0.5], [1.5]]`; a whole number without a type is an `i32`: write `0usize` or \
+            `0u8` for the first class, or convert them: `class as usize`"
 )]
 pub trait Sample<T: Real> {
     /// The form in which it is handed to network and loss: `[T; N]`, or a class index.

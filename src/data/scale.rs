@@ -93,24 +93,59 @@ fn each<T: Real, const N: usize>(
     Ok(())
 }
 
-fn one_if_zero<T: Real>(unit: T) -> T {
-    if unit == T::ZERO { T::ONE } else { unit }
+/// The smallest and the largest value of each feature.
+fn range<T: Real, const N: usize>(
+    samples: &(impl Samples<T, Item = [T; N]> + ?Sized),
+) -> Result<([T; N], [T; N]), Error> {
+    let (mut low, mut high) = ([T::infinity(); N], [T::neg_infinity(); N]);
+    each(samples, |sample| {
+        for i in 0..N {
+            low[i] = low[i].min(sample[i]);
+            high[i] = high[i].max(sample[i]);
+        }
+    })?;
+    Ok((low, high))
+}
+
+impl<T: Real, const N: usize> Line<T, N> {
+    /// With a unit of 1 where it is zero, as of a constant feature. Fails where a scaled sample would not be finite.
+    fn new(origin: [T; N], unit: [T; N], low: [T; N], high: [T; N]) -> Result<Self, Error> {
+        let line = Line { origin, unit: unit.map(|unit| if unit == T::ZERO { T::ONE } else { unit }) };
+        let ends = [line.transform(&low), line.transform(&high)];
+        match (0..N).find(|&i| !(ends[0][i].is_finite() && ends[1][i].is_finite() && line.unit[i].is_finite())) {
+            Some(column) => Err(Error::RangeTooLarge { column }),
+            None => Ok(line),
+        }
+    }
 }
 
 impl<T: Real, const N: usize> StandardScaler<T, N> {
-    /// Takes mean and standard deviation (with the number of samples as divisor) from `samples`.
+    /// Takes mean and standard deviation (with the number of samples as divisor) from `samples`, which are read twice. Sums are
+    /// `f64`, whatever `T` is.
+    ///
+    /// # Errors
+    ///
+    /// If there are no samples, if a value is infinite or NaN, or if a feature's range is too large for `T`.
     pub fn fit(samples: &(impl Samples<T, Item = [T; N]> + ?Sized)) -> Result<Self, Error> {
-        // Welford's recurrence, which does not subtract large numbers from each other.
-        let (mut mean, mut square, mut count) = ([T::ZERO; N], [T::ZERO; N], T::ZERO);
+        let (low, high) = range(samples)?;
+        // Of values between -1 and 1, whose squares are neither too large nor too small.
+        let middle: [f64; N] = core::array::from_fn(|i| low[i].exact() / 2.0 + high[i].exact() / 2.0);
+        let half: [f64; N] = core::array::from_fn(|i| high[i].exact() / 2.0 - low[i].exact() / 2.0);
+        let (mut mean, mut square, mut count) = ([0.0; N], [0.0; N], 0.0);
         each(samples, |sample| {
-            count += T::ONE;
+            count += 1.0;
             for i in 0..N {
-                let difference = sample[i] - mean[i];
+                let value = if half[i] > 0.0 { (sample[i].exact() - middle[i]) / half[i] } else { 0.0 };
+                // Welford's recurrence, which does not subtract large numbers from each other.
+                let difference = value - mean[i];
                 mean[i] += difference / count;
-                square[i] += difference * (sample[i] - mean[i]);
+                square[i] += difference * (value - mean[i]);
             }
         })?;
-        Ok(StandardScaler(Line { origin: mean, unit: square.map(|s| one_if_zero(square_root(s / count))) }))
+        let origin =
+            core::array::from_fn(|i| if half[i] > 0.0 { T::of(middle[i] + half[i] * mean[i]) } else { low[i] });
+        let unit = core::array::from_fn(|i| T::of(half[i] * square_root(square[i] / count)));
+        Line::new(origin, unit, low, high).map(StandardScaler)
     }
 
     /// A sample, scaled.
@@ -143,15 +178,13 @@ impl<T: Real, const N: usize> StandardScaler<T, N> {
 
 impl<T: Real, const N: usize> MinMaxScaler<T, N> {
     /// Takes the smallest and the largest value of each feature from `samples`.
+    ///
+    /// # Errors
+    ///
+    /// If there are no samples, if a value is infinite or NaN, or if a feature's range is too large for `T`.
     pub fn fit(samples: &(impl Samples<T, Item = [T; N]> + ?Sized)) -> Result<Self, Error> {
-        let (mut low, mut high) = ([T::infinity(); N], [T::neg_infinity(); N]);
-        each(samples, |sample| {
-            for i in 0..N {
-                low[i] = low[i].min(sample[i]);
-                high[i] = high[i].max(sample[i]);
-            }
-        })?;
-        Ok(MinMaxScaler(Line { origin: low, unit: core::array::from_fn(|i| one_if_zero(high[i] - low[i])) }))
+        let (low, high) = range(samples)?;
+        Line::new(low, core::array::from_fn(|i| high[i] - low[i]), low, high).map(MinMaxScaler)
     }
 
     /// A sample, scaled.

@@ -88,8 +88,13 @@ pub fn split<'a, R: Rng>(
     Ok(indices.split_at(indices.len() - tested))
 }
 
-/// Like [`split`], with every class divided in the same proportion, as nearly as whole samples allow. `classes` holds the
-/// class of every sample, below `CLASSES`.
+/// Like [`split`], with every class divided in the same proportion, as nearly as whole samples allow, and with samples of every
+/// class left for training. `classes` holds the class of every sample, below `CLASSES`.
+///
+/// # Errors
+///
+/// What is an error for [`split`] is one here, and so is a class that is out of range or has fewer than two samples, and a part
+/// with fewer samples than there are classes, as in scikit-learn.
 ///
 /// ```
 /// use tuplenet::data::stratified_split;
@@ -129,13 +134,25 @@ pub fn stratified_split<'a, const CLASSES: usize, R: Rng>(
         let problem = crate::error::TargetError::Class { found, classes: CLASSES };
         *counts.get_mut(found).ok_or(Error::Target { sample, problem })? += 1;
     }
+    if let Some((class, &found)) = counts.iter().enumerate().find(|&(_, &count)| count < 2) {
+        return Err(Error::TooFewOfClass { class, expected: 2, found });
+    }
+    for (part, found) in [("training", count - tested), ("test", tested)] {
+        if found < CLASSES {
+            return Err(Error::TooFewForClasses { part, expected: CLASSES, found });
+        }
+    }
 
     // Of each class the whole part of its share, and one more for those with the largest remainders.
     let mut quotas = counts.map(|class| class * tested / count);
     let mut remainders = counts.map(|class| class * tested % count);
     let mut missing = tested - quotas.iter().sum::<usize>();
     while missing > 0 {
-        let largest = (0..CLASSES).max_by_key(|&class| (remainders[class], CLASSES - class)).unwrap_or(0);
+        // Where all but one sample of a class are tested, the one is for training.
+        let has_more = |&class: &usize| quotas[class] + 1 < counts[class];
+        let largest = (0..CLASSES).filter(has_more).max_by_key(|&class| (remainders[class], CLASSES - class));
+        // There is such a class, since no fewer samples are for training than there are classes.
+        let Some(largest) = largest else { break };
         quotas[largest] += 1;
         remainders[largest] = 0;
         missing -= 1;

@@ -1,7 +1,7 @@
 //! Samples that count more than others.
 
 use super::{Sample, Samples};
-use crate::error::Error;
+use crate::error::{Error, not_negative, setting};
 use crate::real::Real;
 
 /// Targets with a weight for each sample. The loss of a batch is the weighted mean: weights that are all the same change
@@ -91,6 +91,9 @@ where
     }
 
     fn check(&self) -> Result<(), Error> {
+        for weight in self.weights {
+            setting(not_negative(weight), "class weights that are finite and not negative", weight)?;
+        }
         self.targets.check()
     }
 
@@ -112,7 +115,7 @@ where
 /// Weights that let every class count the same in sum, scikit-learn's `balanced`: samples / (classes * samples of the
 /// class). A class without a sample gets weight 0.
 pub fn balanced_class_weights<T: Real, const CLASSES: usize>(targets: &[impl Sample<T, Item = usize>]) -> [T; CLASSES] {
-    let mut counts = [0u32; CLASSES];
+    let mut counts = [0usize; CLASSES];
     for target in targets {
         let mut class = 0;
         target.copy(&mut class);

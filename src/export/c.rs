@@ -40,7 +40,8 @@ pub(super) const LONGEST_NAME: usize = 20;
 /// All names in the file begin with `name`, which is at most 20 letters, digits and underscores and begins with a letter. Other
 /// files of the program see three things: `name_predict`, which computes the outputs of one sample (`input` and `output` may be
 /// the same memory), and the numbers `NAME_INPUTS` and `NAME_OUTPUTS`; [`c_header`] declares them. Numbers are `float` for a
-/// network of `f32`, and `double` for one of `f64`.
+/// network of `f32`, and `double` for one of `f64`. Macros of a name with a capital letter are written as `Name_Inputs`, so that
+/// two networks never share one. Both files are also C++, from C++11 on, and several may be included into one file.
 ///
 /// Compiled with `-DNAME_SELF_TEST` the file also has `int name_self_test(void)`, which gives how many of the answers to the
 /// `samples` are wrong, and compiled with `-DNAME_MAIN` it is a program that runs it:
@@ -63,14 +64,14 @@ where
     let name = check_name(name)?;
     let outline = Outline::new(network)?;
     let proof = Proof::new(network, &outline, samples)?;
-    let (real, upper) = (real::<N::Scalar>(), name.to_uppercase());
+    let (real, [self_test, main]) = (real::<N::Scalar>(), ["SELF_TEST", "MAIN"].map(|what| macro_of(name, what)));
     let mut program = Program::new(name, &outline);
     program.compile(&outline);
 
     let mut text = format!(
         "/* A network of tuplenet, written by tuplenet {}. Not to be changed by hand.\n   {}\n\n   \
-         Compile it with -D{upper}_SELF_TEST for int {name}_self_test(void), which gives how many of its answers are\n   \
-         wrong, or with -D{upper}_MAIN for a program that runs it. */\n\n#include <stddef.h>\n#include <stdint.h>\n\n",
+         Compile it with -D{self_test} for int {name}_self_test(void), which gives how many of its answers are\n   \
+         wrong, or with -D{main} for a program that runs it. */\n\n#include <stddef.h>\n#include <stdint.h>\n\n",
         env!("CARGO_PKG_VERSION"),
         type_of(&outline, &mut super::rust::Used::default()),
     );
@@ -78,13 +79,15 @@ where
     text.push('\n');
     text += &program.tables;
     text += &library::<N::Scalar>(name, &program.needs);
-    text += &format!("void {name}_predict(const {real} input[{IN}], {real} output[{OUT}])\n{{\n");
+    text += &format!("{LINKAGE}\nvoid {name}_predict(const {real} input[{IN}], {real} output[{OUT}])\n{{\n");
     text += &program.declarations();
     text += &program.body;
-    text += "}\n\n";
+    text += &format!("}}\n\n{LINKAGE_ENDS}\n");
 
     let count = proof.inputs.len();
-    text += &format!("#if defined {upper}_SELF_TEST || defined {upper}_MAIN\n\nint {name}_self_test(void);\n\n");
+    text += &format!(
+        "#if defined {self_test} || defined {main}\n\n{LINKAGE}\nint {name}_self_test(void);\n\n{LINKAGE_ENDS}\n"
+    );
     let mut table = |what: &str, width: usize, rows: &[&[N::Scalar]]| {
         text += &format!("static const {real} {name}_{what}[{count}][{width}] = {{\n");
         for row in rows {
@@ -97,9 +100,8 @@ where
     table("tolerances", OUT, &proof.tolerances.iter().map(|row| row.as_slice()).collect::<Vec<_>>());
     let test = SELF_TEST.replace("SAMPLES", &count.to_string()).replace("OUTPUTS", &OUT.to_string());
     text += &test.replace('$', &format!("{name}_")).replace("REAL", real);
-    text += &format!(
-        "#endif\n\n#ifdef {upper}_MAIN\n\nint main(void)\n{{\n    return {name}_self_test() > 0;\n}}\n\n#endif\n"
-    );
+    text +=
+        &format!("#endif\n\n#ifdef {main}\n\nint main(void)\n{{\n    return {name}_self_test() > 0;\n}}\n\n#endif\n");
     Ok(text)
 }
 
@@ -121,15 +123,32 @@ pub fn c_header<N: Exportable<IN, OUT>, const IN: usize, const OUT: usize>(
     let name = check_name(name)?;
     // What can't be written needs no header.
     Outline::new(network)?;
-    let upper = name.to_uppercase();
+    let [guard, self_test] = ["HEADER", "SELF_TEST"].map(|what| macro_of(name, what));
     Ok(format!(
         "/* A network of tuplenet, written by tuplenet {}. Not to be changed by hand. */\n\n\
-         #ifndef {upper}_H\n#define {upper}_H\n\n#ifdef __cplusplus\nextern \"C\" {{\n#endif\n\n{}\n\
-         /* With -D{upper}_SELF_TEST: how many answers are wrong. */\nint {name}_self_test(void);\n\n\
-         #ifdef __cplusplus\n}}\n#endif\n\n#endif\n",
+         #ifndef {guard}\n#define {guard}\n\n{}\n{LINKAGE}\n\
+         /* With -D{self_test}: how many answers are wrong. */\nint {name}_self_test(void);\n\n\
+         {LINKAGE_ENDS}\n#endif\n",
         env!("CARGO_PKG_VERSION"),
         declarations::<N::Scalar>(name, IN, OUT),
     ))
+}
+
+/// What stands around what other files see, so that C++ looks for it under its name in C.
+const LINKAGE: &str = "#ifdef __cplusplus\nextern \"C\" {\n#endif\n";
+const LINKAGE_ENDS: &str = "#ifdef __cplusplus\n}\n#endif\n";
+
+/// The name of a macro of a network, which no network of another name has: `XOR_MAIN` for `xor`. Names that differ in their
+/// capital letters alone must have others, so that it is `Xor_Main` for `Xor` and `XOR_Main` for `XOR`.
+fn macro_of(name: &str, what: &str) -> String {
+    if !name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return format!("{}_{what}", name.to_ascii_uppercase());
+    }
+    let mut words: Vec<String> = what.split('_').map(str::to_ascii_lowercase).collect();
+    for word in &mut words {
+        word[..1].make_ascii_uppercase();
+    }
+    format!("{name}_{}", words.join("_"))
 }
 
 const SELF_TEST: &str = "\
@@ -163,11 +182,11 @@ fn check_name(name: &str) -> Result<&str, Unwritable> {
 }
 
 fn declarations<T: Real>(name: &str, inputs: usize, outputs: usize) -> String {
-    let (real, upper) = (real::<T>(), name.to_uppercase());
+    let (real, [width, height]) = (real::<T>(), ["INPUTS", "OUTPUTS"].map(|what| macro_of(name, what)));
     format!(
-        "#define {upper}_INPUTS {inputs}\n#define {upper}_OUTPUTS {outputs}\n\n\
+        "#define {width} {inputs}\n#define {height} {outputs}\n\n{LINKAGE}\n\
          /* The outputs for one sample; input and output may be the same memory. */\n\
-         void {name}_predict(const {real} input[{inputs}], {real} output[{outputs}]);\n"
+         void {name}_predict(const {real} input[{inputs}], {real} output[{outputs}]);\n\n{LINKAGE_ENDS}"
     )
 }
 
@@ -275,8 +294,8 @@ impl<'n> Program<'n> {
                     self.activate::<T>(function);
                 }
                 Part::Apply { function, .. } => self.activate::<T>(function),
-                Part::BatchNorm { weight, bias, mean, variance, .. } => {
-                    let [scale, shift] = lines(weight, bias, mean, variance);
+                Part::BatchNorm { weight, bias, mean, variance, epsilon, .. } => {
+                    let [scale, shift] = lines(weight, bias, mean, variance, epsilon);
                     self.table("scale", index, scale.len(), scale.into_iter());
                     self.table("shift", index, shift.len(), shift.into_iter());
                     self.each(|x| format!("{x} = {x} * {name}_scale_{index}[i] + {name}_shift_{index}[i]"));
@@ -370,7 +389,8 @@ impl<'n> Program<'n> {
             Function::Gelu => ("gelu", "gelu"),
             Function::Silu => ("silu", "silu"),
             Function::Sigmoid => ("sigmoid", "sigmoid"),
-            Function::HardSigmoid => ("hard_sigmoid", "hard_sigmoid"),
+            // Without a line that would make it the sigmoid of a network called `.._hard`.
+            Function::HardSigmoid => ("hardsigmoid", "hardsigmoid"),
             Function::Softplus => ("softplus", "softplus"),
             Function::Softsign => ("softsign", "softsign"),
         };

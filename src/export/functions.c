@@ -197,8 +197,8 @@ static REAL $silu(REAL x)
     return x * $sigmoid(x);
 }
 
-//// hard_sigmoid
-static REAL $hard_sigmoid(REAL x)
+//// hardsigmoid
+static REAL $hardsigmoid(REAL x)
 {
     REAL line = x * @SIXTH@ + @0.5@;
     return line < @0@ ? @0@ : line > @1@ ? @1@ : line;

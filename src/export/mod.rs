@@ -20,7 +20,7 @@
 //! # Ok::<(), export::Unwritable>(())
 //! ```
 //!
-//! What comes out predicts, and does not learn: dropout is gone in C and ONNX. Outputs are those of
+//! [`save`] writes it to a file. What comes out predicts, and does not learn: dropout is gone in C and ONNX. Outputs are those of
 //! [`predict_one`](crate::network::Network::predict_one), but for rounding: sums are added up in another order.
 //!
 //! # The self-test
@@ -44,7 +44,7 @@ mod proof;
 mod rust;
 
 use crate::layer::{Entrance, Layer};
-use crate::layers::line;
+use crate::math::square_root;
 use crate::network::Network;
 use crate::outline::Part;
 use crate::params::Params;
@@ -59,6 +59,36 @@ use core::fmt;
 pub use c::{c_header, c_source};
 pub use onnx::onnx;
 pub use rust::{rust_expression, rust_source};
+
+/// Writes what the functions beside this one give to the file at `path`, in place of the one that is there: when the disk is full
+/// or the program is killed, there is the old file or the new one, and it is whole. A name that is a symbolic link stays one,
+/// permissions stay as they were, and a device or a pipe is written to.
+///
+/// ```
+/// use tuplenet::export;
+/// use tuplenet::prelude::*;
+///
+/// let network = <(Dense<2, 4, Tanh>, Dense<4, 1, Sigmoid>)>::new(&mut seeded(0));
+/// # let folder = std::env::temp_dir().join(format!("tuplenet-export-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// export::save(export::onnx(&network)?, folder.join("xor.onnx"))?;
+/// export::save(export::c_header(&network, "xor")?, folder.join("xor.h"))?;
+/// # std::fs::remove_dir_all(&folder)?;
+///
+/// let error = export::save("", folder.join("none").join("xor.h")).unwrap_err();
+/// assert!(error.to_string().contains("xor.h`: there is no folder `"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// If the file can't be written; the old one is then as it was.
+#[cfg(feature = "std")]
+pub fn save(contents: impl AsRef<[u8]>, path: impl AsRef<std::path::Path>) -> std::io::Result<()> {
+    let path = path.as_ref();
+    crate::file::save(path, contents.as_ref())
+        .map_err(|error| std::io::Error::new(error.kind(), format!("`{}`: {error}", path.display())))
+}
 
 /// Networks that can be written: all whose sizes match.
 ///
@@ -75,7 +105,7 @@ impl<N, const IN: usize, const OUT: usize> Exportable<IN, OUT> for N where
 }
 
 /// Why a network could not be written in another language.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Unwritable {
     /// A layer does not say what it computes, or its activation does not.
@@ -93,6 +123,11 @@ pub enum Unwritable {
         column: usize,
         /// What it is.
         found: String,
+    },
+    /// A layer normalization adds nothing to the variance: a sample of equal numbers would give NaN.
+    Epsilon {
+        /// Where it stands: `network.2.0.epsilon`.
+        place: String,
     },
     /// The name can't be that of a function in C.
     Name {
@@ -119,6 +154,8 @@ pub enum Unwritable {
     },
 }
 
+crate::error::debug_is_display!(Unwritable);
+
 impl fmt::Display for Unwritable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -130,6 +167,7 @@ impl fmt::Display for Unwritable {
             Unwritable::Weight { place, row, column, found } => {
                 write!(f, "`{place}`, row {row}, column {column}: expected a finite number, found {found}")
             }
+            Unwritable::Epsilon { place } => write!(f, "`{place}`: expected a number above zero, found 0"),
             Unwritable::Name { found } => write!(
                 f,
                 "expected a name of at most {} letters, digits and underscores that begins with a letter, found `{}`",
@@ -198,16 +236,17 @@ fn check<T: Real>(parts: &[Part<T>]) -> Result<(), Unwritable> {
                 finite("weight", weight, outputs)?;
                 finite("bias", bias, outputs)?;
             }
-            Part::BatchNorm { weight, bias, mean, variance, .. } => {
+            Part::BatchNorm { weight, bias, mean, variance, epsilon, .. } => {
                 for (name, values) in
                     [("weight", weight), ("bias", bias), ("running_mean", mean), ("running_variance", variance)]
                 {
                     finite(name, values, values.len())?;
                 }
-                let [scale, shift] = lines(weight, bias, mean, variance);
+                let [scale, shift] = lines(weight, bias, mean, variance, epsilon);
                 finite("scale", &scale, scale.len())?;
                 finite("shift", &shift, shift.len())?;
             }
+            Part::LayerNorm { billionths: 0, .. } => return Err(Unwritable::Epsilon { place: place("epsilon") }),
             Part::LayerNorm { weight, bias, .. } => {
                 finite("weight", weight, weight.len())?;
                 finite("bias", bias, bias.len())?;
@@ -232,8 +271,12 @@ fn check<T: Real>(parts: &[Part<T>]) -> Result<(), Unwritable> {
 }
 
 /// Scales and shifts of a batch normalization in prediction.
-fn lines<T: Real>(weight: &[T], bias: &[T], mean: &[T], variance: &[T]) -> [Vec<T>; 2] {
-    let lines: Vec<[T; 2]> = (0..weight.len()).map(|i| line(weight[i], bias[i], mean[i], variance[i])).collect();
+fn lines<T: Real>(weight: &[T], bias: &[T], mean: &[T], variance: &[T], epsilon: T) -> [Vec<T>; 2] {
+    let line = |i| {
+        let scale = weight[i] * (T::ONE / square_root(variance[i] + epsilon));
+        [scale, bias[i] - mean[i] * scale]
+    };
+    let lines: Vec<[T; 2]> = (0..weight.len()).map(line).collect();
     [0, 1].map(|which| lines.iter().map(|line| line[which]).collect())
 }
 

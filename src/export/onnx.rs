@@ -21,7 +21,7 @@ pub(super) const LARGEST: usize = (1 << 31) - (1 << 24);
 ///
 /// let network = <(Dense<2, 4, Tanh>, Dense<4, 1, Sigmoid>)>::new(&mut seeded(0));
 /// # let folder = std::env::temp_dir();
-/// std::fs::write(folder.join("xor.onnx"), export::onnx(&network)?)?;
+/// export::save(export::onnx(&network)?, folder.join("xor.onnx"))?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///

@@ -3,6 +3,7 @@
 use super::proof::Proof;
 use super::{Exportable, Outline, Unwritable, wrapped};
 use crate::data::Inputs;
+use crate::layers::EPSILON;
 use crate::outline::{Function, Part};
 use crate::real::Real;
 use alloc::collections::BTreeSet;
@@ -19,7 +20,7 @@ use alloc::vec::Vec;
 /// type Xor = (Dense<2, 4, Tanh>, Dense<4, 1, Sigmoid>);
 /// let network = Xor::new(&mut seeded(0));
 /// # let folder = std::env::temp_dir();
-/// std::fs::write(folder.join("xor_weights.rs"), export::rust_expression(&network)?)?;
+/// export::save(export::rust_expression(&network)?, folder.join("xor_weights.rs"))?;
 /// // And in the other program:
 /// // static XOR: Xor = include!("xor_weights.rs");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -70,11 +71,11 @@ where
         env!("CARGO_PKG_VERSION")
     );
     if !used.activations.is_empty() {
-        text += &format!("use tuplenet::activation::{{{}}};\n", list(&used.activations));
+        text += &format!("{SKIP}use tuplenet::activation::{{{}}};\n", list(&used.activations));
     }
-    text += &format!("use tuplenet::layers::{{{}}};\n", list(&used.layers));
+    text += &format!("{SKIP}use tuplenet::layers::{{{}}};\n", list(&used.layers));
     text += "use tuplenet::network::Network as _;\n\n";
-    text += &format!("/// The type of the network: {IN} numbers in, {OUT} out.\npub type Net = {net};\n\n");
+    text += &format!("/// The type of the network: {IN} numbers in, {OUT} out.\n{SKIP}pub type Net = {net};\n\n");
     let weights = expression(&outline);
     text += &format!("/// The network.\n{ALLOW}pub static NETWORK: Net = {};\n\n", weights.trim_end());
     let count = proof.inputs.len();
@@ -94,11 +95,15 @@ where
     Ok(text)
 }
 
-/// What belongs to each table: a number that happens to be near pi is not meant to be it.
-const ALLOW: &str = "#[allow(dead_code, clippy::approx_constant)]\n";
+/// What belongs to what is as long as the network or the samples make it: rustfmt leaves it as it is, whatever its settings.
+const SKIP: &str = "#[rustfmt::skip]\n";
+
+/// What belongs to each table too: a number that happens to be near pi is not meant to be it.
+const ALLOW: &str = "#[rustfmt::skip]\n#[allow(dead_code, clippy::approx_constant)]\n";
 
 const SELF_TEST: &str = "\
 /// How many numbers of the answers to [`INPUTS`] are wrong: none.
+#[rustfmt::skip]
 #[allow(dead_code)]
 pub fn self_test() -> usize {
     let mut wrong = 0;
@@ -115,6 +120,7 @@ pub fn self_test() -> usize {
     wrong
 }
 
+#[rustfmt::skip]
 #[test]
 fn the_answers_are_right() {
     assert_eq!(self_test(), 0);
@@ -229,7 +235,16 @@ fn expression<T: Real>(outline: &Outline<T>) -> String {
             }
             Part::Apply { .. } => "tuplenet::params::Zeroed::ZEROED".to_string(),
             Part::Dropout { seed, .. } => format!("tuplenet::layers::Dropout::new({seed})"),
-            Part::BatchNorm { weight, bias, mean, variance, tiles, .. } => {
+            Part::BatchNorm { weight, bias, mean, variance, tiles, epsilon } => {
+                // A layer of the user's may add another number to the variance than ours.
+                let difference = epsilon.exact() - T::of(EPSILON).exact();
+                let moved: Vec<T>;
+                let variance = if difference == 0.0 {
+                    variance
+                } else {
+                    moved = variance.iter().map(|value| T::of(value.exact() + difference)).collect();
+                    &moved
+                };
                 let arrays = arrays(&[weight, bias, mean, variance]);
                 let norm = format!("tuplenet::layers::BatchNorm::from_arrays(\n{arrays}{indent})");
                 format!("tuplenet::layers::BatchNorm {{ tiles: {tiles}, ..{norm} }}")

@@ -43,13 +43,14 @@
 use super::header::{self, Header};
 use super::misfit::{Misfit, Name, Sizes};
 use super::names::{Names, Path};
+use super::norm;
 use super::precision::{Precision, read};
 use super::safetensors::{Safetensors, count, misfit_at};
-use super::text::Text;
 use crate::activation::Activation;
 use crate::layers::{Activate, BatchNorm, Dense, Dropout, LayerNorm, Residual, mixed};
 use crate::params::{Kind, Of, Parameter, Params, Zeroed};
 use crate::real::Real;
+use crate::text::Text;
 use core::marker::PhantomData;
 use nalgebra::{ArrayStorage, SMatrix};
 
@@ -364,7 +365,18 @@ const fn check<N: Embedded<Root<F>>, F: File>() -> Result<(), Misfit> {
         }
     };
     let header = &Opened::<F>::HEADER;
-    let count = header::attempt!(compare(header, &N::LISTED));
+    let count = match compare(header, &N::LISTED) {
+        Ok(count) => count,
+        Err(mut misfit) => {
+            let (mut entries, mut is_right) = (header.entries(), false);
+            while let Some(entry) = header::attempt!(entries.next()) {
+                if !is_listed(&entry, &N::LISTED) {
+                    entry.suggest(&mut misfit, &mut is_right);
+                }
+            }
+            return Err(misfit);
+        }
+    };
     if let Names::Modules(modules) = format.names
         && modules.len() != N::LAYERS
     {
@@ -464,22 +476,47 @@ impl<P: Place, const N: usize, T: Real, const BILLIONTHS: u64> Embedded<P> for L
     const TENSORS: &'static [Parameter] = &[Self::WEIGHT, Self::BIAS];
 }
 
+/// Tensor number `K` of a layer, as numbers whose type the compiler can compute with.
+const fn exact<P: Place, L: Embedded<P>, const K: usize, const N: usize>() -> [f64; N] {
+    let [column] = <Double<At<P, L, K>> as Value<[[f64; N]; 1]>>::VALUE;
+    column
+}
+
+/// An error unless the numbers of the batch normalization at `P` give finite ones.
+const fn check_norm<P: Place, T: Real, const N: usize>() -> Result<(), Misfit> {
+    if let Format::Safetensors(Safetensors { any_number: true, .. }) = P::File::FORMAT {
+        return Ok(());
+    }
+    let (weight, bias) = (exact::<P, BatchNorm<N, T>, 0, N>(), exact::<P, BatchNorm<N, T>, 1, N>());
+    let (mean, variance) = (exact::<P, BatchNorm<N, T>, 2, N>(), exact::<P, BatchNorm<N, T>, 3, N>());
+    let (layer, single, mut row) = (layer::<P>(), T::MANTISSA_BITS == f32::MANTISSA_BITS, 0);
+    while row < N {
+        header::attempt!(norm::check([weight[row], bias[row], mean[row], variance[row]], single, &layer, row));
+        row += 1;
+    }
+    Ok(())
+}
+
 impl<P: Place, const N: usize, T: Real> Embedded<P> for BatchNorm<N, T> {
-    const VALUE: Self = BatchNorm {
-        weight: numbers::<T, At<P, Self, 0>, N, 1>(),
-        bias: numbers::<T, At<P, Self, 1>, N, 1>(),
-        running_mean: numbers::<T, At<P, Self, 2>, N, 1>(),
-        running_variance: numbers::<T, At<P, Self, 3>, N, 1>(),
-        tiles: match P::File::FORMAT {
-            Format::Raw(_) => 0,
-            Format::Safetensors(_) => {
-                let Stored { bytes, begin, tensor, .. } = <At<P, Self, 4> as Data>::STORED;
-                match count(bytes.split_at(begin).1) {
-                    Some(count) => count as usize,
-                    None => insist!(Err(Misfit::Count { tensor })),
+    const VALUE: Self = {
+        let norm = BatchNorm {
+            weight: numbers::<T, At<P, Self, 0>, N, 1>(),
+            bias: numbers::<T, At<P, Self, 1>, N, 1>(),
+            running_mean: numbers::<T, At<P, Self, 2>, N, 1>(),
+            running_variance: numbers::<T, At<P, Self, 3>, N, 1>(),
+            tiles: match P::File::FORMAT {
+                Format::Raw(_) => 0,
+                Format::Safetensors(_) => {
+                    let Stored { bytes, begin, tensor, .. } = <At<P, Self, 4> as Data>::STORED;
+                    match count(bytes.split_at(begin).1) {
+                        Some(count) => count as usize,
+                        None => insist!(Err(Misfit::Count { tensor })),
+                    }
                 }
-            }
-        },
+            },
+        };
+        insist!(check_norm::<P, T, N>());
+        norm
     };
     const TENSORS: &'static [Parameter] = &[Self::WEIGHT, Self::BIAS, Self::MEAN, Self::VARIANCE, Self::TILES];
 }

@@ -3,9 +3,10 @@
 //! A file is the length of the header, 8 bytes with the least first; the header, an object in JSON; and the bytes of all
 //! tensors one after the other. The header has for each tensor its type, its sizes, and where its bytes begin and end.
 
+use super::foreign::foreign;
 use super::misfit::{Misfit, Name, Sizes};
 use super::precision::{Precision, precision};
-use super::text::Text;
+use crate::text::Text;
 
 /// More is not allowed by the reference implementation.
 const LONGEST: u64 = 100_000_000;
@@ -44,13 +45,19 @@ impl Entry<'_> {
         }
     }
 
-    /// The beginning of the name, for messages.
-    pub(crate) const fn short_name(&self) -> Text<22> {
-        let mut text = Text::new();
-        if let Ok(name) = core::str::from_utf8(self.name) {
-            text.push(name);
+    /// Says in `misfit`, if a tensor is missing, that there is this one, which the network does not have. The first of the
+    /// right sizes is said, or the first of all.
+    pub(crate) const fn suggest(&self, misfit: &mut Misfit, is_right: &mut bool) {
+        let Misfit::Missing { expected, found, .. } = misfit else { return };
+        let fits = self.sizes.equal(expected);
+        if found.is_none() || fits && !*is_right {
+            *is_right = fits;
+            let mut text = Text::new();
+            if let Ok(name) = core::str::from_utf8(self.name) {
+                text.push(name);
+            }
+            *found = Some(text);
         }
-        text
     }
 
     /// Whether the name is `start` followed by `end`.
@@ -384,8 +391,6 @@ pub(crate) struct Header<'a> {
     pub(crate) data: u64,
     /// How many tensors whose names begin as asked for.
     pub(crate) count: usize,
-    /// The first tensor, for messages.
-    pub(crate) first: Option<Entry<'a>>,
 }
 
 /// How long the header is, from the bytes before it.
@@ -406,9 +411,20 @@ pub(crate) const fn header_length(bytes: &[u8]) -> Result<usize, Misfit> {
 
 /// Divides a file into header and tensors.
 pub(crate) const fn open(bytes: &[u8]) -> Result<(&[u8], &[u8]), Misfit> {
-    let length = attempt!(header_length(bytes));
+    let length = match header_length(bytes) {
+        Ok(length) => length,
+        Err(misfit) => {
+            if let Some(found) = foreign(bytes) {
+                return Err(Misfit::Format { found });
+            }
+            return Err(misfit);
+        }
+    };
     let (_, rest) = bytes.split_at(LENGTH_BYTES);
     if rest.len() < length {
+        if let Some(found) = foreign(bytes) {
+            return Err(Misfit::Format { found });
+        }
         return Err(Misfit::Length { what: "of header", expected: length as u64, found: rest.len() as u64 });
     }
     Ok(rest.split_at(length))
@@ -421,13 +437,10 @@ impl<'a> Header<'a> {
         if let Err(error) = core::str::from_utf8(text) {
             return Err(Misfit::Header { at: error.valid_up_to(), expected: "UTF-8" });
         }
-        let (mut entries, mut count, mut first, mut longest) = (Entries::new(text), 0, None, 0);
+        let (mut entries, mut count, mut longest) = (Entries::new(text), 0, 0);
         while let Some(entry) = attempt!(entries.next()) {
             if entry.begins_with(inside) {
                 count += 1;
-            }
-            if first.is_none() {
-                first = Some(entry);
             }
             if entry.end > longest {
                 longest = entry.end;
@@ -439,7 +452,7 @@ impl<'a> Header<'a> {
             }
         }
         let data = if let Some(data) = data { data } else { longest };
-        Ok(Header { text, data, count, first })
+        Ok(Header { text, data, count })
     }
 
     pub(crate) const fn entries(&self) -> Entries<'a> {
@@ -461,8 +474,7 @@ impl<'a> Header<'a> {
             let mut name = Text::<512>::new();
             name.push(start);
             name.push(end);
-            let found = if let Some(first) = &self.first { Some(first.short_name()) } else { None };
-            return Err(Misfit::Missing { tensor: Name::end_of(name.as_str()), expected, found });
+            return Err(Misfit::Missing { tensor: Name::end_of(name.as_str()), expected, found: None });
         };
         if !entry.sizes.equal(&expected) {
             return Err(Misfit::Sizes { tensor: entry.name(), expected, found: entry.sizes });

@@ -1,7 +1,7 @@
 //! [`Misfit`]: why a file does not fit a network, in the same words at run time and from the compiler.
 
-use super::text::Text;
 use crate::params::Parameter;
+use crate::text::Text;
 use core::fmt;
 
 /// A tensor's name; the end of it, if it is long.
@@ -45,7 +45,7 @@ impl Sizes {
 }
 
 /// Why numbers in a file are not those of a network. Nothing was changed by what failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Misfit {
     /// The file has another length than it must have.
@@ -56,6 +56,11 @@ pub enum Misfit {
         expected: u64,
         /// How many there are.
         found: u64,
+    },
+    /// The file is of another format.
+    Format {
+        /// Which, and what to do about it.
+        found: &'static str,
     },
     /// The header claims more than the format allows.
     HeaderLength {
@@ -75,7 +80,7 @@ pub enum Misfit {
         tensor: Name,
         /// Its sizes.
         expected: Sizes,
-        /// A tensor that is there.
+        /// A tensor that is there and that the network does not have, one of these sizes if possible.
         found: Option<Text<22>>,
     },
     /// There is a tensor that the network does not have.
@@ -146,6 +151,15 @@ pub enum Misfit {
         /// What it is.
         found: &'static str,
     },
+    /// A number of a batch normalization that is finite, but from which one follows that is not.
+    Normalization {
+        /// The tensor.
+        tensor: Name,
+        /// The row, counted from zero.
+        row: u64,
+        /// What it should be.
+        expected: &'static str,
+    },
     /// A count is negative, or larger than the computer can count.
     Count {
         /// The tensor.
@@ -177,6 +191,10 @@ impl Misfit {
                 words.push(what);
                 words.push(", found ");
                 words.push_number(*found);
+            }
+            Misfit::Format { found } => {
+                words.push("expected a safetensors file, found ");
+                words.push(found);
             }
             Misfit::HeaderLength { found } => {
                 words.push("expected a header of at most 100000000 bytes, found a claim of ");
@@ -252,6 +270,12 @@ impl Misfit {
                 words.push(", column ");
                 words.push_number(*column);
             }
+            Misfit::Normalization { tensor, row, expected } => {
+                about(&mut words, tensor);
+                words.push(expected);
+                words.push(", found another in row ");
+                words.push_number(*row);
+            }
             Misfit::Count { tensor } => {
                 about(&mut words, tensor);
                 words.push("a count, found a number below zero or too large");
@@ -275,6 +299,8 @@ const fn about(words: &mut Words, tensor: &Name) {
     words.push(tensor.as_str());
     words.push("`: expected ");
 }
+
+crate::error::debug_is_display!(Misfit);
 
 impl fmt::Display for Misfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

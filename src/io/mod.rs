@@ -58,27 +58,36 @@
 //! # What is refused
 //!
 //! A file must have each tensor of the network, with its sizes, and none beside, and all numbers must be finite; otherwise the
-//! error is a [`Misfit`] that names the tensor, what was expected and what was found. All is checked before the first number
-//! changes, so that a network into which a file does not fit stays as it is. A file whose bytes are wrong in any way is an
-//! error, never a panic, and memory is taken only for what is really there.
+//! error is a [`Misfit`] that names the tensor, what was expected and what was found. The numbers of a `BatchNorm` must also
+//! give a scale and a shift that are finite: a running variance below zero does not, nor does a gain near the end of the range.
+//! All is checked before the first number changes, so that a network into which a file does not fit stays as it is. A file
+//! whose bytes are wrong in any way is an error, never a panic, and memory is taken only for what is really there. A file of
+//! another format, a pickle say, is recognised where that is possible.
+//!
+//! # What is replaced
+//!
+//! [`save`] writes the new file beside the old one and then gives it the old one's name: when the disk is full or the program
+//! is killed, there is the old file or the new one, and it is whole. A name that is a symbolic link stays one, permissions stay
+//! as they were, and a device or a pipe is written to. A second name of the same file, a hard link, keeps the old contents.
 //!
 //! The reader is the library's own, because the same one must run in the compiler, where there is no heap. The tests compare
 //! it with the `safetensors` crate.
 
 pub mod embedded;
+mod foreign;
 mod header;
 mod misfit;
 mod names;
+mod norm;
 mod precision;
 mod safetensors;
-mod text;
 
+pub use crate::text::Text;
 pub use embedded::Raw;
 pub use misfit::{Misfit, Name, Sizes};
 pub use names::Names;
 pub use precision::Precision;
 pub use safetensors::Safetensors;
-pub use text::Text;
 
 /// A network from the bytes of a safetensors file, with PyTorch's names. [`Safetensors`] can do more.
 ///
@@ -104,17 +113,34 @@ pub fn load<N: crate::params::Params>(path: impl AsRef<std::path::Path>) -> Resu
     Ok(network)
 }
 
-/// Writes a network to the safetensors file at `path`, with PyTorch's names.
+/// Writes a network to the safetensors file at `path`, with PyTorch's names, like [`Safetensors::save`].
 #[cfg(feature = "std")]
 pub fn save<N: crate::params::Params>(network: &N, path: impl AsRef<std::path::Path>) -> Result<(), FileError> {
     Safetensors::DEFAULT.save(network, path)
 }
 
 /// Why a network could not be read from a file or written to one.
+///
+/// ```
+/// use tuplenet::io;
+/// use tuplenet::prelude::*;
+///
+/// let error = io::load::<Dense<2, 1, Sigmoid>>("no such folder/xor.safetensors").unwrap_err();
+/// assert!(error.to_string().starts_with("`no such folder/xor.safetensors`: "));
+/// ```
+#[cfg(feature = "std")]
+pub struct FileError {
+    /// The file; none where a reader or a writer was given.
+    pub path: Option<alloc::boxed::Box<std::path::Path>>,
+    /// What is wrong.
+    pub problem: FileProblem,
+}
+
+/// What is wrong with a file of weights.
 #[cfg(feature = "std")]
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum FileError {
+pub enum FileProblem {
     /// The file could not be read or written.
     Io(std::io::Error),
     /// It is not one of this network, or the network has numbers that may not be in one.
@@ -123,35 +149,47 @@ pub enum FileError {
 
 #[cfg(feature = "std")]
 mod file_error {
-    use super::{FileError, Misfit};
+    use super::{FileError, FileProblem, Misfit};
     use core::fmt;
+
+    impl FileError {
+        /// The same about the file at `path`.
+        pub(in crate::io) fn at(self, path: &std::path::Path) -> Self {
+            FileError { path: Some(path.into()), ..self }
+        }
+    }
 
     impl From<std::io::Error> for FileError {
         fn from(error: std::io::Error) -> Self {
-            FileError::Io(error)
+            FileError { path: None, problem: FileProblem::Io(error) }
         }
     }
 
     impl From<Misfit> for FileError {
         fn from(misfit: Misfit) -> Self {
-            FileError::Misfit(misfit)
+            FileError { path: None, problem: FileProblem::Misfit(misfit) }
         }
     }
 
+    crate::error::debug_is_display!(FileError);
+
     impl fmt::Display for FileError {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            match self {
-                FileError::Io(error) => error.fmt(f),
-                FileError::Misfit(misfit) => misfit.fmt(f),
+            if let Some(path) = &self.path {
+                write!(f, "`{}`: ", path.display())?;
+            }
+            match &self.problem {
+                FileProblem::Io(error) => error.fmt(f),
+                FileProblem::Misfit(misfit) => misfit.fmt(f),
             }
         }
     }
 
     impl core::error::Error for FileError {
         fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-            match self {
-                FileError::Io(error) => Some(error),
-                FileError::Misfit(misfit) => Some(misfit),
+            match &self.problem {
+                FileProblem::Io(error) => Some(error),
+                FileProblem::Misfit(misfit) => Some(misfit),
             }
         }
     }

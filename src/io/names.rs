@@ -1,8 +1,8 @@
 //! [`Names`]: what the tensors of a network are called.
 
 use super::misfit::Misfit;
-use super::text::Text;
 use crate::params::Element;
+use crate::text::Text;
 
 /// What a file calls the modules that the layers of a network are in PyTorch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

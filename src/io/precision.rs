@@ -1,6 +1,6 @@
 //! [`Precision`]: how a number lies in a file, and the rule by which it becomes one of a network.
 
-use super::text::Text;
+use crate::text::Text;
 
 /// How a number lies in a file, least byte first.
 ///

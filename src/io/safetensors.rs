@@ -2,7 +2,8 @@
 
 use super::header::{self, Entry, Header};
 use super::misfit::{Misfit, Name, Sizes};
-use super::names::{Names, Visit};
+use super::names::{Names, Path, Visit};
+use super::norm;
 use super::precision::Precision;
 use crate::params::{Element, Kind, Parameter, Params, Visitor, VisitorMut};
 use crate::real::Real;
@@ -84,19 +85,28 @@ impl Safetensors<'_> {
         let visit = Visit::new(self.names, self.inside);
         let mut compare = Compare { header, data, visit, any_number: self.any_number, count: 0, result: Ok(()) };
         network.visit(&mut compare);
+        let is_of_network = |entry: &Entry| {
+            let visit = Visit::new(self.names, self.inside);
+            let mut look = Look { entry, visit, found: false };
+            network.visit(&mut look);
+            look.found
+        };
+        if let Err(mut misfit @ Misfit::Missing { .. }) = compare.result {
+            let (mut entries, mut is_right) = (header.entries(), false);
+            while let Some(entry) = entries.next()? {
+                if !is_right && !is_of_network(&entry) {
+                    entry.suggest(&mut misfit, &mut is_right);
+                }
+            }
+            return Err(misfit);
+        }
         compare.result?;
         compare.visit.end()?;
         if compare.count < header.count {
             // One of the first, as each of the network's is there once.
             let mut entries = header.entries();
             while let Some(entry) = entries.next()? {
-                if !entry.begins_with(Names::base(self.inside).as_str()) {
-                    continue;
-                }
-                let visit = Visit::new(self.names, self.inside);
-                let mut look = Look { entry: &entry, visit, found: false };
-                network.visit(&mut look);
-                if !look.found {
+                if entry.begins_with(Names::base(self.inside).as_str()) && !is_of_network(&entry) {
                     return Err(Misfit::Extra { tensor: entry.name(), found: entry.sizes });
                 }
             }
@@ -135,11 +145,14 @@ impl Safetensors<'_> {
         Ok(())
     }
 
-    /// The bytes of a file with the network's numbers.
+    /// The bytes of a file with the network's numbers. What could not be [read](Self::read) again is an error.
     #[cfg(feature = "alloc")]
     pub fn to_vec<N: Params>(&self, network: &N) -> Result<alloc::vec::Vec<u8>, Misfit> {
         let mut bytes = alloc::vec::Vec::new();
         self.write(network, &mut |piece| bytes.extend_from_slice(piece))?;
+        let (text, data) = header::open(&bytes)?;
+        let header = self.check(text, Some(data.len() as u64), network)?;
+        self.compare(&header, Some(data), network)?;
         Ok(bytes)
     }
 }
@@ -160,7 +173,14 @@ mod files {
         pub fn read_from<N: Params>(&self, mut reader: impl Read, network: &mut N) -> Result<(), FileError> {
             let mut bytes = Vec::new();
             reader.by_ref().take(LENGTH_BYTES as u64).read_to_end(&mut bytes)?;
-            let length = header::header_length(&bytes)?;
+            let length = match header::header_length(&bytes) {
+                Ok(length) => length,
+                Err(misfit) => {
+                    // What the file is instead, its beginning may tell.
+                    reader.take(crate::io::foreign::TELLING as u64).read_to_end(&mut bytes)?;
+                    return Err(header::open(&bytes).err().unwrap_or(misfit).into());
+                }
+            };
             reader.by_ref().take(length as u64).read_to_end(&mut bytes)?;
             let data = {
                 let (text, _) = header::open(&bytes)?;
@@ -173,7 +193,9 @@ mod files {
 
         /// Sets a network to the numbers of the file at `path`. On an error it stays as it is.
         pub fn load<N: Params>(&self, path: impl AsRef<Path>, network: &mut N) -> Result<(), FileError> {
-            self.read_from(std::fs::File::open(path)?, network)
+            let path = path.as_ref();
+            let result = std::fs::File::open(path).map_err(FileError::from);
+            result.and_then(|file| self.read_from(file, network)).map_err(|error| error.at(path))
         }
 
         /// Writes a network to a writer.
@@ -182,9 +204,12 @@ mod files {
             Ok(writer.flush()?)
         }
 
-        /// Writes a network to the file at `path`, in place of what is there.
+        /// Writes a network to the file at `path`, in place of the one that is there, all of it or nothing: see
+        /// [`io`](crate::io#what-is-replaced).
         pub fn save<N: Params>(&self, network: &N, path: impl AsRef<Path>) -> Result<(), FileError> {
-            Ok(std::fs::write(path, self.to_vec(network)?)?)
+            let path = path.as_ref();
+            let result = self.to_vec(network).map_err(FileError::from);
+            result.and_then(|bytes| Ok(crate::file::save(path, &bytes)?)).map_err(|error| error.at(path))
         }
     }
 }
@@ -281,6 +306,25 @@ impl Compare<'_, '_> {
             if !T::of(value).is_finite() {
                 return Err(misfit_at(entry.name(), parameter, index, value));
             }
+        }
+        // The last of four, which are those of a batch normalization together.
+        if parameter.kind == Kind::Statistic && parameter.name == norm::NAMES[3] {
+            self.norm::<T>(&layer, data, parameter)?;
+        }
+        Ok(())
+    }
+
+    fn norm<T: Real>(&self, layer: &Path, data: &[u8], parameter: &Parameter) -> Result<(), Misfit> {
+        let tensors = norm::NAMES.map(|name| {
+            let entry = self.header.find(layer.as_str(), name, Sizes::of(parameter)).ok()?;
+            Some((entry.precision().ok()?, part(data, &entry)))
+        });
+        // A layer of the user's may have other ones beside such a variance.
+        let [Some(weight), Some(bias), Some(mean), Some(variance)] = tensors else { return Ok(()) };
+        for row in 0..parameter.rows {
+            let number = |(precision, bytes): (Precision, &[u8])| T::of(precision.read(bytes, row * precision.size()));
+            let numbers = [weight, bias, mean, variance].map(|tensor| number(tensor).exact());
+            norm::check(numbers, T::MANTISSA_BITS == f32::MANTISSA_BITS, layer, row)?;
         }
         Ok(())
     }
@@ -432,7 +476,7 @@ impl Head<'_, '_> {
         let begin = *at;
         *at += size * (parameter.rows * parameter.columns) as u64;
         let end = *at;
-        let mut words = super::text::Text::<160>::new();
+        let mut words = crate::text::Text::<160>::new();
         words.push("\":{\"dtype\":\"");
         words.push(kind);
         words.push("\",\"shape\":[");

@@ -418,32 +418,40 @@ pub fn dot<S: Simd, T: Real>(simd: S, a: &[T], b: &[T]) -> T {
     )
 }
 
-/// Whether the first `count` numbers are neither infinite nor NaN, and some behind them as far as whole registers go.
+/// Whether the first `count` numbers are all below 2^32, or 2^256 of `f64`, so that products of two and their squares are finite, and
+/// some behind them as far as whole registers go. `false` as well where the sum of many is too large: who gets it looks again.
 #[cfg_attr(not(debug_assertions), inline(always))]
-pub(crate) fn is_finite<S: Simd, T: Real>(simd: S, values: &[T], count: usize) -> bool {
+pub(crate) fn is_moderate<S: Simd, T: Real>(simd: S, values: &[T], count: usize) -> bool {
     if SCALAR {
-        let sum = values.iter().take(count).fold(-T::ZERO, |sum, &number| sum + number * T::ZERO);
-        return sum == T::ZERO;
+        let sum = values.iter().take(count).fold(-T::ZERO, |sum, &number| sum + number * large::<T>());
+        return (sum * T::ZERO) == T::ZERO;
     }
     let lanes = Lanes::<S, T>::LEN;
     let zero = Lanes::<S, T>::splat(simd, T::ZERO);
-    // Zero times a number is zero unless it is infinite or NaN. Four sums, since an addition waits for the one before.
+    let large = Lanes::<S, T>::splat(simd, large::<T>());
+    // The product is infinite or NaN, and so is the sum then. Four sums, since an addition waits for the one before.
     let mut sums = [zero; 4];
     let mut at = 0;
     while at < count && at + 4 * lanes <= values.len() {
         for i in 0..4 {
-            sums[i] = load::<S, T, Lanes<S, T>>(simd, &values[at + i * lanes..]).mul_add(zero, sums[i]);
+            sums[i] = load::<S, T, Lanes<S, T>>(simd, &values[at + i * lanes..]).mul_add(large, sums[i]);
         }
         at += 4 * lanes;
     }
     while at < count && at + lanes <= values.len() {
-        sums[0] = load::<S, T, Lanes<S, T>>(simd, &values[at..]).mul_add(zero, sums[0]);
+        sums[0] = load::<S, T, Lanes<S, T>>(simd, &values[at..]).mul_add(large, sums[0]);
         at += lanes;
     }
     let whole = values.len() - values.len() % lanes;
     if whole < count && whole < values.len() {
-        sums[1] = load_part::<S, T, Lanes<S, T>>(simd, &values[whole..]).mul_add(zero, sums[1]);
+        sums[1] = load_part::<S, T, Lanes<S, T>>(simd, &values[whole..]).mul_add(large, sums[1]);
     }
     let sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
-    sum.simd_eq(zero).all_true()
+    (sum * zero).simd_eq(zero).all_true()
+}
+
+/// What makes a number that is not moderate infinite, times it.
+#[inline(always)]
+fn large<T: Real>() -> T {
+    T::of(f64::from_bits(if size_of::<T>() == size_of::<f32>() { (1023 + 96) << 52 } else { (1023 + 768) << 52 }))
 }

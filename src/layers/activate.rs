@@ -1,7 +1,7 @@
 //! [`Activate`]: an activation that stands alone.
 
 use super::Dense;
-use crate::activation::{Activation, Identity};
+use crate::activation::{Activation, Identity, assert_varies};
 use crate::kernel::map_first;
 use crate::layer::{Entrance, Layer, Tile};
 use crate::network::Network;
@@ -61,11 +61,14 @@ impl<const N: usize, A, T> core::fmt::Debug for Activate<N, A, T> {
     }
 }
 
-impl<const N: usize, A, T> Zeroed for Activate<N, A, T> {
-    const ZEROED: Self = Activate(PhantomData);
+impl<const N: usize, A: Activation, T> Zeroed for Activate<N, A, T> {
+    const ZEROED: Self = {
+        assert_varies::<A>(N);
+        Activate(PhantomData)
+    };
 }
 
-impl<const N: usize, A, T: Real> Params for Activate<N, A, T> {
+impl<const N: usize, A: Activation, T: Real> Params for Activate<N, A, T> {
     type Scalar = T;
     const COUNT: usize = 0;
 

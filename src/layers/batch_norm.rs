@@ -1,7 +1,7 @@
 //! [`BatchNorm`]: every feature gets mean 0 and deviation 1 over the batch.
 
 use super::{Dense, EPSILON, gain_and_bias, vector};
-use crate::activation::Identity;
+use crate::activation::{Identity, NoActivation};
 use crate::kernel::map;
 use crate::layer::{Entrance, Layer, Tile};
 use crate::math::{mul_add, square_root};
@@ -20,12 +20,17 @@ use rand::Rng;
 ///
 /// In training, mean and deviation are those of the samples that are computed together. That is the whole batch if it fits
 /// into the trainer's tile, 32 samples unless [chosen](crate::trainer::Trainer::with_tile). A larger batch is normalized
-/// tile by tile, as if each tile were a batch ("ghost batch normalization"). A tile that holds a single sample, such as the
-/// last one of 33 samples, has no deviation: its sample is normalized as in prediction.
+/// tile by tile, as if each tile were a batch ("ghost batch normalization").
+///
+/// A single sample has no deviation to learn from. To train on a batch of one, on an epoch whose last batch would be one, on one
+/// sample after the other, or with a tile of one is [`Error::LoneSample`](crate::Error::LoneSample), before anything is changed: choose
+/// a batch size that leaves no single sample, or [`fold`](Self::fold) the layer into the one before it, and go on without. A batch of
+/// one sample more than its tiles have room for ends with two tiles of several; in tiles of two the last sample of an odd number is
+/// normalized as in prediction.
 ///
 /// In prediction they are the running statistics, which follow those of the tiles by a tenth each time, the variance with
 /// the number of samples less one as divisor, as in PyTorch. The standard deviation is the root of the variance plus
-/// 0.00001. With a tile of one sample, nothing ever changes them. They are no parameters: a [visit](Params::visit) hands
+/// 0.00001. They are no parameters: a [visit](Params::visit) hands
 /// them to [`Visitor::statistic`], which optimizers leave alone.
 ///
 /// ```
@@ -165,7 +170,7 @@ impl<const N: usize, T: Real> BatchNorm<N, T> {
 
 /// Scale and shift of a feature in prediction.
 #[inline(always)]
-pub(crate) fn line<T: Real>(weight: T, bias: T, mean: T, variance: T) -> [T; 2] {
+fn line<T: Real>(weight: T, bias: T, mean: T, variance: T) -> [T; 2] {
     let scale = weight * reciprocal(variance);
     [scale, bias - mean * scale]
 }
@@ -207,6 +212,7 @@ impl<const N: usize, T: Real> Zeroed for BatchNorm<N, T> {
 impl<const N: usize, T: Real> Params for BatchNorm<N, T> {
     type Scalar = T;
     const COUNT: usize = 2 * N;
+    const TOGETHER: usize = 2;
 
     gain_and_bias!();
 
@@ -270,7 +276,7 @@ impl<T: Real, const N: usize, const B: usize> Zeroed for BatchNormTrace<T, N, B>
 impl<const N: usize, T: Real> Layer<Features<N>> for BatchNorm<N, T> {
     type Out = Features<N>;
     type Trace<const B: usize> = BatchNormTrace<T, N, B>;
-    type Head = Identity;
+    type Head = NoActivation<Self>;
 
     #[inline(always)]
     fn output<const B: usize>(trace: &Self::Trace<B>) -> &SMatrix<T, N, B> {
@@ -307,7 +313,10 @@ impl<const N: usize, T: Real> Layer<Features<N>> for BatchNorm<N, T> {
         variance.fill(T::ZERO);
         add(tile, output, variance);
         *variance /= count;
-        reciprocals.copy_from(&variance.map(reciprocal));
+        // Where a square was too large, the deviation is NaN and so is the loss: no step is taken, and the running statistics,
+        // which would be infinite for good, stay as they are. Four times, since more samples than one make more of the variance.
+        let four = T::of(4.0);
+        reciprocals.copy_from(&variance.map(|variance| reciprocal(variance) + (variance * four) * T::ZERO));
         for (x, y) in x.data.0.iter().zip(&mut output.data.0).take(tile.used()) {
             map(
                 simd,

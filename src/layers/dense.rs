@@ -1,6 +1,6 @@
 //! [`Dense`]: every output depends on every input.
 
-use crate::activation::{Activation, Identity, Link, SlopeFrom};
+use crate::activation::{Activation, Identity, Link, SlopeFrom, assert_varies};
 use crate::dispatch::call;
 use crate::init::Init;
 use crate::kernel::{
@@ -46,8 +46,11 @@ pub struct Dense<const IN: usize, const OUT: usize, A, T = f32> {
 
 impl<const IN: usize, const OUT: usize, A, T: Real> Dense<IN, OUT, A, T> {
     /// From the rows of `W`, one for each output, and from `b`.
-    pub const fn from_rows(weight: [[T; IN]; OUT], bias: [T; OUT]) -> Self {
-        const { assert!(IN > 0 && OUT > 0, "a Dense layer needs at least one input and one output") };
+    pub const fn from_rows(weight: [[T; IN]; OUT], bias: [T; OUT]) -> Self
+    where
+        A: Activation,
+    {
+        const { Self::assert_sizes() };
         let mut columns = [[T::ZERO; OUT]; IN];
         let mut row = 0;
         while row < OUT {
@@ -67,7 +70,10 @@ impl<const IN: usize, const OUT: usize, A, T: Real> Dense<IN, OUT, A, T> {
 
     /// From the columns of `W`, one for each input, and from `b`: the order in which they lie in memory, so that the compiler
     /// has nothing to compute for a `static`.
-    pub const fn from_columns(weight: [[T; OUT]; IN], bias: [T; OUT]) -> Self {
+    pub const fn from_columns(weight: [[T; OUT]; IN], bias: [T; OUT]) -> Self
+    where
+        A: Activation,
+    {
         Self::from_matrix(
             SMatrix::from_array_storage(ArrayStorage(weight)),
             SMatrix::from_array_storage(ArrayStorage([bias])),
@@ -75,9 +81,20 @@ impl<const IN: usize, const OUT: usize, A, T: Real> Dense<IN, OUT, A, T> {
     }
 
     /// From `W` and `b`.
-    pub const fn from_matrix(weight: SMatrix<T, OUT, IN>, bias: SVector<T, OUT>) -> Self {
-        const { assert!(IN > 0 && OUT > 0, "a Dense layer needs at least one input and one output") };
+    pub const fn from_matrix(weight: SMatrix<T, OUT, IN>, bias: SVector<T, OUT>) -> Self
+    where
+        A: Activation,
+    {
+        const { Self::assert_sizes() };
         Dense { weight, bias, activation: PhantomData }
+    }
+
+    const fn assert_sizes()
+    where
+        A: Activation,
+    {
+        assert!(IN > 0 && OUT > 0, "a Dense layer needs at least one input and one output");
+        assert_varies::<A>(OUT);
     }
 
     pub(crate) const WEIGHT: Parameter = Parameter { name: "weight", kind: Kind::Weight, rows: OUT, columns: IN };
@@ -361,8 +378,11 @@ impl<const IN: usize, const OUT: usize, A, T: nalgebra::Scalar> core::fmt::Debug
     }
 }
 
-impl<const IN: usize, const OUT: usize, A, T: Real> Zeroed for Dense<IN, OUT, A, T> {
-    const ZEROED: Self = Dense { weight: SMatrix::ZEROED, bias: SMatrix::ZEROED, activation: PhantomData };
+impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Zeroed for Dense<IN, OUT, A, T> {
+    const ZEROED: Self = {
+        assert_varies::<A>(OUT);
+        Dense { weight: SMatrix::ZEROED, bias: SMatrix::ZEROED, activation: PhantomData }
+    };
 }
 
 impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Params for Dense<IN, OUT, A, T> {

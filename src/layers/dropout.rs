@@ -1,6 +1,6 @@
 //! [`Dropout`]: some numbers are left out while training.
 
-use crate::activation::Identity;
+use crate::activation::NoActivation;
 use crate::layer::{Entrance, Layer, Tile};
 use crate::network::Network;
 use crate::outline::Part;
@@ -37,7 +37,9 @@ use rand::Rng;
 /// # Ok::<(), tuplenet::Error>(())
 /// ```
 ///
-/// A share of 1000 thousandths or more does not compile.
+/// The share is a whole number because a constant parameter of a type can't be a fraction: 0.5 is `Dropout<16, 500>`, and to
+/// `Dropout<16, 0.5>` the compiler says "expected `u32`, found floating-point number". A share of 1000 thousandths or more does
+/// not compile.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(bound = "", deny_unknown_fields))]
 pub struct Dropout<const N: usize, const THOUSANDTHS: u32, T = f32> {
@@ -121,7 +123,7 @@ impl<const N: usize, const THOUSANDTHS: u32, T> Network for Dropout<N, THOUSANDT
 impl<const N: usize, const THOUSANDTHS: u32, T: Real> Layer<Features<N>> for Dropout<N, THOUSANDTHS, T> {
     type Out = Features<N>;
     type Trace<const B: usize> = SMatrix<T, N, B>;
-    type Head = Identity;
+    type Head = NoActivation<Self>;
 
     #[inline(always)]
     fn output<const B: usize>(trace: &SMatrix<T, N, B>) -> &SMatrix<T, N, B> {

@@ -1,7 +1,7 @@
 //! [`LayerNorm`]: every sample gets mean 0 and deviation 1.
 
 use super::{gain_and_bias, vector};
-use crate::activation::Identity;
+use crate::activation::NoActivation;
 use crate::kernel::{map, map_sum, sum};
 use crate::layer::{Entrance, Layer, Tile};
 use crate::math::{mul_add, square_root};
@@ -19,7 +19,8 @@ use rand::Rng;
 /// by a gain and adds a bias, which are learnt: PyTorch's `LayerNorm`. (J. Ba, J. Kiros, G. Hinton, 2016.)
 ///
 /// The standard deviation is the root of the mean square plus `BILLIONTHS` / 1,000,000,000, which is 0.00001 unless written:
-/// PyTorch's number. Keras's is `LayerNorm<N, f32, 1_000_000>`. Training and prediction do the same.
+/// PyTorch's number. Keras's is `LayerNorm<N, f32, 1_000_000>`. Training and prediction do the same. 0 does not compile: of a
+/// sample whose numbers are equal it would make NaN.
 ///
 /// ```
 /// use tuplenet::layers::LayerNorm;
@@ -50,11 +51,18 @@ pub struct LayerNorm<const N: usize, T = f32, const BILLIONTHS: u64 = 10_000> {
 impl<const N: usize, T: Real, const BILLIONTHS: u64> LayerNorm<N, T, BILLIONTHS> {
     /// From gains and biases.
     pub const fn from_arrays(weight: [T; N], bias: [T; N]) -> Self {
+        let _ = Self::EPSILON;
         LayerNorm {
             weight: SMatrix::from_array_storage(ArrayStorage([weight])),
             bias: SMatrix::from_array_storage(ArrayStorage([bias])),
         }
     }
+
+    /// What is added to the variance.
+    const EPSILON: f64 = {
+        assert!(BILLIONTHS > 0, "LayerNorm needs an epsilon above zero, its third parameter, in billionths");
+        BILLIONTHS as f64 / 1e9
+    };
 
     pub(crate) const WEIGHT: Parameter = vector::<N>("weight", Kind::Bias);
     pub(crate) const BIAS: Parameter = vector::<N>("bias", Kind::Bias);
@@ -81,7 +89,9 @@ impl<const N: usize, T: Real, const BILLIONTHS: u64> LayerNorm<N, T, BILLIONTHS>
                 ([], distance * distance)
             },
         );
-        (mean, T::ONE / square_root(squares / count + T::of(BILLIONTHS as f64 / 1e9)))
+        let reciprocal = T::ONE / square_root(squares / count + T::of(Self::EPSILON));
+        // NaN where the squares were too large, which would else make a bias of any sample.
+        (mean, reciprocal + squares * T::ZERO)
     }
 
     /// A sample, with those statistics.
@@ -98,7 +108,10 @@ impl<const N: usize, T: Real, const BILLIONTHS: u64> LayerNorm<N, T, BILLIONTHS>
 }
 
 impl<const N: usize, T: Real, const BILLIONTHS: u64> Zeroed for LayerNorm<N, T, BILLIONTHS> {
-    const ZEROED: Self = LayerNorm { weight: SMatrix::ZEROED, bias: SMatrix::ZEROED };
+    const ZEROED: Self = {
+        let _ = Self::EPSILON;
+        LayerNorm { weight: SMatrix::ZEROED, bias: SMatrix::ZEROED }
+    };
 }
 
 impl<const N: usize, T: Real, const BILLIONTHS: u64> Params for LayerNorm<N, T, BILLIONTHS> {
@@ -133,7 +146,7 @@ impl<T: Real, const N: usize, const B: usize> Zeroed for LayerNormTrace<T, N, B>
 impl<const N: usize, T: Real, const BILLIONTHS: u64> Layer<Features<N>> for LayerNorm<N, T, BILLIONTHS> {
     type Out = Features<N>;
     type Trace<const B: usize> = LayerNormTrace<T, N, B>;
-    type Head = Identity;
+    type Head = NoActivation<Self>;
 
     #[inline(always)]
     fn output<const B: usize>(trace: &Self::Trace<B>) -> &SMatrix<T, N, B> {

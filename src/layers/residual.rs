@@ -1,6 +1,6 @@
 //! [`Residual`]: a layer around which its input also goes.
 
-use crate::activation::Identity;
+use crate::activation::NoActivation;
 use crate::kernel::map_first;
 use crate::layer::{Entrance, Layer, Tile};
 use crate::network::Network;
@@ -46,6 +46,7 @@ impl<L: Zeroed> Zeroed for Residual<L> {
 impl<L: Params> Params for Residual<L> {
     type Scalar = L::Scalar;
     const COUNT: usize = L::COUNT;
+    const TOGETHER: usize = L::TOGETHER;
 
     #[inline(always)]
     fn visit(&self, visitor: &mut impl Visitor<L::Scalar>) {
@@ -127,7 +128,7 @@ fn add<S: Simd, T: crate::real::Real, const N: usize, const B: usize>(
 impl<const N: usize, L: Layer<Features<N>, Out = Features<N>>> Layer<Features<N>> for Residual<L> {
     type Out = Features<N>;
     type Trace<const B: usize> = ResidualTrace<L::Scalar, L::Trace<B>, N, B>;
-    type Head = Identity;
+    type Head = NoActivation<Residual<()>>;
 
     #[inline(always)]
     fn output<const B: usize>(trace: &Self::Trace<B>) -> &SMatrix<L::Scalar, N, B> {

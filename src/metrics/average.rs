@@ -59,8 +59,10 @@ impl Counts {
         if beta == f64::INFINITY {
             return self.recall();
         }
-        let square = beta * beta;
-        ratio((1.0 + square) * self.right as f64, square * self.truth as f64 + self.predicted as f64)
+        // Of right and wrong predictions, so that without a wrong one it is 1 to the last bit, and with none but those 0.
+        let (square, right) = (beta * beta, self.right as f64);
+        let (missed, wrong) = ((self.truth - self.right) as f64, (self.predicted - self.right) as f64);
+        ratio((1.0 + square) * right, (1.0 + square) * right + square * missed + wrong)
     }
 }
 
@@ -135,18 +137,25 @@ impl<const CLASSES: usize> ConfusionMatrix<CLASSES> {
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
     pub fn matthews(&self) -> f64 {
-        let total = self.total() as f64;
-        let (mut right, mut both, mut truth, mut predicted) = (0.0, 0.0, 0.0, 0.0);
+        let total = self.total() as u128;
+        let (mut right, mut both, mut truth, mut predicted) = (0, 0, 0, 0);
         for class in 0..CLASSES {
             let counts = self.counts_of(class);
-            let (t, p) = (counts.truth as f64, counts.predicted as f64);
-            right += counts.right as f64;
+            let (t, p) = (counts.truth as u128, counts.predicted as u128);
+            right += counts.right as u128;
             (both, truth, predicted) = (both + t * p, truth + t * t, predicted + p * p);
         }
         let (truth, predicted) = (total * total - truth, total * total - predicted);
-        // Two roots, since the product of the two squares may be too large to be exact.
-        let divisor = crate::math::square_root(truth) * crate::math::square_root(predicted);
-        ratio(right * total - both, divisor)
+        let (right, both) = (right * total, both);
+        let covariance = if right >= both { (right - both) as f64 } else { -((both - right) as f64) };
+        // At both ends the two are the same, and only then is their geometric mean needed to the last bit. Elsewhere two roots,
+        // since the product may be too large to be exact.
+        let divisor = if truth == predicted {
+            truth as f64
+        } else {
+            crate::math::square_root(truth as f64) * crate::math::square_root(predicted as f64)
+        };
+        ratio(covariance, divisor)
     }
 
     fn counts_of(&self, class: usize) -> Counts {

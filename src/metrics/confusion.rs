@@ -73,7 +73,7 @@ impl<const CLASSES: usize> ConfusionMatrix<CLASSES> {
         Y: Samples<f32, Item = usize> + ?Sized,
     {
         let mut confusion = Self::new();
-        for sample in 0..check(predicted, truth)? {
+        for sample in 0..check(truth, predicted)? {
             confusion.record(class_at(truth, sample, CLASSES)?, class_at(predicted, sample, CLASSES)?)?;
         }
         Ok(confusion)
@@ -121,21 +121,21 @@ impl ConfusionMatrix<2> {
     /// let mut probabilities = [[0.0]; 4];
     /// network.predict_all(&inputs, &mut probabilities)?;
     ///
-    /// let half = ConfusionMatrix::binary(&probabilities, &classes, 0.5)?;
+    /// let half = ConfusionMatrix::binary(&classes, &probabilities, 0.5)?;
     /// assert_eq!((half.recall(Average::BINARY), half.precision(Average::BINARY)), (0.5, 0.5));
     /// // To miss none of class 1, say yes sooner.
-    /// let careful = ConfusionMatrix::binary(&probabilities, &classes, 0.2)?;
+    /// let careful = ConfusionMatrix::binary(&classes, &probabilities, 0.2)?;
     /// assert_eq!((careful.recall(Average::BINARY), careful.precision(Average::BINARY)), (1.0, 2.0 / 3.0));
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
-    pub fn binary<T: Real, X, Y>(probabilities: &X, classes: &Y, threshold: T) -> Result<Self, Error>
+    pub fn binary<T: Real, Y, X>(classes: &Y, probabilities: &X, threshold: T) -> Result<Self, Error>
     where
-        X: Samples<T, Item = [T; 1]> + ?Sized,
         Y: Samples<T, Item = usize> + ?Sized,
+        X: Samples<T, Item = [T; 1]> + ?Sized,
     {
         let mut confusion = Self::new();
         let mut probability = [T::ZERO];
-        for sample in 0..check(probabilities, classes)? {
+        for sample in 0..check(classes, probabilities)? {
             probabilities.copy(sample, &mut probability);
             if !probability[0].is_finite() {
                 return Err(Error::SampleNotFinite { sample, column: 0 });

@@ -17,17 +17,17 @@ use crate::scalar::ln;
 /// ```
 /// use tuplenet::metrics::log_loss;
 ///
-/// let loss = log_loss(&[[0.25], [0.5]], &[false, true])?;
+/// let loss = log_loss(&[false, true], &[[0.25], [0.5]])?;
 /// assert!((loss - (-(0.75f64.ln()) - 0.5f64.ln()) / 2.0).abs() < 1e-12);
-/// assert_eq!(loss, log_loss(&[[0.75, 0.25], [0.5, 0.5]], &[0u8, 1])?);
+/// assert_eq!(loss, log_loss(&[0u8, 1], &[[0.75, 0.25], [0.5, 0.5]])?);
 /// # Ok::<(), tuplenet::Error>(())
 /// ```
-pub fn log_loss<T: Real, X, Y, const OUT: usize>(probabilities: &X, classes: &Y) -> Result<f64, Error>
+pub fn log_loss<T: Real, Y, X, const OUT: usize>(classes: &Y, probabilities: &X) -> Result<f64, Error>
 where
-    X: Samples<T, Item = [T; OUT]> + ?Sized,
     Y: Samples<T, Item = usize> + ?Sized,
+    X: Samples<T, Item = [T; OUT]> + ?Sized,
 {
-    let count = check(probabilities, classes)?;
+    let count = check(classes, probabilities)?;
     let (mut probability, mut sum) = ([T::ZERO; OUT], 0.0);
     for sample in 0..count {
         probabilities.copy(sample, &mut probability);

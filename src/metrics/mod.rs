@@ -1,7 +1,7 @@
 //! How good predictions are: accuracy and what else follows from a confusion matrix, the area under the ROC curve, log
 //! loss, and the errors of regression.
 //!
-//! All results are `f64`, whatever the numbers are, and those of scikit-learn for the same predictions. Nothing uses a
+//! The truth comes first, as in scikit-learn: `metric(targets, predictions)`. All results are `f64`, whatever the numbers are, and those of scikit-learn for the same predictions. Nothing uses a
 //! heap; what has to be sorted is sorted in a slice of the caller's.
 //!
 //! ```
@@ -51,9 +51,9 @@ pub fn largest_index<T: PartialOrd + Copy>(outputs: &[T]) -> usize {
 }
 
 /// Fails unless there is at least one prediction, and one for each target; gives their number.
-fn check<T: Real, X: Samples<T> + ?Sized, Y: Samples<T> + ?Sized>(
-    predictions: &X,
+fn check<T: Real, Y: Samples<T> + ?Sized, X: Samples<T> + ?Sized>(
     targets: &Y,
+    predictions: &X,
 ) -> Result<usize, Error> {
     predictions.check()?;
     targets.check()?;

@@ -19,22 +19,22 @@ use core::cmp::Ordering;
 /// ```
 /// use tuplenet::metrics::roc_auc;
 ///
-/// let auc = roc_auc(&[[0.1], [0.4], [0.35], [0.8]], &[false, false, true, true], &mut [0; 4])?;
+/// let auc = roc_auc(&[false, false, true, true], &[[0.1], [0.4], [0.35], [0.8]], &mut [0; 4])?;
 /// assert_eq!(auc, 0.75);
 ///
-/// let one_class = roc_auc(&[[0.1], [0.4]], &[1u8, 1], &mut [0; 2]).unwrap_err();
+/// let one_class = roc_auc(&[1u8, 1], &[[0.1], [0.4]], &mut [0; 2]).unwrap_err();
 /// assert_eq!(one_class.to_string(), "expected at least 1 sample of class 0, found 0");
 /// # Ok::<(), tuplenet::Error>(())
 /// ```
 pub fn roc_auc<T: Real, Y, const SCORES: usize>(
-    scores: &[[T; SCORES]],
     classes: &Y,
+    scores: &[[T; SCORES]],
     places: &mut [usize],
 ) -> Result<f64, Error>
 where
     Y: Samples<T, Item = usize> + ?Sized,
 {
-    let count = check(scores, classes)?;
+    let count = check(classes, scores)?;
     if places.len() != count {
         return Err(Error::Lengths { what: "places, one for each sample", expected: count, found: places.len() });
     }

@@ -1,7 +1,7 @@
 //! [`EarlyStopping`]: ends a training that gets no better, and puts the best weights back.
 
-use super::{Epoch, Observer};
-use crate::error::Error;
+use super::{Epoch, Observer, Run};
+use crate::error::{Error, not_negative, setting};
 use crate::params::{Params, is_finite};
 use crate::real::Real;
 use crate::trainer::Outcome;
@@ -34,6 +34,10 @@ use core::ops::ControlFlow;
 /// # Ok::<(), tuplenet::Error>(())
 /// ```
 ///
+/// Several calls of `fit` on one trainer are one training run: patience begins anew with each, and the best epoch is that of all.
+/// With [another trainer](Observer#one-trainer-one-training-run), or with weights that were changed in between, the best epoch
+/// begins anew too, so that one `EarlyStopping` does for a loop over folds.
+///
 /// It uses no heap: the best network is in it, so that it takes as much memory as the network. The optimizer's memory is not
 /// turned back. With a `patience` of `usize::MAX` it only keeps the best weights, so that a training that diverges loses
 /// nothing but the epochs after the best one:
@@ -61,6 +65,7 @@ pub struct EarlyStopping<N: Params, W = fn(&Epoch<N>) -> f64> {
     pub min_delta: f64,
     watched: W,
     pub(crate) standing: Standing<N>,
+    pub(crate) run: Run,
 }
 
 /// What [`EarlyStopping`] remembers from epoch to epoch.
@@ -94,7 +99,7 @@ impl<N: Params> EarlyStopping<N> {
     /// Watches the validation loss, or the training loss where there is none; any lower loss is better.
     pub const fn new(patience: usize) -> Self {
         let standing = Standing { best: None, network: None, stalled: 0 };
-        EarlyStopping { patience, min_delta: 0.0, watched: loss, standing }
+        EarlyStopping { patience, min_delta: 0.0, watched: loss, standing, run: Run::new() }
     }
 
     /// Watches what `watched` makes of each epoch instead: the lower the better.
@@ -115,8 +120,8 @@ impl<N: Params> EarlyStopping<N> {
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
     pub fn watching<W: FnMut(&Epoch<N>) -> f64>(self, watched: W) -> EarlyStopping<N, W> {
-        let EarlyStopping { patience, min_delta, standing, .. } = self;
-        EarlyStopping { patience, min_delta, watched, standing }
+        let EarlyStopping { patience, min_delta, standing, run, .. } = self;
+        EarlyStopping { patience, min_delta, watched, standing, run }
     }
 }
 
@@ -142,7 +147,17 @@ fn loss<N: Params>(epoch: &Epoch<N>) -> f64 {
 }
 
 impl<N: Params + Clone, W: FnMut(&Epoch<N>) -> f64> Observer<N> for &mut EarlyStopping<N, W> {
+    fn begin(&mut self, epoch: usize, network: &N) -> Result<(), Error> {
+        let min_delta = self.min_delta;
+        setting(not_negative(min_delta), "a `min_delta` that is finite and not negative", min_delta)?;
+        if self.run.begins_anew(epoch, network) {
+            self.standing = Standing::default();
+        }
+        Ok(())
+    }
+
     fn epoch(&mut self, epoch: &Epoch<N>) -> ControlFlow<()> {
+        self.run.goes_on();
         let loss = (self.watched)(epoch);
         let Standing { best, network, stalled } = &mut self.standing;
         let before = best.map_or(f64::INFINITY, |best| best.loss);
@@ -165,6 +180,10 @@ impl<N: Params + Clone, W: FnMut(&Epoch<N>) -> f64> Observer<N> for &mut EarlySt
             network.clone_from(best);
         }
         self.standing.stalled = 0;
+    }
+
+    fn left(&mut self, epoch: usize, network: &N) {
+        self.run.left(epoch, network);
     }
 }
 
@@ -192,6 +211,6 @@ impl<N: Params + serde::Serialize, W> serde::Serialize for EarlyStopping<N, W> {
 impl<'de, N: Params + serde::Deserialize<'de>> serde::Deserialize<'de> for EarlyStopping<N> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Written { patience, min_delta, standing } = Written::deserialize(deserializer)?;
-        Ok(EarlyStopping { patience, min_delta, watched: loss, standing })
+        Ok(EarlyStopping { patience, min_delta, watched: loss, standing, run: Run::new() })
     }
 }

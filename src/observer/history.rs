@@ -1,11 +1,13 @@
 //! [`History`] and [`Metric`]: what was measured after each epoch, in vectors that grow.
 
-use super::{Epoch, Observer};
+use super::{Epoch, Observer, Run};
+use crate::error::Error;
 use crate::params::Params;
 use alloc::vec::Vec;
 use core::ops::ControlFlow;
 
-/// The losses of all epochs: an observer for where there is a heap. For more than the losses see [`Metric`].
+/// The losses of all epochs of a [training run](Observer#one-trainer-one-training-run): an observer for where there is a heap. With
+/// another trainer it begins anew; take one for each to keep them all. For more than the losses see [`Metric`].
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(
     feature = "serde",
@@ -17,12 +19,14 @@ pub struct History<T> {
     losses: Vec<T>,
     #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::list"))]
     validation_losses: Vec<T>,
+    #[cfg_attr(feature = "serde", serde(skip))]
+    run: Run,
 }
 
 impl<T> History<T> {
     /// No epoch yet.
     pub const fn new() -> Self {
-        History { losses: Vec::new(), validation_losses: Vec::new() }
+        History { losses: Vec::new(), validation_losses: Vec::new(), run: Run::new() }
     }
 
     /// The mean training loss of each epoch.
@@ -37,14 +41,28 @@ impl<T> History<T> {
 }
 
 impl<N: Params> Observer<N> for &mut History<N::Scalar> {
+    fn begin(&mut self, epoch: usize, network: &N) -> Result<(), Error> {
+        if self.run.begins_anew(epoch, network) {
+            self.losses.clear();
+            self.validation_losses.clear();
+        }
+        Ok(())
+    }
+
+    fn left(&mut self, epoch: usize, network: &N) {
+        self.run.left(epoch, network);
+    }
+
     fn epoch(&mut self, epoch: &Epoch<N>) -> ControlFlow<()> {
+        self.run.goes_on();
         self.losses.push(epoch.loss);
         self.validation_losses.extend(epoch.validation_loss);
         ControlFlow::Continue(())
     }
 }
 
-/// A number of your choice after each epoch: an observer that asks a function about the network.
+/// A number of your choice after each epoch of a [training run](Observer#one-trainer-one-training-run): an observer that asks a
+/// function about the network.
 ///
 /// ```
 /// use tuplenet::metrics::ConfusionMatrix;
@@ -71,6 +89,7 @@ pub struct Metric<F> {
     name: &'static str,
     measure: F,
     pub(crate) values: Vec<f64>,
+    pub(crate) run: Run,
 }
 
 impl<F> Metric<F> {
@@ -79,7 +98,7 @@ impl<F> Metric<F> {
     where
         F: FnMut(&N) -> f64,
     {
-        Metric { name, measure, values: Vec::new() }
+        Metric { name, measure, values: Vec::new(), run: Run::new() }
     }
 
     /// What is measured.
@@ -94,7 +113,19 @@ impl<F> Metric<F> {
 }
 
 impl<N: Params, F: FnMut(&N) -> f64> Observer<N> for &mut Metric<F> {
+    fn begin(&mut self, epoch: usize, network: &N) -> Result<(), Error> {
+        if self.run.begins_anew(epoch, network) {
+            self.values.clear();
+        }
+        Ok(())
+    }
+
+    fn left(&mut self, epoch: usize, network: &N) {
+        self.run.left(epoch, network);
+    }
+
     fn epoch(&mut self, epoch: &Epoch<N>) -> ControlFlow<()> {
+        self.run.goes_on();
         self.values.push((self.measure)(epoch.network));
         ControlFlow::Continue(())
     }

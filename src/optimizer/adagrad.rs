@@ -1,6 +1,7 @@
 //! Adagrad.
 
-use super::Optimizer;
+use super::{Optimizer, check_epsilon, check_rate, largest_to_square};
+use crate::error::Error;
 use crate::kernel::map_columns;
 use crate::math::mul_add;
 use crate::params::{Parameter, Params, VisitorMut};
@@ -42,6 +43,17 @@ impl<T: Real> Optimizer for Adagrad<T> {
 
     fn set_rate(&mut self, rate: T) {
         self.rate = rate;
+    }
+
+    #[inline(always)]
+    fn check(&self) -> Result<(), Error> {
+        check_rate(self.rate)?;
+        check_epsilon(self.epsilon)
+    }
+
+    #[inline(always)]
+    fn largest_gradient(&self) -> T {
+        largest_to_square()
     }
 
     #[inline(always)]

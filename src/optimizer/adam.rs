@@ -1,9 +1,10 @@
 //! Adam and AdamW.
 
-use super::Optimizer;
+use super::{Optimizer, check_epsilon, check_rate, largest_to_square};
+use crate::error::{Error, below_one, not_negative, setting};
 use crate::kernel::map_columns;
 use crate::kernel::scalar::lanes;
-use crate::math::{divide, mul_add, square_root};
+use crate::math::{divide_by_root, mul_add, square_root};
 use crate::params::{Kind, Parameter, Params, VisitorMut, Zeroed};
 use crate::real::{Lanes, Real};
 use fearless_simd::Simd;
@@ -92,6 +93,19 @@ impl<T: Real> Optimizer for Adam<T> {
     }
 
     #[inline(always)]
+    fn check(&self) -> Result<(), Error> {
+        check_rate(self.rate)?;
+        setting(below_one(self.beta1), "a `beta1` of at least 0 and below 1", self.beta1)?;
+        setting(below_one(self.beta2), "a `beta2` of at least 0 and below 1", self.beta2)?;
+        check_epsilon(self.epsilon)
+    }
+
+    #[inline(always)]
+    fn largest_gradient(&self) -> T {
+        largest_to_square()
+    }
+
+    #[inline(always)]
     fn update<S: Simd, N: Params<Scalar = T>>(
         &self,
         simd: S,
@@ -113,6 +127,17 @@ impl<T: Real> Optimizer for AdamW<T> {
 
     fn set_rate(&mut self, rate: T) {
         self.adam.rate = rate;
+    }
+
+    #[inline(always)]
+    fn check(&self) -> Result<(), Error> {
+        self.adam.check()?;
+        setting(not_negative(self.decay), "a `decay` of `AdamW` that is finite and not negative", self.decay)
+    }
+
+    #[inline(always)]
+    fn largest_gradient(&self) -> T {
+        largest_to_square()
     }
 
     #[inline(always)]
@@ -174,8 +199,7 @@ impl<S: Simd, T: Real> VisitorMut<T, 3> for Step<S, T> {
             |[w, g, m, v]: [Lanes<S, T>; 4]| {
                 let m = mul_add(m, beta1, mul_add(g, rest1, smallest));
                 let v = mul_add(v, beta2, mul_add(g * g, rest2, smallest));
-                let root = T::root(self.simd, v);
-                [mul_add(w, keep, divide::<S, T>(m * rate, root + epsilon)), zero, m, v]
+                [mul_add(w, keep, divide_by_root::<S, T>(self.simd, m * rate, v, epsilon)), zero, m, v]
             },
         );
     }

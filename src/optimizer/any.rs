@@ -1,6 +1,7 @@
 //! [`AnyOptimizer`]: which rule is known at run time alone.
 
 use super::{Adagrad, Adam, AdamState, AdamW, Momentum, Optimizer, RmsProp, Sgd};
+use crate::error::Error;
 use crate::params::{Parameter, Params, Slice, VisitorMut, Zeroed};
 use crate::real::Real;
 use core::fmt;
@@ -73,6 +74,28 @@ impl<T: Real> Optimizer for AnyOptimizer<T> {
             AnyOptimizer::RmsProp(rule) => rule.set_rate(rate),
             AnyOptimizer::Adam(rule) => rule.set_rate(rate),
             AnyOptimizer::AdamW(rule) => rule.set_rate(rate),
+        }
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        match self {
+            AnyOptimizer::Sgd(rule) => rule.check(),
+            AnyOptimizer::Momentum(rule) => rule.check(),
+            AnyOptimizer::Adagrad(rule) => rule.check(),
+            AnyOptimizer::RmsProp(rule) => rule.check(),
+            AnyOptimizer::Adam(rule) => rule.check(),
+            AnyOptimizer::AdamW(rule) => rule.check(),
+        }
+    }
+
+    fn largest_gradient(&self) -> T {
+        match self {
+            AnyOptimizer::Sgd(rule) => rule.largest_gradient(),
+            AnyOptimizer::Momentum(rule) => rule.largest_gradient(),
+            AnyOptimizer::Adagrad(rule) => rule.largest_gradient(),
+            AnyOptimizer::RmsProp(rule) => rule.largest_gradient(),
+            AnyOptimizer::Adam(rule) => rule.largest_gradient(),
+            AnyOptimizer::AdamW(rule) => rule.largest_gradient(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Limits to the gradient before the steps of any optimizer.
 
 use super::Prepare;
+use crate::error::{Error, setting};
 use crate::kernel::{map, map_sum};
 use crate::math::{at_least, at_most, square_root};
 use crate::params::{Parameter, Params, VisitorMut};
@@ -26,9 +27,69 @@ impl<T: Real> Prepare<T> for ClipNorm<T> {
         let mut squares = SumOfSquares { simd, sum: T::ZERO };
         gradient.visit_mut([], &mut squares);
         let norm = square_root(squares.sum);
-        if norm > self.limit {
+        // Not an infinite norm, which may be that of numbers whose squares alone are too large, nor that of ones whose squares
+        // are too small.
+        if norm > self.limit && norm < T::infinity() && norm > T::min_positive_value() / T::epsilon() {
             gradient.visit_mut([], &mut Scale { simd, factor: self.limit / norm });
+        } else if !(norm <= self.limit && norm > T::ZERO) {
+            scaled(self.limit, gradient);
         }
+    }
+
+    #[inline(always)]
+    fn check(&self) -> Result<(), Error> {
+        setting(self.limit > T::ZERO, "a limit above zero for `clip_norm`", self.limit)
+    }
+
+    #[inline(always)]
+    fn largest_gradient(&self, after: T) -> T {
+        if self.limit <= after { T::max_value() } else { after }
+    }
+}
+
+/// [`ClipNorm`] where squares are too large or too small for their type: of a power of two times the gradient, which is exact.
+#[cold]
+#[inline(never)]
+fn scaled<T: Real, N: Params<Scalar = T>>(limit: T, gradient: &mut N) {
+    /// The largest absolute value, and the sum of the squares of `scale` times the values.
+    struct Measure<T> {
+        scale: T,
+        largest: T,
+        squares: T,
+    }
+    impl<T: Real> VisitorMut<T, 0> for Measure<T> {
+        fn slice(&mut self, _: Parameter, values: &mut [T], []: [&mut [T]; 0]) {
+            for value in values {
+                self.largest = self.largest.max(value.abs());
+                let value = *value * self.scale;
+                self.squares += value * value;
+            }
+        }
+    }
+    struct Times<T>([T; 2]);
+    impl<T: Real> VisitorMut<T, 0> for Times<T> {
+        fn slice(&mut self, _: Parameter, values: &mut [T], []: [&mut [T]; 0]) {
+            for value in values {
+                *value = *value * self.0[0] * self.0[1];
+            }
+        }
+    }
+    let is_single = size_of::<T>() == size_of::<f32>();
+    let power = |exponent: u64| T::of(f64::from_bits((1023 + exponent) << 52));
+    let mut measure = Measure { scale: T::ONE, largest: T::ZERO, squares: T::ZERO };
+    gradient.visit_mut([], &mut measure);
+    measure.scale = match (measure.largest > T::ONE, is_single) {
+        (true, true) => T::ONE / power(80),
+        (true, false) => T::ONE / power(600),
+        (false, true) => power(100),
+        (false, false) => power(800),
+    };
+    measure.squares = T::ZERO;
+    gradient.visit_mut([], &mut measure);
+    let norm = square_root(measure.squares);
+    // Not where it is infinite or NaN: no factor makes a direction of that.
+    if norm.is_finite() && norm > limit * measure.scale {
+        gradient.visit_mut([], &mut Times([measure.scale, limit / norm]));
     }
 }
 
@@ -86,6 +147,16 @@ impl<T: Real> Prepare<T> for ClipValue<T> {
     #[inline(always)]
     fn prepare<S: Simd, N: Params<Scalar = T>>(&self, simd: S, _: T, _: &mut N, gradient: &mut N) {
         gradient.visit_mut([], &mut Bound { simd, limit: self.limit });
+    }
+
+    #[inline(always)]
+    fn check(&self) -> Result<(), Error> {
+        setting(self.limit > T::ZERO, "a limit above zero for `clip_value`", self.limit)
+    }
+
+    #[inline(always)]
+    fn largest_gradient(&self, after: T) -> T {
+        if self.limit <= after { T::max_value() } else { after }
     }
 }
 

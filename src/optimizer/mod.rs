@@ -12,6 +12,16 @@
 //! let optimizer = Adam::new(1e-3f32).l2(1e-4).clip_norm(1.0);
 //! ```
 //!
+//! # Settings
+//!
+//! What makes an optimizer, a penalty, a limit, a schedule or a loss never fails and never panics, so that each can be a constant.
+//! Every entry that trains, [`step`](crate::trainer::Trainer::step), [`learn`](crate::trainer::Trainer::learn),
+//! [`epoch`](crate::trainer::Trainer::epoch), [`fit`](crate::trainer::Trainer::fit) and the others, on several threads, in a
+//! search or from a checkpoint, checks all settings before anything is changed, and gives an
+//! [`Error::Setting`] that says what was expected and what was found. [`Optimizer::check`] is that check.
+//! [`Optimizer::step`], a step by hand, does not check, and does what the formula says. On a microcontroller `step` and `learn` do
+//! not check either: its settings stand in the program.
+//!
 //! An optimizer of your own says what it remembers and what it does to a slice of parameters:
 //!
 //! ```
@@ -76,10 +86,34 @@ pub use rmsprop::RmsProp;
 pub use sgd::{Momentum, Sgd};
 
 use crate::dispatch::{dispatch, level};
+use crate::error::{Error, not_negative, setting};
 use crate::params::{Params, Zeroed};
 use crate::real::Real;
 use crate::schedule::{Schedule, Scheduled, Unit};
 use fearless_simd::Simd;
+use num_traits::float::FloatCore;
+
+/// Checks a learning rate.
+#[inline(always)]
+pub(crate) fn check_rate<T: Real>(rate: T) -> Result<(), Error> {
+    setting(not_negative(rate), "a learning rate that is finite and not negative", rate)
+}
+
+/// Checks what keeps a divisor from zero.
+#[inline(always)]
+fn check_epsilon<T: Real>(epsilon: T) -> Result<(), Error> {
+    setting(not_negative(epsilon), "an `epsilon` that is finite and not negative", epsilon)
+}
+
+/// The largest number whose square is finite, less two binary places for what is added to it.
+#[inline(always)]
+fn largest_to_square<T: Real>() -> T {
+    T::of(if size_of::<T>() == size_of::<f32>() {
+        f64::from(f32::from_bits(0x5e80_0000))
+    } else {
+        f64::from_bits(0x5fd0_0000_0000_0000)
+    })
+}
 
 /// A rule that changes a network by its gradient.
 pub trait Optimizer: Sized {
@@ -103,6 +137,30 @@ pub trait Optimizer: Sized {
         gradient: &mut N,
         state: &mut Self::State<N>,
     );
+
+    /// Whether all settings make sense; an [`Error::Setting`] with the first that does not. Whoever trains asks first, and a loop
+    /// by hand can ask before its first [`step`](Self::step):
+    ///
+    /// ```
+    /// use tuplenet::prelude::*;
+    ///
+    /// let error = Adam::new(1e-3f32).clip_norm(-1.0).check().unwrap_err();
+    /// assert_eq!(error.to_string(), "expected a limit above zero for `clip_norm`, found -1");
+    /// ```
+    #[inline(always)]
+    fn check(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// The largest absolute value of a gradient that a step can be taken with. One that squares it says how large it may be for
+    /// a square that is finite: else what it remembers would be infinite for good.
+    #[inline(always)]
+    fn largest_gradient(&self) -> Self::Scalar {
+        Self::Scalar::max_value()
+    }
+
+    /// Forgets how far a schedule has come, for a training run from the beginning.
+    fn restart(&mut self) {}
 
     /// The learning rate, if a step is plain gradient descent, `w <- w - rate * g`, and nothing else. Then a chip that learns from
     /// a single sample need not write its gradient down: see [`Layer::descend`](crate::layer::Layer::descend).

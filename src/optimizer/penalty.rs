@@ -2,6 +2,7 @@
 
 use super::Prepare;
 use crate::dispatch::{dispatch, level};
+use crate::error::{Error, not_negative, setting};
 use crate::kernel::{map, map_sum};
 use crate::math::mul_add;
 use crate::params::{Kind, Parameter, Params, Slice, Visitor, VisitorMut};
@@ -66,6 +67,12 @@ impl<T: Real> Prepare<T> for Penalty<T> {
     fn prepare<S: Simd, N: Params<Scalar = T>>(&self, simd: S, _: T, network: &mut N, gradient: &mut N) {
         network.visit_mut([gradient], &mut AddSlope { simd, l1: self.l1, l2: self.l2 });
     }
+
+    #[inline(always)]
+    fn check(&self) -> Result<(), Error> {
+        setting(not_negative(self.l1), "a strength of `l1` that is finite and not negative", self.l1)?;
+        setting(not_negative(self.l2), "a strength of `l2` that is finite and not negative", self.l2)
+    }
 }
 
 struct AddSlope<S, T> {
@@ -107,6 +114,11 @@ impl<T: Real> Prepare<T> for AnyPenalty<T> {
         if self.0 != (Penalty { l1: T::ZERO, l2: T::ZERO }) {
             network.visit_mut([gradient], &mut Each { simd, penalty: self.0 });
         }
+    }
+
+    #[inline(always)]
+    fn check(&self) -> Result<(), Error> {
+        self.0.check()
     }
 }
 
@@ -150,6 +162,11 @@ impl<T: Real> Prepare<T> for Decay<T> {
     #[inline(always)]
     fn prepare<S: Simd, N: Params<Scalar = T>>(&self, simd: S, rate: T, network: &mut N, _: &mut N) {
         network.visit_mut([], &mut Shrink { simd, keep: T::ONE - rate * self.strength });
+    }
+
+    #[inline(always)]
+    fn check(&self) -> Result<(), Error> {
+        setting(not_negative(self.strength), "a strength of `decay` that is finite and not negative", self.strength)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is done around any optimizer before its steps: [`Prepare`], and [`Prepared`], which puts the two together.
 
 use super::Optimizer;
+use crate::error::Error;
 use crate::params::Params;
 use crate::real::Real;
 use fearless_simd::Simd;
@@ -9,6 +10,18 @@ use fearless_simd::Simd;
 pub trait Prepare<T: Real> {
     /// Changes the network or the mean `gradient` of a batch. `rate` is the optimizer's learning rate.
     fn prepare<S: Simd, N: Params<Scalar = T>>(&self, simd: S, rate: T, network: &mut N, gradient: &mut N);
+
+    /// Whether all settings make sense: see [`Optimizer::check`].
+    #[inline(always)]
+    fn check(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// The largest absolute value of a gradient that it makes none larger than `after` of: see [`Optimizer::largest_gradient`].
+    #[inline(always)]
+    fn largest_gradient(&self, after: T) -> T {
+        after
+    }
 }
 
 /// An optimizer with a preparation before each of its steps. Made by [`Optimizer::after`], or by a method such
@@ -32,6 +45,21 @@ impl<O: Optimizer, P: Prepare<O::Scalar>> Optimizer for Prepared<O, P> {
 
     fn set_rate(&mut self, rate: O::Scalar) {
         self.optimizer.set_rate(rate);
+    }
+
+    #[inline(always)]
+    fn check(&self) -> Result<(), Error> {
+        self.preparation.check()?;
+        self.optimizer.check()
+    }
+
+    #[inline(always)]
+    fn largest_gradient(&self) -> O::Scalar {
+        self.preparation.largest_gradient(self.optimizer.largest_gradient())
+    }
+
+    fn restart(&mut self) {
+        self.optimizer.restart();
     }
 
     #[inline(always)]

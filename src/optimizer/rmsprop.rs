@@ -1,6 +1,7 @@
 //! RMSprop.
 
-use super::Optimizer;
+use super::{Optimizer, check_epsilon, check_rate, largest_to_square};
+use crate::error::{Error, below_one, setting};
 use crate::kernel::map_columns;
 use crate::math::{flush, mul_add};
 use crate::params::{Parameter, Params, VisitorMut};
@@ -45,6 +46,18 @@ impl<T: Real> Optimizer for RmsProp<T> {
 
     fn set_rate(&mut self, rate: T) {
         self.rate = rate;
+    }
+
+    #[inline(always)]
+    fn check(&self) -> Result<(), Error> {
+        check_rate(self.rate)?;
+        setting(below_one(self.smoothing), "a `smoothing` of at least 0 and below 1", self.smoothing)?;
+        check_epsilon(self.epsilon)
+    }
+
+    #[inline(always)]
+    fn largest_gradient(&self) -> T {
+        largest_to_square()
     }
 
     #[inline(always)]

@@ -1,6 +1,7 @@
 //! Gradient descent, plain and with momentum.
 
-use super::Optimizer;
+use super::{Optimizer, check_rate};
+use crate::error::{Error, setting};
 use crate::kernel::map_columns;
 use crate::kernel::scalar::lanes;
 use crate::math::{flush, mul_add};
@@ -48,6 +49,11 @@ impl<T: Real> Optimizer for Sgd<T> {
 
     fn set_rate(&mut self, rate: T) {
         self.rate = rate;
+    }
+
+    #[inline(always)]
+    fn check(&self) -> Result<(), Error> {
+        check_rate(self.rate)
     }
 
     #[inline(always)]
@@ -111,6 +117,13 @@ impl<T: Real> Optimizer for Momentum<T> {
 
     fn set_rate(&mut self, rate: T) {
         self.rate = rate;
+    }
+
+    #[inline(always)]
+    fn check(&self) -> Result<(), Error> {
+        check_rate(self.rate)?;
+        let valid = self.momentum >= T::ZERO && self.momentum <= T::ONE;
+        setting(valid, "a `momentum` between 0 and 1", self.momentum)
     }
 
     #[inline(always)]

@@ -18,6 +18,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! A picture takes the place of the one that was there when it is whole, and not before.
+//!
 //! An SVG is 700 pixels wide, a PNG twice as many, for screens with small pixels. The letters of a PNG (Latin, Greek and
 //! Cyrillic ones) come with the library, so that no font need be installed; an SVG is shown with the fonts of its reader.
 
@@ -34,13 +36,14 @@ pub use surface::decision_surface;
 use crate::error::Error;
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec;
+use alloc::vec::Vec;
 use core::fmt;
 use plotters::backend::{BitMapBackend, DrawingBackend, SVGBackend};
 use plotters::chart::SeriesLabelPosition;
 use plotters::coord::Shift;
 use plotters::drawing::{DrawingArea, DrawingAreaErrorKind, IntoDrawingArea};
 use plotters::style::{BLACK, FontStyle, FontTransform, IntoTextStyle, RGBColor, TextStyle, WHITE, register_font};
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -94,19 +97,33 @@ fn shade(RGBColor(r, g, b): RGBColor, share: f64) -> RGBColor {
 fn save(picture: &impl Picture, path: &Path) -> Result<(), PlotError> {
     let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
     let (width, height) = size(picture, 1);
-    match ending.as_deref() {
+    let bytes = match ending.as_deref() {
         Some("svg") => {
             let mut text = String::new();
             draw(picture, SVGBackend::with_string(&mut text, (width, height)), 1, path)?;
-            std::fs::write(path, text).map_err(|problem| PlotError::File { path: path.into(), problem })
+            text.into_bytes()
         }
         Some("png") => {
-            // Whoever draws the picture would say less clearly what is wrong.
-            File::create(path).map_err(|problem| PlotError::File { path: path.into(), problem })?;
-            draw(picture, BitMapBackend::new(path, size(picture, 2)), 2, path)
+            let (width, height) = size(picture, 2);
+            let mut pixels = vec![0; 3 * width as usize * height as usize];
+            draw(picture, BitMapBackend::with_buffer(&mut pixels, (width, height)), 2, path)?;
+            png(&pixels, width, height).map_err(|problem| PlotError::Draw { path: path.into(), problem })?
         }
-        _ => Err(PlotError::Ending { path: path.into() }),
-    }
+        _ => return Err(PlotError::Ending { path: path.into() }),
+    };
+    crate::file::save(path, &bytes).map_err(|problem| PlotError::File { path: path.into(), problem })
+}
+
+/// The bytes of a PNG with these pixels, three bytes each.
+fn png(pixels: &[u8], width: u32, height: u32) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, width, height);
+    encoder.set_color(png::ColorType::Rgb);
+    let written = encoder.write_header().and_then(|mut writer| {
+        writer.write_image_data(pixels)?;
+        writer.finish()
+    });
+    written.map(|()| bytes).map_err(|error| error.to_string())
 }
 
 fn size<P: Picture>(_: &P, scale: u32) -> (u32, u32) {
@@ -184,7 +201,6 @@ fn cut(name: &str, length: usize) -> String {
 }
 
 /// Why a picture could not be drawn.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum PlotError {
     /// The file's name ends in neither `.svg` nor `.png`.
@@ -211,6 +227,8 @@ pub enum PlotError {
         problem: String,
     },
 }
+
+crate::error::debug_is_display!(PlotError);
 
 impl fmt::Display for PlotError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,6 +1,7 @@
 //! [`Adaptive`]: a lower rate when the loss stalls.
 
-use super::Schedule;
+use super::{Schedule, check_factor};
+use crate::error::{Error, not_negative, setting};
 
 /// Divides the rate when the training loss stalls: scikit-learn's `learning_rate="adaptive"`.
 ///
@@ -81,5 +82,17 @@ impl Schedule for Adaptive {
                 self.factor /= self.divisor;
             }
         }
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let Adaptive { tolerance, divisor, lowest, factor, .. } = *self;
+        setting(not_negative(tolerance), "a `tolerance` of `Adaptive` that is finite and not negative", tolerance)?;
+        setting(divisor > 1.0 && divisor.is_finite(), "a `divisor` of `Adaptive` that is finite and above 1", divisor)?;
+        check_factor(lowest, "a `lowest` factor of `Adaptive` that is finite and not negative")?;
+        check_factor(factor, "a `factor` of `Adaptive` that is finite and not negative")
+    }
+
+    fn restart(&mut self) {
+        (self.factor, self.best, self.stalled) = (1.0, f64::INFINITY, 0);
     }
 }

@@ -1,6 +1,7 @@
 //! [`AnySchedule`]: which schedule is known at run time alone.
 
 use super::{Adaptive, Constant, Cosine, Exponential, OneCycle, Schedule, Step};
+use crate::error::Error;
 use core::fmt;
 
 /// One of the schedules, chosen at run time: by a search, or from a file of settings.
@@ -38,6 +39,24 @@ impl Schedule for AnySchedule {
             AnySchedule::Cosine(schedule) => schedule.factor(position),
             AnySchedule::OneCycle(schedule) => schedule.factor(position),
             AnySchedule::Adaptive(schedule) => schedule.factor(position),
+        }
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        match self {
+            AnySchedule::Constant(schedule) => schedule.check(),
+            AnySchedule::Step(schedule) => schedule.check(),
+            AnySchedule::Exponential(schedule) => schedule.check(),
+            AnySchedule::Cosine(schedule) => schedule.check(),
+            AnySchedule::OneCycle(schedule) => schedule.check(),
+            AnySchedule::Adaptive(schedule) => schedule.check(),
+        }
+    }
+
+    fn restart(&mut self) {
+        // The others remember nothing.
+        if let AnySchedule::Adaptive(schedule) = self {
+            schedule.restart();
         }
     }
 

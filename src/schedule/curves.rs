@@ -1,6 +1,7 @@
 //! The schedules that depend on the position alone.
 
-use super::Schedule;
+use super::{Schedule, check_factor, check_length};
+use crate::error::{Error, setting};
 use crate::scalar::{half_cosine, power};
 
 /// The rate stays as it is.
@@ -31,7 +32,7 @@ impl Schedule for Constant {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct Step {
-    /// How long a rate is kept; 0 counts as 1.
+    /// How long a rate is kept, at least 1.
     pub length: usize,
     /// What it is multiplied by then.
     #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
@@ -48,6 +49,11 @@ impl Step {
 impl Schedule for Step {
     fn factor(&self, position: usize) -> f64 {
         power(self.factor, position / self.length.max(1))
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        check_length(self.length, "a `length` of `Step` of at least 1")?;
+        check_factor(self.factor, "a `factor` of `Step` that is finite and not negative")
     }
 }
 
@@ -76,6 +82,10 @@ impl Exponential {
 impl Schedule for Exponential {
     fn factor(&self, position: usize) -> f64 {
         power(self.factor, position)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        check_factor(self.factor, "a `factor` of `Exponential` that is finite and not negative")
     }
 }
 
@@ -110,6 +120,11 @@ impl Cosine {
 impl Schedule for Cosine {
     fn factor(&self, position: usize) -> f64 {
         self.lowest + (1.0 - self.lowest) * half_cosine(share(position as f64, self.length as f64))
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        check_length(self.length, "a `length` of `Cosine` of at least 1")?;
+        check_factor(self.lowest, "a `lowest` factor of `Cosine` that is finite and not negative")
     }
 }
 
@@ -162,6 +177,15 @@ impl Schedule for OneCycle {
         };
         to + (from - to) * half_cosine(share)
     }
+
+    fn check(&self) -> Result<(), Error> {
+        check_length(self.length, "a `length` of `OneCycle` of at least 1")?;
+        setting((0.0..=1.0).contains(&self.rise), "a `rise` of `OneCycle` between 0 and 1", self.rise)?;
+        let divisor = |divisor: f64| divisor > 0.0 && divisor.is_finite();
+        let [first, last] = [self.first_divisor, self.last_divisor];
+        setting(divisor(first), "a `first_divisor` of `OneCycle` that is finite and above zero", first)?;
+        setting(divisor(last), "a `last_divisor` of `OneCycle` that is finite and above zero", last)
+    }
 }
 
 /// How much of a way is done; of no way, all.
@@ -192,5 +216,14 @@ impl<P: Schedule> Schedule for Warmup<P> {
 
     fn after_epoch(&mut self, loss: f64) {
         self.then.after_epoch(loss);
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        check_factor(self.start, "a `start` of the warm-up that is finite and not negative")?;
+        self.then.check()
+    }
+
+    fn restart(&mut self) {
+        self.then.restart();
     }
 }

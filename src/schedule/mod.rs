@@ -59,8 +59,19 @@ pub use curves::{Constant, Cosine, Exponential, OneCycle, Step, Warmup};
 pub use scheduled::Scheduled;
 pub(crate) use scheduled::Unit;
 
+use crate::error::{Error, Found, not_negative, setting};
 #[allow(unused_imports, reason = "for the links above")]
 use crate::optimizer::Optimizer;
+
+/// Checks a number of epochs or steps.
+fn check_length(length: usize, expected: &'static str) -> Result<(), Error> {
+    if length > 0 { Ok(()) } else { Err(Error::Setting { expected, found: Found::count(length) }) }
+}
+
+/// Checks what a rate is multiplied by.
+fn check_factor(factor: f64, expected: &'static str) -> Result<(), Error> {
+    setting(not_negative(factor), expected, factor)
+}
 
 /// How a learning rate changes, as a factor of the rate that the optimizer was made with.
 pub trait Schedule {
@@ -69,6 +80,15 @@ pub trait Schedule {
 
     /// Is told of the mean training loss of each epoch.
     fn after_epoch(&mut self, _loss: f64) {}
+
+    /// Whether all settings make sense: see [`Optimizer::check`].
+    #[inline(always)]
+    fn check(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Forgets what it was told, for a training run from the beginning.
+    fn restart(&mut self) {}
 
     /// This schedule, after a rise of the rate in a straight line: the factor goes from `start` to 1 in `length` epochs or
     /// steps, and only then does the schedule begin. PyTorch's `SequentialLR` of `LinearLR` and another.

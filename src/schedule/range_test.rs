@@ -2,7 +2,7 @@
 
 use crate::data::{Inputs, Permutation, Samples};
 use crate::error::Error;
-use crate::layer::{Entrance, Layer};
+use crate::layer::{Entrance, LastActivation, Layer};
 use crate::loss::Loss;
 use crate::optimizer::Optimizer;
 use crate::real::Real;
@@ -81,7 +81,7 @@ where
     where
         X: Inputs<N::Scalar, IN> + ?Sized,
         Y: Samples<N::Scalar> + ?Sized,
-        L: Loss<N::Scalar, Y::Item, OUT>,
+        L: Loss<N::Scalar, Y::Item, LastActivation<N>, OUT>,
     {
         let samples = check_data(inputs, targets)?;
         if batch_size == 0 {
@@ -112,7 +112,11 @@ where
             let targets = Batch { data: targets, order: &order, first, count };
             match self.step(&inputs, &targets) {
                 Ok(loss) => *place = (rate, loss),
-                Err(Error::LossNotFinite { .. }) if step > 0 => return Ok(step),
+                Err(Error::LossNotFinite { .. } | Error::WeightNotFinite | Error::GradientTooLarge { .. })
+                    if step > 0 =>
+                {
+                    return Ok(step);
+                }
                 Err(error) => return Err(error),
             }
             first += count;

@@ -1,7 +1,8 @@
 //! [`Scheduled`]: an optimizer that follows a schedule.
 
 use super::Schedule;
-use crate::optimizer::Optimizer;
+use crate::error::Error;
+use crate::optimizer::{Optimizer, check_rate};
 use crate::params::Params;
 use crate::real::Real;
 use fearless_simd::Simd;
@@ -91,6 +92,25 @@ impl<O: Optimizer, P: Schedule> Optimizer for Scheduled<O, P> {
     #[inline(always)]
     fn plain_rate(&self) -> Option<O::Scalar> {
         self.optimizer.plain_rate()
+    }
+
+    /// Checks the rate that the schedule's factors are of too: the rate now may be zero times it.
+    #[inline(always)]
+    fn check(&self) -> Result<(), Error> {
+        check_rate(self.whole)?;
+        self.schedule.check()?;
+        self.optimizer.check()
+    }
+
+    #[inline(always)]
+    fn largest_gradient(&self) -> O::Scalar {
+        self.optimizer.largest_gradient()
+    }
+
+    fn restart(&mut self) {
+        self.optimizer.restart();
+        self.schedule.restart();
+        self.seek(0);
     }
 
     /// Changes the rate that the schedule's factors are of.

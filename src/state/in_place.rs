@@ -2,6 +2,7 @@
 //! with `deserialize_in_place`, and its tuples and ours pass it on to the layers.
 
 use super::numbers::{self, Places, Rows};
+use crate::activation::Activation;
 use crate::layers::{Dense, Residual};
 use crate::observer::{Best, Standing};
 use crate::optimizer::AdamState;
@@ -106,7 +107,7 @@ impl<'de, V: Deserialize<'de> + Zeroed> Visitor<'de> for OptionalPlace<'_, V> {
     }
 }
 
-impl<'de, const IN: usize, const OUT: usize, A, T: Real> Fields<'de> for Dense<IN, OUT, A, T> {
+impl<'de, const IN: usize, const OUT: usize, A: Activation, T: Real> Fields<'de> for Dense<IN, OUT, A, T> {
     const NAME: &'static str = "Dense";
     const NAMES: &'static [&'static str] = &["weight", "bias"];
 
@@ -130,7 +131,7 @@ impl<'de, const IN: usize, const OUT: usize, A, T: Real> Fields<'de> for Dense<I
     }
 }
 
-impl<'de, const IN: usize, const OUT: usize, A, T: Real> Deserialize<'de> for Dense<IN, OUT, A, T> {
+impl<'de, const IN: usize, const OUT: usize, A: Activation, T: Real> Deserialize<'de> for Dense<IN, OUT, A, T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut dense = Self::ZEROED;
         fill(deserializer, &mut dense)?;

@@ -40,7 +40,9 @@ where
     R: Deserialize<'de>,
 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Parts { network, loss, optimizer, rng, epochs, state } = Parts::deserialize(deserializer)?;
+        let parts = Parts::<N, L, O, R, O::State<N>>::deserialize(deserializer)?;
+        let Parts { network, loss, optimizer, rng, epochs, state } = parts;
+        optimizer.check().map_err(serde::de::Error::custom)?;
         let mut trainer = Trainer::with_tile(network, loss, optimizer, rng);
         (trainer.epochs, trainer.state) = (epochs, state);
         Ok(trainer)

@@ -5,7 +5,7 @@ use super::validation::Lesson;
 use super::{Fitted, Recipe};
 use crate::data::{Samples, Subset};
 use crate::error::Error;
-use crate::layer::{Entrance, Layer};
+use crate::layer::{Entrance, LastActivation, Layer};
 use crate::loss::Loss;
 use crate::network::Network;
 use crate::optimizer::Optimizer;
@@ -58,7 +58,7 @@ impl<T, Y, L, O, const IN: usize, const OUT: usize> Architecture<T, Y, L, O, IN,
 where
     T: Real,
     Y: Samples<T> + Sync + ?Sized,
-    L: Loss<T, Y::Item, OUT> + Clone + Send + Sync,
+    L: Clone + Send + Sync,
     O: Optimizer<Scalar = T> + Clone + Send + Sync,
 {
     /// The type `N`, with the parameters by which a table tells it from others.
@@ -66,6 +66,7 @@ where
     where
         N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T>,
         N: Network + Send + Sync + 'static,
+        L: Loss<T, Y::Item, LastActivation<N>, OUT>,
         Learner<N, L, O, T>: Send,
     {
         Architecture {
@@ -119,7 +120,7 @@ where
     T: Real,
     N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T> + Network + Send,
     Y: Samples<T> + ?Sized,
-    L: Loss<T, Y::Item, OUT> + Clone + Send,
+    L: Loss<T, Y::Item, LastActivation<N>, OUT> + Clone + Send,
     O: Optimizer<Scalar = T> + Clone + Send,
     Learner<N, L, O, T>: Send,
 {
@@ -148,7 +149,7 @@ where
     T: Real,
     N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T>,
     Y: Samples<T> + ?Sized,
-    L: Loss<T, Y::Item, OUT> + Clone,
+    L: Loss<T, Y::Item, LastActivation<N>, OUT> + Clone,
     O: Optimizer<Scalar = T> + Clone,
 {
     let start = core::mem::replace(&mut *network, N::ZEROED);
@@ -170,11 +171,11 @@ where
     T: Real,
     N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T> + Network + Send,
     Y: Samples<T> + ?Sized,
-    L: Loss<T, Y::Item, OUT> + Clone + Send,
+    L: Loss<T, Y::Item, LastActivation<N>, OUT> + Clone + Send,
     O: Optimizer<Scalar = T> + Clone + Send,
     Learner<N, L, O, T>: Send,
 {
-    let mut trainer: Box<Learner<N, L, O, T>> = Trainer::boxed(network, lesson.loss.clone(), optimizer, rng);
+    let mut trainer: Box<Learner<N, L, O, T>> = Trainer::boxed_with_tile(network, lesson.loss.clone(), optimizer, rng);
     let epochs = learn(&mut trainer, lesson, recipe)?;
     let mut network = crate::roomy::roomy(|| N::ZEROED);
     core::mem::swap(&mut *network, &mut trainer.network);
@@ -193,7 +194,7 @@ where
     T: Real,
     N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T>,
     Y: Samples<T> + ?Sized,
-    L: Loss<T, Y::Item, OUT>,
+    L: Loss<T, Y::Item, LastActivation<N>, OUT>,
     O: Optimizer<Scalar = T> + Clone,
 {
     let targets = Subset { data: lesson.targets, indices: &lesson.part.train };
@@ -218,7 +219,7 @@ impl<T, Y, L, O, const IN: usize, const OUT: usize> List<T, Y, L, O, IN, OUT>
 where
     T: Real,
     Y: Samples<T> + Sync + ?Sized,
-    L: Loss<T, Y::Item, OUT> + Clone + Send + Sync,
+    L: Clone + Send + Sync,
     O: Optimizer<Scalar = T> + Clone + Send + Sync,
 {
     pub fn enter(&mut self, name: &'static str, value: impl ToString) {
@@ -233,6 +234,7 @@ where
     where
         N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T>,
         N: Network + Send + Sync + 'static,
+        L: Loss<T, Y::Item, LastActivation<N>, OUT>,
         Learner<N, L, O, T>: Send,
     {
         self.networks.push(Architecture::of::<N>(&self.parameters));

@@ -1,5 +1,6 @@
 //! [`Recipe`]: all that a training needs besides network, loss and data, as values.
 
+use crate::error::{Error, not_negative, setting};
 use crate::observer::{Epoch, Observer};
 use crate::optimizer::{AnyPenalty, Optimizer, Penalty, Prepared};
 use crate::params::Params;
@@ -98,6 +99,20 @@ impl<T: Real, O: Optimizer<Scalar = T> + Clone> Recipe<O> {
         optimizer.after(AnyPenalty(penalty)).by_epoch(self.schedule)
     }
 
+    /// Fails, with an [`Error::Setting`] for most, unless all settings make sense for a training with so many samples. A search asks
+    /// for each of its candidates before it trains any.
+    pub fn check(&self, samples: usize) -> Result<(), Error> {
+        let strength = |strength: f64, expected| setting(not_negative(strength), expected, strength);
+        strength(self.l1, "a strength of `l1` that is finite and not negative")?;
+        strength(self.l2, "a strength of `l2` that is finite and not negative")?;
+        strength(self.alpha, "an `alpha` that is finite and not negative")?;
+        if let Some(Stall { tolerance, .. }) = self.stall {
+            strength(tolerance, TOLERANCE)?;
+        }
+        self.fit.check()?;
+        self.complete(samples).check()
+    }
+
     /// Ends a training of this recipe that stalls.
     ///
     /// With an [`Adaptive`](crate::schedule::Adaptive) schedule a training that stalls goes on as long as the rate is above
@@ -119,7 +134,15 @@ pub struct Stalls {
     stalled: usize,
 }
 
+/// What a tolerance must be.
+const TOLERANCE: &str = "a `tolerance` that is finite and not negative";
+
 impl<N: Params> Observer<N> for Stalls {
+    fn begin(&mut self, _: usize, _: &N) -> Result<(), Error> {
+        let tolerance = self.stall.map_or(0.0, |stall| stall.tolerance);
+        setting(not_negative(tolerance), TOLERANCE, tolerance)
+    }
+
     fn epoch(&mut self, epoch: &Epoch<N>) -> ControlFlow<()> {
         let Some(Stall { patience, tolerance }) = self.stall else { return ControlFlow::Continue(()) };
         let loss = epoch.loss.exact();

@@ -7,8 +7,8 @@ use crate::real::Real;
 
 /// The share of samples whose class is that of the largest output, or with one output whether that is at least one half.
 pub fn accuracy<T: Real, C: Category<OUT>, const OUT: usize>(
-    outputs: &[[T; OUT]],
     classes: &[C],
+    outputs: &[[T; OUT]],
 ) -> Result<f64, Error> {
     let limit = OUT.max(2);
     let mut right = 0usize;
@@ -27,22 +27,22 @@ pub fn accuracy<T: Real, C: Category<OUT>, const OUT: usize>(
 }
 
 /// The coefficient of determination, [`metrics::r2`].
-pub fn r2<T: Real, const OUT: usize>(outputs: &[[T; OUT]], targets: &[[T; OUT]]) -> Result<f64, Error> {
-    metrics::r2(outputs, targets)
+pub fn r2<T: Real, const OUT: usize>(targets: &[[T; OUT]], outputs: &[[T; OUT]]) -> Result<f64, Error> {
+    metrics::r2(targets, outputs)
 }
 
 /// The [mean squared error](metrics::mean_squared_error) with the other sign, so that more is better.
 pub fn minus_squared_error<T: Real, const OUT: usize>(
-    outputs: &[[T; OUT]],
     targets: &[[T; OUT]],
+    outputs: &[[T; OUT]],
 ) -> Result<f64, Error> {
-    Ok(-metrics::mean_squared_error(outputs, targets)?)
+    Ok(-metrics::mean_squared_error(targets, outputs)?)
 }
 
 /// The [mean absolute error](metrics::mean_absolute_error) with the other sign, so that more is better.
 pub fn minus_absolute_error<T: Real, const OUT: usize>(
-    outputs: &[[T; OUT]],
     targets: &[[T; OUT]],
+    outputs: &[[T; OUT]],
 ) -> Result<f64, Error> {
-    Ok(-metrics::mean_absolute_error(outputs, targets)?)
+    Ok(-metrics::mean_absolute_error(targets, outputs)?)
 }

@@ -4,9 +4,10 @@ use super::architecture::{Architecture, Learner, Predictor, train};
 use super::space::{Choice, below};
 use super::table::{Row, Table};
 use super::{Recipe, Space};
+use crate::activation::NoActivation;
 use crate::data::{Category, Inputs, MinMaxScaler, Permutation, Samples, StandardScaler, deal, k_folds};
 use crate::error::Error;
-use crate::layer::{Entrance, Layer};
+use crate::layer::{Entrance, LastActivation, Layer};
 use crate::layers::Dense;
 use crate::loss::Loss;
 use crate::network::Network;
@@ -179,7 +180,7 @@ pub(crate) struct Lesson<'a, T, Y: ?Sized, L, const IN: usize> {
 ///
 /// # let inputs: Vec<[f32; 1]> = (0..60).map(|i| [i as f32]).collect();
 /// # let classes: Vec<usize> = inputs.iter().map(|[x]| usize::from(*x > 24.5)).collect();
-/// let balanced = |outputs: &[[f32; 2]], classes: &[usize]| {
+/// let balanced = |classes: &[usize], outputs: &[[f32; 2]]| {
 ///     let predicted: Vec<usize> = outputs.iter().map(|output| largest_index(output)).collect();
 ///     Ok(ConfusionMatrix::<2>::from_classes(classes, &predicted)?.balanced_accuracy())
 /// };
@@ -238,8 +239,9 @@ impl<'a, T, Y, L, F, const IN: usize, const OUT: usize> CrossValidation<'a, T, Y
 where
     T: Real,
     Y: Samples<T> + Sync + ?Sized,
-    L: Loss<T, Y::Item, OUT> + Clone + Send + Sync,
-    F: Fn(&[[T; OUT]], &[Y::Item]) -> Result<f64, Error> + Sync,
+    // Of a network that is not known yet: for the check of the targets.
+    L: Loss<T, Y::Item, NoActivation, OUT> + Clone + Send + Sync,
+    F: Fn(&[Y::Item], &[[T; OUT]]) -> Result<f64, Error> + Sync,
 {
     /// In folds with the classes in proportion. Targets are class indices: as many classes as the networks have outputs, or
     /// two where they have one output.
@@ -353,6 +355,7 @@ where
     where
         N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T>,
         N: Network + Send + Sync + 'static,
+        L: Loss<T, Y::Item, LastActivation<N>, OUT>,
         O: Optimizer<Scalar = T> + Clone + Send + Sync,
         Learner<N, L, O, T>: Send,
         Y::Item: Sync,
@@ -477,11 +480,12 @@ where
     pub fn fit<N, O>(&self, recipe: &Recipe<O>) -> Result<Fitted<N, T, IN>, Error>
     where
         N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T> + Network + Send,
+        L: Loss<T, Y::Item, LastActivation<N>, OUT>,
         O: Optimizer<Scalar = T> + Clone + Send,
         Learner<N, L, O, T>: Send,
     {
         let part = self.whole()?;
-        let (network, _) = train(&self.lesson(&part, 0), recipe)?;
+        let (network, _) = train::<N, _, _, _, _, IN, OUT>(&self.lesson(&part, 0), recipe)?;
         Ok(Fitted { network, scaler: part.scaler })
     }
 
@@ -529,7 +533,7 @@ where
             let ((network, choice), fold) = (&candidates[job / folds], job % folds);
             let lesson = self.lesson(&self.folds[fold], fold);
             let learnt = (networks[*network].learn)(&lesson, &choice.recipe)?;
-            let score = (self.score)(&learnt.outputs, &self.truths[fold])?;
+            let score = (self.score)(&self.truths[fold], &learnt.outputs)?;
             Ok(Reached { score, epochs: learnt.epochs })
         };
         let jobs = 0..candidates.len() * folds;
@@ -554,6 +558,11 @@ where
         if networks.is_empty() || candidates.is_empty() {
             return Err(Error::NoValues { name: if networks.is_empty() { "network" } else { "candidate" } });
         }
+        let samples = self.folds.iter().map(|part| part.train.len()).min().unwrap_or(0);
+        for (_, choice) in &candidates {
+            choice.recipe.check(samples)?;
+        }
+        self.loss.check_settings()?;
         let results = self.results(networks, &candidates);
         // After the trainings, so that nothing of ours disturbs the clock.
         let times: Vec<_> = networks.iter().map(|network| self.time(network)).collect();

@@ -9,7 +9,7 @@ mod counting;
 use counting::BYTES;
 use libfuzzer_sys::fuzz_target;
 use safetensors::{Dtype, SafeTensors};
-use tuplenet::io::{FileError, Names, Safetensors};
+use tuplenet::io::{FileError, FileProblem, Names, Safetensors};
 use tuplenet::layers::BatchNorm;
 use tuplenet::params::{Parameter, Params, Visitor, Zeroed};
 use tuplenet::prelude::*;
@@ -55,7 +55,7 @@ fn read<N: Params<Scalar = f32> + Clone>(format: Safetensors, bytes: &[u8], name
 
     assert_eq!(bits(&from_reader), bits(&network));
     match (result, of_reader) {
-        (Err(misfit), Err(FileError::Misfit(_))) => {
+        (Err(misfit), Err(FileError { problem: FileProblem::Misfit(_), .. })) => {
             assert_eq!(bits(&network), before, "the network has changed");
             assert!(!misfit.to_string().is_empty());
         }

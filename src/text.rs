@@ -47,6 +47,7 @@ impl<const ROOM: usize> Text<ROOM> {
     }
 
     /// Adds a number.
+    #[cfg(feature = "safetensors")]
     pub(crate) const fn push_number(&mut self, mut number: u64) -> bool {
         let (mut digits, mut first) = ([0; 20], 20);
         loop {
@@ -64,6 +65,7 @@ impl<const ROOM: usize> Text<ROOM> {
     }
 
     /// Takes away all but the first `length` bytes, which must end with a character.
+    #[cfg(feature = "safetensors")]
     pub(crate) const fn cut(&mut self, length: usize) {
         if length < self.length as usize {
             self.length = length as u16;
@@ -92,7 +94,7 @@ impl<const ROOM: usize> fmt::Debug for Text<ROOM> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "safetensors"))]
 mod tests {
     use super::Text;
 

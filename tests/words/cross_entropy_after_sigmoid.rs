@@ -1,0 +1,8 @@
+use tuplenet::prelude::*;
+
+type Net = (Dense<2, 8, Tanh>, Dense<8, 3, Sigmoid>);
+
+fn main() {
+    let mut trainer = Trainer::new(Net::new(&mut seeded(0)), CrossEntropy, Adam::new(0.01), seeded(1));
+    trainer.step(&[[0.0, 1.0]], &[[0.0, 1.0, 0.0]]).unwrap();
+}

@@ -1,0 +1,10 @@
+use tuplenet::layer::check;
+use tuplenet::layers::Activate;
+use tuplenet::prelude::*;
+
+const _: () = check::<(Dense<2, 1, Identity>, Activate<1, Softmax>)>();
+static NET: Dense<1, 1, Softmax> = Dense::from_rows([[1.0]], [0.5]);
+
+fn main() {
+    let _count = NET.bias.len();
+}
