@@ -398,9 +398,10 @@ const LOWEST_DIVISOR: f64 = 1e-12;
 
 #[inline(always)]
 fn check_probabilities<T: Real>(target: &[T]) -> Result<(), TargetError> {
-    match target.iter().position(|&t| !(t >= T::ZERO && t <= T::ONE)) {
+    // Not an index, of which a panic path is left.
+    match target.iter().enumerate().find(|&(_, &t)| !(t >= T::ZERO && t <= T::ONE)) {
         None => Ok(()),
-        Some(column) => Err(TargetError::Probability { column, found: Found::value(target[column]) }),
+        Some((column, &value)) => Err(TargetError::Probability { column, found: Found::value(value) }),
     }
 }
 

@@ -628,9 +628,10 @@ where
         });
         // No batch has seen what the last step did.
         let result = match result {
-            Ok(outcome) if outcome.epochs > 0 && !is_finite(&self.network) => {
-                Err(Error::StepNotFinite { epoch: self.epochs - 1, batch: (count - 1) / fit.batch_size })
-            }
+            Ok(outcome) if outcome.epochs > 0 && !is_finite(&self.network) => Err(Error::StepNotFinite {
+                epoch: self.epochs - 1,
+                batch: (count - 1).checked_div(fit.batch_size).unwrap_or(0),
+            }),
             result => result.map_err(|error| cause_in_run(&self.network, error)),
         };
         observer.end(self, result)

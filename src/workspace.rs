@@ -77,8 +77,8 @@ fn first_not_finite_at<T: Real, X: Inputs<T, IN> + ?Sized, const IN: usize>(
 
 /// The place of the first number that is infinite or NaN, and what it is.
 fn place_not_finite<T: Real>(numbers: &[T]) -> Option<(usize, NotFinite)> {
-    let column = numbers.iter().position(|number| !number.is_finite())?;
-    Some((column, NotFinite::of(numbers[column])))
+    let (column, &found) = numbers.iter().enumerate().find(|(_, number)| !number.is_finite())?;
+    Some((column, NotFinite::of(found)))
 }
 
 /// Copies the samples of a tile: those from `begin` on, or those with the given numbers.

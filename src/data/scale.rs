@@ -111,8 +111,10 @@ impl<T: Real, const N: usize> Line<T, N> {
     /// With a unit of 1 where it is zero, as of a constant feature. Fails where a scaled sample would not be finite.
     fn new(origin: [T; N], unit: [T; N], low: [T; N], high: [T; N]) -> Result<Self, Error> {
         let line = Line { origin, unit: unit.map(|unit| if unit == T::ZERO { T::ONE } else { unit }) };
-        let ends = [line.transform(&low), line.transform(&high)];
-        match (0..N).find(|&i| !(ends[0][i].is_finite() && ends[1][i].is_finite() && line.unit[i].is_finite())) {
+        let ends = line.transform(&low).into_iter().zip(line.transform(&high)).zip(line.unit);
+        // Not by indices, of which a panic path is left on microcontrollers.
+        let is_finite = |((low, high), unit): ((T, T), T)| low.is_finite() && high.is_finite() && unit.is_finite();
+        match ends.into_iter().position(|ends| !is_finite(ends)) {
             Some(column) => Err(Error::RangeTooLarge { column }),
             None => Ok(line),
         }
