@@ -54,11 +54,19 @@ struct Line<T, const N: usize> {
 
 impl<T: Real, const N: usize> Line<T, N> {
     fn transform(&self, sample: &[T; N]) -> [T; N] {
-        core::array::from_fn(|i| (sample[i] - self.origin[i]) / self.unit[i])
+        let mut scaled = *sample;
+        for ((value, &origin), &unit) in scaled.iter_mut().zip(&self.origin).zip(&self.unit) {
+            *value = (*value - origin) / unit;
+        }
+        scaled
     }
 
     fn inverse(&self, sample: &[T; N]) -> [T; N] {
-        core::array::from_fn(|i| sample[i] * self.unit[i] + self.origin[i])
+        let mut sample = *sample;
+        for ((value, &origin), &unit) in sample.iter_mut().zip(&self.origin).zip(&self.unit) {
+            *value = *value * unit + origin;
+        }
+        sample
     }
 
     /// `W (x - origin) / unit + b`, as a layer for `x`.
