@@ -91,6 +91,8 @@
 //! | `state/` | what serde writes |
 //! | `checkpoint/` | a training in a file, and how it goes on |
 //! | `memory.rs` | what all this takes, in constants |
+//! | `file.rs` | the one way in which files are written: all of it or nothing |
+//! | `text.rs` | text in a fixed place, for error messages that need no heap |
 //! | `roomy.rs` | boxes for what is too large for the stack |
 //! | `crew.rs` | the same on several threads |
 //! | `tuning/` | cross-validation, searches over recipes and network types, their table |

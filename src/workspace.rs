@@ -7,7 +7,7 @@ use crate::kernel::{SCALAR, is_moderate};
 use crate::layer::{Entrance, LastActivation, Layer, Tile};
 use crate::params::{Aligned, Params, Zeroed, fill, is_finite};
 use crate::real::Real;
-use crate::shape::{Batch, Features};
+use crate::shape::{Batch, Features, Shape};
 use core::ops::Range;
 use fearless_simd::Simd;
 use nalgebra::SMatrix;
@@ -510,9 +510,7 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
         self.slope.0.clone_from(N::output(&self.trace));
         let slopes = &mut self.slope.0.data.0;
         let value = Y::evaluate::<S, B>(loss, tile, N::Scalar::ONE, slopes, &tile_targets);
-        for slope in slopes.iter_mut().skip(1) {
-            slope.fill(N::Scalar::ZERO);
-        }
+        N::Out::clear_from(&mut self.slope.0, 1);
         if value.is_finite() { Ok(value) } else { Err(Error::LossNotFinite { epoch, batch: 0 }) }
     }
 
@@ -605,9 +603,7 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
             sum = Y::evaluate::<S, B>(loss, tile, scale, slopes, tile_targets);
         }
         if let Some(gradient) = gradient {
-            for slope in slopes.iter_mut().skip(used) {
-                slope.fill(N::Scalar::ZERO);
-            }
+            N::Out::clear_from(&mut self.slope.0, used);
             network.backward(tile, x, &mut self.trace, &mut self.slope.0, gradient, None);
         }
         Ok(sum)

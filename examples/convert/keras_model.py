@@ -18,7 +18,6 @@ that would be below zero, into the gain), so that the outputs are the same.
 """
 
 import os
-import sys
 
 if "KERAS_BACKEND" not in os.environ:
     from importlib.util import find_spec
@@ -332,22 +331,9 @@ def read(model, path):
             variable.assign(array)
 
 
-def main():
-    if len(sys.argv) != 3:
-        raise SystemExit(__doc__)
-    try:
-        model = keras.models.load_model(sys.argv[1], compile=False)
-    except Exception as error:
-        # Of what is missing, damaged, or of classes that Keras does not have.
-        raise SystemExit(f"{sys.argv[1]}: Keras can't load it: {error}")
-    try:
-        network = write(model, sys.argv[2])
-    except Unknown as unknown:
-        raise SystemExit(f"{sys.argv[1]}: {unknown}")
-    except OSError as error:
-        raise SystemExit(f"{sys.argv[2]}: {error}")
-    print(tuplenet_file.program(network, sys.argv[2]))
+def load(path):
+    return keras.models.load_model(path, compile=False)
 
 
 if __name__ == "__main__":
-    main()
+    tuplenet_file.command(__doc__, "Keras", load, write)

@@ -13,7 +13,6 @@ In a program, `write(model, path)` gives the type, and `read(model, path)` sets 
 a network of tuplenet was saved to. joblib runs what a file says: load no file that is not your own.
 """
 
-import sys
 import warnings
 
 import numpy
@@ -147,24 +146,11 @@ def read(model, path):
     network.intercepts_ = [bias.astype(number) for bias in biases]
 
 
-def main():
-    if len(sys.argv) != 3:
-        raise SystemExit(__doc__)
+def load(path):
     import joblib
 
-    try:
-        model = joblib.load(sys.argv[1])
-    except Exception as error:
-        # Of what is missing, damaged, or of classes that are not here.
-        raise SystemExit(f"{sys.argv[1]}: joblib can't load it: {error}")
-    try:
-        network = write(model, sys.argv[2])
-    except Unknown as unknown:
-        raise SystemExit(f"{sys.argv[1]}: {unknown}")
-    except OSError as error:
-        raise SystemExit(f"{sys.argv[2]}: {error}")
-    print(tuplenet_file.program(network, sys.argv[2]))
+    return joblib.load(path)
 
 
 if __name__ == "__main__":
-    main()
+    tuplenet_file.command(__doc__, "joblib", load, write)

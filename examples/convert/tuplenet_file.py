@@ -7,6 +7,7 @@ in NumPy: before a file is written, its outputs must be those of the model.
 
 import math
 import os
+import sys
 import tempfile
 
 import numpy
@@ -253,3 +254,22 @@ use tuplenet::prelude::*;
 type Net = {network};
 
 static NET: Net = tuplenet::include_weights!("{path}");"""
+
+
+def command(usage, library, load, write):
+    """The command line of a script: loads the model that the first argument names, and writes it to the second."""
+    if len(sys.argv) != 3:
+        raise SystemExit(usage)
+    source, to = sys.argv[1:]
+    try:
+        model = load(source)
+    except Exception as error:
+        # Of what is missing, damaged, or of classes that are not here.
+        raise SystemExit(f"{source}: {library} can't load it: {error}")
+    try:
+        network = write(model, to)
+    except Unknown as unknown:
+        raise SystemExit(f"{source}: {unknown}")
+    except OSError as error:
+        raise SystemExit(f"{to}: {error}")
+    print(program(network, to))

@@ -53,6 +53,18 @@ struct Line<T, const N: usize> {
 }
 
 impl<T: Real, const N: usize> Line<T, N> {
+    /// With a unit of 1 where it is zero, as of a constant feature. Fails where a scaled sample would not be finite.
+    fn new(origin: [T; N], unit: [T; N], low: [T; N], high: [T; N]) -> Result<Self, Error> {
+        let line = Line { origin, unit: unit.map(|unit| if unit == T::ZERO { T::ONE } else { unit }) };
+        let ends = line.transform(&low).into_iter().zip(line.transform(&high)).zip(line.unit);
+        // Not by indices, of which a panic path is left on microcontrollers.
+        let is_finite = |((low, high), unit): ((T, T), T)| low.is_finite() && high.is_finite() && unit.is_finite();
+        match ends.into_iter().position(|ends| !is_finite(ends)) {
+            Some(column) => Err(Error::RangeTooLarge { column }),
+            None => Ok(line),
+        }
+    }
+
     fn transform(&self, sample: &[T; N]) -> [T; N] {
         let mut scaled = *sample;
         for ((value, &origin), &unit) in scaled.iter_mut().zip(&self.origin).zip(&self.unit) {
@@ -113,20 +125,6 @@ fn range<T: Real, const N: usize>(
         }
     })?;
     Ok((low, high))
-}
-
-impl<T: Real, const N: usize> Line<T, N> {
-    /// With a unit of 1 where it is zero, as of a constant feature. Fails where a scaled sample would not be finite.
-    fn new(origin: [T; N], unit: [T; N], low: [T; N], high: [T; N]) -> Result<Self, Error> {
-        let line = Line { origin, unit: unit.map(|unit| if unit == T::ZERO { T::ONE } else { unit }) };
-        let ends = line.transform(&low).into_iter().zip(line.transform(&high)).zip(line.unit);
-        // Not by indices, of which a panic path is left on microcontrollers.
-        let is_finite = |((low, high), unit): ((T, T), T)| low.is_finite() && high.is_finite() && unit.is_finite();
-        match ends.into_iter().position(|ends| !is_finite(ends)) {
-            Some(column) => Err(Error::RangeTooLarge { column }),
-            None => Ok(line),
-        }
-    }
 }
 
 impl<T: Real, const N: usize> StandardScaler<T, N> {
