@@ -51,7 +51,8 @@ struct Mixing {
 
 impl Permutation {
     /// A random order of the numbers below `count`.
-    #[inline(always)]
+    // A call: it is made once in an epoch, and inlined it takes registers from the steps.
+    #[inline(never)]
     pub fn new<R: Rng>(count: usize, rng: &mut R) -> Self {
         let order =
             if count <= LISTED { Order::Listed(listed(count, rng)) } else { Order::Mixed(Mixing::new(count, rng)) };
@@ -101,6 +102,17 @@ impl Permutation {
     /// have neither trouble.
     #[inline(always)]
     pub(crate) fn from<const MANY: usize>(&self, first: usize) -> [usize; MANY] {
+        // So few are one register, and there is little to win; a step by so few samples has no register to spare for it.
+        if MANY <= 4 { self.from_called(first) } else { self.from_inlined(first) }
+    }
+
+    #[inline(never)]
+    fn from_called<const MANY: usize>(&self, first: usize) -> [usize; MANY] {
+        self.from_inlined(first)
+    }
+
+    #[inline(always)]
+    fn from_inlined<const MANY: usize>(&self, first: usize) -> [usize; MANY] {
         let mut found = [0; MANY];
         let last = self.count.saturating_sub(1);
         for (place, number) in found.iter_mut().enumerate() {
