@@ -180,10 +180,10 @@ pub trait Layer<In: Shape>: Params {
         rate: Self::Scalar,
         input_slope: Option<&mut Batch<In, Self::Scalar, B>>,
     ) {
-        let mut gradient = Self::ZEROED;
+        let (mut gradient, mut state) = (Self::ZEROED, Zeroed::ZEROED);
         self.backward(tile, x, trace, slope, &mut gradient, input_slope);
         self.after_batch(&mut gradient);
-        Sgd::new(rate).update(tile.simd(), self, &mut gradient, &mut ());
+        Sgd::new(rate).step_with(tile.simd(), self, &mut gradient, &mut state);
     }
 
     /// Tells `tell` what a [summary](crate::network::Network::summary) says of the layer that stands at `place`, and of the

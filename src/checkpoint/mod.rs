@@ -10,7 +10,7 @@ pub use resume::{Lasting, Measured, Resume};
 use crate::error::Error;
 use crate::layer::{Entrance, Layer};
 use crate::observer::{Epoch, Follower, OfTrainer};
-use crate::optimizer::Optimizer;
+use crate::optimizer::{Optimizer, OptimizerState};
 use crate::params::{Zeroed, is_finite};
 use crate::roomy::{exchange, roomy, with_room};
 use crate::summary::Short;
@@ -159,7 +159,7 @@ impl<W> Checkpoint<W> {
     where
         N: Entrance + Layer<<N as Entrance>::In> + Lasting,
         O: Optimizer<Scalar = N::Scalar> + Lasting,
-        O::State<N>: Lasting,
+        OptimizerState<O, N>: Lasting,
         R: Lasting,
         W: Resume<N>,
     {
@@ -173,7 +173,7 @@ impl<W> Checkpoint<W> {
     where
         N: Entrance + Layer<<N as Entrance>::In> + Lasting,
         O: Optimizer<Scalar = N::Scalar> + Lasting,
-        O::State<N>: Lasting,
+        OptimizerState<O, N>: Lasting,
         R: Lasting,
         W: Resume<N>,
     {
@@ -188,7 +188,7 @@ impl<W> Checkpoint<W> {
             network: N::ZEROED,
             optimizer: None,
             rng: None,
-            state: O::State::<N>::ZEROED,
+            state: Zeroed::ZEROED,
             observers: W::State::default(),
         });
         let values = &mut *values;
@@ -199,7 +199,7 @@ impl<W> Checkpoint<W> {
                 N::deserialize_in_place(&mut *source, &mut values.network)?;
                 values.optimizer = Some(O::deserialize(&mut *source)?);
                 values.rng = Some(R::deserialize(&mut *source)?);
-                O::State::<N>::deserialize_in_place(&mut *source, &mut values.state)?;
+                OptimizerState::<O, N>::deserialize_in_place(&mut *source, &mut values.state)?;
                 W::State::deserialize_in_place(&mut *source, &mut values.observers)
             })
         })?;
@@ -227,7 +227,7 @@ impl<W> Checkpoint<W> {
     where
         N: Entrance + Layer<<N as Entrance>::In> + Lasting,
         O: Optimizer<Scalar = N::Scalar> + Lasting,
-        O::State<N>: Lasting,
+        OptimizerState<O, N>: Lasting,
         R: Lasting,
         W: Resume<N>,
     {
@@ -256,7 +256,7 @@ impl<N, L, O, R, const B: usize, W> Follower<N, Trainer<N, L, O, R, B>, OfTraine
 where
     N: Entrance + Layer<<N as Entrance>::In> + Lasting,
     O: Optimizer<Scalar = N::Scalar> + Lasting,
-    O::State<N>: Lasting,
+    OptimizerState<O, N>: Lasting,
     R: Lasting,
     W: Resume<N>,
 {
@@ -311,7 +311,7 @@ impl<W> Checkpoint<W> {
     where
         N: Entrance + Layer<<N as Entrance>::In> + Lasting,
         O: Optimizer<Scalar = N::Scalar> + Lasting,
-        O::State<N>: Lasting,
+        OptimizerState<O, N>: Lasting,
         R: Lasting,
         W: Resume<N>,
     {

@@ -1,7 +1,7 @@
 //! A [`Trainer`] as serde writes it.
 
 use crate::layer::{Entrance, Layer};
-use crate::optimizer::Optimizer;
+use crate::optimizer::{Optimizer, OptimizerState};
 use crate::trainer::Trainer;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -22,7 +22,7 @@ where
     N: Entrance + Layer<<N as Entrance>::In> + Serialize,
     L: Serialize,
     O: Optimizer<Scalar = N::Scalar> + Serialize,
-    O::State<N>: Serialize,
+    OptimizerState<O, N>: Serialize,
     R: Serialize,
 {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -36,11 +36,11 @@ where
     N: Entrance + Layer<<N as Entrance>::In> + Deserialize<'de>,
     L: Deserialize<'de>,
     O: Optimizer<Scalar = N::Scalar> + Deserialize<'de>,
-    O::State<N>: Deserialize<'de>,
+    OptimizerState<O, N>: Deserialize<'de>,
     R: Deserialize<'de>,
 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let parts = Parts::<N, L, O, R, O::State<N>>::deserialize(deserializer)?;
+        let parts = Parts::<N, L, O, R, OptimizerState<O, N>>::deserialize(deserializer)?;
         let Parts { network, loss, optimizer, rng, epochs, state } = parts;
         optimizer.check().map_err(serde::de::Error::custom)?;
         let mut trainer = Trainer::with_tile(network, loss, optimizer, rng);
