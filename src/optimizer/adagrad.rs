@@ -6,7 +6,7 @@ use crate::kernel::map_columns;
 use crate::math::mul_add;
 use crate::params::{Parameter, Params, VisitorMut};
 use crate::real::{Lanes, Real};
-use fearless_simd::{Simd, SimdBase, SimdFloat};
+use fearless_simd::{Simd, SimdBase};
 
 /// `s <- s + g g`, then `w <- w - rate * g / (sqrt(s) + epsilon)`: J. Duchi et al., 2011,
 /// <https://jmlr.org/papers/v12/duchi11a.html>.
@@ -79,7 +79,7 @@ impl<S: Simd, T: Real> VisitorMut<T, 2> for Step<S, T> {
             #[inline(always)]
             |[w, g, s]: [Lanes<S, T>; 3]| {
                 let s = mul_add(g, g, s);
-                [w - g * rate / (s.sqrt() + epsilon), zero, s]
+                [w - g * rate / (T::exact_root(self.simd, s) + epsilon), zero, s]
             },
         );
     }

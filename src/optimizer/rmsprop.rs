@@ -6,7 +6,7 @@ use crate::kernel::map_columns;
 use crate::math::{flush, mul_add};
 use crate::params::{Parameter, Params, VisitorMut};
 use crate::real::{Lanes, Real};
-use fearless_simd::{Simd, SimdBase, SimdFloat};
+use fearless_simd::{Simd, SimdBase};
 
 /// `s <- smoothing * s + (1 - smoothing) * g g`, then `w <- w - rate * g / (sqrt(s) + epsilon)`: G. Hinton,
 /// <https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf>.
@@ -84,7 +84,7 @@ impl<S: Simd, T: Real> VisitorMut<T, 2> for Step<S, T> {
             #[inline(always)]
             |[w, g, s]: [Lanes<S, T>; 3]| {
                 let s = flush::<S, T>(self.simd, mul_add(s, stays, g * g * (T::ONE - smoothing)));
-                [w - g * rate / (s.sqrt() + epsilon), zero, s]
+                [w - g * rate / (T::exact_root(self.simd, s) + epsilon), zero, s]
             },
         );
     }
