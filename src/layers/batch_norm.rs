@@ -2,7 +2,7 @@
 
 use super::{Dense, EPSILON, gain_and_bias, vector};
 use crate::activation::{Identity, NoActivation};
-use crate::kernel::map;
+use crate::kernel::{map, scalar};
 use crate::layer::{Entrance, Layer, Tile};
 use crate::math::{mul_add, square_root};
 use crate::network::Network;
@@ -286,6 +286,25 @@ impl<const N: usize, T: Real> Layer<Features<N>> for BatchNorm<N, T> {
     #[inline(always)]
     fn infer<S: Simd, const B: usize>(&self, tile: Tile<S, B>, x: &SMatrix<T, N, B>, y: &mut SMatrix<T, N, B>) {
         self.predict(tile, x, y);
+    }
+
+    #[inline(always)]
+    fn answer<S: Simd, const B: usize>(&self, tile: Tile<S, B>, x: &SMatrix<T, N, B>) -> SMatrix<T, N, B> {
+        if B > 1 {
+            let mut y = Zeroed::ZEROED;
+            self.predict(tile, x, &mut y);
+            return y;
+        }
+        // Without room for the lines, of which each is used once.
+        let of = |numbers: &SVector<T, N>, row| scalar::at(&numbers.data.0[0], row);
+        scalar::made(
+            #[inline(always)]
+            |column, row| {
+                let (weight, bias) = (of(&self.weight, row), of(&self.bias, row));
+                let [scale, shift] = line(weight, bias, of(&self.running_mean, row), of(&self.running_variance, row));
+                scalar::mul_add(tile.simd(), scalar::at(&x.data.0[column], row), scale, shift)
+            },
+        )
     }
 
     #[inline(always)]
