@@ -28,9 +28,9 @@
 
 use crate::dispatch::dispatch;
 use crate::kernel::scalar::{lanes, number};
-use crate::math::{self, square_root};
+use crate::math::{self, root_of_f32, root_of_f64, square_root};
 use crate::params::{Kind, Parameter, VisitorMut};
-use crate::real::{Real, root_of_f32, root_of_f64};
+use crate::real::Real;
 use fearless_simd::{Level, Simd};
 use rand::Rng;
 

@@ -448,11 +448,11 @@ pub fn square_root<T: Real>(x: T) -> T {
     dispatch!(Level::baseline(), simd => root(simd, x))
 }
 
-/// [`square_root`] for CPUs without vector registers, of which Rust's `core` does not know whether they have an instruction for it.
-/// Once in a program, with the bits of that instruction.
-pub(crate) fn root_of_number(x: f32) -> f32 {
+/// [`square_root`] for constants, and for CPUs without vector registers, of which Rust's `core` does not know whether they have an
+/// instruction for it. Once in a program, with the bits of that instruction.
+pub(crate) const fn root_of_f32(x: f32) -> f32 {
     let bits = x.to_bits();
-    if !(f32::MIN_POSITIVE.to_bits()..f32::INFINITY.to_bits()).contains(&bits) {
+    if bits < f32::MIN_POSITIVE.to_bits() || bits >= f32::INFINITY.to_bits() {
         return root_of_rest(x);
     }
     // Half the exponent, and a mantissa within 4 %; two steps of Heron's, the first of which errs on both sides, for half the error.
@@ -466,20 +466,51 @@ pub(crate) fn root_of_number(x: f32) -> f32 {
     let left = (bits << (24 - exponent % 2)).wrapping_sub(mantissa.wrapping_mul(mantissa)).cast_signed();
     let above = left > mantissa.cast_signed();
     let below = left <= -mantissa.cast_signed();
-    f32::from_bits(root + u32::from(above) - u32::from(below))
+    f32::from_bits(root + above as u32 - below as u32)
 }
 
-/// [`root_of_number`] of zero, subnormal and negative numbers, infinity and NaN.
+/// [`root_of_f32`] of zero, subnormal and negative numbers, infinity and NaN.
 #[cold]
 #[inline(never)]
-fn root_of_rest(x: f32) -> f32 {
+const fn root_of_rest(x: f32) -> f32 {
     if x < 0.0 {
         f32::NAN
     } else if x.is_subnormal() {
-        root_of_number(x * 16_777_216.0) * (1.0 / 4096.0)
+        root_of_f32(x * 16_777_216.0) * (1.0 / 4096.0)
     } else {
         x
     }
+}
+
+/// The square root of an `f64`, correctly rounded, for constants: bit by bit, as in FreeBSD's e_sqrt.c by I. L. Taylor, after
+/// W. Kahan.
+pub(crate) const fn root_of_f64(x: f64) -> f64 {
+    if x == 0.0 || x.is_nan() || x == f64::INFINITY {
+        return x;
+    }
+    if x < 0.0 {
+        return f64::NAN;
+    }
+    if x.is_subnormal() {
+        return root_of_f64(x * (1u64 << 54) as f64) / (1u64 << 27) as f64;
+    }
+    let bits = x.to_bits();
+    let biased = bits >> 52;
+    // The mantissa, twice where the exponent is odd, and once more for a bit to round by.
+    let mut rest = ((bits & ((1 << 52) - 1)) | (1 << 52)) << (2 - (biased & 1));
+    let (mut root, mut twice, mut bit) = (0, 0, 1 << 53);
+    while bit != 0 {
+        if twice + bit <= rest {
+            rest -= twice + bit;
+            twice += 2 * bit;
+            root += bit;
+        }
+        rest *= 2;
+        bit /= 2;
+    }
+    // Never half way between two numbers: the last bit decides.
+    root += root & 1;
+    f64::from_bits((root >> 1) + (((biased + 1023) / 2 - 1) << 52))
 }
 
 #[cfg(test)]
@@ -615,17 +646,22 @@ mod tests {
     }
 
     #[test]
-    fn root_of_number_is_that_of_the_cpu() {
+    fn roots_of_numbers_are_those_of_the_cpu() {
         let step = std::env::var("EVERY_FLOAT").map_or(4_999, |_| 1);
         for x in (0..=u32::MAX).step_by(step).map(f32::from_bits) {
-            let (found, right) = (root_of_number(x), square_root(x));
+            let (found, right) = (root_of_f32(x), square_root(x));
             assert!(
                 found.to_bits() == right.to_bits() || (found.is_nan() && right.is_nan()),
                 "{found} of {x}, not {right}"
             );
         }
         for x in [0.0, -0.0, f32::INFINITY, f32::from_bits(1), f32::MIN_POSITIVE, f32::MAX, 4.0f32.next_down()] {
-            assert_eq!(root_of_number(x).to_bits(), square_root(x).to_bits(), "{x}");
+            assert_eq!(root_of_f32(x).to_bits(), square_root(x).to_bits(), "{x}");
+            let x = f64::from_bits(u64::from(x.to_bits()) << 32);
+            assert_eq!(root_of_f64(x).to_bits(), square_root(x).to_bits(), "{x}");
+        }
+        for x in floats(0.0, f32::MAX, 49_999).into_iter().map(|x| f64::from(x) * 1.000000123) {
+            assert_eq!(root_of_f64(x), square_root(x), "{x}");
         }
     }
 

@@ -4,7 +4,7 @@
 use crate::io::embedded::{Data, Double, Single, Value};
 use crate::kernel::SCALAR;
 use crate::kernel::scalar::{lanes, number};
-use crate::math::{ERFC, EXP_M1, LN, root_f32, root_of_number};
+use crate::math::{ERFC, EXP_M1, LN, root_f32, root_of_f32};
 use fearless_simd::prelude::*;
 use fearless_simd::{SimdFloatElement, f32x4, f32x8, f64x2, f64x4};
 use nalgebra::Scalar;
@@ -128,36 +128,6 @@ macro_rules! first_terms {
     }};
 }
 
-// For constants. Bit by bit, as in FreeBSD's e_sqrtf.c by I. L. Taylor, after W. Kahan.
-macro_rules! root_of_bits {
-    ($name:ident, $number:ty, $mantissa_bits:literal, $bias:literal) => {
-        /// The square root of a normal number, correctly rounded.
-        pub(crate) const fn $name(x: $number) -> $number {
-            assert!(x >= <$number>::MIN_POSITIVE && x <= <$number>::MAX);
-            let bits = x.to_bits();
-            let biased = bits >> $mantissa_bits;
-            // The mantissa, twice where the exponent is odd, and once more for a bit to round by.
-            let mut rest = ((bits & ((1 << $mantissa_bits) - 1)) | (1 << $mantissa_bits)) << (2 - (biased & 1));
-            let (mut root, mut twice, mut bit) = (0, 0, 1 << ($mantissa_bits + 1));
-            while bit != 0 {
-                if twice + bit <= rest {
-                    rest -= twice + bit;
-                    twice += 2 * bit;
-                    root += bit;
-                }
-                rest *= 2;
-                bit /= 2;
-            }
-            // Never half way between two numbers: the last bit decides.
-            root += root & 1;
-            <$number>::from_bits((root >> 1) + (((biased + $bias) / 2 - 1) << $mantissa_bits))
-        }
-    };
-}
-
-root_of_bits!(root_of_f32, f32, 23, 127);
-root_of_bits!(root_of_f64, f64, 52, 1023);
-
 impl Real for f32 {
     const ZERO: Self = 0.0;
     const ONE: Self = 1.0;
@@ -201,7 +171,7 @@ impl Real for f32 {
 
     #[inline(always)]
     fn exact_root<S: Simd>(simd: S, x: Lanes<S, f32>) -> Lanes<S, f32> {
-        if SCALAR { lanes::<S, f32>(simd, root_of_number(number::<S, f32>(x))) } else { x.sqrt() }
+        if SCALAR { lanes::<S, f32>(simd, root_of_f32(number::<S, f32>(x))) } else { x.sqrt() }
     }
 
     #[inline(always)]
