@@ -783,6 +783,7 @@ fn check_gradient<N: Params, O: Optimizer<Scalar = N::Scalar>>(
 ) -> Result<(), Error> {
     struct Largest<T>(T);
     impl<T: Real> Visitor<T> for Largest<T> {
+        #[cfg_attr(target_os = "none", inline(never))]
         fn slice(&mut self, _: Parameter, values: &[T]) {
             for value in values {
                 // Not `max`, which passes over NaN.
@@ -807,8 +808,8 @@ fn check_gradient<N: Params, O: Optimizer<Scalar = N::Scalar>>(
 }
 
 /// Why a loss within a training run was not finite, or the weights after it: those were finite when it began.
-#[cold]
-#[inline(never)]
+#[cfg_attr(target_os = "none", inline(always))]
+#[cfg_attr(not(target_os = "none"), cold, inline(never))]
 fn cause_in_run<N: Params>(network: &N, error: Error) -> Error {
     match error {
         Error::LossNotFinite { epoch, batch } if cause(network, error) == Error::WeightNotFinite => {
