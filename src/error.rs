@@ -260,8 +260,8 @@ impl NotFinite {
         }
     }
 
-    /// The place of the first number that is not finite, and what it is. Once in a program; a microcontroller asks it of all numbers,
-    /// since a loop of their own for those that are finite takes more room.
+    /// The place of the first number that is not finite, and what it is. Once in a program; a microcontroller asks it of targets that
+    /// are finite, too, since a loop of their own for those takes more room.
     #[cfg_attr(not(target_os = "none"), cold)]
     #[inline(never)]
     pub(crate) fn first_of<T: Real>(numbers: &[T]) -> Option<(usize, Self)> {

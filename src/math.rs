@@ -450,6 +450,7 @@ pub fn square_root<T: Real>(x: T) -> T {
 
 /// [`square_root`] for constants, and for CPUs without vector registers, of which Rust's `core` does not know whether they have an
 /// instruction for it. Once in a program, with the bits of that instruction.
+#[inline(never)]
 pub(crate) const fn root_of_f32(x: f32) -> f32 {
     let bits = x.to_bits();
     if bits < f32::MIN_POSITIVE.to_bits() || bits >= f32::INFINITY.to_bits() {

@@ -493,13 +493,12 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
             targets.copy(0, target);
         }
         Y::check_targets(loss, &tile_targets[..1]).map_err(|(sample, problem)| Error::Target { sample, problem })?;
-        if cfg!(target_os = "none") || !is_moderate(simd, self.input.0.as_slice(), IN) {
+        if !is_moderate(simd, self.input.0.as_slice(), IN) {
             if let Some((column, found)) = NotFinite::first_of(&self.input.0.as_slice()[..IN]) {
                 self.input = Zeroed::ZEROED;
                 return Err(Error::InputNotFinite { sample: 0, column, found, epoch, batch: 0 });
             }
-            // A microcontroller does not look at the gradient of a single sample.
-            self.large = cfg!(not(target_os = "none"));
+            self.large = true;
         }
         network.forward(tile, &self.input.0, &mut self.trace);
         self.slope.0.clone_from(N::output(&self.trace));

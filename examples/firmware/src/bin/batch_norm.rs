@@ -10,13 +10,13 @@ use tuplenet::prelude::*;
 type Iris = (Dense<4, 16, Identity>, BatchNorm<16>, Activate<16, Relu>, Dense<16, 3, Softmax>);
 
 static NETWORK: Iris = include!("../networks/batch_norm.rs");
-static FLOWERS: [([f32; 4], usize); 2] = include!("../networks/iris_samples.rs");
+static SAMPLES: [([f32; 4], usize); 2] = include!("../networks/iris_samples.rs");
 
 program!(all_right);
 
 /// Whether the kinds of two flowers are found.
 fn all_right() -> bool {
-    FLOWERS.iter().all(|(flower, kind)| {
+    SAMPLES.iter().all(|(flower, kind)| {
         let probabilities = answer(flower);
         tell(probabilities[0].to_bits());
         largest(&probabilities) == *kind

@@ -16,13 +16,13 @@ static NETWORK: Iris = {
     let (dense, norm, _, last) = TRAINED;
     (Activate::fold(norm.fold(dense)), last)
 };
-static FLOWERS: [([f32; 4], usize); 2] = include!("../networks/iris_samples.rs");
+static SAMPLES: [([f32; 4], usize); 2] = include!("../networks/iris_samples.rs");
 
 program!(all_right);
 
 /// Whether the kinds of two flowers are found.
 fn all_right() -> bool {
-    FLOWERS.iter().all(|(flower, kind)| {
+    SAMPLES.iter().all(|(flower, kind)| {
         let probabilities = answer(flower);
         tell(probabilities[0].to_bits());
         largest(&probabilities) == *kind
