@@ -659,7 +659,9 @@ where
             Permutation::identity(count)
         };
         // A schedule may have made something of the rate that makes no sense.
-        self.optimizer.check()?;
+        if SETTINGS_VARY {
+            self.optimizer.check()?;
+        }
         let (mut sum, mut weight) = (Sum::ZERO, Sum::ZERO);
         let (mut first, mut batch) = (0, 0);
         while first < count {
@@ -763,7 +765,8 @@ fn take_step<S: Simd, N: Params, O: Optimizer<Scalar = N::Scalar>>(
 }
 
 /// Whether settings come from outside of the program. Those of a program for a microcontroller stand in its source, and it has no
-/// room to look at them again in each step: [`Optimizer::check`] is for who sets them at run time there.
+/// room to look at them again in each step or epoch: [`Optimizer::check`] is for who sets them at run time there, and what a rate that
+/// makes no sense does to loss and weights is found all the same.
 const SETTINGS_VARY: bool = cfg!(not(target_os = "none"));
 
 /// Losses above this are not those of a training that goes well, and far from the largest numbers.
