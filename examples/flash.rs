@@ -1,5 +1,5 @@
 //! Trains the networks of `examples/firmware` on the desk and writes them as Rust source, which a program for a
-//! microcontroller includes: their weights then lie in flash. Two of them also as C, for comparison.
+//! microcontroller includes: their weights then lie in flash. Four of them also as C, for comparison.
 //!
 //!     cargo run --release --features export --example flash                                      only trains
 //!     cargo run --release --features export --example flash -- examples/firmware/src/networks    and writes
@@ -14,11 +14,14 @@ use std::error::Error;
 use std::fmt::Write;
 use tuplenet::data::{StandardScaler, Subset, stratified_split};
 use tuplenet::export;
+use tuplenet::layers::{Activate, BatchNorm, LayerNorm, Residual};
 use tuplenet::metrics::largest_index;
 use tuplenet::prelude::*;
 
 type Xor = (Dense<2, 8, Tanh>, Dense<8, 1, Sigmoid>);
 type Iris = (Dense<4, 16, Tanh>, Dense<16, 16, Tanh>, Dense<16, 3, Identity>);
+type BatchNormed = (Dense<4, 16, Identity>, BatchNorm<16>, Activate<16, Relu>, Dense<16, 3, Softmax>);
+type LayerNormed = (Dense<4, 16, Identity>, Residual<(LayerNorm<16>, Dense<16, 16, Tanh>)>, Dense<16, 3, Softmax>);
 type Digits = (Dense<64, 32, Relu>, Dense<32, 10, Identity>);
 type Sensor = (Dense<2, 8, Tanh>, Dense<8, 1, Identity>);
 
@@ -36,11 +39,22 @@ fn main() -> Result<(), Box<dyn Error>> {
     let what = format!("2-8-1, trained on exclusive or to a loss of {error:.4}");
     write("xor.rs", &what, export::rust_expression(&network)?)?;
 
-    let (network, accuracy, samples, in_c) = iris()?;
+    let irises = Irises::read()?;
+    let (network, accuracy, samples, in_c) = iris(&irises)?;
     let what = format!("4-16-16-3, trained on irises to a test accuracy of {accuracy:.3}");
     write("iris.rs", &what, export::rust_expression(&network)?)?;
     write("iris.c", &what, in_c)?;
     write("iris_samples.rs", "a flower of each of two kinds that the network was not trained on", samples)?;
+
+    let (network, accuracy, in_c) = batch_norm(&irises)?;
+    let what = format!("4-16-3 with batch normalization, trained on irises to a test accuracy of {accuracy:.3}");
+    write("batch_norm.rs", &what, export::rust_expression(&network)?)?;
+    write("batch_norm.c", &what, in_c)?;
+
+    let (network, accuracy, in_c) = layer_norm(&irises)?;
+    let what = format!("4-16-16-3 with layer normalization, trained on irises to a test accuracy of {accuracy:.3}");
+    write("layer_norm.rs", &what, export::rust_expression(&network)?)?;
+    write("layer_norm.c", &what, in_c)?;
 
     write("flowers.rs", "all irises, in tenths of a centimetre", flowers()?)?;
 
@@ -62,28 +76,79 @@ fn xor() -> Result<(Xor, f32), tuplenet::Error> {
     Ok((trainer.network, outcome.loss))
 }
 
+/// Flowers, their measurements in centimetres, and the places of those that a network is trained on and judged by.
+struct Irises {
+    flowers: Vec<[f32; 4]>,
+    kinds: Vec<usize>,
+    train: Vec<usize>,
+    test: Vec<usize>,
+    scaler: StandardScaler<f32, 4>,
+    scaled: Vec<[f32; 4]>,
+}
+
+const IRIS_FIT: Fit = Fit { epochs: 100, batch_size: 16, shuffle: true };
+
+impl Irises {
+    fn read() -> Result<Self, Box<dyn Error>> {
+        let (flowers, kinds) = csv::read::<4>("iris.csv")?;
+        let mut indices = vec![0; flowers.len()];
+        let (train, test) = stratified_split::<3, _>(&kinds, &mut indices, 0.2, &mut seeded(0))?;
+        let scaler = StandardScaler::fit(&Subset { data: &flowers, indices: train })?;
+        let scaled = flowers.iter().map(|flower| scaler.transform(flower)).collect();
+        let (train, test) = (train.to_vec(), test.to_vec());
+        Ok(Irises { flowers, kinds, train, test, scaler, scaled })
+    }
+
+    fn inputs(&self) -> Subset<'_, Vec<[f32; 4]>> {
+        Subset { data: &self.scaled, indices: &self.train }
+    }
+
+    fn targets(&self) -> Subset<'_, Vec<usize>> {
+        Subset { data: &self.kinds, indices: &self.train }
+    }
+
+    fn some(&self) -> Subset<'_, Vec<[f32; 4]>> {
+        Subset { data: &self.flowers, indices: &self.test[..3] }
+    }
+
+    /// The share of right answers, and as source the first flower of each of two kinds.
+    fn judge(&self, answer: impl Fn(&[f32; 4]) -> [f32; 3]) -> (f64, String) {
+        let show = |flower: &[f32; 4]| format!("{flower:?}");
+        judge(&self.flowers, &self.kinds, &self.test, show, |flower| largest_index(&answer(flower)))
+    }
+}
+
 /// With logits for three kinds: the largest is the answer, and the chip need not compute an exponential. The scaling of the
 /// measurements is folded into the first layer, so that the network takes centimetres.
-fn iris() -> Result<(Iris, f64, String, String), Box<dyn Error>> {
-    let (flowers, kinds) = csv::read::<4>("iris.csv")?;
-    let mut indices = vec![0; flowers.len()];
-    let (train, test) = stratified_split::<3, _>(&kinds, &mut indices, 0.2, &mut seeded(0))?;
-    let scaler = StandardScaler::fit(&Subset { data: &flowers, indices: train })?;
-    let scaled: Vec<[f32; 4]> = flowers.iter().map(|flower| scaler.transform(flower)).collect();
+fn iris(irises: &Irises) -> Result<(Iris, f64, String, String), Box<dyn Error>> {
     let mut trainer = Trainer::new(Iris::new(&mut seeded(0)), CrossEntropy, Adam::new(0.01).l2(1e-3), seeded(1));
-    let (inputs, targets) = (Subset { data: &scaled, indices: train }, Subset { data: &kinds, indices: train });
-    trainer.fit(&inputs, &targets, &Fit { epochs: 100, batch_size: 16, shuffle: true }, ())?;
+    trainer.fit(&irises.inputs(), &irises.targets(), &IRIS_FIT, ())?;
     let (first, second, third) = trainer.network;
-    let network = (scaler.fold(first), second, third);
-    let (accuracy, samples) = judge(
-        &flowers,
-        &kinds,
-        test,
-        |flower| format!("{flower:?}"),
-        |flower| largest_index(&network.predict_one(flower)),
-    );
-    let in_c = export::c_source(&network, "iris", &Subset { data: &flowers, indices: &test[..3] })?;
+    let network = (irises.scaler.fold(first), second, third);
+    let (accuracy, samples) = irises.judge(|flower| network.predict_one(flower));
+    let in_c = export::c_source(&network, "iris", &irises.some())?;
     Ok((network, accuracy, samples, in_c))
+}
+
+/// As it was trained, with the statistics of its batch normalization.
+fn batch_norm(irises: &Irises) -> Result<(BatchNormed, f64, String), Box<dyn Error>> {
+    let mut trainer = Trainer::new(BatchNormed::new(&mut seeded(0)), CrossEntropy, Adam::new(0.01).l2(1e-3), seeded(1));
+    trainer.fit(&irises.inputs(), &irises.targets(), &IRIS_FIT, ())?;
+    let (first, norm, activate, last) = trainer.network;
+    let network = (irises.scaler.fold(first), norm, activate, last);
+    let (accuracy, _) = irises.judge(|flower| network.predict_one(flower));
+    let in_c = export::c_source(&network, "batch_norm", &irises.some())?;
+    Ok((network, accuracy, in_c))
+}
+
+fn layer_norm(irises: &Irises) -> Result<(LayerNormed, f64, String), Box<dyn Error>> {
+    let mut trainer = Trainer::new(LayerNormed::new(&mut seeded(0)), CrossEntropy, Adam::new(0.01).l2(1e-3), seeded(1));
+    trainer.fit(&irises.inputs(), &irises.targets(), &IRIS_FIT, ())?;
+    let (first, block, last) = trainer.network;
+    let network = (irises.scaler.fold(first), block, last);
+    let (accuracy, _) = irises.judge(|flower| network.predict_one(flower));
+    let in_c = export::c_source(&network, "layer_norm", &irises.some())?;
+    Ok((network, accuracy, in_c))
 }
 
 fn flowers() -> Result<String, Box<dyn Error>> {

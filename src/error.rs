@@ -259,6 +259,15 @@ impl NotFinite {
             NotFinite::MinusInfinity
         }
     }
+
+    /// The place of the first number that is not finite, and what it is. Once in a program; a microcontroller asks it of targets that
+    /// are finite, too, since a loop of their own for those takes more room.
+    #[cfg_attr(not(target_os = "none"), cold)]
+    #[inline(never)]
+    pub(crate) fn first_of<T: Real>(numbers: &[T]) -> Option<(usize, Self)> {
+        let (column, &found) = numbers.iter().enumerate().find(|(_, number)| !number.is_finite())?;
+        Some((column, NotFinite::of(found)))
+    }
 }
 
 impl fmt::Display for NotFinite {

@@ -27,10 +27,11 @@
 //! through a logarithm: for the same bits everywhere they need the feature `reproducible`.
 
 use crate::dispatch::dispatch;
-use crate::math::{self, square_root};
+use crate::kernel::scalar::{lanes, number};
+use crate::math::{self, root_of_f32, root_of_f64, square_root};
 use crate::params::{Kind, Parameter, VisitorMut};
-use crate::real::{Lanes, Real, root_of_f32, root_of_f64};
-use fearless_simd::{Level, Simd, SimdBase, SimdFloat};
+use crate::real::Real;
+use fearless_simd::{Level, Simd};
 use rand::Rng;
 
 /// A rule for the weights of a layer at the beginning. What is not a weight begins as the layer says, biases with zero.
@@ -70,8 +71,8 @@ fn symmetric<T: Real, R: Rng>(rng: &mut R) -> T {
 fn normal<T: Real, R: Rng>(rng: &mut R) -> T {
     #[inline(always)]
     fn factor<S: Simd, T: Real>(simd: S, square: T) -> T {
-        let square = Lanes::<S, T>::splat(simd, square);
-        (math::ln::<S, T>(simd, square) * T::of(-2.0) / square).sqrt().as_slice()[0]
+        let square = lanes::<S, T>(simd, square);
+        number::<S, T>(T::exact_root(simd, math::ln::<S, T>(simd, square) * math::splat::<S, T>(simd, -2.0) / square))
     }
     loop {
         let (x, y) = (symmetric::<T, R>(rng), symmetric::<T, R>(rng));

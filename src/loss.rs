@@ -231,12 +231,16 @@ fn all_finite<T: Real>(numbers: &[T]) -> bool {
     numbers.iter().fold(true, |finite, number| finite & number.is_finite())
 }
 
-/// What is wrong with a target that is not finite.
-#[cold]
-#[inline(never)]
-fn not_finite<T: Real>(target: &[T]) -> TargetError {
-    let column = target.iter().position(|value| !value.is_finite()).unwrap_or(0);
-    TargetError::NotFinite { column, found: NotFinite::of(target.get(column).copied().unwrap_or(T::nan())) }
+/// Fails if a number is infinite or NaN.
+#[inline(always)]
+fn check_finite<T: Real>(target: &[T]) -> Result<(), TargetError> {
+    if cfg!(not(target_os = "none")) && all_finite(target) {
+        return Ok(());
+    }
+    match NotFinite::first_of(target) {
+        Some((column, found)) => Err(TargetError::NotFinite { column, found }),
+        None => Ok(()),
+    }
 }
 
 // The regression losses: a check of the targets, a formula that gives loss and slope, and a check of the settings, if any.
@@ -264,7 +268,7 @@ macro_rules! regression {
 
             #[inline(always)]
             fn check(&self, target: &[T; OUT]) -> Result<(), TargetError> {
-                if all_finite(target) { Ok(()) } else { Err(not_finite(target)) }
+                check_finite(target)
             }
 
             #[inline(always)]
@@ -273,8 +277,10 @@ macro_rules! regression {
                 if !kernel::SCALAR && all_finite(targets.as_flattened()) {
                     return Ok(());
                 }
-                let found = targets.iter().enumerate().find(|(_, target)| !all_finite(&target[..]));
-                found.map_or(Ok(()), |(place, target)| Err((place, not_finite(target))))
+                for (place, target) in targets.iter().enumerate() {
+                    check_finite(target).map_err(|problem| (place, problem))?;
+                }
+                Ok(())
             }
             $($settings)?
         }

@@ -7,7 +7,7 @@
 
 use crate::dispatch::dispatch;
 use crate::kernel;
-use crate::kernel::scalar::lanes;
+use crate::kernel::scalar::{lanes, number};
 use crate::real::{Lanes, Real};
 #[cfg(target_arch = "x86_64")]
 use fearless_simd::{Avx512, SimdInto, f32x16};
@@ -77,8 +77,7 @@ pub(crate) fn root_f32<S: Simd>(simd: S, x: Lanes<S, f32>) -> Lanes<S, f32> {
         let root = x * reciprocal;
         return mul_add(mul_add(-root, root, x), reciprocal * 0.5, root);
     }
-    let _ = simd;
-    x.sqrt()
+    f32::exact_root(simd, x)
 }
 
 /// `dividend / (root of square + epsilon)`, each as [`divide`] and [`Real::root`] give it, and zero where the square is infinite,
@@ -127,10 +126,11 @@ pub fn flush<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
 
 /// `coefficients[0] + coefficients[1] x + ...`, by Horner's rule.
 #[inline(always)]
-fn polynomial<S: Simd, T: Real>(simd: S, x: Lanes<S, T>, coefficients: &[f64]) -> Lanes<S, T> {
-    let mut sum = splat::<S, T>(simd, 0.0);
-    for (index, &c) in coefficients.iter().rev().enumerate() {
-        sum = if index == 0 { splat::<S, T>(simd, c) } else { mul_add(sum, x, splat::<S, T>(simd, c)) };
+fn polynomial<S: Simd, T: Real>(simd: S, x: Lanes<S, T>, coefficients: &[T]) -> Lanes<S, T> {
+    let [others @ .., last] = coefficients else { return splat::<S, T>(simd, 0.0) };
+    let mut sum = lanes::<S, T>(simd, *last);
+    for &c in others.iter().rev() {
+        sum = mul_add(sum, x, lanes::<S, T>(simd, c));
     }
     sum
 }
@@ -161,16 +161,13 @@ fn split_exp<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> (Lanes<S, T>, Lanes<S
     let (n, r) = reduce::<S, T>(simd, x);
     // Even and odd powers apart, so that fewer operations wait for each other.
     let square = r * r;
-    let [mut even, mut odd] = [splat::<S, T>(simd, 0.0); 2];
-    let mut k = T::TERMS.exp - 1;
-    while k > 0 {
-        let sum = if k % 2 == 1 { &mut even } else { &mut odd };
-        *sum = if k + 2 < T::TERMS.exp {
-            mul_add(*sum, square, splat::<S, T>(simd, EXP_M1[k]))
-        } else {
-            splat::<S, T>(simd, EXP_M1[k])
-        };
-        k -= 1;
+    let (mut even, mut odd) = (splat::<S, T>(simd, 0.0), splat::<S, T>(simd, 0.0));
+    if let [others @ .., [a, b]] = T::SERIES.exp {
+        (even, odd) = (lanes::<S, T>(simd, *a), lanes::<S, T>(simd, *b));
+        for &[a, b] in others.iter().rev() {
+            even = mul_add(even, square, lanes::<S, T>(simd, a));
+            odd = mul_add(odd, square, lanes::<S, T>(simd, b));
+        }
     }
     (n, mul_add(square, mul_add(odd, r, even), r))
 }
@@ -244,7 +241,7 @@ fn ln_normal<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
     let difference = mantissa - splat::<S, T>(simd, 1.0);
     let s = divide::<S, T>(difference, mantissa + splat::<S, T>(simd, 1.0));
     let square = s * s;
-    let tail = s * square * polynomial::<S, T>(simd, square, &LN[..T::TERMS.ln]);
+    let tail = s * square * polynomial::<S, T>(simd, square, T::SERIES.ln);
     let low = mul_add(exponent, lanes::<S, T>(simd, T::LN_2_LOW), tail);
     // 2 s = difference - s difference, of which the first part is exact.
     mul_add(exponent, lanes::<S, T>(simd, T::LN_2_HIGH), difference - mul_add(s, difference, -low))
@@ -356,8 +353,8 @@ pub fn tanh<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
     // `n` is zero, `q` cancels before anything is rounded.
     let (n, r) = reduce::<S, T>(simd, at_least(x.abs() * splat::<S, T>(simd, -2.0), lanes::<S, T>(simd, T::LN_MIN)));
     let square = r * r;
-    let p = r * polynomial::<S, T>(simd, square, &EXP_ODD);
-    let q = polynomial::<S, T>(simd, square, &EXP_EVEN);
+    let p = r * polynomial::<S, T>(simd, square, &EXP_ODD.map(T::of));
+    let q = polynomial::<S, T>(simd, square, &EXP_EVEN.map(T::of));
     let (scale, one) = (power_of_two::<S, T>(simd, n), splat::<S, T>(simd, 1.0));
     let (difference, sum) = (one - scale, one + scale);
     (mul_add(q, difference, -(p * sum)) / mul_add(q, sum, -(p * difference))).copysign(x)
@@ -426,10 +423,11 @@ pub fn normal_cdf<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
     let twice = mul_add(t, splat::<S, T>(simd, 4.0), splat::<S, T>(simd, -2.0));
     // Clenshaw's recurrence.
     let (mut last, mut before) = (splat::<S, T>(simd, 0.0), splat::<S, T>(simd, 0.0));
-    for &c in ERFC[1..T::TERMS.erfc].iter().rev() {
-        (last, before) = (mul_add(twice, last, splat::<S, T>(simd, c) - before), last);
+    let (&first, others) = T::SERIES.erfc.split_first().unwrap_or((&T::ZERO, &[]));
+    for &c in others.iter().rev() {
+        (last, before) = (mul_add(twice, last, lanes::<S, T>(simd, c) - before), last);
     }
-    let series = mul_add(twice, last, splat::<S, T>(simd, ERFC[0])) * splat::<S, T>(simd, 0.5) - before;
+    let series = mul_add(twice, last, lanes::<S, T>(simd, first)) * splat::<S, T>(simd, 0.5) - before;
     let tail = t * exp::<S, T>(simd, mul_add(-z, z, series)) * splat::<S, T>(simd, 0.5);
     x.simd_lt(splat::<S, T>(simd, 0.0)).select(tail, -(tail - splat::<S, T>(simd, 1.0)))
 }
@@ -441,13 +439,79 @@ pub fn normal_density<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> 
     exp::<S, T>(simd, x * x * splat::<S, T>(simd, -0.5)) * splat::<S, T>(simd, ONE_OVER_SQRT_TWO_PI)
 }
 
-/// The square root of a single number.
+/// The square root of a single number, correctly rounded.
 pub fn square_root<T: Real>(x: T) -> T {
     #[inline(always)]
     fn root<S: Simd, T: Real>(simd: S, x: T) -> T {
-        lanes::<S, T>(simd, x).sqrt().as_slice()[0]
+        number::<S, T>(T::exact_root(simd, lanes::<S, T>(simd, x)))
     }
     dispatch!(Level::baseline(), simd => root(simd, x))
+}
+
+/// [`square_root`] for constants, and for CPUs without vector registers, of which Rust's `core` does not know whether they have an
+/// instruction for it. Once in a program, with the bits of that instruction.
+#[inline(never)]
+pub(crate) const fn root_of_f32(x: f32) -> f32 {
+    let bits = x.to_bits();
+    if bits < f32::MIN_POSITIVE.to_bits() || bits >= f32::INFINITY.to_bits() {
+        return root_of_rest(x);
+    }
+    // Half the exponent, and a mantissa within 4 %; two steps of Heron's, the first of which errs on both sides, for half the error.
+    let estimate = f32::from_bits((bits >> 1) + 0x1fbb_8000);
+    let better = (estimate + x / estimate) * 0.49985;
+    let root = ((better + x / better) * 0.5).to_bits();
+    // That is the right number, or one of its neighbours. What is left over of `x` when the square of the mantissa is subtracted has
+    // few digits, so that 32 bits are enough for it, although not for the square.
+    let exponent = bits >> f32::MANTISSA_BITS;
+    let mantissa = root.wrapping_sub((exponent.div_ceil(2) + 62) << f32::MANTISSA_BITS);
+    let left = (bits << (24 - exponent % 2)).wrapping_sub(mantissa.wrapping_mul(mantissa)).cast_signed();
+    let above = left > mantissa.cast_signed();
+    let below = left <= -mantissa.cast_signed();
+    f32::from_bits(root + above as u32 - below as u32)
+}
+
+/// [`root_of_f32`] of zero, subnormal and negative numbers, infinity and NaN.
+#[cold]
+#[inline(never)]
+const fn root_of_rest(x: f32) -> f32 {
+    if x < 0.0 {
+        f32::NAN
+    } else if x.is_subnormal() {
+        root_of_f32(x * 16_777_216.0) * (1.0 / 4096.0)
+    } else {
+        x
+    }
+}
+
+/// The square root of an `f64`, correctly rounded, for constants: bit by bit, as in FreeBSD's e_sqrt.c by I. L. Taylor, after
+/// W. Kahan.
+pub(crate) const fn root_of_f64(x: f64) -> f64 {
+    if x == 0.0 || x.is_nan() || x == f64::INFINITY {
+        return x;
+    }
+    if x < 0.0 {
+        return f64::NAN;
+    }
+    if x.is_subnormal() {
+        return root_of_f64(x * (1u64 << 54) as f64) / (1u64 << 27) as f64;
+    }
+    let bits = x.to_bits();
+    let biased = bits >> 52;
+    // The mantissa, twice where the exponent is odd, and once more for a bit to round by.
+    let mut rest = ((bits & ((1 << 52) - 1)) | (1 << 52)) << (2 - (biased & 1));
+    let (mut root, mut twice, mut bit) = (0, 0, 1 << 53);
+    while bit != 0 {
+        if twice + bit <= rest {
+            rest -= twice + bit;
+            twice += 2 * bit;
+            root += bit;
+        }
+        rest *= 2;
+        bit /= 2;
+    }
+    // Never half way between two numbers: the last bit decides.
+    root += root & 1;
+    f64::from_bits((root >> 1) + (((biased + 1023) / 2 - 1) << 52))
 }
 
 #[cfg(test)]
@@ -580,6 +644,26 @@ mod tests {
         assert_eq!(apply!(sigmoid, [infinity, 0.0]), [1.0, 0.5]);
         assert_eq!(apply!(sigmoid, [-infinity, -100.0]), [0.0, 0.0]);
         assert_eq!(apply!(softplus, [infinity, 1e38]), [infinity, 1e38]);
+    }
+
+    #[test]
+    fn roots_of_numbers_are_those_of_the_cpu() {
+        let step = std::env::var("EVERY_FLOAT").map_or(4_999, |_| 1);
+        for x in (0..=u32::MAX).step_by(step).map(f32::from_bits) {
+            let (found, right) = (root_of_f32(x), square_root(x));
+            assert!(
+                found.to_bits() == right.to_bits() || (found.is_nan() && right.is_nan()),
+                "{found} of {x}, not {right}"
+            );
+        }
+        for x in [0.0, -0.0, f32::INFINITY, f32::from_bits(1), f32::MIN_POSITIVE, f32::MAX, 4.0f32.next_down()] {
+            assert_eq!(root_of_f32(x).to_bits(), square_root(x).to_bits(), "{x}");
+            let x = f64::from_bits(u64::from(x.to_bits()) << 32);
+            assert_eq!(root_of_f64(x).to_bits(), square_root(x).to_bits(), "{x}");
+        }
+        for x in floats(0.0, f32::MAX, 49_999).into_iter().map(|x| f64::from(x) * 1.000000123) {
+            assert_eq!(root_of_f64(x), square_root(x), "{x}");
+        }
     }
 
     /// `at_least` and `at_most` rely on which operand an instruction prefers.

@@ -1,6 +1,7 @@
 //! Everything that has the type of a network: weights, gradients, momenta, averages. One visit over slices of
 //! parameters serves initialization, optimizers, counting, clipping and saving.
 
+use crate::error::NotFinite;
 use crate::real::Real;
 use nalgebra::{ArrayStorage, SMatrix};
 use rand::Rng;
@@ -251,7 +252,12 @@ pub fn is_finite<N: Params>(network: &N) -> bool {
     impl<T: Real> Visitor<T> for Finite {
         #[inline(always)]
         fn slice(&mut self, _: Parameter, values: &[T]) {
-            self.0 &= values.iter().all(|v| v.is_finite());
+            // A microcontroller has no room for a loop for each slice.
+            self.0 &= if cfg!(target_os = "none") {
+                NotFinite::first_of(values).is_none()
+            } else {
+                values.iter().all(|v| v.is_finite())
+            };
         }
     }
     let mut finite = Finite(true);

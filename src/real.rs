@@ -2,6 +2,9 @@
 
 #[cfg(feature = "safetensors")]
 use crate::io::embedded::{Data, Double, Single, Value};
+use crate::kernel::SCALAR;
+use crate::kernel::scalar::{lanes, number};
+use crate::math::{ERFC, EXP_M1, LN, root_f32, root_of_f32};
 use fearless_simd::prelude::*;
 use fearless_simd::{SimdFloatElement, f32x4, f32x8, f64x2, f64x4};
 use nalgebra::Scalar;
@@ -17,8 +20,8 @@ pub trait Real: Scalar + FloatCore + SimdFloatElement + bytemuck::Pod + Send + S
     const ZERO: Self;
     /// 1, usable where a constant is needed.
     const ONE: Self;
-    /// How many terms the series of [`math`](crate::math) take.
-    const TERMS: Terms;
+    /// The series of [`math`](crate::math).
+    const SERIES: Series<Self>;
     /// The bits behind the binary point.
     const MANTISSA_BITS: u32;
     /// The bits of a mantissa set, all others clear.
@@ -69,59 +72,67 @@ pub trait Real: Scalar + FloatCore + SimdFloatElement + bytemuck::Pod + Send + S
     /// The lanes filled with a few numbers again and again: two, four, eight, or one; fewer than there are lanes.
     fn repeat<S: Simd>(simd: S, numbers: &[Self]) -> Lanes<S, Self>;
 
-    /// The square root of zero or a number not near the ends of the range, within 1 ulp.
+    /// The square root, correctly rounded.
     #[inline(always)]
-    fn root<S: Simd>(simd: S, x: Lanes<S, Self>) -> Lanes<S, Self> {
+    fn exact_root<S: Simd>(simd: S, x: Lanes<S, Self>) -> Lanes<S, Self> {
         let _ = simd;
         x.sqrt()
     }
+
+    /// The square root of zero or a number not near the ends of the range, within 1 ulp.
+    #[inline(always)]
+    fn root<S: Simd>(simd: S, x: Lanes<S, Self>) -> Lanes<S, Self> {
+        Self::exact_root(simd, x)
+    }
 }
 
-/// How many terms each series of [`math`](crate::math) takes.
+/// The series of [`math`](crate::math), as far as a number type needs them, in numbers of that type: a microcontroller would
+/// round `f64` to them one by one.
 #[derive(Clone, Copy, Debug)]
-pub struct Terms {
-    /// Of the Taylor series of the exponential.
-    pub exp: usize,
-    /// Of the series of the logarithm in odd powers.
-    pub ln: usize,
-    /// Of the Chebyshev series of the complementary error function.
-    pub erfc: usize,
+pub struct Series<T: 'static> {
+    /// The Taylor series of the exponential, from the second power on, in pairs.
+    pub exp: &'static [[T; 2]],
+    /// The series of the logarithm in odd powers, from the third on.
+    pub ln: &'static [T],
+    /// The Chebyshev series of the complementary error function.
+    pub erfc: &'static [T],
 }
 
-// For constants. Bit by bit, as in FreeBSD's e_sqrtf.c by I. L. Taylor, after W. Kahan.
-macro_rules! root_of_bits {
-    ($name:ident, $number:ty, $mantissa_bits:literal, $bias:literal) => {
-        /// The square root of a normal number, correctly rounded.
-        pub(crate) const fn $name(x: $number) -> $number {
-            assert!(x >= <$number>::MIN_POSITIVE && x <= <$number>::MAX);
-            let bits = x.to_bits();
-            let biased = bits >> $mantissa_bits;
-            // The mantissa, twice where the exponent is odd, and once more for a bit to round by.
-            let mut rest = ((bits & ((1 << $mantissa_bits) - 1)) | (1 << $mantissa_bits)) << (2 - (biased & 1));
-            let (mut root, mut twice, mut bit) = (0, 0, 1 << ($mantissa_bits + 1));
-            while bit != 0 {
-                if twice + bit <= rest {
-                    rest -= twice + bit;
-                    twice += 2 * bit;
-                    root += bit;
-                }
-                rest *= 2;
-                bit /= 2;
+// `[[number; 2]; pairs]` of the terms of the exponential.
+macro_rules! exp_in_pairs {
+    ($number:ty, $pairs:literal) => {{
+        const PAIRS: [[$number; 2]; $pairs] = {
+            let (mut pairs, mut k) = ([[0.0; 2]; $pairs], 0);
+            while k < 2 * $pairs {
+                pairs[k / 2][k % 2] = EXP_M1[k + 1] as $number;
+                k += 1;
             }
-            // Never half way between two numbers: the last bit decides.
-            root += root & 1;
-            <$number>::from_bits((root >> 1) + (((biased + $bias) / 2 - 1) << $mantissa_bits))
-        }
-    };
+            pairs
+        };
+        PAIRS
+    }};
 }
 
-root_of_bits!(root_of_f32, f32, 23, 127);
-root_of_bits!(root_of_f64, f64, 52, 1023);
+// The first terms of a series, rounded.
+macro_rules! first_terms {
+    ($number:ty, $count:literal, $series:ident) => {{
+        const TERMS: [$number; $count] = {
+            let (mut terms, mut k) = ([0.0; $count], 0);
+            while k < $count {
+                terms[k] = $series[k] as $number;
+                k += 1;
+            }
+            terms
+        };
+        TERMS
+    }};
+}
 
 impl Real for f32 {
     const ZERO: Self = 0.0;
     const ONE: Self = 1.0;
-    const TERMS: Terms = Terms { exp: 7, ln: 5, erfc: 12 };
+    const SERIES: Series<f32> =
+        Series { exp: &exp_in_pairs!(f32, 3), ln: &first_terms!(f32, 5, LN), erfc: &first_terms!(f32, 12, ERFC) };
     const MANTISSA_BITS: u32 = 23;
     const MANTISSA_MASK: u32 = (1 << 23) - 1;
     const ONE_BITS: u32 = 1.0f32.to_bits();
@@ -159,8 +170,13 @@ impl Real for f32 {
     }
 
     #[inline(always)]
+    fn exact_root<S: Simd>(simd: S, x: Lanes<S, f32>) -> Lanes<S, f32> {
+        if SCALAR { lanes::<S, f32>(simd, root_of_f32(number::<S, f32>(x))) } else { x.sqrt() }
+    }
+
+    #[inline(always)]
     fn root<S: Simd>(simd: S, x: Lanes<S, f32>) -> Lanes<S, f32> {
-        crate::math::root_f32(simd, x)
+        root_f32(simd, x)
     }
 
     #[cfg_attr(not(debug_assertions), inline(always))]
@@ -206,7 +222,7 @@ impl Real for f32 {
 impl Real for f64 {
     const ZERO: Self = 0.0;
     const ONE: Self = 1.0;
-    const TERMS: Terms = Terms { exp: 13, ln: 11, erfc: 28 };
+    const SERIES: Series<f64> = Series { exp: &exp_in_pairs!(f64, 6), ln: &LN, erfc: &ERFC };
     const MANTISSA_BITS: u32 = 52;
     const MANTISSA_MASK: u64 = (1 << 52) - 1;
     const ONE_BITS: u64 = 1.0f64.to_bits();

@@ -672,7 +672,9 @@ where
             Permutation::identity(count)
         };
         // A schedule may have made something of the rate that makes no sense.
-        self.optimizer.check()?;
+        if SETTINGS_VARY {
+            self.optimizer.check()?;
+        }
         let (mut sum, mut weight) = (Sum::ZERO, Sum::ZERO);
         let (mut first, mut batch) = (0, 0);
         while first < count {
@@ -776,7 +778,8 @@ fn take_step<S: Simd, N: Params, O: Optimizer<Scalar = N::Scalar>>(
 }
 
 /// Whether settings come from outside of the program. Those of a program for a microcontroller stand in its source, and it has no
-/// room to look at them again in each step: [`Optimizer::check`] is for who sets them at run time there.
+/// room to look at them again in each step or epoch: [`Optimizer::check`] is for who sets them at run time there, and what a rate that
+/// makes no sense does to loss and weights is found all the same.
 const SETTINGS_VARY: bool = cfg!(not(target_os = "none"));
 
 /// Losses above this are not those of a training that goes well, and far from the largest numbers.
@@ -796,6 +799,7 @@ fn check_gradient<N: Params, O: Optimizer<Scalar = N::Scalar>>(
 ) -> Result<(), Error> {
     struct Largest<T>(T);
     impl<T: Real> Visitor<T> for Largest<T> {
+        #[cfg_attr(target_os = "none", inline(never))]
         fn slice(&mut self, _: Parameter, values: &[T]) {
             for value in values {
                 // Not `max`, which passes over NaN.
@@ -820,8 +824,8 @@ fn check_gradient<N: Params, O: Optimizer<Scalar = N::Scalar>>(
 }
 
 /// Why a loss within a training run was not finite, or the weights after it: those were finite when it began.
-#[cold]
-#[inline(never)]
+#[cfg_attr(target_os = "none", inline(always))]
+#[cfg_attr(not(target_os = "none"), cold, inline(never))]
 fn cause_in_run<N: Params>(network: &N, error: Error) -> Error {
     match error {
         Error::LossNotFinite { epoch, batch } if cause(network, error) == Error::WeightNotFinite => {

@@ -59,7 +59,7 @@ fn first_not_finite<T: Real, X: Inputs<T, IN> + ?Sized, const IN: usize>(
     let mut x = [T::ZERO; IN];
     samples.find_map(|sample| {
         inputs.copy(sample, &mut x);
-        place_not_finite(&x).map(|(column, found)| (sample, column, found))
+        NotFinite::first_of(&x).map(|(column, found)| (sample, column, found))
     })
 }
 
@@ -73,12 +73,6 @@ fn first_not_finite_at<T: Real, X: Inputs<T, IN> + ?Sized, const IN: usize>(
     places: Range<usize>,
 ) -> Option<(usize, usize, NotFinite)> {
     first_not_finite(inputs, places.map(|place| order.at(place)))
-}
-
-/// The place of the first number that is infinite or NaN, and what it is.
-fn place_not_finite<T: Real>(numbers: &[T]) -> Option<(usize, NotFinite)> {
-    let (column, &found) = numbers.iter().enumerate().find(|(_, number)| !number.is_finite())?;
-    Some((column, NotFinite::of(found)))
 }
 
 /// Copies the samples of a tile: those from `begin` on, or those with the given numbers.
@@ -240,20 +234,20 @@ pub(crate) fn check_together<N: Params, const B: usize>(count: usize, batch_size
     if count % batch_size == 1 { Err(Error::LoneSample { batch: count / batch_size }) } else { Ok(()) }
 }
 
-/// Why a loss in training was not finite: the weights, if they are not.
-#[cold]
-#[inline(never)]
+/// Why a loss in training was not finite: the weights, if they are not. A microcontroller has no room for a sentence that nobody
+/// reads, nor for a call through which the error is copied.
+#[cfg_attr(target_os = "none", inline(always))]
+#[cfg_attr(not(target_os = "none"), cold, inline(never))]
 pub(crate) fn cause<N: Params>(network: &N, error: Error) -> Error {
     match error {
-        // A microcontroller has no room for a sentence that nobody reads.
         Error::LossNotFinite { .. } if cfg!(not(target_os = "none")) && !is_finite(network) => Error::WeightNotFinite,
         error => error,
     }
 }
 
 /// Why the loss of samples that are not trained on was not finite.
-#[cold]
-#[inline(never)]
+#[cfg_attr(target_os = "none", inline(always))]
+#[cfg_attr(not(target_os = "none"), cold, inline(never))]
 pub(crate) fn cause_in_evaluation<N: Params>(network: &N, error: Error) -> Error {
     match cause(network, error) {
         Error::LossNotFinite { .. } => Error::EvaluationNotFinite,
@@ -500,7 +494,7 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
         }
         Y::check_targets(loss, &tile_targets[..1]).map_err(|(sample, problem)| Error::Target { sample, problem })?;
         if !is_moderate(simd, self.input.0.as_slice(), IN) {
-            if let Some((column, found)) = place_not_finite(self.input.0.as_slice()) {
+            if let Some((column, found)) = NotFinite::first_of(&self.input.0.as_slice()[..IN]) {
                 self.input = Zeroed::ZEROED;
                 return Err(Error::InputNotFinite { sample: 0, column, found, epoch, batch: 0 });
             }

@@ -457,13 +457,13 @@ fn value_of<T: Real>(word: &str) -> String {
         "SIXTH" => of(1.0 / 6.0),
         "SELU_SCALE" => of(SELU_SCALE),
         "SELU_BOTH" => of(SELU_SCALE * SELU_ALPHA),
-        "EXP" => horner::<T>(variable, &math::EXP_M1[..T::TERMS.exp]),
-        "LN" => horner::<T>(variable, &math::LN[..T::TERMS.ln]),
-        "ERFC" => numbers("        ", math::ERFC[..T::TERMS.erfc].iter().map(|&value| T::of(value))),
-        "ERFC_LAST" => (T::TERMS.erfc - 1).to_string(),
+        "EXP" => horner(variable, &[&[T::ONE], T::SERIES.exp.as_flattened()].concat()),
+        "LN" => horner(variable, T::SERIES.ln),
+        "ERFC" => numbers("        ", T::SERIES.erfc.iter().copied()),
+        "ERFC_LAST" => (T::SERIES.erfc.len() - 1).to_string(),
         "TANH_END" => of(math::SHORT_TANH_OF_HALF.end),
-        "TANH_DIVIDEND" => horner::<T>(variable, &math::SHORT_TANH_OF_HALF.dividend),
-        "TANH_DIVISOR" => horner::<T>(variable, &math::SHORT_TANH_OF_HALF.divisor[..3]),
+        "TANH_DIVIDEND" => horner(variable, &math::SHORT_TANH_OF_HALF.dividend.map(T::of)),
+        "TANH_DIVISOR" => horner(variable, &math::SHORT_TANH_OF_HALF.divisor.map(T::of)[..3]),
         "MAX" => literal(T::max_value()),
         "MIN_POSITIVE" => literal(T::min_positive_value()),
         // Even powers of two, which shift any number below the smallest normal one above it.
@@ -478,10 +478,10 @@ fn value_of<T: Real>(word: &str) -> String {
 }
 
 /// `coefficients[0] + coefficients[1] x + ...`.
-fn horner<T: Real>(x: &str, coefficients: &[f64]) -> String {
+fn horner<T: Real>(x: &str, coefficients: &[T]) -> String {
     let mut text = String::new();
     for (index, &coefficient) in coefficients.iter().rev().enumerate() {
-        let coefficient = literal(T::of(coefficient));
+        let coefficient = literal(coefficient);
         text = match index {
             0 => coefficient,
             1 => format!("{text} * {x} + {coefficient}"),

@@ -7,9 +7,10 @@
 use super::WIDEST;
 use super::column::chains_of;
 use crate::activation::Activation;
-use crate::math::exp_negative;
+use crate::math::{self, exp_negative};
 use crate::real::{Lanes, Real};
 use fearless_simd::{Simd, SimdBase};
+use nalgebra::{ArrayStorage, SMatrix};
 
 /// Whether there are no vector registers.
 pub(crate) const SCALAR: bool = !cfg!(any(
@@ -264,7 +265,7 @@ pub(crate) fn row_in_parts<T: Real, const ROWS: usize, const DEPTH: usize>(
 
 /// A number of an array. A loop whose end the compiler does not see costs a comparison here, and not a way to a panic.
 #[inline(always)]
-fn at<T: Real, const N: usize>(numbers: &[T; N], index: usize) -> T {
+pub(crate) fn at<T: Real, const N: usize>(numbers: &[T; N], index: usize) -> T {
     numbers.get(index).copied().unwrap_or(T::ZERO)
 }
 
@@ -288,15 +289,22 @@ pub(crate) fn brief_row<S: Simd, T: Real, A: Activation, const ROWS: usize, cons
     if activated { value::<S, T, A>(simd, sum) } else { sum }
 }
 
+/// [`math::mul_add`](crate::math::mul_add) of numbers.
+#[inline(always)]
+pub(crate) fn mul_add<S: Simd, T: Real>(simd: S, x: T, factor: T, add: T) -> T {
+    let (x, factor, add) = (lanes::<S, T>(simd, x), lanes::<S, T>(simd, factor), lanes::<S, T>(simd, add));
+    number::<S, T>(math::mul_add(x, factor, add))
+}
+
 /// The value of an activation.
 #[inline(always)]
-fn value<S: Simd, T: Real, A: Activation>(simd: S, x: T) -> T {
+pub(crate) fn value<S: Simd, T: Real, A: Activation>(simd: S, x: T) -> T {
     number::<S, T>(A::value::<S, T>(simd, lanes::<S, T>(simd, x)))
 }
 
 /// The sum of the first `count` of up to 16 numbers, added in pairs, the first to the ninth, and so on.
 #[inline(always)]
-pub(super) fn sum_in_pairs<T: Real, const N: usize>(mut sums: [T; N], count: usize) -> T {
+pub(crate) fn sum_in_pairs<T: Real, const N: usize>(mut sums: [T; N], count: usize) -> T {
     #[inline(always)]
     fn halve<T: Real, const N: usize, const HALF: usize>(sums: &mut [T; N], count: usize) {
         for i in 0..HALF {
@@ -428,6 +436,23 @@ pub(crate) fn softmax_in_order<S: Simd, T: Real>(simd: S, logits: &mut [T], scal
         *number *= factor;
     }
     (largest, sum)
+}
+
+/// The matrix whose numbers `step` makes of the places of columns and rows: what is not filled with zeros first.
+#[inline(always)]
+pub(crate) fn made<T: Real, const ROWS: usize, const COLUMNS: usize>(
+    step: impl Fn(usize, usize) -> T,
+) -> SMatrix<T, ROWS, COLUMNS> {
+    let step = &step;
+    SMatrix::from_array_storage(ArrayStorage(core::array::from_fn(
+        #[inline(always)]
+        |column| {
+            core::array::from_fn(
+                #[inline(always)]
+                |row| step(column, row),
+            )
+        },
+    )))
 }
 
 /// `A(x)` in place of each number `x`. Once in a program for each activation, not for each layer.

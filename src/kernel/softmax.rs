@@ -1,8 +1,8 @@
 //! Softmax of columns: of one, or of as many at once as a register has lanes.
 
 use super::interleave::{rows_of, set_columns};
-use super::scalar::{self, lanes};
-use super::{SCALAR, map, map_sum, store};
+use super::scalar::{self, lanes, number};
+use super::{SCALAR, WIDEST, map, map_sum, store};
 use crate::math::{divide, exp_negative};
 use crate::real::{Lanes, Real};
 use fearless_simd::{Simd, SimdBase};
@@ -68,17 +68,26 @@ fn softmax_of_one<S: Simd, T: Real, const SIZE: usize>(simd: S, logits: &mut [T;
     for &logit in logits.iter() {
         largest = if logit > largest { logit } else { largest };
     }
-    let sum = map_sum(
-        simd,
-        SIZE,
-        [&mut *logits],
-        [],
-        #[inline(always)]
-        |[x], []| {
-            let e = exp_negative::<S, T>(simd, x - lanes::<S, T>(simd, largest));
-            ([e], e)
-        },
-    );
+    let sum = if SCALAR && SIZE <= WIDEST {
+        // The same sum, without room for parts of it.
+        for logit in logits.iter_mut() {
+            let below = lanes::<S, T>(simd, *logit - largest);
+            *logit = number::<S, T>(exp_negative::<S, T>(simd, below));
+        }
+        scalar::sum_in_pairs(*logits, SIZE)
+    } else {
+        map_sum(
+            simd,
+            SIZE,
+            [&mut *logits],
+            [],
+            #[inline(always)]
+            |[x], []| {
+                let e = exp_negative::<S, T>(simd, x - lanes::<S, T>(simd, largest));
+                ([e], e)
+            },
+        )
+    };
     let scale = scale / sum;
     map(
         simd,

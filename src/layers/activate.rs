@@ -2,7 +2,7 @@
 
 use super::Dense;
 use crate::activation::{Activation, Identity, assert_varies};
-use crate::kernel::map_first;
+use crate::kernel::{map_first, scalar};
 use crate::layer::{Entrance, Layer, Tile};
 use crate::network::Network;
 use crate::outline::Part;
@@ -98,6 +98,19 @@ impl<const N: usize, A: Activation, T: Real> Layer<Features<N>> for Activate<N, 
     #[inline(always)]
     fn infer<S: Simd, const B: usize>(&self, tile: Tile<S, B>, x: &SMatrix<T, N, B>, y: &mut SMatrix<T, N, B>) {
         self.forward(tile, x, y);
+    }
+
+    #[inline(always)]
+    fn answer<S: Simd, const B: usize>(&self, tile: Tile<S, B>, x: &SMatrix<T, N, B>) -> SMatrix<T, N, B> {
+        if tile.is_to_logits() {
+            return *x;
+        }
+        let mut y = scalar::made(
+            #[inline(always)]
+            |column, row| scalar::value::<S, T, A>(tile.simd(), scalar::at(&x.data.0[column], row)),
+        );
+        A::couple(tile, &mut y.data.0);
+        y
     }
 
     #[inline(always)]

@@ -2,9 +2,9 @@
 
 use super::{Dense, EPSILON, gain_and_bias, vector};
 use crate::activation::{Identity, NoActivation};
-use crate::kernel::map;
+use crate::kernel::{map, scalar};
 use crate::layer::{Entrance, Layer, Tile};
-use crate::math::{mul_add, square_root};
+use crate::math::{mul_add, root_of_f32, root_of_f64, square_root};
 use crate::network::Network;
 use crate::outline::Part;
 use crate::params::{Kind, Parameter, Params, Visitor, VisitorMut, Zeroed};
@@ -144,29 +144,61 @@ impl<const N: usize, T: Real> BatchNorm<N, T> {
             );
         }
     }
-
-    /// The layer before this one with both in it, for a network that only predicts.
-    ///
-    /// ```
-    /// use tuplenet::layers::BatchNorm;
-    /// use tuplenet::prelude::*;
-    ///
-    /// let network = <(Dense<3, 4, Identity, f64>, BatchNorm<4, f64>)>::new(&mut seeded(0));
-    /// let folded = network.1.fold(network.0.clone());
-    /// let (before, after) = (network.predict_one(&[1.0, 2.0, 3.0]), folded.predict_one(&[1.0, 2.0, 3.0]));
-    /// assert!(before.iter().zip(after).all(|(before, after)| (before - after).abs() < 1e-12));
-    /// ```
-    pub fn fold<const IN: usize>(&self, mut before: Dense<IN, N, Identity, T>) -> Dense<IN, N, Identity, T> {
-        let [scale, shift] = self.line();
-        for row in 0..N {
-            for column in 0..IN {
-                before.weight[(row, column)] *= scale[row];
-            }
-            before.bias[row] = before.bias[row] * scale[row] + shift[row];
-        }
-        before
-    }
 }
+
+// For each number type, since the compiler computes with numbers that it knows the type of.
+macro_rules! fold {
+    ($number:ty, $root:path) => {
+        impl<const N: usize> BatchNorm<N, $number> {
+            /// The layer before this one with both in it, for a network that only predicts. The compiler can do it, too: a
+            /// network that lies in flash as it was trained need not compute roots on the chip.
+            ///
+            /// ```
+            /// use tuplenet::layers::{Activate, BatchNorm};
+            /// use tuplenet::params::Zeroed;
+            /// use tuplenet::prelude::*;
+            ///
+            /// // Such as `include!("trained.rs")`, which the export has written.
+            /// const TRAINED: (Dense<1, 2, Identity>, BatchNorm<2>, Activate<2, Relu>, Dense<2, 1, Sigmoid>) = (
+            ///     Dense::from_rows([[3.0], [-3.0]], [0.5, 0.5]),
+            ///     BatchNorm::from_arrays([1.0, 2.0], [0.0, 5.0], [3.0, 4.0], [4.0, 1.0]),
+            ///     Zeroed::ZEROED,
+            ///     Dense::from_rows([[1.0, -1.0]], [0.0]),
+            /// );
+            /// static NETWORK: (Dense<1, 2, Relu>, Dense<2, 1, Sigmoid>) = {
+            ///     let (dense, norm, _, last) = TRAINED;
+            ///     (Activate::fold(norm.fold(dense)), last)
+            /// };
+            /// let ([before], [after]) = (TRAINED.predict_one(&[1.5]), NETWORK.predict_one(&[1.5]));
+            /// assert!((before - after).abs() < 1e-6);
+            /// ```
+            pub const fn fold<const IN: usize>(
+                &self,
+                before: Dense<IN, N, Identity, $number>,
+            ) -> Dense<IN, N, Identity, $number> {
+                let (mut weight, [mut bias]) = (before.weight.data.0, before.bias.data.0);
+                let ([weights], [biases]) = (&self.weight.data.0, &self.bias.data.0);
+                let ([means], [variances]) = (&self.running_mean.data.0, &self.running_variance.data.0);
+                let mut row = 0;
+                while row < N {
+                    let scale = weights[row] * (1.0 / $root(variances[row] + EPSILON as $number));
+                    let shift = biases[row] - means[row] * scale;
+                    let mut column = 0;
+                    while column < IN {
+                        weight[column][row] *= scale;
+                        column += 1;
+                    }
+                    bias[row] = bias[row] * scale + shift;
+                    row += 1;
+                }
+                Dense::from_columns(weight, bias)
+            }
+        }
+    };
+}
+
+fold!(f32, root_of_f32);
+fold!(f64, root_of_f64);
 
 /// Scale and shift of a feature in prediction.
 #[inline(always)]
@@ -286,6 +318,25 @@ impl<const N: usize, T: Real> Layer<Features<N>> for BatchNorm<N, T> {
     #[inline(always)]
     fn infer<S: Simd, const B: usize>(&self, tile: Tile<S, B>, x: &SMatrix<T, N, B>, y: &mut SMatrix<T, N, B>) {
         self.predict(tile, x, y);
+    }
+
+    #[inline(always)]
+    fn answer<S: Simd, const B: usize>(&self, tile: Tile<S, B>, x: &SMatrix<T, N, B>) -> SMatrix<T, N, B> {
+        if B > 1 {
+            let mut y = Zeroed::ZEROED;
+            self.predict(tile, x, &mut y);
+            return y;
+        }
+        // Without room for the lines, of which each is used once.
+        let of = |numbers: &SVector<T, N>, row| scalar::at(&numbers.data.0[0], row);
+        scalar::made(
+            #[inline(always)]
+            |column, row| {
+                let (weight, bias) = (of(&self.weight, row), of(&self.bias, row));
+                let [scale, shift] = line(weight, bias, of(&self.running_mean, row), of(&self.running_variance, row));
+                scalar::mul_add(tile.simd(), scalar::at(&x.data.0[column], row), scale, shift)
+            },
+        )
     }
 
     #[inline(always)]

@@ -2,7 +2,8 @@
 
 use super::{gain_and_bias, vector};
 use crate::activation::NoActivation;
-use crate::kernel::{map, map_sum, sum};
+use crate::kernel::scalar::{self, lanes};
+use crate::kernel::{SCALAR, WIDEST, map, map_sum, sum};
 use crate::layer::{Entrance, Layer, Tile};
 use crate::math::{mul_add, square_root};
 use crate::network::Network;
@@ -73,22 +74,40 @@ impl<const N: usize, T: Real, const BILLIONTHS: u64> LayerNorm<N, T, BILLIONTHS>
     #[inline(always)]
     fn statistics_mut<const OTHERS: usize>(&mut self, _: &mut impl VisitorMut<T, OTHERS>) {}
 
+    /// The sum of a sample's numbers.
+    #[inline(always)]
+    fn sum<S: Simd>(simd: S, numbers: &[T; N]) -> T {
+        // The same sum, without room for parts of it. A sum that begins with zero is not negative zero.
+        if SCALAR && N <= WIDEST { scalar::sum_in_pairs(*numbers, N) + T::ZERO } else { sum(simd, numbers) }
+    }
+
     /// Mean and reciprocal deviation of a sample.
     #[inline(always)]
     fn moments<S: Simd>(simd: S, x: &[T; N]) -> (T, T) {
         let count = T::from_count(N);
-        let mean = sum(simd, x) / count;
-        let squares = map_sum(
-            simd,
-            N,
-            [],
-            [x],
-            #[inline(always)]
-            |[], [x]| {
-                let distance = x - mean;
-                ([], distance * distance)
-            },
-        );
+        let mean = Self::sum(simd, x) / count;
+        let squares = if SCALAR {
+            let squares = scalar::made::<T, N, 1>(
+                #[inline(always)]
+                |_, row| {
+                    let distance = scalar::at(x, row) - mean;
+                    distance * distance
+                },
+            );
+            Self::sum(simd, &squares.data.0[0])
+        } else {
+            map_sum(
+                simd,
+                N,
+                [],
+                [x],
+                #[inline(always)]
+                |[], [x]| {
+                    let distance = x - mean;
+                    ([], distance * distance)
+                },
+            )
+        };
         let reciprocal = T::ONE / square_root(squares / count + T::of(Self::EPSILON));
         // NaN where the squares were too large, which would else make a bias of any sample.
         (mean, reciprocal + squares * T::ZERO)
@@ -97,6 +116,7 @@ impl<const N: usize, T: Real, const BILLIONTHS: u64> LayerNorm<N, T, BILLIONTHS>
     /// A sample, with those statistics.
     #[inline(always)]
     fn normalize<S: Simd>(&self, simd: S, (mean, reciprocal): (T, T), x: &[T; N], y: &mut [T; N]) {
+        let (mean, reciprocal) = (lanes::<S, T>(simd, mean), lanes::<S, T>(simd, reciprocal));
         map(
             simd,
             [y],
@@ -161,6 +181,23 @@ impl<const N: usize, T: Real, const BILLIONTHS: u64> Layer<Features<N>> for Laye
     }
 
     #[inline(always)]
+    fn answer<S: Simd, const B: usize>(&self, tile: Tile<S, B>, x: &SMatrix<T, N, B>) -> SMatrix<T, N, B> {
+        let moments = x.data.0.each_ref().map(
+            #[inline(always)]
+            |x| Self::moments(tile.simd(), x),
+        );
+        scalar::made(
+            #[inline(always)]
+            |column, row| {
+                let (mean, reciprocal) = moments[column];
+                let (weight, bias) = (scalar::at(&self.weight.data.0[0], row), scalar::at(&self.bias.data.0[0], row));
+                let normalized = (scalar::at(&x.data.0[column], row) - mean) * reciprocal;
+                scalar::mul_add(tile.simd(), normalized, weight, bias)
+            },
+        )
+    }
+
+    #[inline(always)]
     fn forward<S: Simd, const B: usize>(&self, tile: Tile<S, B>, x: &SMatrix<T, N, B>, trace: &mut Self::Trace<B>) {
         let places = trace.output.data.0.iter_mut().zip(&mut trace.statistics);
         for (x, (y, statistics)) in x.data.0.iter().zip(places).take(tile.used()) {
@@ -182,6 +219,7 @@ impl<const N: usize, T: Real, const BILLIONTHS: u64> Layer<Features<N>> for Laye
         let simd = tile.simd();
         let samples = x.data.0.iter().zip(&mut slope.data.0).zip(&trace.statistics).take(tile.used());
         for (sample, ((x, slope), &(mean, reciprocal))) in samples.enumerate() {
+            let (mean, reciprocal) = (lanes::<S, T>(simd, mean), lanes::<S, T>(simd, reciprocal));
             // From here on `slope` is that by the normalized numbers, after it has given the one by gain and bias.
             map(
                 simd,
@@ -202,7 +240,8 @@ impl<const N: usize, T: Real, const BILLIONTHS: u64> Layer<Features<N>> for Laye
                 #[inline(always)]
                 |[], [slope, x]| ([], slope * ((x - mean) * reciprocal)),
             );
-            let (level, along) = (sum(simd, &*slope) / T::from_count(N), along / T::from_count(N));
+            let count = T::from_count(N);
+            let (level, along) = (lanes::<S, T>(simd, sum(simd, &*slope) / count), lanes::<S, T>(simd, along / count));
             map(
                 simd,
                 [&mut input_slope.data.0[sample]],

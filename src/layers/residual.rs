@@ -147,6 +147,17 @@ impl<const N: usize, L: Layer<Features<N>, Out = Features<N>>> Layer<Features<N>
     }
 
     #[inline(always)]
+    fn answer<S: Simd, const B: usize>(
+        &self,
+        tile: Tile<S, B>,
+        x: &SMatrix<L::Scalar, N, B>,
+    ) -> SMatrix<L::Scalar, N, B> {
+        let mut y = self.0.answer(tile.inner(), x);
+        add(tile, x, &mut y);
+        y
+    }
+
+    #[inline(always)]
     fn forward<S: Simd, const B: usize>(
         &self,
         tile: Tile<S, B>,

@@ -6,7 +6,7 @@ use crate::kernel::map_columns;
 use crate::math::mul_add;
 use crate::params::Parameter;
 use crate::real::{Lanes, Real};
-use fearless_simd::{Simd, SimdBase, SimdFloat};
+use fearless_simd::{Simd, SimdBase};
 
 /// `s <- s + g g`, then `w <- w - rate * g / (sqrt(s) + epsilon)`: J. Duchi et al., 2011,
 /// <https://jmlr.org/papers/v12/duchi11a.html>.
@@ -75,7 +75,7 @@ impl<T: Real> Optimizer for Adagrad<T> {
             #[inline(always)]
             |[w, g, s]: [Lanes<S, T>; 3]| {
                 let s = mul_add(g, g, s);
-                [w - g * self.rate / (s.sqrt() + self.epsilon), zero, s]
+                [w - g * self.rate / (T::exact_root(simd, s) + self.epsilon), zero, s]
             },
         );
     }

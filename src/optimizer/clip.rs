@@ -58,6 +58,7 @@ fn scaled<T: Real, N: Params<Scalar = T>>(limit: T, gradient: &mut N) {
         squares: T,
     }
     impl<T: Real> VisitorMut<T, 0> for Measure<T> {
+        #[inline(never)]
         fn slice(&mut self, _: Parameter, values: &mut [T], []: [&mut [T]; 0]) {
             for value in values {
                 self.largest = self.largest.max(value.abs());
@@ -68,6 +69,7 @@ fn scaled<T: Real, N: Params<Scalar = T>>(limit: T, gradient: &mut N) {
     }
     struct Times<T>([T; 2]);
     impl<T: Real> VisitorMut<T, 0> for Times<T> {
+        #[inline(never)]
         fn slice(&mut self, _: Parameter, values: &mut [T], []: [&mut [T]; 0]) {
             for value in values {
                 *value = *value * self.0[0] * self.0[1];

@@ -6,7 +6,7 @@ use crate::kernel::map_columns;
 use crate::math::{flush, mul_add};
 use crate::params::Parameter;
 use crate::real::{Lanes, Real};
-use fearless_simd::{Simd, SimdBase, SimdFloat};
+use fearless_simd::{Simd, SimdBase};
 
 /// `s <- smoothing * s + (1 - smoothing) * g g`, then `w <- w - rate * g / (sqrt(s) + epsilon)`: G. Hinton,
 /// <https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf>.
@@ -80,7 +80,7 @@ impl<T: Real> Optimizer for RmsProp<T> {
             #[inline(always)]
             |[w, g, s]: [Lanes<S, T>; 3]| {
                 let s = flush::<S, T>(simd, mul_add(s, stays, g * g * (T::ONE - self.smoothing)));
-                [w - g * self.rate / (s.sqrt() + self.epsilon), zero, s]
+                [w - g * self.rate / (T::exact_root(simd, s) + self.epsilon), zero, s]
             },
         );
     }

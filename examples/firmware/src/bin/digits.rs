@@ -10,14 +10,14 @@ type Digits = (Dense<64, 32, Relu>, Dense<32, 10, Identity>);
 
 static NETWORK: Digits = include!("../networks/digits.rs");
 /// Images of 8 by 8 pixels, each from 0 to 16, as from a camera.
-static IMAGES: [([u8; 64], usize); 2] = include!("../networks/digits_samples.rs");
+static SAMPLES: [([u8; 64], usize); 2] = include!("../networks/digits_samples.rs");
 
 program!(all_right);
 
 /// Whether two digits are recognized.
 fn all_right() -> bool {
     let mut scaled = [0.0; 64];
-    IMAGES.iter().all(|(image, digit)| {
+    SAMPLES.iter().all(|(image, digit)| {
         for (number, &pixel) in scaled.iter_mut().zip(image) {
             *number = f32::from(pixel) / 16.0;
         }

@@ -9,13 +9,13 @@ use tuplenet::prelude::*;
 type Iris = (Dense<4, 16, Tanh>, Dense<16, 16, Tanh>, Dense<16, 3, Identity>);
 
 static NETWORK: Iris = include!("../networks/iris.rs");
-static FLOWERS: [([f32; 4], usize); 2] = include!("../networks/iris_samples.rs");
+static SAMPLES: [([f32; 4], usize); 2] = include!("../networks/iris_samples.rs");
 
 program!(all_right);
 
 /// Whether the kinds of two flowers are found.
 fn all_right() -> bool {
-    FLOWERS.iter().all(|(flower, kind)| {
+    SAMPLES.iter().all(|(flower, kind)| {
         let logits = answer(flower);
         tell(logits[0].to_bits());
         largest(&logits) == *kind
