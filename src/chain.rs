@@ -2,11 +2,11 @@
 //!
 //! `(A, B)` is a chain, so `(A, (B, C))` nests to any depth; flat tuples of up to eight layers compute the same.
 
-use crate::kernel::SCALAR;
 use crate::layer::{Entrance, Layer, Tile};
 use crate::network::Network;
 use crate::outline::Part;
 use crate::params::{Aligned, Element, Of, Params, Visitor, VisitorMut, Zeroed};
+use crate::real::SCALAR;
 use crate::shape::{Batch, Shape};
 use crate::summary::{CHAIN, Description, Place};
 use fearless_simd::Simd;

@@ -73,12 +73,11 @@
 use crate::activation::{Activation, HardSigmoid, Identity, Link, NoActivation, Sigmoid, Softmax};
 use crate::data::Category;
 use crate::error::{Error, Found, NotFinite, TargetError, setting};
-use crate::kernel::scalar::lanes;
 use crate::kernel::{self, Exponentials, map, map_sum, softmax};
 use crate::layer::Tile;
 use crate::layers::Dropout;
 use crate::math::{self, at_least, at_most, divide, splat};
-use crate::real::{Lanes, Real};
+use crate::real::{Lanes, Real, SCALAR, lanes};
 use fearless_simd::{Select, Simd, SimdBase, SimdFloat};
 
 /// A loss for networks with `OUT` outputs of type `T` whose last activation is `A`, and targets of type `Target`: `[T; OUT]`,
@@ -225,7 +224,7 @@ pub fn elementwise<S: Simd, T: Real, A: Activation, const OUT: usize, const B: u
 /// Where there are vector registers, without a way out before the end, so that many numbers are looked at together.
 #[inline(always)]
 fn all_finite<T: Real>(numbers: &[T]) -> bool {
-    if kernel::SCALAR {
+    if SCALAR {
         return numbers.iter().all(|number| number.is_finite());
     }
     numbers.iter().fold(true, |finite, number| finite & number.is_finite())
@@ -270,7 +269,7 @@ macro_rules! regression {
             #[inline(always)]
             fn check_all(&self, targets: &[[T; OUT]]) -> Result<(), (usize, TargetError)> {
                 // All at once, where there are registers for it.
-                if !kernel::SCALAR && all_finite(targets.as_flattened()) {
+                if !SCALAR && all_finite(targets.as_flattened()) {
                     return Ok(());
                 }
                 let found = targets.iter().enumerate().find(|(_, target)| !all_finite(&target[..]));

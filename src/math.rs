@@ -6,9 +6,7 @@
 //! or against the platform's functions (for `f64`).
 
 use crate::dispatch::dispatch;
-use crate::kernel;
-use crate::kernel::scalar::lanes;
-use crate::real::{Lanes, Real};
+use crate::real::{Lanes, Real, SCALAR, lanes};
 #[cfg(target_arch = "x86_64")]
 use fearless_simd::{Avx512, SimdInto, f32x16};
 use fearless_simd::{Level, Select, Simd, SimdBase, SimdFloat};
@@ -281,7 +279,7 @@ pub fn ln_1p<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
 /// spares a small device the exponential: within 4 ulp for positive `x`, within 2e-7 for negative ones.
 #[inline(always)]
 pub fn sigmoid<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
-    if is_f32::<T>() && (kernel::SCALAR || cfg!(feature = "reproducible")) {
+    if is_f32::<T>() && (SCALAR || cfg!(feature = "reproducible")) {
         let half = splat::<S, T>(simd, 0.5);
         return tanh::<S, T>(simd, x * half) * half + half;
     }
@@ -325,7 +323,7 @@ const EXP_EVEN: [f64; 4] = [2.0, 2.272_655_482_081_550_3e-1, 2.524_483_403_496_8
 #[inline(always)]
 pub fn tanh<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
     if is_f32::<T>() {
-        if kernel::SCALAR {
+        if SCALAR {
             let x = x.as_slice();
             return Lanes::<S, T>::from_fn(
                 simd,

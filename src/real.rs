@@ -77,6 +77,31 @@ pub trait Real: Scalar + FloatCore + SimdFloatElement + bytemuck::Pod + Send + S
     }
 }
 
+/// Whether there are no vector registers.
+pub(crate) const SCALAR: bool = !cfg!(any(
+    target_arch = "x86",
+    target_arch = "x86_64",
+    target_arch = "aarch64",
+    all(target_arch = "wasm32", target_feature = "simd128"),
+));
+
+/// A number in all lanes. What is computed in lanes that nobody looks at, the compiler leaves out.
+#[inline(always)]
+pub(crate) fn lanes<S: Simd, T: Real>(simd: S, number: T) -> Lanes<S, T> {
+    if SCALAR {
+        // Not `splat`, which is a loop where a program is optimized for size.
+        Lanes::<S, T>::from_slice(simd, &[number, number, number, number][..Lanes::<S, T>::LEN])
+    } else {
+        Lanes::<S, T>::splat(simd, number)
+    }
+}
+
+/// The number in the first lane.
+#[inline(always)]
+pub(crate) fn number<S: Simd, T: Real>(lanes: Lanes<S, T>) -> T {
+    lanes.as_slice()[0]
+}
+
 /// How many terms each series of [`math`](crate::math) takes.
 #[derive(Clone, Copy, Debug)]
 pub struct Terms {

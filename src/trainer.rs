@@ -3,12 +3,12 @@
 use crate::data::{Inputs, Permutation, Targets};
 use crate::dispatch::{dispatch, level};
 use crate::error::Error;
-use crate::kernel::{FEW, SCALAR};
+use crate::kernel::FEW;
 use crate::layer::{Entrance, LastActivation, Layer};
 use crate::observer::{Epoch, Follower};
 use crate::optimizer::Optimizer;
 use crate::params::{Parameter, Params, Visitor, Zeroed, fill, is_finite};
-use crate::real::Real;
+use crate::real::{Real, SCALAR};
 use crate::shape::Features;
 use crate::workspace::{Chosen, Mean, Sum, Workspace, cause, cause_in_evaluation, check_data, check_together};
 use fearless_simd::Simd;

@@ -3,10 +3,10 @@
 use crate::data::{Inputs, Permutation, Samples, Targets, tile_in_place};
 use crate::dispatch::{dispatch, level};
 use crate::error::{Error, NotFinite};
-use crate::kernel::{SCALAR, is_moderate};
+use crate::kernel::is_moderate;
 use crate::layer::{Entrance, LastActivation, Layer, Tile};
 use crate::params::{Aligned, Params, Zeroed, fill, is_finite};
-use crate::real::Real;
+use crate::real::{Real, SCALAR};
 use crate::shape::{Batch, Features, Shape};
 use core::ops::Range;
 use fearless_simd::Simd;

@@ -1,6 +1,6 @@
 //! [`Permutation`]: the order of an epoch, in constant memory.
 
-use crate::kernel::SCALAR;
+use crate::real::SCALAR;
 use rand::Rng;
 
 const ROUNDS: usize = 6;

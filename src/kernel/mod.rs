@@ -20,12 +20,11 @@ mod softmax;
 pub(crate) use column::product_with_column;
 pub(crate) use packed::{packed, shares};
 pub(crate) use product::{Columns, FEW, Rows, add_columns, add_transposed, dots, product, registers, transpose};
-pub(crate) use scalar::SCALAR;
 pub(crate) use softmax::{Exponentials, softmax};
 
-use crate::real::{Lanes, Real};
+use crate::real::{Lanes, Real, SCALAR, lanes, number};
 use fearless_simd::{Select, Simd, SimdBase, SimdFloat, SimdMask};
-use scalar::{each, lanes, number};
+use scalar::each;
 
 /// Room for the widest vector register: 16 numbers of type `f32`.
 pub(crate) const WIDEST: usize = 16;

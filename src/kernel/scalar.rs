@@ -8,16 +8,8 @@ use super::WIDEST;
 use super::column::chains_of;
 use crate::activation::Activation;
 use crate::math::exp_negative;
-use crate::real::{Lanes, Real};
-use fearless_simd::{Simd, SimdBase};
-
-/// Whether there are no vector registers.
-pub(crate) const SCALAR: bool = !cfg!(any(
-    target_arch = "x86",
-    target_arch = "x86_64",
-    target_arch = "aarch64",
-    all(target_arch = "wasm32", target_feature = "simd128"),
-));
+use crate::real::{Real, lanes, number};
+use fearless_simd::Simd;
 
 // What stands in it is done for the first `$count` numbers of a block, without a loop: where a program is optimized for size
 // the compiler unrolls none, and keeps no array in registers that a loop runs over.
@@ -36,23 +28,6 @@ macro_rules! each {
     };
 }
 pub(crate) use each;
-
-/// A number in all lanes. What is computed in lanes that nobody looks at, the compiler leaves out.
-#[inline(always)]
-pub(crate) fn lanes<S: Simd, T: Real>(simd: S, number: T) -> Lanes<S, T> {
-    if SCALAR {
-        // Not `splat`, which is a loop where a program is optimized for size.
-        Lanes::<S, T>::from_slice(simd, &[number, number, number, number][..Lanes::<S, T>::LEN])
-    } else {
-        Lanes::<S, T>::splat(simd, number)
-    }
-}
-
-/// The number in the first lane.
-#[inline(always)]
-pub(crate) fn number<S: Simd, T: Real>(lanes: Lanes<S, T>) -> T {
-    lanes.as_slice()[0]
-}
 
 /// `start + left * right` for a single column, as [`product_with_column`](super::product_with_column) adds it up, or the value of
 /// the activation `A` there. For layers with enough work for so much of a program: others are computed [row by row](brief_row).

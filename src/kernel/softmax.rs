@@ -1,10 +1,9 @@
 //! Softmax of columns: of one, or of as many at once as a register has lanes.
 
 use super::interleave::{rows_of, set_columns};
-use super::scalar::{self, lanes};
-use super::{SCALAR, map, map_sum, store};
+use super::{map, map_sum, scalar, store};
 use crate::math::{divide, exp_negative};
-use crate::real::{Lanes, Real};
+use crate::real::{Lanes, Real, SCALAR, lanes};
 use fearless_simd::{Simd, SimdBase};
 
 /// What [`softmax`] found on its way, for each column.

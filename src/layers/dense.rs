@@ -11,7 +11,7 @@ use crate::layer::{Entrance, Layer, Tile};
 use crate::network::Network;
 use crate::outline::Part;
 use crate::params::{Kind, Parameter, Params, Visitor, VisitorMut, Zeroed};
-use crate::real::{Lanes, Real};
+use crate::real::{Lanes, Real, SCALAR};
 use crate::shape::Features;
 use crate::summary::{Description, Place};
 use core::marker::PhantomData;
@@ -119,7 +119,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
     /// Whether the activation is applied to the sums before they are written. Where it is long and there are many, that
     /// would be a lot of code; then it is a pass of its own.
     const fn is_fused(columns: usize) -> bool {
-        if kernel::SCALAR {
+        if SCALAR {
             return Self::is_brief(columns) || (A::BRIEF && columns == 1);
         }
         (A::BRIEF || columns == 1) && !Self::is_dots(columns)
@@ -150,7 +150,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
         activated: bool,
         y: &mut SMatrix<T, OUT, B>,
     ) {
-        if kernel::SCALAR {
+        if SCALAR {
             return self.affine_of_numbers(tile, x, activated, y);
         }
         let (simd, weight, bias) = (tile.simd(), self.weight.as_slice(), self.bias.as_slice());
@@ -239,7 +239,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
     /// `A(y)` in place of `y`.
     #[inline(always)]
     fn activate<S: Simd, const B: usize>(tile: Tile<S, B>, fused: bool, y: &mut SMatrix<T, OUT, B>) {
-        if kernel::SCALAR && !fused {
+        if SCALAR && !fused {
             for y in y.data.0.iter_mut().take(tile.used()) {
                 scalar::activate::<S, T, A>(tile.simd(), y);
             }
@@ -266,7 +266,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
         slope: &SMatrix<T, OUT, B>,
         input_slope: &mut SMatrix<T, IN, B>,
     ) {
-        if kernel::SCALAR {
+        if SCALAR {
             return scalar::transposed_product(
                 &self.weight.data.0,
                 &slope.data.0,
@@ -336,7 +336,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
         // Where the slope follows from the output, the sums are not looked at.
         let sums = A::Slope::room(&trace.sums).unwrap_or(&trace.output);
         let used = tile.used();
-        if kernel::SCALAR || B > FEW || OUT >= Lanes::<S, T>::LEN || used == 1 {
+        if SCALAR || B > FEW || OUT >= Lanes::<S, T>::LEN || used == 1 {
             map_first(
                 simd,
                 OUT * used,
@@ -458,7 +458,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
 
     #[inline(always)]
     fn answer<S: Simd, const B: usize>(&self, tile: Tile<S, B>, x: &SMatrix<T, IN, B>) -> SMatrix<T, OUT, B> {
-        if kernel::SCALAR
+        if SCALAR
             && Self::is_brief(B)
             && let [x] = x.data.0.as_slice()
         {
@@ -513,7 +513,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
             Self::deactivate(tile, trace, slope);
         }
 
-        if kernel::SCALAR {
+        if SCALAR {
             let (slopes, used) = (&slope.data.0, tile.used());
             scalar::add_outer(slopes, &x.data.0, used, tile.is_from_zero(), &mut gradient.weight.data.0);
             scalar::add_columns(slopes, used, tile.is_from_zero(), &mut gradient.bias.data.0[0]);

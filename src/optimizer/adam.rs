@@ -3,10 +3,9 @@
 use super::{Optimizer, check_epsilon, check_rate, largest_to_square};
 use crate::error::{Error, below_one, not_negative, setting};
 use crate::kernel::map_columns;
-use crate::kernel::scalar::lanes;
 use crate::math::{divide_by_root, mul_add, square_root};
 use crate::params::{Kind, Parameter, Params, VisitorMut, Zeroed};
-use crate::real::{Lanes, Real};
+use crate::real::{Lanes, Real, lanes};
 use fearless_simd::Simd;
 
 /// `m <- beta1 * m + (1 - beta1) * g` and `v <- beta2 * v + (1 - beta2) * g g`; then, with `m` and `v` divided by

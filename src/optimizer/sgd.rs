@@ -3,10 +3,9 @@
 use super::{Optimizer, check_rate};
 use crate::error::{Error, setting};
 use crate::kernel::map_columns;
-use crate::kernel::scalar::lanes;
 use crate::math::{flush, mul_add};
 use crate::params::{Parameter, Params, VisitorMut};
-use crate::real::{Lanes, Real};
+use crate::real::{Lanes, Real, lanes};
 use fearless_simd::Simd;
 
 /// Gradient descent: `w <- w - rate * g`.
