@@ -1,7 +1,5 @@
 //! The two number types a network may be made of, `f32` and `f64`, and what the lane code must know of each.
 
-#[cfg(feature = "safetensors")]
-use crate::io::embedded::{Data, Double, Single, Value};
 use fearless_simd::prelude::*;
 use fearless_simd::{SimdFloatElement, f32x4, f32x8, f64x2, f64x4};
 use nalgebra::Scalar;
@@ -43,10 +41,6 @@ pub trait Real: Scalar + FloatCore + SimdFloatElement + bytemuck::Pod + Send + S
 
     /// A register of half the size that the widest have.
     type Half<S: Simd>: SimdFloat<S, Element = Self>;
-
-    /// How the compiler reads numbers of this type from a file.
-    #[cfg(feature = "safetensors")]
-    type Constant<D: Data, const R: usize, const C: usize>: Value<[[Self; R]; C]>;
 
     /// The nearest number of this type.
     fn of(value: f64) -> Self;
@@ -160,9 +154,6 @@ impl Real for f32 {
 
     type Half<S: Simd> = f32x8<S>;
 
-    #[cfg(feature = "safetensors")]
-    type Constant<D: Data, const R: usize, const C: usize> = Single<D>;
-
     #[inline(always)]
     fn of(value: f64) -> Self {
         value as f32
@@ -244,9 +235,6 @@ impl Real for f64 {
     const LN_MIN: Self = -708.39;
 
     type Half<S: Simd> = f64x4<S>;
-
-    #[cfg(feature = "safetensors")]
-    type Constant<D: Data, const R: usize, const C: usize> = Double<D>;
 
     #[inline(always)]
     fn of(value: f64) -> Self {

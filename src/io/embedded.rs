@@ -336,8 +336,22 @@ macro_rules! value {
 value!(Single, f32);
 value!(Double, f64);
 
+/// A number type that the compiler can read from a file: `f32` and `f64`.
+pub trait Readable: Real {
+    /// How it is read.
+    type Constant<D: Data, const R: usize, const C: usize>: Value<[[Self; R]; C]>;
+}
+
+impl Readable for f32 {
+    type Constant<D: Data, const R: usize, const C: usize> = Single<D>;
+}
+
+impl Readable for f64 {
+    type Constant<D: Data, const R: usize, const C: usize> = Double<D>;
+}
+
 /// The numbers of a tensor in a file, `R` by `C`.
-pub const fn numbers<T: Real, D: Data, const R: usize, const C: usize>() -> SMatrix<T, R, C> {
+pub const fn numbers<T: Readable, D: Data, const R: usize, const C: usize>() -> SMatrix<T, R, C> {
     SMatrix::from_array_storage(ArrayStorage(<T::Constant<D, R, C> as Value<[[T; R]; C]>>::VALUE))
 }
 
@@ -443,7 +457,7 @@ const fn is_listed(entry: &header::Entry, listed: &Listed) -> bool {
     false
 }
 
-impl<P: Place, const IN: usize, const OUT: usize, A: Activation, T: Real> Embedded<P> for Dense<IN, OUT, A, T> {
+impl<P: Place, const IN: usize, const OUT: usize, A: Activation, T: Readable> Embedded<P> for Dense<IN, OUT, A, T> {
     const VALUE: Self =
         Dense::from_matrix(numbers::<T, At<P, Self, 0>, OUT, IN>(), numbers::<T, At<P, Self, 1>, OUT, 1>());
     const TENSORS: &'static [Parameter] = &[Self::WEIGHT, Self::BIAS];
@@ -470,7 +484,7 @@ impl<P: Place, const N: usize, const THOUSANDTHS: u32, T: Real> Embedded<P> for 
     const TENSORS: &'static [Parameter] = &[];
 }
 
-impl<P: Place, const N: usize, T: Real, const BILLIONTHS: u64> Embedded<P> for LayerNorm<N, T, BILLIONTHS> {
+impl<P: Place, const N: usize, T: Readable, const BILLIONTHS: u64> Embedded<P> for LayerNorm<N, T, BILLIONTHS> {
     const VALUE: Self =
         LayerNorm { weight: numbers::<T, At<P, Self, 0>, N, 1>(), bias: numbers::<T, At<P, Self, 1>, N, 1>() };
     const TENSORS: &'static [Parameter] = &[Self::WEIGHT, Self::BIAS];
@@ -483,7 +497,7 @@ const fn exact<P: Place, L: Embedded<P>, const K: usize, const N: usize>() -> [f
 }
 
 /// An error unless the numbers of the batch normalization at `P` give finite ones.
-const fn check_norm<P: Place, T: Real, const N: usize>() -> Result<(), Misfit> {
+const fn check_norm<P: Place, T: Readable, const N: usize>() -> Result<(), Misfit> {
     if let Format::Safetensors(Safetensors { any_number: true, .. }) = P::File::FORMAT {
         return Ok(());
     }
@@ -497,7 +511,7 @@ const fn check_norm<P: Place, T: Real, const N: usize>() -> Result<(), Misfit> {
     Ok(())
 }
 
-impl<P: Place, const N: usize, T: Real> Embedded<P> for BatchNorm<N, T> {
+impl<P: Place, const N: usize, T: Readable> Embedded<P> for BatchNorm<N, T> {
     const VALUE: Self = {
         let norm = BatchNorm {
             weight: numbers::<T, At<P, Self, 0>, N, 1>(),
