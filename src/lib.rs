@@ -194,6 +194,7 @@ pub mod export;
     all(feature = "std", any(feature = "export", feature = "plot", feature = "safetensors"))
 ))]
 mod file;
+mod fused;
 pub mod init;
 #[cfg(feature = "safetensors")]
 pub mod io;

@@ -6,16 +6,9 @@
 //! or against the platform's functions (for `f64`).
 
 use crate::dispatch::dispatch;
+pub use crate::fused::mul_add;
 use crate::real::{Lanes, Real, SCALAR, lanes};
-#[cfg(target_arch = "x86_64")]
-use fearless_simd::{Avx512, SimdInto, f32x16};
 use fearless_simd::{Level, Select, Simd, SimdBase, SimdFloat};
-
-/// `factor * x + add`, in one rounding where the CPU can, in two with the feature `reproducible`.
-#[inline(always)]
-pub fn mul_add<S: Simd, V: SimdFloat<S>>(x: V, factor: V, add: V) -> V {
-    if cfg!(feature = "reproducible") { x * factor + add } else { x.mul_add(factor, add) }
-}
 
 /// All lanes set to the number of type `T` nearest to `value`.
 #[inline(always)]
@@ -58,27 +51,6 @@ pub(crate) fn divide<S: Simd, T: Real>(dividend: Lanes<S, T>, divisor: Lanes<S, 
     mul_add(mul_add(-divisor, quotient, dividend), reciprocal, quotient)
 }
 
-/// The square root of zero or a number not near the ends of the range, within 1 ulp. Where AVX-512 has 16 lanes, an estimate
-/// is corrected as in [`divide`].
-#[inline(always)]
-pub(crate) fn root_f32<S: Simd>(simd: S, x: Lanes<S, f32>) -> Lanes<S, f32> {
-    #[cfg(target_arch = "x86_64")]
-    if let Some(avx512) = simd.level().as_avx512()
-        && !cfg!(feature = "reproducible")
-        && is_wide_f32::<S, f32>()
-    {
-        // Zero has no reciprocal.
-        let x = x.max(f32::MIN_POSITIVE);
-        let numbers: f32x16<Avx512> = f32x16::from_slice(avx512, x.as_slice());
-        let estimate: f32x16<Avx512> = reciprocal_root(avx512, numbers.into()).simd_into(avx512);
-        let reciprocal = Lanes::<S, f32>::from_slice(simd, estimate.as_slice());
-        let root = x * reciprocal;
-        return mul_add(mul_add(-root, root, x), reciprocal * 0.5, root);
-    }
-    let _ = simd;
-    x.sqrt()
-}
-
 /// `dividend / (root of square + epsilon)`, each as [`divide`] and [`Real::root`] give it, and zero where the square is infinite,
 /// which their corrections would make NaN of.
 #[inline(always)]
@@ -95,14 +67,6 @@ pub(crate) fn divide_by_root<S: Simd, T: Real>(
     let infinite = square.simd_eq(Lanes::<S, T>::splat(simd, T::infinity()));
     infinite.select(dividend * splat::<S, T>(simd, 0.0), quotient)
 }
-
-#[cfg(target_arch = "x86_64")]
-fearless_simd::kernel!(
-    #[inline]
-    fn reciprocal_root(avx512: Avx512, x: core::arch::x86_64::__m512) -> core::arch::x86_64::__m512 {
-        core::arch::x86_64::_mm512_rsqrt14_ps(x)
-    }
-);
 
 #[inline(always)]
 fn is_f32<T: Real>() -> bool {

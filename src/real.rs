@@ -1,5 +1,6 @@
 //! The two number types a network may be made of, `f32` and `f64`, and what the lane code must know of each.
 
+use crate::fused::root_f32;
 use fearless_simd::prelude::*;
 use fearless_simd::{SimdFloatElement, f32x4, f32x8, f64x2, f64x4};
 use nalgebra::Scalar;
@@ -176,7 +177,7 @@ impl Real for f32 {
 
     #[inline(always)]
     fn root<S: Simd>(simd: S, x: Lanes<S, f32>) -> Lanes<S, f32> {
-        crate::math::root_f32(simd, x)
+        root_f32(simd, x)
     }
 
     #[cfg_attr(not(debug_assertions), inline(always))]
