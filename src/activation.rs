@@ -30,10 +30,8 @@
 //! ```
 
 use crate::init::{GlorotUniform, HeUniform, Init, LecunNormal};
-use crate::kernel::{self, map};
-use crate::layer::Tile;
+use crate::kernel::{self, Tile, map};
 use crate::math::{self, at_least, at_most, mul_add, splat};
-use crate::outline::Function;
 use crate::params::Zeroed;
 use crate::real::{Lanes, Real};
 use fearless_simd::{Select, Simd, SimdBase};
@@ -102,6 +100,29 @@ pub enum Link {
     /// Binary cross-entropy: the activation is the logistic sigmoid.
     Sigmoid,
     /// Cross-entropy: the activation is softmax.
+    Softmax,
+}
+
+/// The library's activations; by name, for who writes a network in another language.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs, reason = "the names are those of the types here")]
+#[non_exhaustive]
+pub enum Function {
+    Identity,
+    Relu,
+    LeakyRelu {
+        /// The factor below zero, in thousandths.
+        thousandths: u32,
+    },
+    Elu,
+    Selu,
+    Gelu,
+    Silu,
+    Sigmoid,
+    HardSigmoid,
+    Tanh,
+    Softplus,
+    Softsign,
     Softmax,
 }
 

@@ -1,7 +1,8 @@
 //! [`Part`]: what a layer computes in prediction, told to who writes a network down in another language.
 //!
 //! ```
-//! use tuplenet::outline::{Function, Part};
+//! use tuplenet::activation::Function;
+//! use tuplenet::outline::Part;
 //! use tuplenet::prelude::*;
 //!
 //! let network = <(Dense<2, 8, Tanh>, Dense<8, 1, Sigmoid>)>::new(&mut seeded(0));
@@ -13,6 +14,8 @@
 //! });
 //! assert_eq!(functions, [Function::Tanh, Function::Sigmoid]);
 //! ```
+
+use crate::activation::Function;
 
 /// What a layer computes in prediction. A chain or a [`Residual`](crate::layers::Residual) tells that it begins, then what is
 /// inside, and then that it ends. Slices hold one number for each feature, unless said otherwise.
@@ -89,27 +92,4 @@ pub enum Part<'a, T> {
         /// The type that does not say it, with the paths of all modules.
         name: &'static str,
     },
-}
-
-/// The library's activations; what each computes stands in [`activation`](crate::activation).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[allow(missing_docs, reason = "the names are those of the types in `activation`")]
-#[non_exhaustive]
-pub enum Function {
-    Identity,
-    Relu,
-    LeakyRelu {
-        /// The factor below zero, in thousandths.
-        thousandths: u32,
-    },
-    Elu,
-    Selu,
-    Gelu,
-    Silu,
-    Sigmoid,
-    HardSigmoid,
-    Tanh,
-    Softplus,
-    Softsign,
-    Softmax,
 }

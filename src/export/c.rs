@@ -3,10 +3,11 @@
 use super::proof::Proof;
 use super::rust::type_of;
 use super::{Exportable, Outline, Unwritable, lines, row, wrapped};
+use crate::activation::Function;
 use crate::activation::{SELU_ALPHA, SELU_SCALE};
 use crate::data::Inputs;
 use crate::math;
-use crate::outline::{Function, Part};
+use crate::outline::Part;
 use crate::real::Real;
 use alloc::collections::BTreeSet;
 use alloc::format;

@@ -1,8 +1,8 @@
 //! ONNX files.
 
 use super::{Exportable, Outline, Unwritable, row};
-use crate::activation::{SELU_ALPHA, SELU_SCALE};
-use crate::outline::{Function, Part};
+use crate::activation::{Function, SELU_ALPHA, SELU_SCALE};
+use crate::outline::Part;
 use crate::real::Real;
 use alloc::format;
 use alloc::string::String;

@@ -1,8 +1,9 @@
 //! [`Proof`]: samples, the network's answers, and how far rounding may take them.
 
 use super::{Exportable, Outline, Unwritable};
+use crate::activation::Function;
 use crate::data::Inputs;
-use crate::outline::{Function, Part};
+use crate::outline::Part;
 use crate::params::{Parameter, VisitorMut};
 use crate::real::Real;
 use alloc::boxed::Box;

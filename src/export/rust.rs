@@ -2,9 +2,10 @@
 
 use super::proof::Proof;
 use super::{Exportable, Outline, Unwritable, wrapped};
+use crate::activation::Function;
 use crate::data::Inputs;
 use crate::layers::EPSILON;
-use crate::outline::{Function, Part};
+use crate::outline::Part;
 use crate::real::Real;
 use alloc::collections::BTreeSet;
 use alloc::format;

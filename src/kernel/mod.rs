@@ -13,12 +13,14 @@
 mod column;
 mod interleave;
 mod packed;
+mod pass;
 mod product;
 pub(crate) mod scalar;
 mod softmax;
 
 pub(crate) use column::product_with_column;
 pub(crate) use packed::{packed, shares};
+pub use pass::Tile;
 pub(crate) use product::{Columns, FEW, Rows, add_columns, add_transposed, dots, product, registers, transpose};
 pub(crate) use softmax::{Exponentials, softmax};
 
