@@ -2,9 +2,11 @@
 
 use crate::activation::Activation;
 pub use crate::kernel::Tile;
-use crate::optimizer::{Optimizer, Sgd};
+use crate::kernel::map_columns;
+use crate::math::mul_add;
 use crate::outline::Part;
-use crate::params::{Params, Zeroed};
+use crate::params::{Parameter, Params, VisitorMut, Zeroed};
+use crate::real::{Real, lanes};
 use crate::shape::{Batch, Shape};
 use crate::summary::{Description, Place};
 use fearless_simd::Simd;
@@ -106,7 +108,7 @@ pub trait Layer<In: Shape>: Params {
         let mut gradient = Self::ZEROED;
         self.backward(tile, x, trace, slope, &mut gradient, input_slope);
         self.after_batch(&mut gradient);
-        Sgd::new(rate).update(tile.simd(), self, &mut gradient, &mut ());
+        self.visit_mut([&mut gradient], &mut Descent { simd: tile.simd(), rate });
     }
 
     /// Tells `tell` what a [summary](crate::network::Network::summary) says of the layer that stands at `place`, and of the
@@ -119,6 +121,27 @@ pub trait Layer<In: Shape>: Params {
     /// unknown, and a network with such a layer can't be exported.
     fn outline<'a>(&'a self, tell: &mut dyn FnMut(Part<'a, Self::Scalar>)) {
         tell(Part::Unknown { name: core::any::type_name::<Self>() });
+    }
+}
+
+/// A step of plain gradient descent, after which the gradient is zero.
+pub(crate) struct Descent<S, T> {
+    pub simd: S,
+    pub rate: T,
+}
+
+impl<S: Simd, T: Real> VisitorMut<T, 1> for Descent<S, T> {
+    #[inline(always)]
+    fn slice(&mut self, parameter: Parameter, values: &mut [T], [gradient]: [&mut [T]; 1]) {
+        let zero = lanes::<S, T>(self.simd, T::ZERO);
+        let rate = lanes::<S, T>(self.simd, -self.rate);
+        map_columns(
+            self.simd,
+            parameter.rows,
+            [values, gradient],
+            #[inline(always)]
+            |[w, g]| [mul_add(g, rate, w), zero],
+        );
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{Optimizer, check_rate};
 use crate::error::{Error, setting};
 use crate::kernel::map_columns;
+use crate::layer::Descent;
 use crate::math::{flush, mul_add};
 use crate::params::{Parameter, Params, VisitorMut};
 use crate::real::{Lanes, Real, lanes};
@@ -62,27 +63,7 @@ impl<T: Real> Optimizer for Sgd<T> {
 
     #[inline(always)]
     fn update<S: Simd, N: Params<Scalar = T>>(&self, simd: S, network: &mut N, gradient: &mut N, (): &mut ()) {
-        network.visit_mut([gradient], &mut Step { simd, rate: self.rate });
-    }
-}
-
-struct Step<S, T> {
-    simd: S,
-    rate: T,
-}
-
-impl<S: Simd, T: Real> VisitorMut<T, 1> for Step<S, T> {
-    #[inline(always)]
-    fn slice(&mut self, parameter: Parameter, values: &mut [T], [gradient]: [&mut [T]; 1]) {
-        let zero = lanes::<S, T>(self.simd, T::ZERO);
-        let rate = lanes::<S, T>(self.simd, -self.rate);
-        map_columns(
-            self.simd,
-            parameter.rows,
-            [values, gradient],
-            #[inline(always)]
-            |[w, g]| [mul_add(g, rate, w), zero],
-        );
+        network.visit_mut([gradient], &mut Descent { simd, rate: self.rate });
     }
 }
 
