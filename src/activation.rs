@@ -30,7 +30,7 @@
 //! ```
 
 use crate::init::{GlorotUniform, HeUniform, Init, LecunNormal};
-use crate::kernel::{self, Tile, map};
+use crate::kernel::{self, Elementwise, Tile, map};
 use crate::math::{self, at_least, at_most, mul_add, splat};
 use crate::params::Zeroed;
 use crate::real::{Lanes, Real};
@@ -87,6 +87,13 @@ pub trait Activation: 'static {
         _output: &[[T; OUT]; B],
         _slope: &mut [[T; OUT]; B],
     ) {
+    }
+}
+
+impl<A: Activation> Elementwise for A {
+    #[inline(always)]
+    fn value<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
+        <A as Activation>::value::<S, T>(simd, x)
     }
 }
 

@@ -31,6 +31,12 @@ use scalar::each;
 /// Room for the widest vector register: 16 numbers of type `f32`.
 pub(crate) const WIDEST: usize = 16;
 
+/// A function of one number, which a product applies to its sums while they are in registers: a layer's activation.
+pub(crate) trait Elementwise: 'static {
+    /// The function at `x`.
+    fn value<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T>;
+}
+
 /// A vector register of numbers of type `T`: [`Lanes`], or [`Real::Half`].
 trait Register<S: Simd, T>: SimdFloat<S, Element = T> {}
 

@@ -4,9 +4,9 @@
 //! They are as small as they are quick. Sizes are constants, so that no index needs a check and a small network's loops
 //! unroll where the program is optimized for speed; what does not depend on a size stands once in a program.
 
+use super::Elementwise;
 use super::WIDEST;
 use super::column::chains_of;
-use crate::activation::Activation;
 use crate::math::exp_negative;
 use crate::real::{Real, lanes, number};
 use fearless_simd::Simd;
@@ -32,7 +32,7 @@ pub(crate) use each;
 /// `start + left * right` for a single column, as [`product_with_column`](super::product_with_column) adds it up, or the value of
 /// the activation `A` there. For layers with enough work for so much of a program: others are computed [row by row](brief_row).
 #[inline(always)]
-pub(crate) fn product_with_column<S: Simd, T: Real, A: Activation, const ROWS: usize, const DEPTH: usize>(
+pub(crate) fn product_with_column<S: Simd, T: Real, A: Elementwise, const ROWS: usize, const DEPTH: usize>(
     simd: S,
     left: &[[T; ROWS]; DEPTH],
     right: &[T; DEPTH],
@@ -91,7 +91,7 @@ fn sum_of_row<T: Real, const ROWS: usize, const DEPTH: usize>(
 /// Not inlined, so that the compiler does not know the depth: it would unroll the loop over it as a whole, and load all of
 /// `right` before, into more registers than there are.
 #[inline(never)]
-fn some_rows<S: Simd, T: Real, A: Activation, const ROWS: usize, const BLOCK: usize, const CHAINS: usize>(
+fn some_rows<S: Simd, T: Real, A: Elementwise, const ROWS: usize, const BLOCK: usize, const CHAINS: usize>(
     simd: S,
     left: &[[T; ROWS]],
     right: &[T],
@@ -251,7 +251,7 @@ pub(crate) const fn is_brief(few: bool, rows: usize, depth: usize) -> bool {
 /// A row of [`dots`](super::dots) or [`product_with_column`] where it [is brief](is_brief), or the value of the activation `A`
 /// there.
 #[inline(always)]
-pub(crate) fn brief_row<S: Simd, T: Real, A: Activation, const ROWS: usize, const DEPTH: usize>(
+pub(crate) fn brief_row<S: Simd, T: Real, A: Elementwise, const ROWS: usize, const DEPTH: usize>(
     simd: S,
     left: &[[T; ROWS]; DEPTH],
     right: &[T; DEPTH],
@@ -265,7 +265,7 @@ pub(crate) fn brief_row<S: Simd, T: Real, A: Activation, const ROWS: usize, cons
 
 /// The value of an activation.
 #[inline(always)]
-fn value<S: Simd, T: Real, A: Activation>(simd: S, x: T) -> T {
+fn value<S: Simd, T: Real, A: Elementwise>(simd: S, x: T) -> T {
     number::<S, T>(A::value::<S, T>(simd, lanes::<S, T>(simd, x)))
 }
 
@@ -406,7 +406,7 @@ pub(crate) fn softmax_in_order<S: Simd, T: Real>(simd: S, logits: &mut [T], scal
 }
 
 /// `A(x)` in place of each number `x`. Once in a program for each activation, not for each layer.
-pub(crate) fn activate<S: Simd, T: Real, A: Activation>(simd: S, numbers: &mut [T]) {
+pub(crate) fn activate<S: Simd, T: Real, A: Elementwise>(simd: S, numbers: &mut [T]) {
     for x in numbers {
         *x = value::<S, T, A>(simd, *x);
     }
