@@ -1,8 +1,9 @@
 //! Checks a gradient against differences of the loss.
 
-use crate::data::{Inputs, Targets};
+use crate::data::Inputs;
 use crate::error::Error;
 use crate::layer::{Entrance, LastActivation, Layer};
+use crate::loss::Targets;
 use crate::params::{Kind, Parameter, Visitor, VisitorMut};
 use crate::real::Real;
 use crate::shape::Features;

@@ -1,9 +1,10 @@
 //! [`Crew`]: training, evaluation and prediction on several threads, with the feature `rayon`.
 
-use crate::data::{Inputs, Targets};
+use crate::data::Inputs;
 use crate::dispatch::{dispatch, level};
 use crate::error::Error;
 use crate::layer::{Entrance, LastActivation, Layer};
+use crate::loss::Targets;
 use crate::network::{TILE, check_places, predict_all};
 use crate::observer::Follower;
 use crate::optimizer::Optimizer;

@@ -71,7 +71,7 @@
 //! ```
 
 use crate::activation::{Activation, HardSigmoid, Identity, Link, NoActivation, Sigmoid, Softmax};
-use crate::data::Category;
+use crate::data::{Category, Samples};
 use crate::error::{Error, Found, NotFinite, TargetError, setting};
 use crate::kernel::{self, Exponentials, map, map_sum, softmax};
 use crate::layer::Tile;
@@ -120,6 +120,55 @@ pub trait Loss<T: Real, Target, A: Activation, const OUT: usize> {
             self.check(target).map_err(|error| (place, error))?;
         }
         Ok(())
+    }
+}
+
+/// Samples that the loss `L` compares with `OUT` outputs of a network whose last activation is `A`. Every kind of
+/// [`Samples`] is, whose items the loss [takes](Loss).
+#[diagnostic::on_unimplemented(
+    message = "the targets do not fit: `{L}` does not compare outputs `[{T}; {OUT}]` with `{Self}`",
+    label = "targets for a network that gives outputs `[{T}; {OUT}]`"
+)]
+pub trait Targets<T: Real, L, A: Activation, const OUT: usize>: Samples<T> {
+    /// [`Loss::evaluate`].
+    fn evaluate<S: Simd, const B: usize>(
+        loss: &L,
+        tile: Tile<S, B>,
+        scale: T,
+        outputs: &mut [[T; OUT]; B],
+        targets: &[Self::Item; B],
+    ) -> T;
+
+    /// [`Loss::check_settings`].
+    fn check_loss(loss: &L) -> Result<(), Error>;
+
+    /// [`Loss::check_all`].
+    fn check_targets(loss: &L, targets: &[Self::Item]) -> Result<(), (usize, TargetError)>;
+}
+
+// The compiler may look behind it: what does not fit is the loss, the last activation or the sample, and each has its sentence.
+impl<T: Real, L: Loss<T, Y::Item, A, OUT>, A: Activation, Y: Samples<T> + ?Sized, const OUT: usize>
+    Targets<T, L, A, OUT> for Y
+{
+    #[inline(always)]
+    fn evaluate<S: Simd, const B: usize>(
+        loss: &L,
+        tile: Tile<S, B>,
+        scale: T,
+        outputs: &mut [[T; OUT]; B],
+        targets: &[Y::Item; B],
+    ) -> T {
+        loss.evaluate::<S, B>(tile, scale, outputs, targets)
+    }
+
+    #[inline(always)]
+    fn check_loss(loss: &L) -> Result<(), Error> {
+        loss.check_settings()
+    }
+
+    #[inline(always)]
+    fn check_targets(loss: &L, targets: &[Y::Item]) -> Result<(), (usize, TargetError)> {
+        loss.check_all(targets)
     }
 }
 

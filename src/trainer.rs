@@ -1,16 +1,17 @@
 //! [`Trainer`]: network, loss, optimizer and generator together; steps, epochs and whole trainings.
 
-use crate::data::{Inputs, Permutation, Targets};
+use crate::data::{Inputs, Permutation, check_data};
 use crate::dispatch::{dispatch, level};
 use crate::error::Error;
 use crate::kernel::FEW;
 use crate::layer::{Entrance, LastActivation, Layer};
+use crate::loss::Targets;
 use crate::observer::{Epoch, Follower};
 use crate::optimizer::Optimizer;
 use crate::params::{Parameter, Params, Visitor, Zeroed, fill, is_finite};
 use crate::real::{Real, SCALAR};
 use crate::shape::Features;
-use crate::workspace::{Chosen, Mean, Sum, Workspace, cause, cause_in_evaluation, check_data, check_together};
+use crate::workspace::{Chosen, Mean, Sum, Workspace, cause, cause_in_evaluation, check_together};
 use fearless_simd::Simd;
 use num_traits::float::FloatCore;
 use rand::Rng;

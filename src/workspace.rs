@@ -1,10 +1,11 @@
 //! [`Workspace`]: the memory of a training step, owned by the caller and used again and again.
 
-use crate::data::{Inputs, Permutation, Samples, Targets, tile_in_place};
+use crate::data::{Inputs, Permutation, Samples, check_data, tile_in_place};
 use crate::dispatch::{dispatch, level};
 use crate::error::{Error, NotFinite};
 use crate::kernel::is_moderate;
 use crate::layer::{Entrance, LastActivation, Layer, Tile};
+use crate::loss::Targets;
 use crate::params::{Aligned, Params, Zeroed, fill, is_finite};
 use crate::real::{Real, SCALAR};
 use crate::shape::{Batch, Features, Shape};
@@ -211,20 +212,6 @@ impl<'a, X: ?Sized, Y: ?Sized> Chosen<'a, X, Y> {
             Err(Error::LossNotFinite { epoch: self.epoch, batch: self.batch })
         }
     }
-}
-
-/// Fails unless there is at least one sample and as many targets as inputs; gives their number.
-pub(crate) fn check_data<T: Real, X: Samples<T> + ?Sized, Y: Samples<T> + ?Sized>(
-    inputs: &X,
-    targets: &Y,
-) -> Result<usize, Error> {
-    inputs.check()?;
-    targets.check()?;
-    let (expected, found) = (inputs.count(), targets.count());
-    if expected != found {
-        return Err(Error::Lengths { what: "targets, one for each input", expected, found });
-    }
-    if expected == 0 { Err(Error::NoSamples) } else { Ok(expected) }
 }
 
 /// Fails if an epoch of `count` samples in batches of `batch_size` has a batch of a single one, or the tile is one sample, and the

@@ -1,13 +1,12 @@
 //! [`ConfusionMatrix`]: how predictions are counted.
 
 use super::{average::ratio, check, class_at, largest_index};
-use crate::data::{Inputs, Samples};
+use crate::data::{Inputs, Samples, check_data};
 use crate::error::{Error, TargetError};
 use crate::layer::Layer;
 use crate::network::Network;
 use crate::real::Real;
 use crate::shape::Features;
-use crate::workspace::check_data;
 use core::fmt;
 
 /// How often each class was predicted for samples of each class.

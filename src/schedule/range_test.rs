@@ -1,6 +1,6 @@
 //! [`Trainer::range_test`]: which learning rate to begin with.
 
-use crate::data::{Inputs, Permutation, Samples};
+use crate::data::{Inputs, Permutation, Samples, check_data};
 use crate::error::Error;
 use crate::layer::{Entrance, LastActivation, Layer};
 use crate::loss::Loss;
@@ -9,7 +9,6 @@ use crate::real::Real;
 use crate::scalar::{exp, ln};
 use crate::shape::Features;
 use crate::trainer::Trainer;
-use crate::workspace::check_data;
 use core::ops::RangeInclusive;
 use rand::Rng;
 
