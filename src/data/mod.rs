@@ -33,6 +33,7 @@ pub use csv::{Classified, Csv, CsvError};
 pub(crate) use folds::deal;
 pub use folds::{Folds, k_folds, stratified_k_folds};
 pub use one_hot::one_hot;
+pub(crate) use scale::Line;
 pub use scale::{MinMaxScaler, StandardScaler};
 pub use shuffle::Permutation;
 pub use split::{Subset, split, stratified_split};

@@ -23,6 +23,7 @@ mod activate;
 mod batch_norm;
 mod dense;
 mod dropout;
+mod fold;
 mod layer_norm;
 mod residual;
 
