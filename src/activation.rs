@@ -32,8 +32,8 @@
 use crate::init::{GlorotUniform, HeUniform, Init, LecunNormal};
 use crate::kernel::{self, Elementwise, Tile, map};
 use crate::math::{self, at_least, at_most, mul_add, splat};
-use crate::params::Zeroed;
 use crate::real::{Lanes, Real};
+use crate::zeroed::Zeroed;
 use fearless_simd::{Select, Simd, SimdBase};
 
 /// A function applied to every output of a layer, on vector lanes.

@@ -3,6 +3,8 @@
 //! `Debug` of every error prints the sentence that `Display` does, so that `unwrap` and `fn main() -> Result<(), Error>` show it.
 
 use crate::real::Real;
+#[cfg(feature = "checkpoint")]
+use crate::text::Text;
 use core::fmt;
 
 /// `Debug` that prints the sentence of `Display`: what `unwrap` shows, and a `main` that gives an error back.
@@ -177,7 +179,7 @@ pub enum Error {
     #[cfg(feature = "checkpoint")]
     Checkpoint {
         /// The file; the end of its path, if that is long.
-        path: crate::checkpoint::FilePath,
+        path: FilePath,
         /// What is wrong.
         kind: std::io::ErrorKind,
     },
@@ -349,6 +351,10 @@ impl fmt::Display for TargetError {
         }
     }
 }
+
+#[cfg(feature = "checkpoint")]
+/// The path of a checkpoint in an [`Error`]: the end of it, if it is long.
+pub type FilePath = Text<96>;
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

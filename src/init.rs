@@ -28,7 +28,6 @@
 
 use crate::dispatch::dispatch;
 use crate::math::{self, square_root};
-use crate::params::{Kind, Parameter, VisitorMut};
 use crate::real::{Lanes, Real, root_of_f32, root_of_f64};
 use fearless_simd::{Level, Simd, SimdBase, SimdFloat};
 use rand::Rng;
@@ -43,20 +42,6 @@ pub trait Init {
     #[inline(always)]
     fn fill_layer<T: Real, R: Rng, const IN: usize, const OUT: usize>(&self, rng: &mut R, weights: &mut [T]) {
         self.fill(rng, IN, OUT, weights);
-    }
-}
-
-/// Applies a rule to every weight of a network.
-pub(crate) struct Initialize<'a, I, R> {
-    pub init: &'a I,
-    pub rng: &'a mut R,
-}
-
-impl<T: Real, I: Init, R: Rng> VisitorMut<T, 0> for Initialize<'_, I, R> {
-    fn slice(&mut self, parameter: Parameter, values: &mut [T], []: [&mut [T]; 0]) {
-        if parameter.kind == Kind::Weight {
-            self.init.fill(self.rng, parameter.columns, parameter.rows, values);
-        }
     }
 }
 

@@ -212,6 +212,8 @@ pub mod outline;
 pub mod params;
 #[cfg(feature = "plot")]
 pub mod plot;
+mod random;
+mod range_test;
 pub mod real;
 #[cfg(feature = "std")]
 mod roomy;
@@ -231,11 +233,10 @@ pub mod trainer;
 #[cfg(feature = "alloc")]
 pub mod tuning;
 pub mod workspace;
+mod zeroed;
 
 pub use error::Error;
-
-use rand::SeedableRng;
-use rand::rngs::Xoshiro256PlusPlus;
+pub use random::seeded;
 
 /// What most programs need: `use tuplenet::prelude::*;`.
 pub mod prelude {
@@ -265,11 +266,6 @@ pub mod simd {
     pub use crate::kernel::{dot, map, map_sum, sum};
     pub use crate::real::Lanes;
     pub use fearless_simd::{Select, Simd, SimdBase, SimdFloat};
-}
-
-/// A portable generator of random numbers: the same seed gives the same numbers on every machine.
-pub fn seeded(seed: u64) -> Xoshiro256PlusPlus {
-    Xoshiro256PlusPlus::seed_from_u64(seed)
 }
 
 /// The programs of the README, as tests.

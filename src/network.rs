@@ -3,9 +3,9 @@
 use crate::data::{Inputs, Samples, tile_in_place};
 use crate::dispatch::{dispatch, level};
 use crate::error::Error;
-use crate::init::{Init, Initialize};
+use crate::init::Init;
 use crate::layer::{Entrance, Layer, Tile};
-use crate::params::{Aligned, Of, Params, Zeroed};
+use crate::params::{Aligned, Kind, Of, Parameter, Params, VisitorMut, Zeroed};
 use crate::real::{Real, SCALAR};
 use crate::shape::{Batch, Features, Shape};
 use crate::summary::Summary;
@@ -147,6 +147,20 @@ pub trait Network: Sized {
         check_places(inputs, outputs)?;
         dispatch!(level(), simd => predict_all(simd, self, inputs, 0, outputs));
         Ok(())
+    }
+}
+
+/// Applies a rule to every weight of a network.
+struct Initialize<'a, I, R> {
+    init: &'a I,
+    rng: &'a mut R,
+}
+
+impl<T: Real, I: Init, R: Rng> VisitorMut<T, 0> for Initialize<'_, I, R> {
+    fn slice(&mut self, parameter: Parameter, values: &mut [T], []: [&mut [T]; 0]) {
+        if parameter.kind == Kind::Weight {
+            self.init.fill(self.rng, parameter.columns, parameter.rows, values);
+        }
     }
 }
 

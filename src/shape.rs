@@ -1,7 +1,7 @@
 //! What flows between layers: [`Features<N>`], a column of `N` numbers for each sample.
 
-use crate::params::Zeroed;
 use crate::real::Real;
+use crate::zeroed::Zeroed;
 use nalgebra::SMatrix;
 
 /// What flows between two layers, apart from the number type and the number of samples.

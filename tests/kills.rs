@@ -14,8 +14,9 @@ use std::time::Duration;
 use tuplenet::checkpoint::Checkpoint;
 use tuplenet::layers::{BatchNorm, Dropout};
 use tuplenet::optimizer::Optimizer;
+use tuplenet::optimizer::Scheduled;
 use tuplenet::prelude::*;
-use tuplenet::schedule::{Cosine, Scheduled};
+use tuplenet::schedule::Cosine;
 
 type Net = (Dense<2, 40, Identity>, BatchNorm<40>, Dropout<40, 100>, Dense<40, 40, Tanh>, Dense<40, 1, Sigmoid>);
 type Watching<'a> = (&'a mut History<f32>, &'a mut EarlyStopping<Net>);

@@ -215,7 +215,7 @@ fn what_does_not_fit_is_refused_in_words() {
 fn damaged_input() {
     let network = Net::<f32>::new(&mut seeded(0));
     let trainer = Trainer::new(network, MeanSquaredError, Adam::new(0.01).by_epoch(Adaptive::new()), seeded(1));
-    type Mine = Trainer<Net<f32>, MeanSquaredError, tuplenet::schedule::Scheduled<Adam, Adaptive>, Xoshiro256PlusPlus>;
+    type Mine = Trainer<Net<f32>, MeanSquaredError, tuplenet::optimizer::Scheduled<Adam, Adaptive>, Xoshiro256PlusPlus>;
     let (text, bytes) = (serde_json::to_vec(&trainer).unwrap(), bits(&trainer));
     let json = |text: &[u8]| serde_json::from_slice::<Mine>(text).is_ok();
     let postcard = |bytes: &[u8]| postcard::from_bytes::<Mine>(bytes).is_ok();

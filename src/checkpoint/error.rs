@@ -71,7 +71,7 @@ pub enum CheckpointProblem {
     /// The network has an infinite weight or NaN.
     NotFinite,
     /// A setting of the optimizer makes no sense.
-    Setting(alloc::boxed::Box<crate::Error>),
+    Setting(alloc::boxed::Box<crate::error::Error>),
 }
 
 crate::error::debug_is_display!(CheckpointError, CheckpointProblem);

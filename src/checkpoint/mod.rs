@@ -119,9 +119,6 @@ pub struct Checkpoint<W = ()> {
     stopped: bool,
 }
 
-/// The path of a checkpoint in an [`Error`]: the end of it, if it is long.
-pub type FilePath = Text<96>;
-
 /// All values of a checkpoint, in their order; the trainer's gradient is zero between steps.
 struct Values<N, O, R, S, M> {
     stopped: bool,

@@ -104,7 +104,7 @@ where
 
     #[inline(always)]
     fn weight(&self, index: usize) -> T {
-        let mut class = <Y::Item as crate::params::Zeroed>::ZEROED;
+        let mut class = <Y::Item as crate::zeroed::Zeroed>::ZEROED;
         self.targets.copy(index, &mut class);
         let class = super::Category::<CLASSES>::index(&class);
         // A class out of range is reported when its target is checked.

@@ -135,7 +135,7 @@ pub enum Unwritable {
         found: String,
     },
     /// There was no sample for the self-test, or what belongs to the samples is not there.
-    Samples(crate::Error),
+    Samples(crate::error::Error),
     /// A sample has an input or an answer that is infinite or NaN.
     Sample {
         /// Counted from zero.

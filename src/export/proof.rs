@@ -41,7 +41,7 @@ impl<T: Real, const IN: usize, const OUT: usize> Proof<T, IN, OUT> {
     {
         samples.check().map_err(Unwritable::Samples)?;
         if samples.count() == 0 {
-            return Err(Unwritable::Samples(crate::Error::NoSamples));
+            return Err(Unwritable::Samples(crate::error::Error::NoSamples));
         }
         let (mut inputs, mut outputs) = (Vec::new(), Vec::<[T; OUT]>::new());
         for sample in 0..samples.count() {

@@ -74,6 +74,7 @@ mod clip;
 mod penalty;
 mod prepare;
 mod rmsprop;
+mod scheduled;
 mod sgd;
 
 pub use adagrad::Adagrad;
@@ -83,13 +84,15 @@ pub use clip::{ClipNorm, ClipValue};
 pub use penalty::{AnyPenalty, Decay, Penalty};
 pub use prepare::{Prepare, Prepared};
 pub use rmsprop::RmsProp;
+pub use scheduled::Scheduled;
+use scheduled::Unit;
 pub use sgd::{Momentum, Sgd};
 
 use crate::dispatch::{dispatch, level};
 use crate::error::{Error, not_negative, setting};
 use crate::params::{Params, Zeroed};
 use crate::real::Real;
-use crate::schedule::{Schedule, Scheduled, Unit};
+use crate::schedule::Schedule;
 use fearless_simd::Simd;
 use num_traits::float::FloatCore;
 

@@ -2,8 +2,8 @@
 //!
 //! A [`Schedule`] gives a factor for every position: [`Constant`], [`Step`], [`Exponential`], [`Cosine`], [`OneCycle`],
 //! any of them [`after_warmup`](Schedule::after_warmup), and [`Adaptive`], which looks at the loss. An optimizer follows it
-//! [by epoch](Optimizer::by_epoch), so that the position is the number of epochs since its beginning, or
-//! [by step](Optimizer::by_step). The rate that the optimizer was made with is multiplied by the factor. [`AnySchedule`] is
+//! [by epoch](crate::optimizer::Optimizer::by_epoch), so that the position is the number of epochs since its beginning, or
+//! [by step](crate::optimizer::Optimizer::by_step). The rate that the optimizer was made with is multiplied by the factor. [`AnySchedule`] is
 //! one that is chosen at run time.
 //!
 //! ```
@@ -50,18 +50,12 @@
 mod adaptive;
 mod any;
 mod curves;
-mod range_test;
-mod scheduled;
 
 pub use adaptive::Adaptive;
 pub use any::AnySchedule;
 pub use curves::{Constant, Cosine, Exponential, OneCycle, Step, Warmup};
-pub use scheduled::Scheduled;
-pub(crate) use scheduled::Unit;
 
 use crate::error::{Error, Found, not_negative, setting};
-#[allow(unused_imports, reason = "for the links above")]
-use crate::optimizer::Optimizer;
 
 /// Checks a number of epochs or steps.
 fn check_length(length: usize, expected: &'static str) -> Result<(), Error> {
@@ -81,7 +75,7 @@ pub trait Schedule {
     /// Is told of the mean training loss of each epoch.
     fn after_epoch(&mut self, _loss: f64) {}
 
-    /// Whether all settings make sense: see [`Optimizer::check`].
+    /// Whether all settings make sense: see [`Optimizer::check`](crate::optimizer::Optimizer::check).
     #[inline(always)]
     fn check(&self) -> Result<(), Error> {
         Ok(())

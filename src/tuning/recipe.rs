@@ -2,10 +2,10 @@
 
 use crate::error::{Error, not_negative, setting};
 use crate::observer::{Epoch, Observer};
-use crate::optimizer::{AnyPenalty, Optimizer, Penalty, Prepared};
+use crate::optimizer::{AnyPenalty, Optimizer, Penalty, Prepared, Scheduled};
 use crate::params::Params;
 use crate::real::Real;
-use crate::schedule::{AnySchedule, Constant, Schedule, Scheduled};
+use crate::schedule::{AnySchedule, Constant, Schedule};
 use crate::trainer::Fit;
 use core::ops::ControlFlow;
 

@@ -1,10 +1,10 @@
 //! [`Scheduled`]: an optimizer that follows a schedule.
 
-use super::Schedule;
+use super::{Optimizer, check_rate};
 use crate::error::Error;
-use crate::optimizer::{Optimizer, check_rate};
 use crate::params::Params;
 use crate::real::Real;
+use crate::schedule::Schedule;
 use fearless_simd::Simd;
 
 /// An optimizer whose learning rate follows a schedule. Made by [`Optimizer::by_epoch`] and [`Optimizer::by_step`].
