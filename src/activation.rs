@@ -31,9 +31,9 @@
 
 use crate::init::{GlorotUniform, HeUniform, Init, LecunNormal};
 use crate::kernel::{self, Elementwise, Tile, map};
-use crate::math::{self, at_least, at_most, mul_add, splat};
-use crate::real::{Lanes, Real};
-use crate::zeroed::Zeroed;
+use crate::num::math::{self, at_least, at_most, mul_add, splat};
+use crate::num::zeroed::Zeroed;
+use crate::num::{Lanes, Real};
 use fearless_simd::{Select, Simd, SimdBase};
 
 /// A function applied to every output of a layer, on vector lanes.
@@ -59,7 +59,7 @@ pub trait Activation: 'static {
     /// Which loss takes this activation over, to compute the two together from the activation's input.
     const LINK: Link = Link::None;
 
-    /// The name of the function for [export](crate::outline); none for an activation of your own, which other languages do
+    /// The name of the function for [export](crate::model); none for an activation of your own, which other languages do
     /// not know.
     const FUNCTION: Option<Function> = None;
 
@@ -229,7 +229,7 @@ activation! {
     |simd, _x, _y| splat::<S, T>(simd, 1.0)
 }
 
-/// What a layer without an activation ends with, as its [`Head`](crate::layer::Layer::Head): `x`, and nothing that a loss
+/// What a layer without an activation ends with, as its [`Head`](crate::model::Layer::Head): `x`, and nothing that a loss
 /// could take over. The layer's outputs are compared as they are, never taken for logits: only
 /// [`Identity`] says that.
 ///

@@ -1,6 +1,6 @@
 //! What weights begin with: He, Glorot, LeCun, uniform and normal numbers, a constant, or a rule of your own.
 //!
-//! [`Network::new`](crate::network::Network::new) takes what suits each layer's activation. To choose:
+//! [`Network::new`](crate::model::Network::new) takes what suits each layer's activation. To choose:
 //!
 //! ```
 //! use tuplenet::init::{GlorotNormal, Init};
@@ -26,9 +26,9 @@
 //! [`Xoshiro256PlusPlus`](rand::rngs::Xoshiro256PlusPlus) gives the same uniform numbers on every machine. Normal ones pass
 //! through a logarithm: for the same bits everywhere they need the feature `reproducible`.
 
-use crate::dispatch::dispatch;
-use crate::math::{self, square_root};
-use crate::real::{Lanes, Real, root_of_f32, root_of_f64};
+use crate::num::dispatch::dispatch;
+use crate::num::math::{self, square_root};
+use crate::num::{Lanes, Real, root_of_f32, root_of_f64};
 use fearless_simd::{Level, Simd, SimdBase, SimdFloat};
 use rand::Rng;
 

@@ -44,7 +44,7 @@
 //! A loss of your own is a formula for one output and one target, for every last activation `A`:
 //!
 //! ```
-//! use tuplenet::layer::Tile;
+//! use tuplenet::model::Tile;
 //! use tuplenet::loss::{Loss, elementwise};
 //! use tuplenet::prelude::*;
 //! use tuplenet::simd::*;
@@ -74,10 +74,10 @@ use crate::activation::{Activation, HardSigmoid, Identity, Link, NoActivation, S
 use crate::data::{Category, Samples};
 use crate::error::{Error, Found, NotFinite, TargetError, setting};
 use crate::kernel::{self, Exponentials, map, map_sum, softmax};
-use crate::layer::Tile;
 use crate::layers::Dropout;
-use crate::math::{self, at_least, at_most, divide, splat};
-use crate::real::{Lanes, Real, SCALAR, lanes};
+use crate::model::Tile;
+use crate::num::math::{self, at_least, at_most, divide, splat};
+use crate::num::{Lanes, Real, SCALAR, lanes};
 use fearless_simd::{Select, Simd, SimdBase, SimdFloat};
 
 /// A loss for networks with `OUT` outputs of type `T` whose last activation is `A`, and targets of type `Target`: `[T; OUT]`,
@@ -360,7 +360,7 @@ regression!(MeanAbsoluteError, |_this, simd, y, t| {
 )]
 pub struct Huber<T = f32> {
     /// Where the parabola turns into a line.
-    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub delta: T,
 }
 

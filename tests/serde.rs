@@ -6,13 +6,12 @@ use rand::rngs::Xoshiro256PlusPlus;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tuplenet::data::{MinMaxScaler, StandardScaler};
-use tuplenet::layer::LastActivation;
 use tuplenet::layers::{Activate, BatchNorm, Dropout, LayerNorm, Residual};
 use tuplenet::loss::Loss;
+use tuplenet::model::{LastActivation, Zeroed};
 use tuplenet::optimizer::Optimizer;
-use tuplenet::params::Zeroed;
+use tuplenet::optimizer::schedule::{Adaptive, Constant, Cosine, Exponential, OneCycle, Schedule, Step};
 use tuplenet::prelude::*;
-use tuplenet::schedule::{Adaptive, Constant, Cosine, Exponential, OneCycle, Schedule, Step};
 
 /// Every kind of layer, with rows and columns of one and of many numbers.
 type Block<T> = Residual<(LayerNorm<5, T>, Dense<5, 1, Relu, T>, Dense<1, 5, Tanh, T>)>;

@@ -40,8 +40,8 @@ pub use split::{Subset, split, stratified_split};
 pub use weights::{ClassWeighted, Weighted, balanced_class_weights};
 
 use crate::error::Error;
-use crate::real::Real;
-use crate::zeroed::Zeroed;
+use crate::num::Real;
+use crate::num::zeroed::Zeroed;
 use nalgebra::{SMatrix, SVector};
 
 /// Samples in a row: inputs, or targets.

@@ -2,8 +2,8 @@
 
 use super::Samples;
 use crate::error::Error;
-use crate::math::square_root;
-use crate::real::Real;
+use crate::num::Real;
+use crate::num::math::square_root;
 
 /// Subtracts the mean of each feature and divides by its standard deviation, over the samples it was fitted on. A feature
 /// that was constant is only shifted.
@@ -45,9 +45,9 @@ pub struct MinMaxScaler<T, const N: usize>(pub(crate) Line<T, N>);
     serde(bound = "T: Real", deny_unknown_fields)
 )]
 pub(crate) struct Line<T, const N: usize> {
-    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::array"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::array"))]
     pub origin: [T; N],
-    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::array"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::array"))]
     pub unit: [T; N],
 }
 

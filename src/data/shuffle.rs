@@ -1,6 +1,6 @@
 //! [`Permutation`]: the order of an epoch, in constant memory.
 
-use crate::real::SCALAR;
+use crate::num::SCALAR;
 use rand::Rng;
 
 const ROUNDS: usize = 6;

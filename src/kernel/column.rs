@@ -4,7 +4,7 @@
 
 use super::Elementwise;
 use super::product::{add_products, rows, set_rows, whole_columns};
-use crate::real::{Lanes, Real};
+use crate::num::{Lanes, Real};
 use fearless_simd::{Bytes, Simd, SimdBase};
 
 /// Sets `result` to `start + left * right`, or to the value of the activation `A` there, for a single column `right`; all

@@ -1,5 +1,5 @@
 //! The loops: products of matrices and maps over slices. Nothing else in the library touches vector registers, except
-//! the functions of [`math`](crate::math) and what an activation, a loss or an optimizer does to one register at a time.
+//! the functions of [`math`](crate::num::math) and what an activation, a loss or an optimizer does to one register at a time.
 //!
 //! A matrix is a slice that holds it column by column. Lanes run across rows, so that every sum has one order on every
 //! CPU. Where a sum is split, a single sample's to hide the latency of the additions and those of a few rows to fill the
@@ -24,7 +24,7 @@ pub use pass::Tile;
 pub(crate) use product::{Columns, FEW, Rows, add_columns, add_transposed, dots, product, registers, transpose};
 pub(crate) use softmax::{Exponentials, softmax};
 
-use crate::real::{Lanes, Real, SCALAR, lanes, number};
+use crate::num::{Lanes, Real, SCALAR, lanes, number};
 use fearless_simd::{Select, Simd, SimdBase, SimdFloat, SimdMask};
 use scalar::each;
 

@@ -5,8 +5,8 @@
 
 use super::interleave::threes_of_fours;
 use super::{Elementwise, WIDEST, load, store, store_part};
-use crate::math::mul_add;
-use crate::real::{Lanes, Real};
+use crate::num::math::mul_add;
+use crate::num::{Lanes, Real};
 use fearless_simd::{Simd, SimdBase};
 
 /// How many rows of a product with many columns go in registers of their own, and how many are the group behind them: up to

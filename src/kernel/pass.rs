@@ -72,7 +72,7 @@ impl<S: Simd, const B: usize> Tile<S, B> {
         self.zero
     }
 
-    /// Whether the pass leaves out the layer's [`Head`](crate::layer::Layer::Head): if so, `forward` gives its input instead of its
+    /// Whether the pass leaves out the layer's [`Head`](crate::model::Layer::Head): if so, `forward` gives its input instead of its
     /// output, and `backward` receives the slope of its input.
     #[inline(always)]
     pub fn is_to_logits(self) -> bool {

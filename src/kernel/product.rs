@@ -3,8 +3,8 @@
 use super::{
     Elementwise, Register, WIDEST, four_sums_of_16, load, load_part, map, places, store, store_part, sum_of_16,
 };
-use crate::math::mul_add;
-use crate::real::{Lanes, Real};
+use crate::num::math::mul_add;
+use crate::num::{Lanes, Real};
 use fearless_simd::{Select, Simd, SimdBase};
 
 /// The right factor of a product. What a product's loops depend on stands in its type, so that the compiler need not sort

@@ -7,8 +7,8 @@
 use super::Elementwise;
 use super::WIDEST;
 use super::column::chains_of;
-use crate::math::exp_negative;
-use crate::real::{Real, lanes, number};
+use crate::num::math::exp_negative;
+use crate::num::{Real, lanes, number};
 use fearless_simd::Simd;
 
 // What stands in it is done for the first `$count` numbers of a block, without a loop: where a program is optimized for size

@@ -2,8 +2,8 @@
 
 use super::interleave::{rows_of, set_columns};
 use super::{map, map_sum, scalar, store};
-use crate::math::{divide, exp_negative};
-use crate::real::{Lanes, Real, SCALAR, lanes};
+use crate::num::math::{divide, exp_negative};
+use crate::num::{Lanes, Real, SCALAR, lanes};
 use fearless_simd::{Simd, SimdBase};
 
 /// What [`softmax`] found on its way, for each column.
@@ -116,7 +116,7 @@ fn softmax_of_rows<S: Simd, T: Real, const SIZE: usize>(
 #[cfg(all(test, feature = "reproducible"))]
 mod tests {
     use super::*;
-    use crate::dispatch::{dispatch, level};
+    use crate::num::dispatch::{dispatch, level};
     use crate::prelude::seeded;
     use rand::Rng;
 

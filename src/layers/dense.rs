@@ -1,19 +1,17 @@
 //! [`Dense`]: every output depends on every input.
 
 use crate::activation::{Activation, Identity, Link, SlopeFrom, assert_varies};
-use crate::dispatch::call;
 use crate::init::Init;
 use crate::kernel::{
     self, Columns, FEW, Rows, add_columns, add_transposed, dots, map, map_first, packed, product, product_with_column,
     registers, scalar, transpose,
 };
-use crate::layer::{Entrance, Layer, Tile};
-use crate::network::Network;
-use crate::outline::Part;
-use crate::params::{Kind, Parameter, Params, Visitor, VisitorMut, Zeroed};
-use crate::real::{Lanes, Real, SCALAR};
-use crate::shape::Features;
-use crate::summary::{Description, Place};
+use crate::model::{
+    Description, Entrance, Features, Kind, Layer, Network, Parameter, Params, Part, Place, Tile, Visitor, VisitorMut,
+    Zeroed,
+};
+use crate::num::dispatch::call;
+use crate::num::{Lanes, Real, SCALAR};
 use core::marker::PhantomData;
 use fearless_simd::{Simd, SimdBase};
 use nalgebra::{ArrayStorage, SMatrix, SVector};
@@ -35,10 +33,10 @@ use rand::Rng;
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(bound = "T: Real"))]
 pub struct Dense<const IN: usize, const OUT: usize, A, T = f32> {
     /// `W`, `OUT` by `IN`.
-    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::rows"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::rows"))]
     pub weight: SMatrix<T, OUT, IN>,
     /// `b`, `OUT` numbers.
-    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::column"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::column"))]
     pub bias: SVector<T, OUT>,
     #[cfg_attr(feature = "serde", serde(skip))]
     activation: PhantomData<A>,
@@ -578,7 +576,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
 #[cfg(all(test, feature = "reproducible"))]
 mod tests {
     use super::*;
-    use crate::dispatch::{dispatch, level};
+    use crate::num::dispatch::{dispatch, level};
     use crate::prelude::seeded;
 
     /// Both ways through a layer with random numbers, some of them zero, in a tile of which `used` columns count.

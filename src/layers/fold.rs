@@ -2,7 +2,7 @@
 
 use super::Dense;
 use crate::data::{Line, MinMaxScaler, StandardScaler};
-use crate::real::Real;
+use crate::num::Real;
 
 /// `W (x - origin) / unit + b`, as a layer for `x`.
 fn folded<T: Real, A, const N: usize, const OUT: usize>(

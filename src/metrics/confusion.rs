@@ -3,10 +3,8 @@
 use super::{average::ratio, check, class_at, largest_index};
 use crate::data::{Inputs, Samples, check_data};
 use crate::error::{Error, TargetError};
-use crate::layer::Layer;
-use crate::network::Network;
-use crate::real::Real;
-use crate::shape::Features;
+use crate::model::{Features, Layer, Network};
+use crate::num::Real;
 use core::fmt;
 
 /// How often each class was predicted for samples of each class.

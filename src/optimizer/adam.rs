@@ -3,9 +3,9 @@
 use super::{Optimizer, check_epsilon, check_rate, largest_to_square};
 use crate::error::{Error, below_one, not_negative, setting};
 use crate::kernel::map_columns;
-use crate::math::{divide_by_root, mul_add, square_root};
-use crate::params::{Kind, Parameter, Params, VisitorMut, Zeroed};
-use crate::real::{Lanes, Real, lanes};
+use crate::model::{Kind, Parameter, Params, VisitorMut, Zeroed};
+use crate::num::math::{divide_by_root, mul_add, square_root};
+use crate::num::{Lanes, Real, lanes};
 use fearless_simd::Simd;
 
 /// `m <- beta1 * m + (1 - beta1) * g` and `v <- beta2 * v + (1 - beta2) * g g`; then, with `m` and `v` divided by
@@ -19,16 +19,16 @@ use fearless_simd::Simd;
 )]
 pub struct Adam<T = f32> {
     /// The learning rate.
-    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub rate: T,
     /// What stays of the mean of the gradients from step to step.
-    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub beta1: T,
     /// What stays of the mean of their squares.
-    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub beta2: T,
     /// Keeps the divisor from zero.
-    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub epsilon: T,
 }
 
@@ -51,7 +51,7 @@ pub struct AdamW<T = f32> {
     /// The rule of the step.
     pub adam: Adam<T>,
     /// The strength of the decay.
-    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub decay: T,
 }
 
@@ -71,7 +71,7 @@ pub struct AdamState<N, T> {
     /// The mean of their squares, `v`.
     pub square: N,
     /// `1 - beta1^t` and `1 - beta2^t` after `t` steps.
-    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::array"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::array"))]
     pub corrections: [T; 2],
 }
 

@@ -2,8 +2,9 @@
 
 use super::{Adagrad, Adam, AdamState, AdamW, Momentum, Optimizer, RmsProp, Sgd};
 use crate::error::Error;
-use crate::params::{Parameter, Params, Slice, VisitorMut, Zeroed};
-use crate::real::Real;
+use crate::model::params::Slice;
+use crate::model::{Parameter, Params, VisitorMut, Zeroed};
+use crate::num::Real;
 use core::fmt;
 use fearless_simd::Simd;
 

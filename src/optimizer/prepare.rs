@@ -2,8 +2,8 @@
 
 use super::Optimizer;
 use crate::error::Error;
-use crate::params::Params;
-use crate::real::Real;
+use crate::model::Params;
+use crate::num::Real;
 use fearless_simd::Simd;
 
 /// What is done to a network and its gradient before an optimizer takes its step.

@@ -2,9 +2,9 @@
 
 use super::{Optimizer, check_rate};
 use crate::error::Error;
-use crate::params::Params;
-use crate::real::Real;
-use crate::schedule::Schedule;
+use crate::model::Params;
+use crate::num::Real;
+use crate::optimizer::schedule::Schedule;
 use fearless_simd::Simd;
 
 /// An optimizer whose learning rate follows a schedule. Made by [`Optimizer::by_epoch`] and [`Optimizer::by_step`].
@@ -27,7 +27,7 @@ pub struct Scheduled<O: Optimizer, P> {
     optimizer: O,
     schedule: P,
     /// The rate that the factors are of.
-    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     whole: O::Scalar,
     position: usize,
     unit: Unit,
@@ -67,7 +67,7 @@ impl<O: Optimizer, P: Schedule> Scheduled<O, P> {
     ///
     /// ```
     /// use tuplenet::prelude::*;
-    /// use tuplenet::schedule::Exponential;
+    /// use tuplenet::optimizer::schedule::Exponential;
     ///
     /// let mut optimizer = Sgd::new(0.8f64).by_epoch(Exponential::new(0.5));
     /// optimizer.seek(3);

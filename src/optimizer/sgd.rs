@@ -3,10 +3,10 @@
 use super::{Optimizer, check_rate};
 use crate::error::{Error, setting};
 use crate::kernel::map_columns;
-use crate::layer::Descent;
-use crate::math::{flush, mul_add};
-use crate::params::{Parameter, Params, VisitorMut};
-use crate::real::{Lanes, Real, lanes};
+use crate::model::layer::Descent;
+use crate::model::{Parameter, Params, VisitorMut};
+use crate::num::math::{flush, mul_add};
+use crate::num::{Lanes, Real, lanes};
 use fearless_simd::Simd;
 
 /// Gradient descent: `w <- w - rate * g`.
@@ -18,7 +18,7 @@ use fearless_simd::Simd;
 )]
 pub struct Sgd<T = f32> {
     /// The learning rate.
-    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub rate: T,
 }
 
@@ -77,10 +77,10 @@ impl<T: Real> Optimizer for Sgd<T> {
 )]
 pub struct Momentum<T = f32> {
     /// The learning rate.
-    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub rate: T,
     /// What stays of the velocity from step to step.
-    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub momentum: T,
     /// Whether the step looks ahead: Y. Nesterov, 1983.
     pub nesterov: bool,

@@ -3,11 +3,9 @@
 use super::{Area, Drawn, Picture, PlotError, color, cut, emptiest_corner, legend, range_of, save, shade, text};
 use crate::data::{Inputs, Samples, check_data};
 use crate::error::{Error, TargetError};
-use crate::layer::Layer;
 use crate::metrics::largest_index;
-use crate::network::Network;
-use crate::real::Real;
-use crate::shape::Features;
+use crate::model::{Features, Layer, Network};
+use crate::num::Real;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec;
