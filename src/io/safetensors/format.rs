@@ -205,7 +205,7 @@ mod files {
         }
 
         /// Writes a network to the file at `path`, in place of the one that is there, all of it or nothing: see
-        /// [`io`](crate::io::safetensors#what-is-replaced).
+        /// [`io::safetensors`](crate::io::safetensors#what-is-replaced).
         pub fn save<N: Params>(&self, network: &N, path: impl AsRef<Path>) -> Result<(), FileError> {
             let path = path.as_ref();
             let result = self.to_vec(network).map_err(FileError::from);

@@ -7,7 +7,7 @@ use crate::model::Element;
 /// What a file calls the modules that the layers of a network are in PyTorch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Names<'a> {
-    /// As in the `state_dict` of a `torch.nn.Sequential`: see [`io`](super).
+    /// As in the `state_dict` of a `torch.nn.Sequential`: see [`io::safetensors`](super).
     #[default]
     Sequential,
     /// The names of the modules that have tensors, in the order of the network's layers, whatever tuples these stand in:
