@@ -207,7 +207,7 @@ pub mod array {
 /// A column, as an array.
 pub mod column {
     use super::*;
-    use crate::model::Zeroed;
+    use crate::num::zeroed::Zeroed;
     use nalgebra::SVector;
 
     pub fn serialize<T: Real, S: Serializer, const N: usize>(
@@ -229,7 +229,7 @@ pub mod column {
 /// A matrix, as an array of its rows.
 pub mod rows {
     use super::*;
-    use crate::model::Zeroed;
+    use crate::num::zeroed::Zeroed;
     use nalgebra::SMatrix;
 
     pub fn serialize<T: Real, S: Serializer, const R: usize, const C: usize>(
