@@ -1,6 +1,7 @@
 //! Training: [`Trainer`] takes steps, epochs and whole trainings; [`Workspace`] has the single pieces, forward, loss and
 //! gradient; [`callbacks`] are told of each epoch; `Crew` shares the work between threads, and `checkpoint` keeps it in a file.
 
+mod batch;
 pub mod callbacks;
 #[cfg(feature = "checkpoint")]
 pub mod checkpoint;

@@ -9,9 +9,9 @@ use crate::model::{Entrance, Features, LastActivation, Layer, Parameter, Params,
 use crate::num::Real;
 use crate::num::dispatch::{dispatch, level};
 use crate::optimizer::Optimizer;
+use crate::train::batch::{Chosen, Mean, Whole};
 use crate::train::callbacks::Follower;
 use crate::train::trainer::Hands;
-use crate::train::workspace::{Chosen, Mean, Whole};
 use crate::train::{Fit, Outcome, Trainer, Workspace};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
