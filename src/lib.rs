@@ -118,8 +118,7 @@ pub mod prelude {
     };
     pub use crate::layers::Dense;
     pub use crate::loss::{BinaryCrossEntropy, CrossEntropy, Huber, MeanAbsoluteError, MeanSquaredError};
-    pub use crate::model::Features;
-    pub use crate::model::{Layer, Network};
+    pub use crate::model::{Features, Layer, Network};
     pub use crate::num::Real;
     pub use crate::optimizer::{Adagrad, Adam, AdamW, Optimizer, RmsProp, Sgd};
     pub use crate::seeded;
