@@ -3,14 +3,20 @@
 use crate::num::SCALAR;
 use rand::Rng;
 
+/// As many as four bits of each fit into one word.
+const LISTED: usize = 16;
+
 const ROUNDS: usize = 6;
 
-/// A random order of the numbers below a count, without a list of them.
+/// A random order of the numbers below a count, in constant memory.
 ///
-/// Each number is mixed by rounds of `x -> (a x + b) mod 2^n` and `x -> x ^ (x >> n/2)`, which permute the numbers below
-/// `2^n`, with `a` and `b` drawn anew for each round; what falls outside of the count is mixed again ("cycle walking": J.
-/// Black and P. Rogaway, "Ciphers with arbitrary finite domains", 2002). Fewer orders are possible than by exchanging
-/// the entries of a list, but each sample is as likely to stand in each place.
+/// Up to 16 numbers are a list in one word, shuffled by exchanging its entries (R. Durstenfeld, "Algorithm 235", 1964): every
+/// order is equally likely, but for one part in a million.
+///
+/// More are not listed. Each number is mixed by rounds of `x -> (a x + b) mod 2^n` and `x -> x ^ (x >> n/2)`, which permute
+/// the numbers below `2^n`, with `a` and `b` drawn anew for each round; what falls outside of the count is mixed again ("cycle
+/// walking": J. Black and P. Rogaway, "Ciphers with arbitrary finite domains", 2002). There are fewer such orders than there
+/// are of a list, but each sample is as likely to stand in each place, and each pair of samples in each pair of places.
 ///
 /// ```
 /// use tuplenet::data::Permutation;
@@ -23,42 +29,46 @@ const ROUNDS: usize = 6;
 #[derive(Clone, Debug)]
 pub struct Permutation {
     count: usize,
-    mixing: Option<Mixing>,
+    order: Order,
+}
+
+#[derive(Clone, Debug)]
+enum Order {
+    Identity,
+    /// The number at each place, four bits each, the first place lowest.
+    Listed(u64),
+    Mixed(Mixing),
 }
 
 #[derive(Clone, Debug)]
 struct Mixing {
     mask: u64,
     shift: u32,
+    /// How many times all rounds are gone through, each time with other bits of their numbers.
+    turns: u32,
     rounds: [(u64, u64); ROUNDS],
 }
 
 impl Permutation {
     /// A random order of the numbers below `count`.
-    #[inline(always)]
+    // A call: it is made once in an epoch, and inlined it takes registers from the steps.
+    #[inline(never)]
     pub fn new<R: Rng>(count: usize, rng: &mut R) -> Self {
-        let mut rounds = [(0, 0); ROUNDS];
-        for (factor, summand) in &mut rounds {
-            let bits = rng.next_u64();
-            *factor = (bits << 1) | 1;
-            *summand = bits >> 32;
-        }
-        // Fewer than four bits mix badly.
-        let bits = (u64::BITS - (count as u64).saturating_sub(1).leading_zeros()).max(4);
-        let (mask, shift) = (u64::MAX >> (u64::BITS - bits), bits.div_ceil(2));
-        Permutation { count, mixing: Some(Mixing { mask, shift, rounds }) }
+        let order =
+            if count <= LISTED { Order::Listed(listed(count, rng)) } else { Order::Mixed(Mixing::new(count, rng)) };
+        Permutation { count, order }
     }
 
     /// The numbers in their order.
     #[inline(always)]
     pub const fn identity(count: usize) -> Self {
-        Permutation { count, mixing: None }
+        Permutation { count, order: Order::Identity }
     }
 
     /// Whether the numbers are in their order.
     #[inline(always)]
     pub fn is_identity(&self) -> bool {
-        self.mixing.is_none()
+        matches!(self.order, Order::Identity)
     }
 
     /// How many numbers.
@@ -70,15 +80,20 @@ impl Permutation {
     /// The number at `place`; `place` itself if it is not below the count.
     #[inline(always)]
     pub fn at(&self, place: usize) -> usize {
-        let Some(mixing) = &self.mixing else { return place };
         if place >= self.count {
             return place;
         }
-        let mut x = mixing.mix(place as u64);
-        while x >= self.count as u64 {
-            x = mixing.mix(x);
+        match &self.order {
+            Order::Identity => place,
+            Order::Listed(list) => entry(*list, place),
+            Order::Mixed(mixing) => {
+                let mut x = mixing.mix(place as u64);
+                while x >= self.count as u64 {
+                    x = mixing.mix(x);
+                }
+                x as usize
+            }
         }
-        x as usize
     }
 
     /// The numbers at the places from `first` on; where there is no place any more, any number.
@@ -87,12 +102,27 @@ impl Permutation {
     /// have neither trouble.
     #[inline(always)]
     pub(crate) fn from<const MANY: usize>(&self, first: usize) -> [usize; MANY] {
+        // So few are one register, and there is little to win; a step by so few samples has no register to spare for it.
+        if MANY <= 4 { self.from_called(first) } else { self.from_inlined(first) }
+    }
+
+    #[inline(never)]
+    fn from_called<const MANY: usize>(&self, first: usize) -> [usize; MANY] {
+        self.from_inlined(first)
+    }
+
+    #[inline(always)]
+    fn from_inlined<const MANY: usize>(&self, first: usize) -> [usize; MANY] {
         let mut found = [0; MANY];
         let last = self.count.saturating_sub(1);
         for (place, number) in found.iter_mut().enumerate() {
             *number = last.min(first + place);
         }
-        let Some(mixing) = &self.mixing else { return found };
+        let mixing = match &self.order {
+            Order::Identity => return found,
+            Order::Listed(list) => return found.map(|place| entry(*list, place)),
+            Order::Mixed(mixing) => mixing,
+        };
         if SCALAR || mixing.mask > u64::from(u32::MAX) {
             for number in &mut found {
                 *number = self.at(*number);
@@ -107,10 +137,13 @@ impl Permutation {
         let mut is_first = true;
         loop {
             let mut mixed = numbers;
-            for (factor, summand) in &mixing.rounds {
-                for x in &mut mixed {
-                    *x = x.wrapping_mul(*factor as u32).wrapping_add(*summand as u32) & mask;
-                    *x ^= *x >> mixing.shift;
+            for turn in 0..mixing.turns {
+                for round in &mixing.rounds {
+                    let (factor, summand) = coefficients(round, turn);
+                    for x in &mut mixed {
+                        *x = x.wrapping_mul(factor as u32).wrapping_add(summand as u32) & mask;
+                        *x ^= *x >> mixing.shift;
+                    }
                 }
             }
             let mut largest = 0;
@@ -132,13 +165,59 @@ impl Permutation {
 
 impl Mixing {
     #[inline(always)]
+    fn new<R: Rng>(count: usize, rng: &mut R) -> Self {
+        let mut rounds = [(0, 0); ROUNDS];
+        for (factor, summand) in &mut rounds {
+            let bits = rng.next_u64();
+            (*factor, *summand) = (bits << 1, bits >> 32);
+        }
+        let bits = u64::BITS - (count as u64).saturating_sub(1).leading_zeros();
+        // A round of few bits mixes less: what is fair takes about 64 bits in all rounds together.
+        let turns = if bits <= 10 { 2 } else { 1 };
+        Mixing { mask: u64::MAX >> (u64::BITS - bits), shift: bits.div_ceil(2), turns, rounds }
+    }
+
+    #[inline(always)]
     fn mix(&self, mut x: u64) -> u64 {
-        for (factor, summand) in &self.rounds {
-            x = x.wrapping_mul(*factor).wrapping_add(*summand) & self.mask;
-            x ^= x >> self.shift;
+        for turn in 0..self.turns {
+            for round in &self.rounds {
+                let (factor, summand) = coefficients(round, turn);
+                x = x.wrapping_mul(factor).wrapping_add(summand) & self.mask;
+                x ^= x >> self.shift;
+            }
         }
         x
     }
+}
+
+/// The factor of a round, which is odd, and the summand. The second turn, which there is with 10 bits or less, takes bits that the
+/// first does not look at.
+#[inline(always)]
+fn coefficients(&(factor, summand): &(u64, u64), turn: u32) -> (u64, u64) {
+    (factor >> (16 * turn) | 1, summand >> (16 * turn))
+}
+
+/// The numbers below `count`, of which there are at most [`LISTED`], in a random order.
+#[inline(always)]
+fn listed<R: Rng>(count: usize, rng: &mut R) -> u64 {
+    let mut list = 0xfedc_ba98_7654_3210;
+    let mut bits = rng.next_u64();
+    for left in (2..=count).rev() {
+        // What is above the point is the number drawn, and what is below is still random (N. Brackett-Rozinsky and D. Lemire,
+        // "Batched ranged random integer generation", 2024).
+        let product = u128::from(bits) * left as u128;
+        let drawn = (product >> u64::BITS) as usize;
+        bits = product as u64;
+        let different = (entry(list, drawn) ^ entry(list, left - 1)) as u64;
+        list ^= different << (4 * drawn);
+        list ^= different << (4 * (left - 1));
+    }
+    list
+}
+
+#[inline(always)]
+fn entry(list: u64, place: usize) -> usize {
+    (list >> (4 * place) & 15) as usize
 }
 
 #[cfg(test)]
@@ -182,37 +261,85 @@ mod tests {
         assert!((0..100).all(|place| order.at(place) == place));
     }
 
-    /// Every number is as likely in every place, and every pair as likely to be neighbours, within five standard
-    /// deviations.
+    /// The largest distance of a count from the expected one, in standard deviations.
+    fn largest(counts: &[u32], trials: usize, probability: f64) -> f64 {
+        let expected = trials as f64 * probability;
+        let deviation = (expected * (1.0 - probability)).sqrt();
+        counts.iter().map(|&found| (f64::from(found) - expected).abs() / deviation).fold(0.0, f64::max)
+    }
+
+    /// A million times, or fewer where that would take minutes: a build that is not optimized takes a tenth.
+    const TRIALS: usize = if cfg!(debug_assertions) { 100_000 } else { 1_000_000 };
+
+    /// Up to seven numbers every order is as likely as any other.
     #[test]
-    fn is_fair() {
+    fn every_order_of_few_is_as_likely() {
         let mut rng = crate::seeded(0);
-        for count in [2usize, 3, 4, 5, 7, 10, 13, 32, 33] {
-            let trials = 20_000;
-            let mut places = vec![vec![0; count]; count];
-            let mut followers = vec![vec![0; count]; count];
-            for _ in 0..trials {
+        for count in 2..=7 {
+            let orders: usize = (1..=count).product();
+            let mut seen = vec![0; 8usize.pow(count as u32)];
+            for _ in 0..TRIALS {
                 let order = Permutation::new(count, &mut rng);
-                for place in 0..count {
-                    places[place][order.at(place)] += 1;
-                    if place > 0 {
-                        followers[order.at(place - 1)][order.at(place)] += 1;
+                seen[(0..count).fold(0, |code, place| 8 * code + order.at(place))] += 1;
+            }
+            let seen: Vec<u32> = seen.into_iter().filter(|&times| times > 0).collect();
+            assert_eq!(seen.len(), orders);
+            let z = largest(&seen, TRIALS, 1.0 / orders as f64);
+            assert!(z < 5.5, "{count}: {z}");
+        }
+    }
+
+    /// Every two numbers are as likely in every two places.
+    #[test]
+    fn every_pair_is_as_likely_in_every_pair_of_places() {
+        let mut rng = crate::seeded(0);
+        for count in [8usize, 13, 16, 17, 20, 32, 33] {
+            let mut seen = vec![0; count.pow(4)];
+            for _ in 0..TRIALS {
+                let order: [usize; 33] = Permutation::new(count, &mut rng).from(0);
+                for (a, &first) in order[..count].iter().enumerate() {
+                    for (b, &second) in order[..a].iter().enumerate() {
+                        seen[((a * count + first) * count + b) * count + second] += 1;
                     }
                 }
             }
-            let fair = |probability: f64, found: i32| {
-                let expected = trials as f64 * probability;
-                let deviation = (expected * (1.0 - probability)).sqrt();
-                assert!((found as f64 - expected).abs() < 5.0 * deviation, "{count}: {found} for {expected}");
+            let different = |cell: &(usize, u32)| {
+                let (a, first) = (cell.0 / count.pow(3), cell.0 / count.pow(2) % count);
+                let (b, second) = (cell.0 / count % count, cell.0 % count);
+                b < a && first != second
             };
-            for a in 0..count {
-                for b in 0..count {
-                    fair(1.0 / count as f64, places[a][b]);
-                    if a != b {
-                        fair(1.0 / count as f64, followers[a][b]);
+            let seen: Vec<u32> = seen.into_iter().enumerate().filter(different).map(|(_, times)| times).collect();
+            // Half a million cells.
+            let z = largest(&seen, TRIALS, 1.0 / (count * (count - 1)) as f64);
+            assert!(z < 6.0, "{count}: {z}");
+        }
+    }
+
+    /// The difference of the numbers at two places says nothing about how far apart these are, nor that of a number and its place
+    /// about where that is.
+    #[test]
+    fn every_distance_is_as_likely_at_every_distance() {
+        let mut rng = crate::seeded(0);
+        for count in [50usize, 64, 65, 130] {
+            let trials = TRIALS / 10;
+            let mut distances = vec![0; count * count];
+            let mut places = vec![0; count];
+            for _ in 0..trials {
+                let order: [usize; 130] = Permutation::new(count, &mut rng).from(0);
+                for (start, first) in order[..count].iter().enumerate() {
+                    places[(first + count - start) % count] += 1;
+                    for (distance, second) in order[start..count].iter().enumerate() {
+                        let apart = if second < first { second + count - first } else { second - first };
+                        distances[distance * count + apart] += 1;
                     }
                 }
             }
+            let z = distances.chunks(count).enumerate().skip(1).fold(0.0, |z: f64, (distance, row)| {
+                z.max(largest(&row[1..], trials * (count - distance), 1.0 / (count - 1) as f64))
+            });
+            assert!(z < 5.5, "distances of {count}: {z}");
+            let z = largest(&places, trials * count, 1.0 / count as f64);
+            assert!(z < 5.5, "places of {count}: {z}");
         }
     }
 }

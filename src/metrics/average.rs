@@ -56,13 +56,11 @@ impl Counts {
     }
 
     fn f_beta(self, beta: f64) -> f64 {
-        if beta == f64::INFINITY {
-            return self.recall();
-        }
-        // Of right and wrong predictions, so that without a wrong one it is 1 to the last bit, and with none but those 0.
-        let (square, right) = (beta * beta, self.right as f64);
+        // Of right and wrong predictions, so that without a wrong one it is 1 to the last bit, and with none but those 0. The
+        // weights add up to 1 for every beta, so that nothing is infinite.
+        let (for_wrong, right) = (1.0 / (1.0 + beta * beta), self.right as f64);
         let (missed, wrong) = ((self.truth - self.right) as f64, (self.predicted - self.right) as f64);
-        ratio((1.0 + square) * right, (1.0 + square) * right + square * missed + wrong)
+        ratio(right, right + (1.0 - for_wrong) * missed + for_wrong * wrong)
     }
 }
 
@@ -95,7 +93,7 @@ impl<const CLASSES: usize> ConfusionMatrix<CLASSES> {
 
     /// The weighted harmonic mean of precision and recall, in which recall counts `beta` times as much; 1 is usual. Zero
     /// for a class that has no sample and is never predicted. `beta` may be zero, which gives the precision, and infinite,
-    /// which gives the recall.
+    /// which gives the recall; its sign does not matter.
     ///
     /// ```
     /// use tuplenet::metrics::{Average, ConfusionMatrix};

@@ -1,9 +1,9 @@
 //! [`ConfusionMatrix`]: how predictions are counted.
 
-use super::{average::ratio, check, class_at, largest_index};
+use super::{average::ratio, check, check_finite, class_at, largest_index};
 use crate::data::{Inputs, Samples, check_data};
-use crate::error::{Error, TargetError};
-use crate::model::{Features, Layer, Network};
+use crate::error::{Error, TargetError, setting};
+use crate::model::{Batch, Features, Layer, Network, Shape};
 use crate::num::Real;
 use core::fmt;
 
@@ -24,6 +24,32 @@ pub struct ConfusionMatrix<const CLASSES: usize> {
     counts: [[usize; CLASSES]; CLASSES],
 }
 
+/// A network's outputs that are a score for each of `CLASSES` classes: [`Features<CLASSES>`](Features).
+#[diagnostic::on_unimplemented(
+    message = "outputs do not match the classes: a confusion matrix of {CLASSES} classes is not that of a network with the outputs `{Self}`",
+    label = "`{Self}` is not one output for each of {CLASSES} classes",
+    note = "`ConfusionMatrix::of` takes a network with one output for each class; where a single output is the probability of class 1, \
+            take `ConfusionMatrix::binary(&classes, &probabilities, 0.5)` with the outputs of `predict_all`"
+)]
+pub trait ClassScores<const CLASSES: usize>: Shape {
+    /// The scores of one sample.
+    fn scores<T: Real>(outputs: &Batch<Self, T, 1>) -> &[T; CLASSES];
+}
+
+impl<const CLASSES: usize> ClassScores<CLASSES> for Features<CLASSES> {
+    fn scores<T: Real>(outputs: &Batch<Self, T, 1>) -> &[T; CLASSES] {
+        const {
+            assert!(
+                CLASSES != 1,
+                "a confusion matrix of one class: where a single output is the probability of class 1, take \
+                 `ConfusionMatrix::binary(&classes, &probabilities, 0.5)` with the outputs of `predict_all`"
+            );
+        }
+        let [scores] = &outputs.data.0;
+        scores
+    }
+}
+
 impl<const CLASSES: usize> Default for ConfusionMatrix<CLASSES> {
     fn default() -> Self {
         Self::new()
@@ -36,10 +62,15 @@ impl<const CLASSES: usize> ConfusionMatrix<CLASSES> {
         ConfusionMatrix { counts: [[0; CLASSES]; CLASSES] }
     }
 
-    /// Counts the predictions of a network for samples whose classes are known: the index of the largest output.
+    /// Counts the predictions of a network for samples whose classes are known: the index of the largest output. For a network
+    /// with one output, the probability of class 1, see [`binary`](ConfusionMatrix::binary).
+    ///
+    /// It is an error if there are no samples, or not as many classes as inputs, if a class is not below `CLASSES`, or if an
+    /// output is infinite or NaN.
     pub fn of<N, X, Y, const IN: usize>(network: &N, inputs: &X, classes: &Y) -> Result<Self, Error>
     where
-        N: Network + Layer<Features<IN>, Out = Features<CLASSES>>,
+        N: Network + Layer<Features<IN>>,
+        N::Out: ClassScores<CLASSES>,
         X: Inputs<N::Scalar, IN> + ?Sized,
         Y: Samples<N::Scalar, Item = usize> + ?Sized,
     {
@@ -48,7 +79,10 @@ impl<const CLASSES: usize> ConfusionMatrix<CLASSES> {
         for sample in 0..check_data(inputs, classes)? {
             inputs.copy(sample, &mut input);
             classes.copy(sample, &mut class);
-            confusion.record(class, largest_index(&network.predict_one(&input)))?;
+            let outputs = network.predict(&input);
+            let outputs = N::Out::scores(&outputs);
+            check_finite(sample, outputs)?;
+            confusion.record(class, largest_index(outputs))?;
         }
         Ok(confusion)
     }
@@ -107,7 +141,7 @@ impl<const CLASSES: usize> ConfusionMatrix<CLASSES> {
 impl ConfusionMatrix<2> {
     /// Counts the predictions of a yes-or-no question: class 1 where the probability of class 1 is at least `threshold`.
     /// It is an error if there are no samples, or not as many probabilities as classes, if a probability is infinite or
-    /// NaN, or a class neither 0 nor 1.
+    /// NaN, or the threshold NaN, or a class neither 0 nor 1.
     ///
     /// ```
     /// use tuplenet::metrics::{Average, ConfusionMatrix};
@@ -130,13 +164,12 @@ impl ConfusionMatrix<2> {
         Y: Samples<T, Item = usize> + ?Sized,
         X: Samples<T, Item = [T; 1]> + ?Sized,
     {
+        setting(!threshold.is_nan(), "a threshold that is a number", threshold)?;
         let mut confusion = Self::new();
         let mut probability = [T::ZERO];
         for sample in 0..check(classes, probabilities)? {
             probabilities.copy(sample, &mut probability);
-            if !probability[0].is_finite() {
-                return Err(Error::SampleNotFinite { sample, column: 0 });
-            }
+            check_finite(sample, &probability)?;
             confusion.record(class_at(classes, sample, 2)?, usize::from(probability[0] >= threshold))?;
         }
         Ok(confusion)

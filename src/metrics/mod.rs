@@ -1,8 +1,9 @@
 //! How good predictions are: accuracy and what else follows from a confusion matrix, the area under the ROC curve, log
 //! loss, and the errors of regression.
 //!
-//! The truth comes first, as in scikit-learn: `metric(targets, predictions)`. All results are `f64`, whatever the numbers are, and those of scikit-learn for the same predictions. Nothing uses a
-//! heap; what has to be sorted is sorted in a slice of the caller's.
+//! The truth comes first, as in scikit-learn: `metric(targets, predictions)`. All results are `f64`, whatever the numbers are,
+//! and those of scikit-learn for the same predictions. Nothing uses a heap; what has to be sorted is sorted in a slice of the
+//! caller's.
 //!
 //! ```
 //! use tuplenet::metrics::{Average, ConfusionMatrix};
@@ -22,7 +23,7 @@ mod regression;
 mod roc;
 
 pub use average::Average;
-pub use confusion::ConfusionMatrix;
+pub use confusion::{ClassScores, ConfusionMatrix};
 pub use log_loss::log_loss;
 pub use regression::{mean_absolute_error, mean_squared_error, r2};
 pub use roc::roc_auc;
@@ -62,6 +63,14 @@ fn check<T: Real, Y: Samples<T> + ?Sized, X: Samples<T> + ?Sized>(
         return Err(Error::Lengths { what: "predictions, one for each target", expected, found });
     }
     if expected == 0 { Err(Error::NoSamples) } else { Ok(expected) }
+}
+
+/// Fails if a value of a sample is infinite or NaN.
+pub(crate) fn check_finite<T: Real>(sample: usize, values: &[T]) -> Result<(), Error> {
+    match values.iter().position(|value| !value.is_finite()) {
+        Some(column) => Err(Error::SampleNotFinite { sample, column }),
+        None => Ok(()),
+    }
 }
 
 /// The class of a sample, which must be below `classes`.

@@ -1,6 +1,6 @@
 //! The errors of predicted numbers.
 
-use super::check;
+use super::{check, check_finite};
 use crate::data::Samples;
 use crate::error::Error;
 use crate::num::Real;
@@ -48,7 +48,7 @@ where
 /// An output whose targets are all the same has no such quotient. As in scikit-learn it counts as 1 where it is predicted
 /// exactly, and else as 0.
 ///
-/// It is an error if there are fewer than two samples, or not as many predictions as targets, or if a number or a square is
+/// It is an error if there are fewer than two samples, or not as many predictions as targets, or if a number or the result is
 /// infinite or NaN.
 ///
 /// ```
@@ -63,14 +63,24 @@ where
     Y: Samples<T, Item = [T; OUT]> + ?Sized,
     X: Samples<T, Item = [T; OUT]> + ?Sized,
 {
+    // Errors and targets in units of the largest of each output, powers of two, so that squares neither overflow nor vanish.
+    let mut units = [(0.0, 0.0); OUT];
+    each(targets, predictions, |target, prediction| {
+        for ((unit, t), p) in units.iter_mut().zip(target).zip(prediction) {
+            let (t, p) = (t.exact(), p.exact());
+            *unit = (f64::max(unit.0, (t - p).abs()), f64::max(unit.1, t.abs()));
+        }
+    })?;
+    let units = units.map(|(error, target)| (power_of_two_below(error), power_of_two_below(target)));
     // Welford's recurrence for the distances from the mean; it gives exactly zero for targets that are all the same.
     let (mut count, mut mean) = (0.0, [0.0; OUT]);
     let (mut errors, mut distances) = ([0.0; OUT], [0.0; OUT]);
     let samples = each(targets, predictions, |target, prediction| {
         count += 1.0;
-        for output in 0..OUT {
-            let (p, t) = (prediction[output].exact(), target[output].exact());
-            errors[output] += (t - p) * (t - p);
+        for (output, (error_unit, unit)) in units.iter().enumerate() {
+            let error = (target[output].exact() - prediction[output].exact()) / error_unit;
+            errors[output] += error * error;
+            let t = target[output].exact() / unit;
             let difference = t - mean[output];
             mean[output] += difference / count;
             distances[output] += difference * (t - mean[output]);
@@ -79,15 +89,20 @@ where
     if samples < 2 {
         return Err(Error::TooFewSamples { expected: 2, found: samples });
     }
-    if errors.iter().chain(&distances).any(|sum| !sum.is_finite()) {
-        return Err(Error::SquaresTooLarge);
+    let mut sum = 0.0;
+    for ((errors, distances), (error_unit, unit)) in errors.into_iter().zip(distances).zip(units) {
+        sum += match (errors == 0.0, distances == 0.0) {
+            (true, _) => 1.0,
+            (false, true) => 0.0,
+            (false, false) => 1.0 - errors / distances * (error_unit / unit) * (error_unit / unit),
+        };
     }
-    let score = |(&errors, &distances): (&f64, &f64)| match (errors == 0.0, distances == 0.0) {
-        (true, _) => 1.0,
-        (false, true) => 0.0,
-        (false, false) => 1.0 - errors / distances,
-    };
-    Ok(errors.iter().zip(&distances).map(score).sum::<f64>() / OUT as f64)
+    if sum.is_finite() { Ok(sum / OUT as f64) } else { Err(Error::SquaresTooLarge) }
+}
+
+/// The largest power of two that is not above `value`, and of very small values the smallest that has a reciprocal.
+fn power_of_two_below(value: f64) -> f64 {
+    f64::from_bits(value.max(f64::MIN_POSITIVE).to_bits() & f64::INFINITY.to_bits())
 }
 
 fn mean<T: Real, Y, X, const OUT: usize>(targets: &Y, predictions: &X, term: impl Fn(f64) -> f64) -> Result<f64, Error>
@@ -114,15 +129,14 @@ where
     X: Samples<T, Item = [T; OUT]> + ?Sized,
     Y: Samples<T, Item = [T; OUT]> + ?Sized,
 {
+    const { assert!(OUT > 0, "predictions without an output have no error") };
     let count = check(targets, predictions)?;
     let (mut prediction, mut target) = ([T::ZERO; OUT], [T::ZERO; OUT]);
     for sample in 0..count {
         predictions.copy(sample, &mut prediction);
         targets.copy(sample, &mut target);
-        let bad = |(p, t): (&T, &T)| !p.is_finite() || !t.is_finite();
-        if let Some(column) = prediction.iter().zip(&target).position(bad) {
-            return Err(Error::SampleNotFinite { sample, column });
-        }
+        check_finite(sample, &prediction)?;
+        check_finite(sample, &target)?;
         visit(&target, &prediction);
     }
     Ok(count)

@@ -6,6 +6,8 @@ use crate::metrics::{self, largest_index};
 use crate::num::Real;
 
 /// The share of samples whose class is that of the largest output, or with one output whether that is at least one half.
+///
+/// It is an error if there are no samples, if a class is out of range, or if an output is infinite or NaN.
 pub fn accuracy<T: Real, C: Category<OUT>, const OUT: usize>(
     classes: &[C],
     outputs: &[[T; OUT]],
@@ -17,6 +19,7 @@ pub fn accuracy<T: Real, C: Category<OUT>, const OUT: usize>(
         if found >= limit {
             return Err(Error::Target { sample, problem: TargetError::Class { found, classes: limit } });
         }
+        metrics::check_finite(sample, output)?;
         let predicted = match output.as_slice() {
             [output] => usize::from(output.exact() >= 0.5),
             several => largest_index(several),

@@ -3,7 +3,7 @@
 use tuplenet::Error;
 use tuplenet::data::{MinMaxScaler, StandardScaler, balanced_class_weights, stratified_k_folds, stratified_split};
 use tuplenet::metrics::{Average, ConfusionMatrix, log_loss, mean_absolute_error, mean_squared_error, r2, roc_auc};
-use tuplenet::seeded;
+use tuplenet::prelude::*;
 
 #[cfg(feature = "csv")]
 mod csv {
@@ -83,7 +83,7 @@ fn scores_are_exact_at_their_ends() {
         let worst = ConfusionMatrix::<2>::from_classes(&truth, &wrong).unwrap();
         assert_eq!((perfect.matthews(), worst.matthews()), (1.0, -1.0), "{counts:?}");
         for average in [Average::BINARY, Average::Class(0), Average::Macro, Average::Micro, Average::Weighted] {
-            for beta in [0.0, 0.1, 1.0 / 3.0, 0.7, 1.0, 2.0, 1e3, f64::INFINITY] {
+            for beta in [0.0, 0.1, 1.0 / 3.0, 0.7, 1.0, 2.0, 1e3, 1e200, f64::MAX, f64::INFINITY] {
                 assert_eq!(
                     (perfect.f_beta(beta, average), worst.f_beta(beta, average)),
                     (1.0, 0.0),
@@ -113,9 +113,35 @@ fn scores_are_exact_at_their_ends() {
 fn errors_whose_squares_overflow_are_refused() {
     let (small, large) = ([[0.0f64], [1.0]], [[1e200f64], [-1e200]]);
     assert_eq!(mean_squared_error(&small, &large), Err(Error::SquaresTooLarge));
-    assert_eq!(r2(&large, &small), Err(Error::SquaresTooLarge));
     assert_eq!(r2(&small, &large), Err(Error::SquaresTooLarge));
     assert_eq!(mean_absolute_error(&small, &large), Ok(1e200));
+}
+
+#[test]
+fn r2_is_the_same_in_every_unit() {
+    let (targets, predictions) = ([[1.0f64], [2.0], [4.0]], [[1.5f64], [2.0], [3.0]]);
+    let expected = r2(&targets, &predictions).unwrap();
+    for unit in [2f64.powi(-1000), 2f64.powi(-700), 2f64.powi(-500), 2f64.powi(700), 2f64.powi(1000)] {
+        let scaled = |values: &[[f64; 1]; 3]| values.map(|[value]| [value * unit]);
+        assert_eq!(r2(&scaled(&targets), &scaled(&predictions)), Ok(expected), "{unit:e}");
+    }
+    let tiny = r2(&[[1e-200f64], [2e-200]], &[[3e-200f64], [7e-200]]).unwrap();
+    assert!((tiny - (1.0 - (4.0 + 25.0) / 0.5)).abs() < 1e-12, "{tiny}");
+}
+
+#[test]
+fn outputs_that_are_not_finite_are_no_prediction_of_class_0() {
+    let network = Dense::<1, 2, Identity>::from_rows([[f32::MAX], [1.0]], [0.0, 0.0]);
+    let overflow = ConfusionMatrix::of(&network, &[[1.0f32], [10.0]], &[0usize, 0]);
+    assert_eq!(overflow, Err(Error::SampleNotFinite { sample: 1, column: 0 }));
+    let nan = tuplenet::tuning::accuracy(&[0usize, 0], &[[0.2f32], [f32::NAN]]);
+    assert_eq!(nan, Err(Error::SampleNotFinite { sample: 1, column: 0 }));
+    let nan = tuplenet::tuning::accuracy(&[0usize], &[[0.2f32, f32::NAN, 0.1]]);
+    assert_eq!(nan, Err(Error::SampleNotFinite { sample: 0, column: 1 }));
+    let threshold = ConfusionMatrix::binary(&[false, true], &[[0.2f32], [0.7]], f32::NAN).unwrap_err();
+    assert_eq!(threshold.to_string(), "expected a threshold that is a number, found NaN");
+    let third = tuplenet::tuning::accuracy(&[0usize, 2], &[[0.2f32], [0.7]]).unwrap_err();
+    assert_eq!(third.to_string(), "target of sample 1: expected a class index below 2, found 2");
 }
 
 /// Mean and standard deviation of what a scaler makes of its own samples.
