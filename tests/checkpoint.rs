@@ -12,8 +12,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use tuplenet::error::Error;
 use tuplenet::layers::{Activate, BatchNorm, Dropout, LayerNorm, Residual};
-use tuplenet::optimizer::Optimizer;
 use tuplenet::optimizer::schedule::{Adaptive, Cosine, OneCycle, Schedule, Step};
+use tuplenet::optimizer::{Optimizer, OptimizerState};
 use tuplenet::prelude::*;
 use tuplenet::train::callbacks::Metric;
 use tuplenet::train::checkpoint::{Checkpoint, CheckpointProblem, Lasting, Resume};
@@ -83,7 +83,7 @@ fn goes_on<T, O>(name: &str, optimizer: O, every: usize)
 where
     T: Real,
     O: Optimizer<Scalar = T> + Clone + Lasting,
-    O::State<Net<T>>: Lasting,
+    OptimizerState<O, Net<T>>: Lasting,
     Net<T>: Lasting,
 {
     let folder = Folder::new(name);
@@ -229,7 +229,7 @@ fn other_types_are_refused_in_words() {
     where
         N: tuplenet::model::Entrance + Layer<<N as tuplenet::model::Entrance>::In> + Lasting,
         O: Optimizer<Scalar = N::Scalar> + Lasting,
-        O::State<N>: Lasting,
+        OptimizerState<O, N>: Lasting,
         R: Lasting,
         W: Resume<N>,
     {

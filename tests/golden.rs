@@ -336,7 +336,7 @@ fn optimizers<T: Real>(section: &Section) {
         let case = section.case(name);
         let (inputs, targets) = (case.samples::<_, 3>("inputs"), case.samples::<_, 2>("targets"));
         let mut network = case.network::<Net<O::Scalar>>();
-        let (mut gradient, mut state) = (Net::ZEROED, O::State::ZEROED);
+        let (mut gradient, mut state) = (Net::ZEROED, Zeroed::ZEROED);
         let mut workspace = Workspace::<Net<O::Scalar>, TILE>::new();
         let steps = list(&case.numbers["steps"]);
         assert_eq!(steps.len(), 10);
@@ -366,7 +366,7 @@ fn optimizers<T: Real>(section: &Section) {
     ten_steps(section, "adam decay", adam.decay(t(0.3)));
     ten_steps(section, "adam clip_norm", adam.clip_norm(t(2.0)));
     ten_steps(section, "adam clip_value", adam.clip_value(t(0.1)));
-    ten_steps(section, "adam l2 clip_norm", adam.l2(t(0.2)).clip_norm(t(2.0)));
+    ten_steps(section, "adam l2 clip_norm", adam.clip_norm(t(2.0)).l2(t(0.2)));
 }
 
 macro_rules! sections {

@@ -274,7 +274,8 @@ fn penalties() {
     for penalty in [Sgd::new(1.0).l1(0.3), Sgd::new(1.0).l2(0.7)] {
         let before = network::<Net>();
         let (mut after, mut gradient) = (before.clone(), Net::ZEROED);
-        penalty.step(&mut after, &mut gradient, &mut ());
+        let mut state = Zeroed::ZEROED;
+        penalty.step(&mut after, &mut gradient, &mut state);
         let slopes: Vec<f64> =
             numbers(&before).iter().zip(numbers(&after)).map(|(before, after)| before - after).collect();
         assert!(slopes.iter().any(|slope| slope.abs() > 0.1));

@@ -38,7 +38,7 @@ fn nothing_allocates() {
     let mut workspace = Workspace::<Net, 32>::new();
     let mut gradient = Net::ZEROED;
     let network = Net::new(&mut seeded(0));
-    let optimizer = AdamW::new(0.01).l2(1e-4).clip_norm(1.0);
+    let optimizer = AdamW::new(0.01).clip_norm(1.0).l2(1e-4);
     let mut trainer = Trainer::new(network.clone(), MeanSquaredError, optimizer, seeded(1));
 
     macro_rules! none {

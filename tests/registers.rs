@@ -54,7 +54,7 @@ macro_rules! compare {
 #[test]
 fn columns_shorter_than_a_register() {
     type Classes = (Dense<3, 10, Relu>, Dense<10, 3, Softmax>);
-    compare!(Classes, CrossEntropy, Sgd::new(0.05).nesterov(0.9).l2(1e-2).clip_norm(0.5), [0usize, 1, 2, 1]);
+    compare!(Classes, CrossEntropy, Sgd::new(0.05).nesterov(0.9).clip_norm(0.5).l2(1e-2), [0usize, 1, 2, 1]);
 }
 
 #[test]

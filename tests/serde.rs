@@ -9,8 +9,8 @@ use tuplenet::data::{MinMaxScaler, StandardScaler};
 use tuplenet::layers::{Activate, BatchNorm, Dropout, LayerNorm, Residual};
 use tuplenet::loss::Loss;
 use tuplenet::model::{LastActivation, Zeroed};
-use tuplenet::optimizer::Optimizer;
 use tuplenet::optimizer::schedule::{Adaptive, Constant, Cosine, Exponential, OneCycle, Schedule, Step};
+use tuplenet::optimizer::{Optimizer, OptimizerState};
 use tuplenet::prelude::*;
 
 /// Every kind of layer, with rows and columns of one and of many numbers.
@@ -53,7 +53,7 @@ fn goes_on<T: Real, L, O>(loss: L, optimizer: O)
 where
     L: Loss<T, [T; 1], LastActivation<Net<T>>, 1> + Clone + Serialize + DeserializeOwned,
     O: Optimizer<Scalar = T> + Clone + Serialize + DeserializeOwned,
-    O::State<Net<T>>: Serialize + DeserializeOwned,
+    OptimizerState<O, Net<T>>: Serialize + DeserializeOwned,
 {
     let (inputs, targets) = data::<T>();
     let fit = |epochs| Fit { epochs, batch_size: 20, shuffle: true };

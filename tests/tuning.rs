@@ -6,7 +6,7 @@ use tuplenet::data::{StandardScaler, Subset, stratified_k_folds};
 use tuplenet::error::{NotFinite, TargetError};
 use tuplenet::metrics::ConfusionMatrix;
 use tuplenet::optimizer::schedule::{Adaptive, Constant};
-use tuplenet::optimizer::{AnyOptimizer, Momentum};
+use tuplenet::optimizer::{AnyOptimizer, Momentum, StateLayout};
 use tuplenet::prelude::*;
 use tuplenet::train::callbacks::{Epoch, Observer};
 use tuplenet::tuning::{
@@ -31,8 +31,8 @@ fn points(count: usize) -> (Vec<[f32; 2]>, Vec<usize>) {
 fn two<Y: tuplenet::data::Samples<f32, Item = usize> + Sync + ?Sized, O>()
 -> Vec<Architecture<f32, Y, CrossEntropy, O, 2, 2>>
 where
-    O: Optimizer<Scalar = f32, State<Small>: Send> + Clone + Send + Sync,
-    O: Optimizer<Scalar = f32, State<Tiny>: Send>,
+    O: Optimizer<Scalar = f32, Shared: Send> + Clone + Send + Sync,
+    O::State: StateLayout<OfNetwork<Small>: Send, OfNetwork<Tiny>: Send>,
 {
     networks![for hidden in [4] (Dense<2, hidden, Tanh>, Dense<hidden, 2, Softmax>); Dense<2, 2, Softmax>]
 }

@@ -120,24 +120,29 @@ pub trait Layer<In: Shape>: Params {
     }
 }
 
-/// A step of plain gradient descent, after which the gradient is zero.
-pub(crate) struct Descent<S, T> {
-    pub simd: S,
-    pub rate: T,
+/// A step of plain gradient descent for a slice of parameters, after which its gradient is zero.
+#[inline(always)]
+pub(crate) fn descend<S: Simd, T: Real>(simd: S, rate: T, parameter: Parameter, values: &mut [T], gradient: &mut [T]) {
+    let zero = lanes::<S, T>(simd, T::ZERO);
+    let rate = lanes::<S, T>(simd, -rate);
+    map_columns(
+        simd,
+        parameter.rows,
+        [values, gradient],
+        #[inline(always)]
+        |[w, g]| [mul_add(g, rate, w), zero],
+    );
+}
+
+struct Descent<S, T> {
+    simd: S,
+    rate: T,
 }
 
 impl<S: Simd, T: Real> VisitorMut<T, 1> for Descent<S, T> {
     #[inline(always)]
     fn slice(&mut self, parameter: Parameter, values: &mut [T], [gradient]: [&mut [T]; 1]) {
-        let zero = lanes::<S, T>(self.simd, T::ZERO);
-        let rate = lanes::<S, T>(self.simd, -self.rate);
-        map_columns(
-            self.simd,
-            parameter.rows,
-            [values, gradient],
-            #[inline(always)]
-            |[w, g]| [mul_add(g, rate, w), zero],
-        );
+        descend(self.simd, self.rate, parameter, values, gradient);
     }
 }
 

@@ -196,47 +196,6 @@ pub trait Params: Zeroed {
     fn after_part(&mut self, _part: &mut Self) {}
 }
 
-/// One slice of parameters as if it were a network: for what is compiled once for all networks, not once for each.
-pub(crate) struct Slice<'a, T> {
-    pub parameter: Parameter,
-    /// `None` in [`ZEROED`](Zeroed::ZEROED) alone, since a constant has no slice that can be changed.
-    pub values: Option<&'a mut [T]>,
-}
-
-impl<'a, T> Slice<'a, T> {
-    /// As if it had one column: code that is not compiled for a network gains nothing from knowing its rows.
-    #[inline(always)]
-    pub fn new(parameter: Parameter, values: &'a mut [T]) -> Self {
-        Slice { parameter: Parameter { rows: values.len(), columns: 1, ..parameter }, values: Some(values) }
-    }
-}
-
-impl<T: Real> Zeroed for Slice<'_, T> {
-    const ZEROED: Self =
-        Slice { parameter: Parameter { name: "", kind: Kind::Bias, rows: 0, columns: 0 }, values: None };
-}
-
-impl<T: Real> Params for Slice<'_, T> {
-    type Scalar = T;
-    /// Known at run time alone, and asked for by no one.
-    const COUNT: usize = 0;
-
-    #[inline(always)]
-    fn visit(&self, visitor: &mut impl Visitor<T>) {
-        visitor.slice(self.parameter, self.values.as_deref().unwrap_or_default());
-    }
-
-    #[inline(always)]
-    fn visit_mut<const OTHERS: usize>(
-        &mut self,
-        others: [&mut Self; OTHERS],
-        visitor: &mut impl VisitorMut<T, OTHERS>,
-    ) {
-        let others = others.map(|other| other.values.as_deref_mut().unwrap_or_default());
-        visitor.slice(self.parameter, self.values.as_deref_mut().unwrap_or_default(), others);
-    }
-}
-
 /// Layers whose numbers are of type `T`. Every layer is, for its own type.
 #[diagnostic::on_unimplemented(
     message = "number types do not match: `{Self}` is not a layer with numbers of type `{T}`",

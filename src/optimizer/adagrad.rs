@@ -1,9 +1,9 @@
 //! Adagrad.
 
-use super::{Optimizer, check_epsilon, check_rate, largest_to_square};
+use super::{Optimizer, States, check_epsilon, check_rate, largest_to_square};
 use crate::error::Error;
 use crate::kernel::map_columns;
-use crate::model::{Parameter, Params, VisitorMut};
+use crate::model::Parameter;
 use crate::num::math::mul_add;
 use crate::num::{Lanes, Real};
 use fearless_simd::{Simd, SimdBase, SimdFloat};
@@ -35,7 +35,8 @@ impl<T: Real> Adagrad<T> {
 impl<T: Real> Optimizer for Adagrad<T> {
     type Scalar = T;
     /// The sum of the squares of all gradients.
-    type State<N: Params<Scalar = T>> = N;
+    type State = States<1>;
+    type Shared = ();
 
     fn rate(&self) -> T {
         self.rate
@@ -57,29 +58,24 @@ impl<T: Real> Optimizer for Adagrad<T> {
     }
 
     #[inline(always)]
-    fn update<S: Simd, N: Params<Scalar = T>>(&self, simd: S, network: &mut N, gradient: &mut N, squares: &mut N) {
-        network.visit_mut([gradient, squares], &mut Step { simd, rule: *self });
-    }
-}
-
-struct Step<S, T> {
-    simd: S,
-    rule: Adagrad<T>,
-}
-
-impl<S: Simd, T: Real> VisitorMut<T, 2> for Step<S, T> {
-    #[inline(always)]
-    fn slice(&mut self, parameter: Parameter, values: &mut [T], [gradient, squares]: [&mut [T]; 2]) {
-        let zero = Lanes::<S, T>::splat(self.simd, T::ZERO);
-        let Adagrad { rate, epsilon } = self.rule;
+    fn update<S: Simd>(
+        &self,
+        simd: S,
+        (): &(),
+        parameter: Parameter,
+        weights: &mut [T],
+        gradient: &mut [T],
+        [squares]: [&mut [T]; 1],
+    ) {
+        let zero = Lanes::<S, T>::splat(simd, T::ZERO);
         map_columns(
-            self.simd,
+            simd,
             parameter.rows,
-            [values, gradient, squares],
+            [weights, gradient, squares],
             #[inline(always)]
             |[w, g, s]: [Lanes<S, T>; 3]| {
                 let s = mul_add(g, g, s);
-                [w - g * rate / (s.sqrt() + epsilon), zero, s]
+                [w - g * self.rate / (s.sqrt() + self.epsilon), zero, s]
             },
         );
     }

@@ -1,9 +1,9 @@
 //! Adam and AdamW.
 
-use super::{Optimizer, check_epsilon, check_rate, largest_to_square};
+use super::{Optimizer, States, check_epsilon, check_rate, largest_to_square};
 use crate::error::{Error, below_one, not_negative, setting};
 use crate::kernel::map_columns;
-use crate::model::{Kind, Parameter, Params, VisitorMut, Zeroed};
+use crate::model::{Kind, Parameter, Zeroed};
 use crate::num::math::{divide_by_root, mul_add, square_root};
 use crate::num::{Lanes, Real, lanes};
 use fearless_simd::Simd;
@@ -62,26 +62,21 @@ impl<T: Real> AdamW<T> {
     }
 }
 
-/// What [`Adam`] remembers.
-#[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(bound = "N: serde::Serialize, T: Real"))]
-pub struct AdamState<N, T> {
-    /// The mean of the gradients, `m`.
-    pub mean: N,
-    /// The mean of their squares, `v`.
-    pub square: N,
-    /// `1 - beta1^t` and `1 - beta2^t` after `t` steps.
-    #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::array"))]
-    pub corrections: [T; 2],
-}
+/// How far the averages of [`Adam`] are from their mean because they began with zero: `1 - beta1^t` and `1 - beta2^t` after `t`
+/// steps.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(bound = "T: Real", transparent))]
+pub struct BiasCorrection<T>(#[cfg_attr(feature = "serde", serde(with = "crate::num::serde::array"))] pub [T; 2]);
 
-impl<N: Zeroed, T: Real> Zeroed for AdamState<N, T> {
-    const ZEROED: Self = AdamState { mean: N::ZEROED, square: N::ZEROED, corrections: [T::ZERO; 2] };
+impl<T: Real> Zeroed for BiasCorrection<T> {
+    const ZEROED: Self = BiasCorrection([T::ZERO; 2]);
 }
 
 impl<T: Real> Optimizer for Adam<T> {
     type Scalar = T;
-    type State<N: Params<Scalar = T>> = AdamState<N, T>;
+    /// The mean of the gradients, `m`, and of their squares, `v`.
+    type State = States<2>;
+    type Shared = BiasCorrection<T>;
 
     fn rate(&self) -> T {
         self.rate
@@ -105,20 +100,31 @@ impl<T: Real> Optimizer for Adam<T> {
     }
 
     #[inline(always)]
-    fn update<S: Simd, N: Params<Scalar = T>>(
+    fn begin_step(&self, BiasCorrection([first, second]): &mut BiasCorrection<T>) {
+        // 1 - beta^(t + 1) = beta (1 - beta^t) + (1 - beta)
+        *first = self.beta1 * *first + (T::ONE - self.beta1);
+        *second = self.beta2 * *second + (T::ONE - self.beta2);
+    }
+
+    #[inline(always)]
+    fn update<S: Simd>(
         &self,
         simd: S,
-        network: &mut N,
-        gradient: &mut N,
-        state: &mut AdamState<N, T>,
+        correction: &BiasCorrection<T>,
+        parameter: Parameter,
+        weights: &mut [T],
+        gradient: &mut [T],
+        averages: [&mut [T]; 2],
     ) {
-        AdamW { adam: *self, decay: T::ZERO }.update(simd, network, gradient, state);
+        AdamW { adam: *self, decay: T::ZERO }.update(simd, correction, parameter, weights, gradient, averages);
     }
 }
 
 impl<T: Real> Optimizer for AdamW<T> {
     type Scalar = T;
-    type State<N: Params<Scalar = T>> = AdamState<N, T>;
+    /// The mean of the gradients, `m`, and of their squares, `v`.
+    type State = States<2>;
+    type Shared = BiasCorrection<T>;
 
     fn rate(&self) -> T {
         self.adam.rate
@@ -140,65 +146,44 @@ impl<T: Real> Optimizer for AdamW<T> {
     }
 
     #[inline(always)]
-    fn update<S: Simd, N: Params<Scalar = T>>(
+    fn begin_step(&self, correction: &mut BiasCorrection<T>) {
+        self.adam.begin_step(correction);
+    }
+
+    #[inline(always)]
+    fn update<S: Simd>(
         &self,
         simd: S,
-        network: &mut N,
-        gradient: &mut N,
-        state: &mut AdamState<N, T>,
+        &BiasCorrection([first, second]): &BiasCorrection<T>,
+        parameter: Parameter,
+        weights: &mut [T],
+        gradient: &mut [T],
+        [mean, square]: [&mut [T]; 2],
     ) {
         let Adam { rate, beta1, beta2, epsilon } = self.adam;
-        let [first, second] = &mut state.corrections;
-        // 1 - beta^(t + 1) = beta (1 - beta^t) + (1 - beta)
-        *first = beta1 * *first + (T::ONE - beta1);
-        *second = beta2 * *second + (T::ONE - beta2);
-        let root = square_root(*second);
-        let mut step = Step {
-            simd,
-            beta1,
-            beta2,
-            // Both sides of the fraction times the root, which then need not be taken off each `v`.
-            rate: rate * root / *first,
-            epsilon: epsilon * root,
-            keep: T::ONE - rate * self.decay,
-        };
-        network.visit_mut([gradient, &mut state.mean, &mut state.square], &mut step);
-    }
-}
-
-struct Step<S, T> {
-    simd: S,
-    beta1: T,
-    beta2: T,
-    rate: T,
-    epsilon: T,
-    keep: T,
-}
-
-impl<S: Simd, T: Real> VisitorMut<T, 3> for Step<S, T> {
-    #[inline(always)]
-    fn slice(&mut self, parameter: Parameter, values: &mut [T], [gradient, mean, square]: [&mut [T]; 3]) {
-        let zero = lanes::<S, T>(self.simd, T::ZERO);
-        let rest1 = lanes::<S, T>(self.simd, T::ONE - self.beta1);
-        let rest2 = lanes::<S, T>(self.simd, T::ONE - self.beta2);
+        let zero = lanes::<S, T>(simd, T::ZERO);
+        let rest1 = lanes::<S, T>(simd, T::ONE - beta1);
+        let rest2 = lanes::<S, T>(simd, T::ONE - beta2);
         // Added to both averages, it keeps those of a unit without slopes from becoming subnormal, which many CPUs are very
         // slow with, and it is far too small to count in any other.
-        let smallest = lanes::<S, T>(self.simd, T::min_positive_value() / T::epsilon());
-        let beta1 = lanes::<S, T>(self.simd, self.beta1);
-        let beta2 = lanes::<S, T>(self.simd, self.beta2);
-        let keep = if matches!(parameter.kind, Kind::Weight) { self.keep } else { T::ONE };
-        let keep = lanes::<S, T>(self.simd, keep);
-        let rate = lanes::<S, T>(self.simd, -self.rate);
-        let epsilon = lanes::<S, T>(self.simd, self.epsilon);
+        let smallest = lanes::<S, T>(simd, T::min_positive_value() / T::epsilon());
+        let beta1 = lanes::<S, T>(simd, beta1);
+        let beta2 = lanes::<S, T>(simd, beta2);
+        let keep = if matches!(parameter.kind, Kind::Weight) { T::ONE - rate * self.decay } else { T::ONE };
+        let keep = lanes::<S, T>(simd, keep);
+        // Both sides of the fraction times the root, which then need not be taken off each `v`.
+        let root = square_root(second);
+        let rate = lanes::<S, T>(simd, -(rate * root / first));
+        let epsilon = lanes::<S, T>(simd, epsilon * root);
         map_columns(
-            self.simd,
+            simd,
             parameter.rows,
-            [values, gradient, mean, square],
+            [weights, gradient, mean, square],
             #[inline(always)]
             |[w, g, m, v]: [Lanes<S, T>; 4]| {
                 let m = mul_add(m, beta1, mul_add(g, rest1, smallest));
                 let v = mul_add(v, beta2, mul_add(g * g, rest2, smallest));
-                [mul_add(w, keep, divide_by_root::<S, T>(self.simd, m * rate, v, epsilon)), zero, m, v]
+                [mul_add(w, keep, divide_by_root::<S, T>(simd, m * rate, v, epsilon)), zero, m, v]
             },
         );
     }

@@ -1,9 +1,8 @@
 //! [`AnyOptimizer`]: which rule is known at run time alone.
 
-use super::{Adagrad, Adam, AdamState, AdamW, Momentum, Optimizer, RmsProp, Sgd};
+use super::{Adagrad, Adam, AdamW, BiasCorrection, Momentum, Optimizer, RmsProp, Sgd, States};
 use crate::error::Error;
-use crate::model::params::Slice;
-use crate::model::{Parameter, Params, VisitorMut, Zeroed};
+use crate::model::Parameter;
 use crate::num::Real;
 use core::fmt;
 use fearless_simd::Simd;
@@ -42,121 +41,80 @@ pub enum AnyOptimizer<T = f32> {
     AdamW(AdamW<T>),
 }
 
-/// What [`AnyOptimizer`] remembers: Adam's memory, of which the other rules take what they need.
-#[derive(Clone, Debug, PartialEq)]
-pub struct AnyState<N, T> {
-    adam: AdamState<N, T>,
-}
-
-impl<N: Zeroed, T: Real> Zeroed for AnyState<N, T> {
-    const ZEROED: Self = AnyState { adam: Zeroed::ZEROED };
+/// `$body` of the rule, whichever it is.
+macro_rules! of_rule {
+    ($optimizer:expr, $rule:ident => $body:expr) => {
+        match $optimizer {
+            AnyOptimizer::Sgd($rule) => $body,
+            AnyOptimizer::Momentum($rule) => $body,
+            AnyOptimizer::Adagrad($rule) => $body,
+            AnyOptimizer::RmsProp($rule) => $body,
+            AnyOptimizer::Adam($rule) => $body,
+            AnyOptimizer::AdamW($rule) => $body,
+        }
+    };
 }
 
 impl<T: Real> Optimizer for AnyOptimizer<T> {
     type Scalar = T;
-    type State<N: Params<Scalar = T>> = AnyState<N, T>;
+    /// As many as Adam's, of which the other rules take what they need.
+    type State = States<2>;
+    type Shared = BiasCorrection<T>;
 
     fn rate(&self) -> T {
-        match self {
-            AnyOptimizer::Sgd(rule) => rule.rate(),
-            AnyOptimizer::Momentum(rule) => rule.rate(),
-            AnyOptimizer::Adagrad(rule) => rule.rate(),
-            AnyOptimizer::RmsProp(rule) => rule.rate(),
-            AnyOptimizer::Adam(rule) => rule.rate(),
-            AnyOptimizer::AdamW(rule) => rule.rate(),
-        }
+        of_rule!(self, rule => rule.rate())
     }
 
     fn set_rate(&mut self, rate: T) {
-        match self {
-            AnyOptimizer::Sgd(rule) => rule.set_rate(rate),
-            AnyOptimizer::Momentum(rule) => rule.set_rate(rate),
-            AnyOptimizer::Adagrad(rule) => rule.set_rate(rate),
-            AnyOptimizer::RmsProp(rule) => rule.set_rate(rate),
-            AnyOptimizer::Adam(rule) => rule.set_rate(rate),
-            AnyOptimizer::AdamW(rule) => rule.set_rate(rate),
-        }
+        of_rule!(self, rule => rule.set_rate(rate));
     }
 
     fn check(&self) -> Result<(), Error> {
-        match self {
-            AnyOptimizer::Sgd(rule) => rule.check(),
-            AnyOptimizer::Momentum(rule) => rule.check(),
-            AnyOptimizer::Adagrad(rule) => rule.check(),
-            AnyOptimizer::RmsProp(rule) => rule.check(),
-            AnyOptimizer::Adam(rule) => rule.check(),
-            AnyOptimizer::AdamW(rule) => rule.check(),
-        }
+        of_rule!(self, rule => rule.check())
     }
 
     fn largest_gradient(&self) -> T {
+        of_rule!(self, rule => rule.largest_gradient())
+    }
+
+    #[inline(always)]
+    fn begin_step(&self, correction: &mut BiasCorrection<T>) {
         match self {
-            AnyOptimizer::Sgd(rule) => rule.largest_gradient(),
-            AnyOptimizer::Momentum(rule) => rule.largest_gradient(),
-            AnyOptimizer::Adagrad(rule) => rule.largest_gradient(),
-            AnyOptimizer::RmsProp(rule) => rule.largest_gradient(),
-            AnyOptimizer::Adam(rule) => rule.largest_gradient(),
-            AnyOptimizer::AdamW(rule) => rule.largest_gradient(),
+            AnyOptimizer::Adam(rule) => rule.begin_step(correction),
+            AnyOptimizer::AdamW(rule) => rule.begin_step(correction),
+            _ => {}
         }
     }
 
-    #[inline(always)]
-    fn update<S: Simd, N: Params<Scalar = T>>(
+    /// Not inlined, so that all rules are compiled once for each instruction set and not once more for every network.
+    #[inline(never)]
+    fn update<S: Simd>(
         &self,
         simd: S,
-        network: &mut N,
-        gradient: &mut N,
-        state: &mut AnyState<N, T>,
+        correction: &BiasCorrection<T>,
+        parameter: Parameter,
+        weights: &mut [T],
+        gradient: &mut [T],
+        [first, second]: [&mut [T]; 2],
     ) {
-        let AdamState { mean, square, corrections } = &mut state.adam;
-        let mut each = Each { simd, rule: *self, before: *corrections, after: *corrections };
-        network.visit_mut([gradient, mean, square], &mut each);
-        *corrections = each.after;
+        // As if it had one column: code that is not compiled for a network gains nothing from knowing its rows.
+        let parameter = Parameter { rows: weights.len(), columns: 1, ..parameter };
+        simd.vectorize(
+            #[inline(always)]
+            || match self {
+                AnyOptimizer::Sgd(rule) => rule.update(simd, &(), parameter, weights, gradient, []),
+                AnyOptimizer::Momentum(rule) => rule.update(simd, &(), parameter, weights, gradient, [first]),
+                AnyOptimizer::Adagrad(rule) => rule.update(simd, &(), parameter, weights, gradient, [second]),
+                AnyOptimizer::RmsProp(rule) => rule.update(simd, &(), parameter, weights, gradient, [second]),
+                AnyOptimizer::Adam(rule) => {
+                    rule.update(simd, correction, parameter, weights, gradient, [first, second]);
+                }
+                AnyOptimizer::AdamW(rule) => {
+                    rule.update(simd, correction, parameter, weights, gradient, [first, second]);
+                }
+            },
+        );
     }
-}
-
-/// Applies a rule to each slice as if it were a network.
-struct Each<S, T> {
-    simd: S,
-    rule: AnyOptimizer<T>,
-    /// Adam's corrections before the step, which are the same for all slices.
-    before: [T; 2],
-    after: [T; 2],
-}
-
-impl<S: Simd, T: Real> VisitorMut<T, 3> for Each<S, T> {
-    #[inline(always)]
-    fn slice(&mut self, parameter: Parameter, values: &mut [T], [gradient, mean, square]: [&mut [T]; 3]) {
-        let part = |values| Slice::new(parameter, values);
-        let mut state = AdamState { mean: part(mean), square: part(square), corrections: self.before };
-        update(self.simd, self.rule, &mut part(values), &mut part(gradient), &mut state);
-        self.after = state.corrections;
-    }
-}
-
-/// Not inlined, so that all rules are compiled once for each instruction set and not once more for every network.
-#[inline(never)]
-fn update<'a, S: Simd, T: Real>(
-    simd: S,
-    rule: AnyOptimizer<T>,
-    values: &mut Slice<'a, T>,
-    gradient: &mut Slice<'a, T>,
-    state: &mut AdamState<Slice<'a, T>, T>,
-) {
-    simd.vectorize(
-        #[inline(always)]
-        || {
-            let rule = match rule {
-                AnyOptimizer::Sgd(rule) => return rule.update(simd, values, gradient, &mut ()),
-                AnyOptimizer::Momentum(rule) => return rule.update(simd, values, gradient, &mut state.mean),
-                AnyOptimizer::Adagrad(rule) => return rule.update(simd, values, gradient, &mut state.square),
-                AnyOptimizer::RmsProp(rule) => return rule.update(simd, values, gradient, &mut state.square),
-                AnyOptimizer::Adam(adam) => AdamW { adam, decay: T::ZERO },
-                AnyOptimizer::AdamW(rule) => rule,
-            };
-            rule.update(simd, values, gradient, state);
-        },
-    );
 }
 
 /// The rule's name, in small letters.

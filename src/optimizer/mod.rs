@@ -2,14 +2,15 @@
 //!
 //! In order of difficulty: [`Sgd`], [`Momentum`], [`Adagrad`], [`RmsProp`], [`Adam`], [`AdamW`]. Around any of them:
 //! [`clip_norm`](Optimizer::clip_norm), [`clip_value`](Optimizer::clip_value), [`l1`](Optimizer::l1),
-//! [`l2`](Optimizer::l2), [`decay`](Optimizer::decay). [`AnyOptimizer`] is one that is chosen at run time. What is written
-//! last acts first:
+//! [`l2`](Optimizer::l2), [`decay`](Optimizer::decay). [`AnyOptimizer`] is one that is chosen at run time. They act in the
+//! order in which they are written:
 //!
 //! ```
 //! use tuplenet::prelude::*;
 //!
-//! // Limits the gradient to length 1, adds the slope of the penalty to it, and lets Adam take the step.
-//! let optimizer = Adam::new(1e-3f32).l2(1e-4).clip_norm(1.0);
+//! // Limits the gradient to length 1, adds the slope of the penalty to it, and lets Adam take the step: what PyTorch does with
+//! // `clip_grad_norm_` and `weight_decay`.
+//! let optimizer = Adam::new(1e-3f32).clip_norm(1.0).l2(1e-4);
 //! ```
 //!
 //! # Settings
@@ -22,22 +23,24 @@
 //! [`Optimizer::step`], a step by hand, does not check, and does what the formula says. On a microcontroller `step` and `learn` do
 //! not check either: its settings stand in the program.
 //!
-//! An optimizer of your own says what it remembers and what it does to a slice of parameters:
+//! An optimizer of your own is a rule for a slice of parameters:
 //!
 //! ```
-//! use tuplenet::optimizer::Optimizer;
-//! use tuplenet::model::{Parameter, Params, VisitorMut};
+//! use tuplenet::optimizer::{Optimizer, States};
+//! use tuplenet::model::Parameter;
 //! use tuplenet::prelude::*;
-//! use tuplenet::simd::*;
+//! use tuplenet::simd::Simd;
 //!
-//! /// Steps of the same length in every direction: the sign of the gradient alone counts.
-//! struct SignSgd {
+//! /// Steps of the same length in every direction: the sign of the momentum alone counts.
+//! struct Signum {
 //!     rate: f32,
 //! }
 //!
-//! impl Optimizer for SignSgd {
+//! impl Optimizer for Signum {
 //!     type Scalar = f32;
-//!     type State<N: Params<Scalar = f32>> = ();
+//!     /// The momentum.
+//!     type State = States<1>;
+//!     type Shared = ();
 //!
 //!     fn rate(&self) -> f32 {
 //!         self.rate
@@ -47,22 +50,19 @@
 //!         self.rate = rate;
 //!     }
 //!
-//!     fn update<S: Simd, N: Params<Scalar = f32>>(&self, _: S, network: &mut N, gradient: &mut N, (): &mut ()) {
-//!         struct Step(f32);
-//!         impl VisitorMut<f32, 1> for Step {
-//!             fn slice(&mut self, _: Parameter, values: &mut [f32], [gradient]: [&mut [f32]; 1]) {
-//!                 for (value, slope) in values.iter_mut().zip(gradient) {
-//!                     *value -= self.0 * slope.signum();
-//!                     *slope = 0.0;
-//!                 }
-//!             }
+//!     fn update<S: Simd>(
+//!         &self, _: S, (): &(), _: Parameter, weights: &mut [f32], gradient: &mut [f32], [momentum]: [&mut [f32]; 1],
+//!     ) {
+//!         for ((w, g), m) in weights.iter_mut().zip(gradient).zip(momentum) {
+//!             *m = 0.9 * *m + *g;
+//!             *w -= self.rate * m.signum();
+//!             *g = 0.0;
 //!         }
-//!         network.visit_mut([gradient], &mut Step(self.rate));
 //!     }
 //! }
 //!
 //! type Net = Dense<1, 1, Identity>;
-//! let mut trainer = Trainer::new(Net::new(&mut seeded(0)), MeanSquaredError, SignSgd { rate: 0.1 }, seeded(1));
+//! let mut trainer = Trainer::new(Net::new(&mut seeded(0)), MeanSquaredError, Signum { rate: 0.1 }, seeded(1));
 //! trainer.step(&[[1.0]], &[[2.0]])?;
 //! # Ok::<(), tuplenet::Error>(())
 //! ```
@@ -77,10 +77,11 @@ mod rmsprop;
 pub mod schedule;
 mod scheduled;
 mod sgd;
+mod state;
 
 pub use adagrad::Adagrad;
-pub use adam::{Adam, AdamState, AdamW};
-pub use any::{AnyOptimizer, AnyState};
+pub use adam::{Adam, AdamW, BiasCorrection};
+pub use any::AnyOptimizer;
 pub use clip::{ClipNorm, ClipValue};
 pub use penalty::{AnyPenalty, Decay, Penalty};
 pub use prepare::{Prepare, Prepared};
@@ -88,9 +89,10 @@ pub use rmsprop::RmsProp;
 pub use scheduled::Scheduled;
 use scheduled::Unit;
 pub use sgd::{Momentum, Sgd};
+pub use state::{OptimizerState, PerParameter, StateLayout, States};
 
 use crate::error::{Error, not_negative, setting};
-use crate::model::{Params, Zeroed};
+use crate::model::{Parameter, Params, Zeroed};
 use crate::num::Real;
 use crate::num::dispatch::{dispatch, level};
 use fearless_simd::Simd;
@@ -119,13 +121,19 @@ fn largest_to_square<T: Real>() -> T {
     })
 }
 
-/// A rule that changes a network by its gradient.
+/// The values that the optimizer `O` keeps for a slice of parameters: `[&mut [T]; 2]` with [`States<2>`](States).
+pub type StateSlices<'a, O> = <<O as Optimizer>::State as StateLayout>::OfSlice<'a, <O as Optimizer>::Scalar>;
+
+/// A rule that changes a network by its gradient, slice by slice.
 pub trait Optimizer: Sized {
     /// The type of the numbers.
     type Scalar: Real;
 
-    /// What is remembered from step to step for a network of type `N`; it begins with zeros.
-    type State<N: Params<Scalar = Self::Scalar>>: Zeroed;
+    /// How many values it keeps for each parameter: [`States<0>`](States) to `States<3>`. They begin with zeros.
+    type State: StateLayout;
+
+    /// What it keeps for all parameters together; it begins with zeros. Most have `()`.
+    type Shared: Zeroed;
 
     /// The learning rate.
     fn rate(&self) -> Self::Scalar;
@@ -133,14 +141,24 @@ pub trait Optimizer: Sized {
     /// Changes the learning rate, for a schedule.
     fn set_rate(&mut self, rate: Self::Scalar);
 
-    /// Changes the network by the mean `gradient` of a batch, and sets `gradient` to zero for the next one.
-    fn update<S: Simd, N: Params<Scalar = Self::Scalar>>(
+    /// Begins a step: for what changes from step to step and is the same for all parameters.
+    #[inline(always)]
+    fn begin_step(&self, _shared: &mut Self::Shared) {}
+
+    /// Changes a slice of parameters by the same slice of the mean `gradient` of a batch, which it sets to zero for the next one.
+    fn update<S: Simd>(
         &self,
         simd: S,
-        network: &mut N,
-        gradient: &mut N,
-        state: &mut Self::State<N>,
+        shared: &Self::Shared,
+        parameter: Parameter,
+        weights: &mut [Self::Scalar],
+        gradient: &mut [Self::Scalar],
+        state: StateSlices<'_, Self>,
     );
+
+    /// Changes the network or the gradient before a step: what was put around an optimizer, in the order in which it is written.
+    #[inline(always)]
+    fn prepare<S: Simd, N: Params<Scalar = Self::Scalar>>(&self, _simd: S, _network: &mut N, _gradient: &mut N) {}
 
     /// Whether all settings make sense; an [`Error::Setting`] with the first that does not. Whoever trains asks first, and a loop
     /// by hand can ask before its first [`step`](Self::step):
@@ -172,9 +190,27 @@ pub trait Optimizer: Sized {
         None
     }
 
-    /// [`update`](Self::update) with the best instructions that the CPU has.
-    fn step<N: Params<Scalar = Self::Scalar>>(&self, network: &mut N, gradient: &mut N, state: &mut Self::State<N>) {
-        dispatch!(level(), simd => self.update(simd, network, gradient, state));
+    /// Changes a network by the mean `gradient` of a batch, and sets `gradient` to zero for the next one.
+    fn step<N: Params<Scalar = Self::Scalar>>(
+        &self,
+        network: &mut N,
+        gradient: &mut N,
+        state: &mut OptimizerState<Self, N>,
+    ) {
+        dispatch!(level(), simd => self.step_with(simd, network, gradient, state));
+    }
+
+    /// [`step`](Self::step) with an instruction set that is known.
+    #[inline(always)]
+    fn step_with<S: Simd, N: Params<Scalar = Self::Scalar>>(
+        &self,
+        simd: S,
+        network: &mut N,
+        gradient: &mut N,
+        state: &mut OptimizerState<Self, N>,
+    ) {
+        self.prepare(simd, network, gradient);
+        state.update(simd, self, network, gradient);
     }
 
     /// Is told of each step that was taken, for a schedule.

@@ -3,7 +3,6 @@
 use super::Prepare;
 use crate::error::{Error, not_negative, setting};
 use crate::kernel::{map, map_sum};
-use crate::model::params::Slice;
 use crate::model::{Kind, Parameter, Params, Visitor, VisitorMut};
 use crate::num::dispatch::{dispatch, level};
 use crate::num::math::mul_add;
@@ -38,6 +37,24 @@ impl<T: Real> Penalty<T> {
         }
         dispatch!(level(), simd => value(simd, *self, network))
     }
+
+    /// Adds the slope of the penalty of a slice of weights to the same slice of the gradient.
+    #[inline(always)]
+    fn add_slope<S: Simd>(&self, simd: S, weights: &[T], gradient: &mut [T]) {
+        let zero = Lanes::<S, T>::splat(simd, T::ZERO);
+        let l1 = Lanes::<S, T>::splat(simd, self.l1);
+        let l2 = Lanes::<S, T>::splat(simd, self.l2);
+        map(
+            simd,
+            [gradient],
+            [weights],
+            #[inline(always)]
+            |[g]: [Lanes<S, T>; 1], [w]: [Lanes<S, T>; 1]| {
+                let sign = w.simd_eq(zero).select(zero, l1.copysign(w));
+                [mul_add(w, l2, g) + sign]
+            },
+        );
+    }
 }
 
 struct Value<S, T> {
@@ -66,7 +83,7 @@ impl<S: Simd, T: Real> Visitor<T> for Value<S, T> {
 impl<T: Real> Prepare<T> for Penalty<T> {
     #[inline(always)]
     fn prepare<S: Simd, N: Params<Scalar = T>>(&self, simd: S, _: T, network: &mut N, gradient: &mut N) {
-        network.visit_mut([gradient], &mut AddSlope { simd, l1: self.l1, l2: self.l2 });
+        network.visit_mut([gradient], &mut AddSlope { simd, penalty: *self });
     }
 
     #[inline(always)]
@@ -78,29 +95,15 @@ impl<T: Real> Prepare<T> for Penalty<T> {
 
 struct AddSlope<S, T> {
     simd: S,
-    l1: T,
-    l2: T,
+    penalty: Penalty<T>,
 }
 
 impl<S: Simd, T: Real> VisitorMut<T, 1> for AddSlope<S, T> {
     #[inline(always)]
     fn slice(&mut self, parameter: Parameter, values: &mut [T], [gradient]: [&mut [T]; 1]) {
-        if !matches!(parameter.kind, Kind::Weight) {
-            return;
+        if matches!(parameter.kind, Kind::Weight) {
+            self.penalty.add_slope(self.simd, values, gradient);
         }
-        let zero = Lanes::<S, T>::splat(self.simd, T::ZERO);
-        let l1 = Lanes::<S, T>::splat(self.simd, self.l1);
-        let l2 = Lanes::<S, T>::splat(self.simd, self.l2);
-        map(
-            self.simd,
-            [gradient],
-            [values],
-            #[inline(always)]
-            |[g]: [Lanes<S, T>; 1], [w]: [Lanes<S, T>; 1]| {
-                let sign = w.simd_eq(zero).select(zero, l1.copysign(w));
-                [mul_add(w, l2, g) + sign]
-            },
-        );
     }
 }
 
@@ -132,17 +135,16 @@ impl<S: Simd, T: Real> VisitorMut<T, 1> for Each<S, T> {
     #[inline(always)]
     fn slice(&mut self, parameter: Parameter, values: &mut [T], [gradient]: [&mut [T]; 1]) {
         if matches!(parameter.kind, Kind::Weight) {
-            let [mut values, mut gradient] = [values, gradient].map(|values| Slice::new(parameter, values));
-            add(self.simd, self.penalty, &mut values, &mut gradient);
+            add_slope(self.simd, &self.penalty, values, gradient);
         }
     }
 }
 
 #[inline(never)]
-fn add<'a, S: Simd, T: Real>(simd: S, penalty: Penalty<T>, values: &mut Slice<'a, T>, gradient: &mut Slice<'a, T>) {
+fn add_slope<S: Simd, T: Real>(simd: S, penalty: &Penalty<T>, weights: &[T], gradient: &mut [T]) {
     simd.vectorize(
         #[inline(always)]
-        || penalty.prepare(simd, T::ZERO, values, gradient),
+        || penalty.add_slope(simd, weights, gradient),
     );
 }
 

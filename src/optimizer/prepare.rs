@@ -1,8 +1,8 @@
 //! What is done around any optimizer before its steps: [`Prepare`], and [`Prepared`], which puts the two together.
 
-use super::Optimizer;
+use super::{Optimizer, StateSlices};
 use crate::error::Error;
-use crate::model::Params;
+use crate::model::{Parameter, Params};
 use crate::num::Real;
 use fearless_simd::Simd;
 
@@ -24,7 +24,7 @@ pub trait Prepare<T: Real> {
     }
 }
 
-/// An optimizer with a preparation before each of its steps. Made by [`Optimizer::after`], or by a method such
+/// An optimizer with a preparation before each of its steps, after those that it has already. Made by [`Optimizer::after`], or by a method such
 /// as [`Optimizer::l2`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
@@ -37,7 +37,8 @@ pub struct Prepared<O, P> {
 
 impl<O: Optimizer, P: Prepare<O::Scalar>> Optimizer for Prepared<O, P> {
     type Scalar = O::Scalar;
-    type State<N: Params<Scalar = O::Scalar>> = O::State<N>;
+    type State = O::State;
+    type Shared = O::Shared;
 
     fn rate(&self) -> O::Scalar {
         self.optimizer.rate()
@@ -63,15 +64,27 @@ impl<O: Optimizer, P: Prepare<O::Scalar>> Optimizer for Prepared<O, P> {
     }
 
     #[inline(always)]
-    fn update<S: Simd, N: Params<Scalar = O::Scalar>>(
+    fn begin_step(&self, shared: &mut O::Shared) {
+        self.optimizer.begin_step(shared);
+    }
+
+    #[inline(always)]
+    fn update<S: Simd>(
         &self,
         simd: S,
-        network: &mut N,
-        gradient: &mut N,
-        state: &mut O::State<N>,
+        shared: &O::Shared,
+        parameter: Parameter,
+        weights: &mut [O::Scalar],
+        gradient: &mut [O::Scalar],
+        state: StateSlices<'_, O>,
     ) {
+        self.optimizer.update(simd, shared, parameter, weights, gradient, state);
+    }
+
+    #[inline(always)]
+    fn prepare<S: Simd, N: Params<Scalar = O::Scalar>>(&self, simd: S, network: &mut N, gradient: &mut N) {
+        self.optimizer.prepare(simd, network, gradient);
         self.preparation.prepare(simd, self.rate(), network, gradient);
-        self.optimizer.update(simd, network, gradient, state);
     }
 
     fn after_step(&mut self) {

@@ -1,9 +1,9 @@
 //! RMSprop.
 
-use super::{Optimizer, check_epsilon, check_rate, largest_to_square};
+use super::{Optimizer, States, check_epsilon, check_rate, largest_to_square};
 use crate::error::{Error, below_one, setting};
 use crate::kernel::map_columns;
-use crate::model::{Parameter, Params, VisitorMut};
+use crate::model::Parameter;
 use crate::num::math::{flush, mul_add};
 use crate::num::{Lanes, Real};
 use fearless_simd::{Simd, SimdBase, SimdFloat};
@@ -38,7 +38,8 @@ impl<T: Real> RmsProp<T> {
 impl<T: Real> Optimizer for RmsProp<T> {
     type Scalar = T;
     /// The mean of the squares of the gradients.
-    type State<N: Params<Scalar = T>> = N;
+    type State = States<1>;
+    type Shared = ();
 
     fn rate(&self) -> T {
         self.rate
@@ -61,30 +62,25 @@ impl<T: Real> Optimizer for RmsProp<T> {
     }
 
     #[inline(always)]
-    fn update<S: Simd, N: Params<Scalar = T>>(&self, simd: S, network: &mut N, gradient: &mut N, squares: &mut N) {
-        network.visit_mut([gradient, squares], &mut Step { simd, rule: *self });
-    }
-}
-
-struct Step<S, T> {
-    simd: S,
-    rule: RmsProp<T>,
-}
-
-impl<S: Simd, T: Real> VisitorMut<T, 2> for Step<S, T> {
-    #[inline(always)]
-    fn slice(&mut self, parameter: Parameter, values: &mut [T], [gradient, squares]: [&mut [T]; 2]) {
-        let zero = Lanes::<S, T>::splat(self.simd, T::ZERO);
-        let RmsProp { rate, smoothing, epsilon } = self.rule;
-        let stays = Lanes::<S, T>::splat(self.simd, smoothing);
+    fn update<S: Simd>(
+        &self,
+        simd: S,
+        (): &(),
+        parameter: Parameter,
+        weights: &mut [T],
+        gradient: &mut [T],
+        [squares]: [&mut [T]; 1],
+    ) {
+        let zero = Lanes::<S, T>::splat(simd, T::ZERO);
+        let stays = Lanes::<S, T>::splat(simd, self.smoothing);
         map_columns(
-            self.simd,
+            simd,
             parameter.rows,
-            [values, gradient, squares],
+            [weights, gradient, squares],
             #[inline(always)]
             |[w, g, s]: [Lanes<S, T>; 3]| {
-                let s = flush::<S, T>(self.simd, mul_add(s, stays, g * g * (T::ONE - smoothing)));
-                [w - g * rate / (s.sqrt() + epsilon), zero, s]
+                let s = flush::<S, T>(simd, mul_add(s, stays, g * g * (T::ONE - self.smoothing)));
+                [w - g * self.rate / (s.sqrt() + self.epsilon), zero, s]
             },
         );
     }

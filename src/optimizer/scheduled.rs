@@ -1,10 +1,10 @@
 //! [`Scheduled`]: an optimizer that follows a schedule.
 
-use super::{Optimizer, check_rate};
 use crate::error::Error;
-use crate::model::Params;
+use crate::model::{Parameter, Params};
 use crate::num::Real;
 use crate::optimizer::schedule::Schedule;
+use crate::optimizer::{Optimizer, StateSlices, check_rate};
 use fearless_simd::Simd;
 
 /// An optimizer whose learning rate follows a schedule. Made by [`Optimizer::by_epoch`] and [`Optimizer::by_step`].
@@ -82,7 +82,8 @@ impl<O: Optimizer, P: Schedule> Scheduled<O, P> {
 
 impl<O: Optimizer, P: Schedule> Optimizer for Scheduled<O, P> {
     type Scalar = O::Scalar;
-    type State<N: Params<Scalar = O::Scalar>> = O::State<N>;
+    type State = O::State;
+    type Shared = O::Shared;
 
     /// The rate now, by the schedule.
     fn rate(&self) -> O::Scalar {
@@ -120,14 +121,26 @@ impl<O: Optimizer, P: Schedule> Optimizer for Scheduled<O, P> {
     }
 
     #[inline(always)]
-    fn update<S: Simd, N: Params<Scalar = O::Scalar>>(
+    fn begin_step(&self, shared: &mut O::Shared) {
+        self.optimizer.begin_step(shared);
+    }
+
+    #[inline(always)]
+    fn update<S: Simd>(
         &self,
         simd: S,
-        network: &mut N,
-        gradient: &mut N,
-        state: &mut O::State<N>,
+        shared: &O::Shared,
+        parameter: Parameter,
+        weights: &mut [O::Scalar],
+        gradient: &mut [O::Scalar],
+        state: StateSlices<'_, O>,
     ) {
-        self.optimizer.update(simd, network, gradient, state);
+        self.optimizer.update(simd, shared, parameter, weights, gradient, state);
+    }
+
+    #[inline(always)]
+    fn prepare<S: Simd, N: Params<Scalar = O::Scalar>>(&self, simd: S, network: &mut N, gradient: &mut N) {
+        self.optimizer.prepare(simd, network, gradient);
     }
 
     fn after_step(&mut self) {

@@ -1,10 +1,10 @@
 //! Gradient descent, plain and with momentum.
 
-use super::{Optimizer, check_rate};
+use super::{Optimizer, States, check_rate};
 use crate::error::{Error, setting};
 use crate::kernel::map_columns;
-use crate::model::layer::Descent;
-use crate::model::{Parameter, Params, VisitorMut};
+use crate::model::Parameter;
+use crate::model::layer::descend;
 use crate::num::math::{flush, mul_add};
 use crate::num::{Lanes, Real, lanes};
 use fearless_simd::Simd;
@@ -41,7 +41,8 @@ impl<T: Real> Sgd<T> {
 
 impl<T: Real> Optimizer for Sgd<T> {
     type Scalar = T;
-    type State<N: Params<Scalar = T>> = ();
+    type State = States<0>;
+    type Shared = ();
 
     fn rate(&self) -> T {
         self.rate
@@ -62,8 +63,16 @@ impl<T: Real> Optimizer for Sgd<T> {
     }
 
     #[inline(always)]
-    fn update<S: Simd, N: Params<Scalar = T>>(&self, simd: S, network: &mut N, gradient: &mut N, (): &mut ()) {
-        network.visit_mut([gradient], &mut Descent { simd, rate: self.rate });
+    fn update<S: Simd>(
+        &self,
+        simd: S,
+        (): &(),
+        parameter: Parameter,
+        weights: &mut [T],
+        gradient: &mut [T],
+        []: [&mut [T]; 0],
+    ) {
+        descend(simd, self.rate, parameter, weights, gradient);
     }
 }
 
@@ -89,7 +98,8 @@ pub struct Momentum<T = f32> {
 impl<T: Real> Optimizer for Momentum<T> {
     type Scalar = T;
     /// The velocity.
-    type State<N: Params<Scalar = T>> = N;
+    type State = States<1>;
+    type Shared = ();
 
     fn rate(&self) -> T {
         self.rate
@@ -107,31 +117,26 @@ impl<T: Real> Optimizer for Momentum<T> {
     }
 
     #[inline(always)]
-    fn update<S: Simd, N: Params<Scalar = T>>(&self, simd: S, network: &mut N, gradient: &mut N, velocity: &mut N) {
-        network.visit_mut([gradient, velocity], &mut MomentumStep { simd, rule: *self });
-    }
-}
-
-struct MomentumStep<S, T> {
-    simd: S,
-    rule: Momentum<T>,
-}
-
-impl<S: Simd, T: Real> VisitorMut<T, 2> for MomentumStep<S, T> {
-    #[inline(always)]
-    fn slice(&mut self, parameter: Parameter, values: &mut [T], [gradient, velocity]: [&mut [T]; 2]) {
-        let zero = lanes::<S, T>(self.simd, T::ZERO);
-        let rate = lanes::<S, T>(self.simd, -self.rule.rate);
-        let momentum = lanes::<S, T>(self.simd, self.rule.momentum);
-        let nesterov = self.rule.nesterov;
+    fn update<S: Simd>(
+        &self,
+        simd: S,
+        (): &(),
+        parameter: Parameter,
+        weights: &mut [T],
+        gradient: &mut [T],
+        [velocity]: [&mut [T]; 1],
+    ) {
+        let zero = lanes::<S, T>(simd, T::ZERO);
+        let rate = lanes::<S, T>(simd, -self.rate);
+        let momentum = lanes::<S, T>(simd, self.momentum);
         map_columns(
-            self.simd,
+            simd,
             parameter.rows,
-            [values, gradient, velocity],
+            [weights, gradient, velocity],
             #[inline(always)]
             |[w, g, v]: [Lanes<S, T>; 3]| {
-                let v = flush::<S, T>(self.simd, mul_add(v, momentum, g));
-                let direction = if nesterov { mul_add(v, momentum, g) } else { v };
+                let v = flush::<S, T>(simd, mul_add(v, momentum, g));
+                let direction = if self.nesterov { mul_add(v, momentum, g) } else { v };
                 [mul_add(direction, rate, w), zero, v]
             },
         );

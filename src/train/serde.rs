@@ -2,7 +2,7 @@
 
 use crate::io::serde::in_place::{Fields, OptionalPlace, Ordered, Place, fill};
 use crate::model::{Entrance, Layer, Params};
-use crate::optimizer::Optimizer;
+use crate::optimizer::{Optimizer, OptimizerState};
 use crate::train::Trainer;
 use crate::train::callbacks::{Best, Standing};
 use serde::de::SeqAccess;
@@ -25,7 +25,7 @@ where
     N: Entrance + Layer<<N as Entrance>::In> + Serialize,
     L: Serialize,
     O: Optimizer<Scalar = N::Scalar> + Serialize,
-    O::State<N>: Serialize,
+    OptimizerState<O, N>: Serialize,
     R: Serialize,
 {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -39,11 +39,11 @@ where
     N: Entrance + Layer<<N as Entrance>::In> + Deserialize<'de>,
     L: Deserialize<'de>,
     O: Optimizer<Scalar = N::Scalar> + Deserialize<'de>,
-    O::State<N>: Deserialize<'de>,
+    OptimizerState<O, N>: Deserialize<'de>,
     R: Deserialize<'de>,
 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let parts = Parts::<N, L, O, R, O::State<N>>::deserialize(deserializer)?;
+        let parts = Parts::<N, L, O, R, OptimizerState<O, N>>::deserialize(deserializer)?;
         let Parts { network, loss, optimizer, rng, epochs, state } = parts;
         optimizer.check().map_err(serde::de::Error::custom)?;
         let mut trainer = Trainer::with_tile(network, loss, optimizer, rng);

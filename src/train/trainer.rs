@@ -7,7 +7,7 @@ use crate::loss::Targets;
 use crate::model::{Entrance, Features, LastActivation, Layer, Parameter, Params, Visitor, Zeroed, fill, is_finite};
 use crate::num::dispatch::{dispatch, level};
 use crate::num::{Real, SCALAR};
-use crate::optimizer::Optimizer;
+use crate::optimizer::{Optimizer, OptimizerState};
 use crate::train::Workspace;
 use crate::train::batch::{Chosen, Mean, Sum, cause, cause_in_evaluation, check_together};
 use crate::train::callbacks::{Epoch, Follower};
@@ -95,7 +95,7 @@ pub struct Trainer<
     /// How many epochs have been run.
     pub epochs: usize,
     gradient: N,
-    pub(crate) state: O::State<N>,
+    pub(crate) state: OptimizerState<O, N>,
     workspace: Workspace<N, B>,
 }
 
@@ -216,7 +216,7 @@ where
             rng,
             epochs: 0,
             gradient: N::ZEROED,
-            state: O::State::<N>::ZEROED,
+            state: Zeroed::ZEROED,
             workspace: Workspace::new(),
         }
     }
@@ -232,7 +232,7 @@ where
     pub const BYTES: usize = size_of::<Self>();
 
     /// The bytes of what the optimizer remembers from step to step.
-    pub const STATE_BYTES: usize = size_of::<O::State<N>>();
+    pub const STATE_BYTES: usize = size_of::<OptimizerState<O, N>>();
 
     /// Begins anew, in place: with the weights of [`Network::new`](crate::model::Network::new), no epoch run, and nothing
     /// remembered by the optimizer. Its rate stays as it is; that of a schedule begins anew.
@@ -258,7 +258,7 @@ where
         fill(&mut self.network, N::Scalar::ZERO);
         self.network.initialize(rng);
         fill(&mut self.gradient, N::Scalar::ZERO);
-        self.state = O::State::<N>::ZEROED;
+        self.state = Zeroed::ZEROED;
         self.optimizer.restart();
         self.epochs = 0;
     }
@@ -552,7 +552,9 @@ where
         }
         let fit = Fit { epochs: 1, batch_size, shuffle: true };
         let result = dispatch!(level(), simd => self.epoch_on(simd, hands, inputs, targets, count, &fit));
-        result.map_err(|error| cause_in_run(&self.network, error))
+        let loss = result.map_err(|error| cause_in_run(&self.network, error))?;
+        self.check_state(count, batch_size)?;
+        Ok(loss)
     }
 
     pub(crate) fn evaluate_by<H, X, Y>(&mut self, hands: &mut H, inputs: &X, targets: &Y) -> Result<N::Scalar, Error>
@@ -632,9 +634,20 @@ where
                 epoch: self.epochs - 1,
                 batch: (count - 1).checked_div(fit.batch_size).unwrap_or(0),
             }),
+            Ok(outcome) if outcome.epochs > 0 => self.check_state(count, fit.batch_size).map(|()| outcome),
             result => result.map_err(|error| cause_in_run(&self.network, error)),
         };
         observer.end(self, result)
+    }
+
+    /// Fails if a gradient was too large to be squared, after the last epoch: what the optimizer remembers is infinite then for
+    /// good. While the loss is small no batch looks for that.
+    fn check_state(&self, count: usize, batch_size: usize) -> Result<(), Error> {
+        if SETTINGS_VARY && !self.state.is_finite() {
+            let batch = (count - 1).checked_div(batch_size).unwrap_or(0);
+            return Err(Error::GradientTooLarge { epoch: self.epochs - 1, batch });
+        }
+        Ok(())
     }
 
     #[inline(always)]
@@ -718,7 +731,7 @@ where
 struct Step<'a, N: Params, O: Optimizer<Scalar = N::Scalar>> {
     network: &'a mut N,
     optimizer: &'a mut O,
-    state: &'a mut O::State<N>,
+    state: &'a mut OptimizerState<O, N>,
     epoch: usize,
     batch: usize,
 }
@@ -755,10 +768,10 @@ fn take_step<S: Simd, N: Params, O: Optimizer<Scalar = N::Scalar>>(
     network: &mut N,
     gradient: &mut N,
     optimizer: &mut O,
-    state: &mut O::State<N>,
+    state: &mut OptimizerState<O, N>,
 ) {
     network.after_batch(gradient);
-    optimizer.update(simd, network, gradient, state);
+    optimizer.step_with(simd, network, gradient, state);
     optimizer.after_step();
 }
 

@@ -329,6 +329,19 @@ mod squares {
         }
     }
 
+    /// Neither the loss nor an input is large, but a weight: the bias before it has a gradient that can't be squared.
+    #[test]
+    fn a_large_weight_with_a_small_loss() {
+        type Net = (Dense<1, 1, Tanh>, Dense<1, 1, Identity>);
+        let network: Net = (Dense::from_rows([[0.0]], [0.0]), Dense::from_rows([[1e25]], [0.0]));
+        for optimizer in [AnyOptimizer::Adam(Adam::new(0.0)), RmsProp::new(0.0).into(), Adagrad::new(0.0).into()] {
+            let trainer = || Trainer::new(network.clone(), MeanSquaredError, optimizer, seeded(0));
+            let outcome = trainer().fit(&[[0.0]], &[[0.5]], &Fit { epochs: 3, ..Fit::default() }, ());
+            assert_eq!(outcome, Err(Error::GradientTooLarge { epoch: 2, batch: 0 }), "{optimizer}");
+            assert_eq!(trainer().epoch(&[[0.0]], &[[0.5]], 1), Err(Error::GradientTooLarge { epoch: 0, batch: 0 }));
+        }
+    }
+
     /// The loss is small, since the weight is zero, and the input alone is large.
     #[test]
     fn a_large_input_with_a_small_loss() {
@@ -360,7 +373,8 @@ mod squares {
         fn clipped<T: Real>(gradient: [T; 2], limit: T) -> [f64; 2] {
             let mut network = Dense::<1, 1, Identity, T>::from_rows([[T::ZERO]], [T::ZERO]);
             let mut gradient = Dense::<1, 1, Identity, T>::from_rows([[gradient[0]]], [gradient[1]]);
-            Sgd::new(T::ONE).clip_norm(limit).step(&mut network, &mut gradient, &mut ());
+            let mut state = Zeroed::ZEROED;
+            Sgd::new(T::ONE).clip_norm(limit).step(&mut network, &mut gradient, &mut state);
             [-network.weight[0].exact(), -network.bias[0].exact()]
         }
         for (size, limit) in [(1e38f32, 1.0), (1e25, 2.0), (3e19, 1e10), (1e3, 1e-3), (1e-25, 1e-26), (1e-40, 1e-42)] {

@@ -79,7 +79,7 @@ pub fn ragged() -> Result<u32, tuplenet::Error> {
     let (mut inputs, mut targets) = ([[0.0; 3]; 7], [[0.0; 13]; 7]);
     inputs.iter_mut().flatten().for_each(|number| *number = uniform() - 0.5);
     targets.iter_mut().flatten().for_each(|number| *number = uniform());
-    let optimizer = Adam::new(0.01).l2(1e-3).clip_norm(0.5);
+    let optimizer = Adam::new(0.01).clip_norm(0.5).l2(1e-3);
     let mut trainer = Trainer::<Ragged, _, _, _, 3>::with_tile(Ragged::ZEROED, MeanSquaredError, optimizer, seeded(3));
     trainer.initialize(&mut seeded(0));
     for _ in 0..20 {

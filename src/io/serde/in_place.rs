@@ -3,15 +3,16 @@
 
 use crate::activation::Activation;
 use crate::layers::{Dense, Residual};
-use crate::model::Zeroed;
+use crate::model::{Params, Zeroed};
 use crate::num::Real;
 use crate::num::serde::{self as numbers, Places, Rows};
-use crate::optimizer::AdamState;
+use crate::optimizer::{Optimizer, OptimizerState, PerParameter, StateLayout};
 use core::fmt;
 use core::marker::PhantomData;
 use nalgebra::{SMatrix, SVector};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::ser::SerializeTuple;
 use serde::{Deserialize, Serialize, Serializer};
 
 /// A struct whose fields are read into their places. Formats that write their names don't keep an order; from those the
@@ -142,32 +143,84 @@ impl<'de, const IN: usize, const OUT: usize, A: Activation, T: Real> Deserialize
     }
 }
 
-impl<'de, N: Deserialize<'de> + Zeroed, T: Real> Fields<'de> for AdamState<N, T> {
-    const NAME: &'static str = "AdamState";
-    const NAMES: &'static [&'static str] = &["mean", "square", "corrections"];
+/// As many networks, each read into its place.
+impl<N: Serialize, const VALUES: usize> Serialize for PerParameter<N, VALUES> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut networks = serializer.serialize_tuple(VALUES)?;
+        for network in &self.0 {
+            networks.serialize_element(network)?;
+        }
+        networks.end()
+    }
+}
 
-    fn in_order<S: SeqAccess<'de>>(&mut self, mut fields: Ordered<'de, S>) -> Result<(), S::Error> {
-        fields.next(Place(&mut self.mean))?;
-        fields.next(Place(&mut self.square))?;
-        fields.next(Places::all(&mut self.corrections))
+struct EachInPlace<'a, N>(&'a mut [N]);
+
+impl<'de, N: Deserialize<'de>> Visitor<'de> for EachInPlace<'_, N> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} values for each parameter", self.0.len())
     }
 
-    fn by_name<D: Deserializer<'de>>(&mut self, fields: D) -> Result<(), D::Error> {
-        #[derive(Deserialize)]
-        #[serde(bound(deserialize = "N: Deserialize<'de>, T: Real"), deny_unknown_fields)]
-        struct Named<N, T> {
-            mean: N,
-            square: N,
-            #[serde(with = "numbers::array")]
-            corrections: [T; 2],
+    fn visit_seq<A: SeqAccess<'de>>(self, mut networks: A) -> Result<(), A::Error> {
+        for (read, network) in self.0.iter_mut().enumerate() {
+            if networks.next_element_seed(Place(network))?.is_none() {
+                return Err(A::Error::invalid_length(
+                    read,
+                    &"as many values as the optimizer keeps for each parameter",
+                ));
+            }
         }
-        let Named { mean, square, corrections } = Named::deserialize(fields)?;
-        *self = AdamState { mean, square, corrections };
         Ok(())
     }
 }
 
-impl<'de, N: Deserialize<'de> + Zeroed, T: Real> Deserialize<'de> for AdamState<N, T> {
+impl<'de, N: Deserialize<'de> + Zeroed, const VALUES: usize> Deserialize<'de> for PerParameter<N, VALUES> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut networks = Self::ZEROED;
+        Self::deserialize_in_place(deserializer, &mut networks)?;
+        Ok(networks)
+    }
+
+    fn deserialize_in_place<D: Deserializer<'de>>(deserializer: D, place: &mut Self) -> Result<(), D::Error> {
+        deserializer.deserialize_tuple(VALUES, EachInPlace(&mut place.0))
+    }
+}
+
+impl<'de, O, N> Fields<'de> for OptimizerState<O, N>
+where
+    O: Optimizer<Shared: Deserialize<'de>>,
+    N: Params<Scalar = O::Scalar>,
+    <O::State as StateLayout>::OfNetwork<N>: Deserialize<'de>,
+{
+    const NAME: &'static str = "OptimizerState";
+    const NAMES: &'static [&'static str] = &["per_parameter", "shared"];
+
+    fn in_order<S: SeqAccess<'de>>(&mut self, mut fields: Ordered<'de, S>) -> Result<(), S::Error> {
+        fields.next(Place(&mut self.per_parameter))?;
+        fields.next(Place(&mut self.shared))
+    }
+
+    fn by_name<D: Deserializer<'de>>(&mut self, fields: D) -> Result<(), D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Named<P, S> {
+            per_parameter: P,
+            shared: S,
+        }
+        let Named { per_parameter, shared } = Named::deserialize(fields)?;
+        *self = OptimizerState { per_parameter, shared };
+        Ok(())
+    }
+}
+
+impl<'de, O, N> Deserialize<'de> for OptimizerState<O, N>
+where
+    O: Optimizer<Shared: Deserialize<'de>>,
+    N: Params<Scalar = O::Scalar>,
+    <O::State as StateLayout>::OfNetwork<N>: Deserialize<'de>,
+{
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut state = Self::ZEROED;
         fill(deserializer, &mut state)?;

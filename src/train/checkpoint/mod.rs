@@ -12,7 +12,7 @@ use crate::error::Text;
 use crate::model::boxed::{exchange, roomy, with_room};
 use crate::model::summary::Short;
 use crate::model::{Entrance, Layer, Zeroed, is_finite};
-use crate::optimizer::Optimizer;
+use crate::optimizer::{Optimizer, OptimizerState};
 use crate::train::callbacks::{Epoch, Follower, OfTrainer};
 use crate::train::{Outcome, Trainer};
 use alloc::string::ToString;
@@ -155,7 +155,7 @@ impl<W> Checkpoint<W> {
     where
         N: Entrance + Layer<<N as Entrance>::In> + Lasting,
         O: Optimizer<Scalar = N::Scalar> + Lasting,
-        O::State<N>: Lasting,
+        OptimizerState<O, N>: Lasting,
         R: Lasting,
         W: Resume<N>,
     {
@@ -169,7 +169,7 @@ impl<W> Checkpoint<W> {
     where
         N: Entrance + Layer<<N as Entrance>::In> + Lasting,
         O: Optimizer<Scalar = N::Scalar> + Lasting,
-        O::State<N>: Lasting,
+        OptimizerState<O, N>: Lasting,
         R: Lasting,
         W: Resume<N>,
     {
@@ -184,7 +184,7 @@ impl<W> Checkpoint<W> {
             network: N::ZEROED,
             optimizer: None,
             rng: None,
-            state: O::State::<N>::ZEROED,
+            state: Zeroed::ZEROED,
             observers: W::State::default(),
         });
         let values = &mut *values;
@@ -195,7 +195,7 @@ impl<W> Checkpoint<W> {
                 N::deserialize_in_place(&mut *source, &mut values.network)?;
                 values.optimizer = Some(O::deserialize(&mut *source)?);
                 values.rng = Some(R::deserialize(&mut *source)?);
-                O::State::<N>::deserialize_in_place(&mut *source, &mut values.state)?;
+                OptimizerState::<O, N>::deserialize_in_place(&mut *source, &mut values.state)?;
                 W::State::deserialize_in_place(&mut *source, &mut values.observers)
             })
         })?;
@@ -223,7 +223,7 @@ impl<W> Checkpoint<W> {
     where
         N: Entrance + Layer<<N as Entrance>::In> + Lasting,
         O: Optimizer<Scalar = N::Scalar> + Lasting,
-        O::State<N>: Lasting,
+        OptimizerState<O, N>: Lasting,
         R: Lasting,
         W: Resume<N>,
     {
@@ -252,7 +252,7 @@ impl<N, L, O, R, const B: usize, W> Follower<N, Trainer<N, L, O, R, B>, OfTraine
 where
     N: Entrance + Layer<<N as Entrance>::In> + Lasting,
     O: Optimizer<Scalar = N::Scalar> + Lasting,
-    O::State<N>: Lasting,
+    OptimizerState<O, N>: Lasting,
     R: Lasting,
     W: Resume<N>,
 {
@@ -307,7 +307,7 @@ impl<W> Checkpoint<W> {
     where
         N: Entrance + Layer<<N as Entrance>::In> + Lasting,
         O: Optimizer<Scalar = N::Scalar> + Lasting,
-        O::State<N>: Lasting,
+        OptimizerState<O, N>: Lasting,
         R: Lasting,
         W: Resume<N>,
     {

@@ -1,0 +1,127 @@
+//! What an optimizer keeps from step to step: some values for each parameter, and some that all parameters share.
+
+use super::Optimizer;
+use crate::model::{Parameter, Params, VisitorMut, Zeroed, is_finite};
+use crate::num::Real;
+use fearless_simd::Simd;
+
+/// [`Optimizer::State`]: `VALUES` values for each parameter, at most three. 0 for plain gradient descent, 1 for momentum, 2 for
+/// Adam.
+#[derive(Clone, Copy, Debug)]
+pub struct States<const VALUES: usize>;
+
+/// How many values an optimizer keeps for each parameter: [`States`].
+pub trait StateLayout: sealed::Sealed {
+    /// Those of a whole network.
+    type OfNetwork<N: Params>: Zeroed;
+
+    /// Those of a slice of its parameters: an array of as many slices.
+    type OfSlice<'a, T: Real>;
+
+    /// Applies an optimizer's rule to each slice of a network.
+    #[doc(hidden)]
+    fn update<S: Simd, O: Optimizer<State = Self>, N: Params<Scalar = O::Scalar>>(
+        rule: Rule<S, O>,
+        network: &mut N,
+        gradient: &mut N,
+        states: &mut Self::OfNetwork<N>,
+    );
+
+    /// Whether no value is infinite or NaN.
+    #[doc(hidden)]
+    fn is_finite<N: Params>(states: &Self::OfNetwork<N>) -> bool;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl<const VALUES: usize> Sealed for super::States<VALUES> {}
+}
+
+/// `VALUES` values for each parameter of the network `N`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PerParameter<N, const VALUES: usize>(pub [N; VALUES]);
+
+impl<N: Zeroed, const VALUES: usize> Zeroed for PerParameter<N, VALUES> {
+    const ZEROED: Self = PerParameter([const { N::ZEROED }; VALUES]);
+}
+
+/// An optimizer and what its rule takes beside slices.
+#[doc(hidden)]
+pub struct Rule<'a, S, O: Optimizer> {
+    simd: S,
+    optimizer: &'a O,
+    shared: &'a O::Shared,
+}
+
+macro_rules! states {
+    ($($values:literal and the gradient $all:literal: $($state:ident)*;)+) => {$(
+        impl StateLayout for States<$values> {
+            type OfNetwork<N: Params> = PerParameter<N, $values>;
+            type OfSlice<'a, T: Real> = [&'a mut [T]; $values];
+
+            #[inline(always)]
+            fn update<S: Simd, O: Optimizer<State = Self>, N: Params<Scalar = O::Scalar>>(
+                mut rule: Rule<S, O>,
+                network: &mut N,
+                gradient: &mut N,
+                PerParameter([$($state),*]): &mut PerParameter<N, $values>,
+            ) {
+                network.visit_mut([gradient, $($state),*], &mut rule);
+            }
+
+            fn is_finite<N: Params>(PerParameter(states): &PerParameter<N, $values>) -> bool {
+                states.iter().all(is_finite)
+            }
+        }
+
+        impl<S: Simd, O: Optimizer<State = States<$values>>> VisitorMut<O::Scalar, $all> for Rule<'_, S, O> {
+            #[inline(always)]
+            fn slice(
+                &mut self,
+                parameter: Parameter,
+                weights: &mut [O::Scalar],
+                [gradient, $($state),*]: [&mut [O::Scalar]; $all],
+            ) {
+                self.optimizer.update(self.simd, self.shared, parameter, weights, gradient, [$($state),*]);
+            }
+        }
+    )+};
+}
+states! {
+    0 and the gradient 1: ;
+    1 and the gradient 2: first;
+    2 and the gradient 3: first second;
+    3 and the gradient 4: first second third;
+}
+
+/// What the optimizer `O` keeps from step to step for the network `N`. It begins with zeros.
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(bound = "<O::State as StateLayout>::OfNetwork<N>: serde::Serialize, O::Shared: serde::Serialize")
+)]
+pub struct OptimizerState<O: Optimizer, N: Params<Scalar = O::Scalar>> {
+    /// For each parameter.
+    pub per_parameter: <O::State as StateLayout>::OfNetwork<N>,
+    /// For all together.
+    pub shared: O::Shared,
+}
+
+impl<O: Optimizer, N: Params<Scalar = O::Scalar>> Zeroed for OptimizerState<O, N> {
+    const ZEROED: Self = OptimizerState { per_parameter: Zeroed::ZEROED, shared: O::Shared::ZEROED };
+}
+
+impl<O: Optimizer, N: Params<Scalar = O::Scalar>> OptimizerState<O, N> {
+    /// Applies the optimizer's rule to each slice of a network.
+    #[inline(always)]
+    pub(super) fn update<S: Simd>(&mut self, simd: S, optimizer: &O, network: &mut N, gradient: &mut N) {
+        optimizer.begin_step(&mut self.shared);
+        let rule = Rule { simd, optimizer, shared: &self.shared };
+        O::State::update(rule, network, gradient, &mut self.per_parameter);
+    }
+
+    /// Whether no value of a parameter is infinite or NaN.
+    pub(crate) fn is_finite(&self) -> bool {
+        O::State::is_finite(&self.per_parameter)
+    }
+}
