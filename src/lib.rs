@@ -56,9 +56,9 @@
 //! | `safetensors` | no | `io::safetensors`: weights from PyTorch, Keras and scikit-learn, at run time and by the compiler, and back |
 //!
 //! Without the default features the library is `no_std`, uses no heap, and computes with the vector instructions that the
-//! program is compiled for. Weights, gradients and the optimizer's memory have the network's own type, and the
-//! workspace's size is fixed: [`memory`](inspect::memory) has constants for all of it, and an assertion. On a small stack keep the trainer in
-//! a `static` ([`Trainer::with_tile`](train::Trainer::with_tile) is `const`), take the tile 1, and let it
+//! program is compiled for. Weights, gradients and the optimizer's memory have the network's own type, and the workspace's
+//! size is fixed: [`memory`](inspect::memory) has constants for all of it, and an assertion. On a small stack keep the
+//! trainer in a `static` ([`Trainer::with_tile`](train::Trainer::with_tile) is `const`), take the tile 1, and let it
 //! [`learn`](train::Trainer::learn) one sample at a time. `examples/firmware` does so on microcontrollers.
 #![no_std]
 #![forbid(unsafe_code)]
