@@ -1,4 +1,4 @@
-"""Draws `results/sweep.csv` as `../src/speed.svg`, without any library: `python3 benches/plot.py`."""
+"""Draws `results/sweep.csv` as `../src/guide/speed.svg`, without any library: `python3 benches/plot.py`."""
 
 import csv
 import math
@@ -82,7 +82,7 @@ def main():
     out.append(f'<text x="{width - 10}" y="{height - 8}" text-anchor="end" fill="#666">{machine}</text>')
     out.append("</svg>")
     body = "\n".join(out[1:-1]).replace('fill="none" stroke="#ddd"', 'stroke="#ddd"')
-    (HERE.parent / "src" / "speed.svg").write_text("\n".join([out[0], body, out[-1]]) + "\n")
+    (HERE.parent / "src" / "guide" / "speed.svg").write_text("\n".join([out[0], body, out[-1]]) + "\n")
 
 
 main()

@@ -15,8 +15,7 @@
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::time::Instant;
-use tuplenet::layer::Entrance;
-use tuplenet::params::Params;
+use tuplenet::model::{Entrance, Params};
 use tuplenet::prelude::*;
 
 const ROUNDS: usize = 4;

@@ -6,10 +6,9 @@
 
 use rayon::ThreadPoolBuilder;
 use std::time::Instant;
-use tuplenet::crew::Crew;
-use tuplenet::layer::Entrance;
-use tuplenet::params::{Parameter, Params, Visitor};
+use tuplenet::model::{Entrance, Parameter, Params, Visitor};
 use tuplenet::prelude::*;
+use tuplenet::train::Crew;
 
 type Regression = (Dense<4, 32, Tanh>, Dense<32, 16, Tanh>, Dense<16, 4, Identity>);
 type Wide = (Dense<64, 128, Relu>, Dense<128, 64, Relu>, Dense<64, 10, Identity>);

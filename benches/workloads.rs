@@ -38,7 +38,7 @@ fn xor_step(criterion: &mut Criterion) {
 fn one_sample(criterion: &mut Criterion) {
     fn bench<N, const IN: usize, const OUT: usize>(criterion: &mut Criterion, name: &str)
     where
-        N: Network + tuplenet::layer::Entrance<In = Features<IN>> + tuplenet::params::Params<Scalar = f32>,
+        N: Network + tuplenet::model::Entrance<In = Features<IN>> + tuplenet::model::Params<Scalar = f32>,
         N: Layer<Features<IN>, Out = Features<OUT>>,
     {
         let network = Box::new(N::new(&mut seeded(0)));

@@ -9,14 +9,12 @@
 mod plot;
 
 use tuplenet::activation::{FromInput, NoActivation};
-use tuplenet::check::gradient_check;
 use tuplenet::init::HeUniform;
-use tuplenet::layer::{Entrance, Tile};
-use tuplenet::math;
-use tuplenet::params::{Kind, Parameter, Params, Visitor, VisitorMut, Zeroed};
+use tuplenet::inspect::gradient_check;
+use tuplenet::model::{Description, Entrance, Kind, Parameter, Params, Place, Tile, Visitor, VisitorMut, Zeroed};
+use tuplenet::num::math;
 use tuplenet::prelude::*;
 use tuplenet::simd::*;
-use tuplenet::summary::{Description, Place};
 
 // ------------------------------------------------------------------------------------------------------- the activation
 

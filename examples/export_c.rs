@@ -11,7 +11,7 @@ mod csv;
 use std::path::PathBuf;
 use std::process::Command;
 use tuplenet::data::{StandardScaler, Subset, stratified_split};
-use tuplenet::export;
+use tuplenet::io::export;
 use tuplenet::layers::{Activate, BatchNorm, Dropout};
 use tuplenet::metrics::largest_index;
 use tuplenet::prelude::*;

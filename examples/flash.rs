@@ -13,7 +13,7 @@ use std::env;
 use std::error::Error;
 use std::fmt::Write;
 use tuplenet::data::{StandardScaler, Subset, stratified_split};
-use tuplenet::export;
+use tuplenet::io::export;
 use tuplenet::layers::{Activate, BatchNorm, LayerNorm, Residual};
 use tuplenet::metrics::largest_index;
 use tuplenet::prelude::*;

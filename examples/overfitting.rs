@@ -7,9 +7,9 @@
 
 use std::path::PathBuf;
 use tuplenet::layers::Dropout;
-use tuplenet::observer::EarlyStopping;
 use tuplenet::plot;
 use tuplenet::prelude::*;
+use tuplenet::train::callbacks::EarlyStopping;
 
 type Net = (Dense<2, 64, Tanh>, Dense<64, 64, Tanh>, Dense<64, 1, Sigmoid>);
 /// The same, with half of the hidden values left out at random while it learns.

@@ -12,12 +12,12 @@ mod csv;
 use core::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Duration;
-use tuplenet::checkpoint::{Checkpoint, Resume};
 use tuplenet::data::{Subset, stratified_split};
 use tuplenet::layers::{Activate, BatchNorm, Dropout};
 use tuplenet::metrics::ConfusionMatrix;
+use tuplenet::optimizer::schedule::Cosine;
 use tuplenet::prelude::*;
-use tuplenet::schedule::Cosine;
+use tuplenet::train::checkpoint::{Checkpoint, Resume};
 
 /// Handwritten digits, with all that changes in a training beside the weights: running statistics, the seed of the dropout,
 /// and below the averages of the optimizer, a schedule, and the order of the samples.

@@ -10,8 +10,8 @@ mod csv;
 
 use std::time::Instant;
 use tuplenet::optimizer::AnyOptimizer;
+use tuplenet::optimizer::schedule::{Adaptive, Constant};
 use tuplenet::prelude::*;
-use tuplenet::schedule::{Adaptive, Constant};
 use tuplenet::tuning::{CrossValidation, Recipe, Scaling, Setup, Space, Table, accuracy, networks};
 
 type Failure = Box<dyn std::error::Error>;

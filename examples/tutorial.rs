@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use tuplenet::data::{Classified, Csv, StandardScaler, Subset, stratified_split};
 use tuplenet::layers::{Activate, BatchNorm, Dropout};
 use tuplenet::metrics::{Average, ConfusionMatrix};
-use tuplenet::observer::Metric;
 use tuplenet::plot;
 use tuplenet::prelude::*;
+use tuplenet::train::callbacks::Metric;
 use tuplenet::tuning::{CrossValidation, Recipe, Setup, Space, accuracy, networks};
 
 type Failure = Box<dyn std::error::Error>;

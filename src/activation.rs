@@ -30,12 +30,10 @@
 //! ```
 
 use crate::init::{GlorotUniform, HeUniform, Init, LecunNormal};
-use crate::kernel::{self, map};
-use crate::layer::Tile;
-use crate::math::{self, at_least, at_most, mul_add, splat};
-use crate::outline::Function;
-use crate::params::Zeroed;
-use crate::real::{Lanes, Real};
+use crate::kernel::{self, Elementwise, Tile, map};
+use crate::num::math::{self, at_least, at_most, mul_add, splat};
+use crate::num::zeroed::Zeroed;
+use crate::num::{Lanes, Real};
 use fearless_simd::{Select, Simd, SimdBase};
 
 /// A function applied to every output of a layer, on vector lanes.
@@ -61,7 +59,7 @@ pub trait Activation: 'static {
     /// Which loss takes this activation over, to compute the two together from the activation's input.
     const LINK: Link = Link::None;
 
-    /// The name of the function for [export](crate::outline); none for an activation of your own, which other languages do
+    /// The name of the function for [export](crate::model); none for an activation of your own, which other languages do
     /// not know.
     const FUNCTION: Option<Function> = None;
 
@@ -92,6 +90,13 @@ pub trait Activation: 'static {
     }
 }
 
+impl<A: Activation> Elementwise for A {
+    #[inline(always)]
+    fn value<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
+        <A as Activation>::value::<S, T>(simd, x)
+    }
+}
+
 /// Which loss an activation is computed together with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Link {
@@ -102,6 +107,29 @@ pub enum Link {
     /// Binary cross-entropy: the activation is the logistic sigmoid.
     Sigmoid,
     /// Cross-entropy: the activation is softmax.
+    Softmax,
+}
+
+/// The library's activations; by name, for who writes a network in another language.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs, reason = "the names are those of the types here")]
+#[non_exhaustive]
+pub enum Function {
+    Identity,
+    Relu,
+    LeakyRelu {
+        /// The factor below zero, in thousandths.
+        thousandths: u32,
+    },
+    Elu,
+    Selu,
+    Gelu,
+    Silu,
+    Sigmoid,
+    HardSigmoid,
+    Tanh,
+    Softplus,
+    Softsign,
     Softmax,
 }
 
@@ -201,7 +229,7 @@ activation! {
     |simd, _x, _y| splat::<S, T>(simd, 1.0)
 }
 
-/// What a layer without an activation ends with, as its [`Head`](crate::layer::Layer::Head): `x`, and nothing that a loss
+/// What a layer without an activation ends with, as its [`Head`](crate::model::Layer::Head): `x`, and nothing that a loss
 /// could take over. The layer's outputs are compared as they are, never taken for logits: only
 /// [`Identity`] says that.
 ///

@@ -1,6 +1,6 @@
 //! What weights begin with: He, Glorot, LeCun, uniform and normal numbers, a constant, or a rule of your own.
 //!
-//! [`Network::new`](crate::network::Network::new) takes what suits each layer's activation. To choose:
+//! [`Network::new`](crate::model::Network::new) takes what suits each layer's activation. To choose:
 //!
 //! ```
 //! use tuplenet::init::{GlorotNormal, Init};
@@ -26,11 +26,10 @@
 //! [`Xoshiro256PlusPlus`](rand::rngs::Xoshiro256PlusPlus) gives the same uniform numbers on every machine. Normal ones pass
 //! through a logarithm: for the same bits everywhere they need the feature `reproducible`.
 
-use crate::dispatch::dispatch;
-use crate::kernel::scalar::{lanes, number};
-use crate::math::{self, root_of_f32, root_of_f64, square_root};
-use crate::params::{Kind, Parameter, VisitorMut};
-use crate::real::Real;
+use crate::num::dispatch::dispatch;
+use crate::num::math::{self, square_root};
+use crate::num::root::{root_of_f32, root_of_f64};
+use crate::num::{Real, lanes, number};
 use fearless_simd::{Level, Simd};
 use rand::Rng;
 
@@ -44,20 +43,6 @@ pub trait Init {
     #[inline(always)]
     fn fill_layer<T: Real, R: Rng, const IN: usize, const OUT: usize>(&self, rng: &mut R, weights: &mut [T]) {
         self.fill(rng, IN, OUT, weights);
-    }
-}
-
-/// Applies a rule to every weight of a network.
-pub(crate) struct Initialize<'a, I, R> {
-    pub init: &'a I,
-    pub rng: &'a mut R,
-}
-
-impl<T: Real, I: Init, R: Rng> VisitorMut<T, 0> for Initialize<'_, I, R> {
-    fn slice(&mut self, parameter: Parameter, values: &mut [T], []: [&mut [T]; 0]) {
-        if parameter.kind == Kind::Weight {
-            self.init.fill(self.rng, parameter.columns, parameter.rows, values);
-        }
     }
 }
 

@@ -44,7 +44,7 @@
 //! A loss of your own is a formula for one output and one target, for every last activation `A`:
 //!
 //! ```
-//! use tuplenet::layer::Tile;
+//! use tuplenet::model::Tile;
 //! use tuplenet::loss::{Loss, elementwise};
 //! use tuplenet::prelude::*;
 //! use tuplenet::simd::*;
@@ -71,14 +71,13 @@
 //! ```
 
 use crate::activation::{Activation, HardSigmoid, Identity, Link, NoActivation, Sigmoid, Softmax};
-use crate::data::Category;
+use crate::data::{Category, Samples};
 use crate::error::{Error, Found, NotFinite, TargetError, setting};
-use crate::kernel::scalar::lanes;
 use crate::kernel::{self, Exponentials, map, map_sum, softmax};
-use crate::layer::Tile;
 use crate::layers::Dropout;
-use crate::math::{self, at_least, at_most, divide, splat};
-use crate::real::{Lanes, Real};
+use crate::model::Tile;
+use crate::num::math::{self, at_least, at_most, divide, splat};
+use crate::num::{Lanes, Real, SCALAR, lanes};
 use fearless_simd::{Select, Simd, SimdBase, SimdFloat};
 
 /// A loss for networks with `OUT` outputs of type `T` whose last activation is `A`, and targets of type `Target`: `[T; OUT]`,
@@ -121,6 +120,55 @@ pub trait Loss<T: Real, Target, A: Activation, const OUT: usize> {
             self.check(target).map_err(|error| (place, error))?;
         }
         Ok(())
+    }
+}
+
+/// Samples that the loss `L` compares with `OUT` outputs of a network whose last activation is `A`. Every kind of
+/// [`Samples`] is, whose items the loss [takes](Loss).
+#[diagnostic::on_unimplemented(
+    message = "the targets do not fit: `{L}` does not compare outputs `[{T}; {OUT}]` with `{Self}`",
+    label = "targets for a network that gives outputs `[{T}; {OUT}]`"
+)]
+pub trait Targets<T: Real, L, A: Activation, const OUT: usize>: Samples<T> {
+    /// [`Loss::evaluate`].
+    fn evaluate<S: Simd, const B: usize>(
+        loss: &L,
+        tile: Tile<S, B>,
+        scale: T,
+        outputs: &mut [[T; OUT]; B],
+        targets: &[Self::Item; B],
+    ) -> T;
+
+    /// [`Loss::check_settings`].
+    fn check_loss(loss: &L) -> Result<(), Error>;
+
+    /// [`Loss::check_all`].
+    fn check_targets(loss: &L, targets: &[Self::Item]) -> Result<(), (usize, TargetError)>;
+}
+
+// The compiler may look behind it: what does not fit is the loss, the last activation or the sample, and each has its sentence.
+impl<T: Real, L: Loss<T, Y::Item, A, OUT>, A: Activation, Y: Samples<T> + ?Sized, const OUT: usize>
+    Targets<T, L, A, OUT> for Y
+{
+    #[inline(always)]
+    fn evaluate<S: Simd, const B: usize>(
+        loss: &L,
+        tile: Tile<S, B>,
+        scale: T,
+        outputs: &mut [[T; OUT]; B],
+        targets: &[Y::Item; B],
+    ) -> T {
+        loss.evaluate::<S, B>(tile, scale, outputs, targets)
+    }
+
+    #[inline(always)]
+    fn check_loss(loss: &L) -> Result<(), Error> {
+        loss.check_settings()
+    }
+
+    #[inline(always)]
+    fn check_targets(loss: &L, targets: &[Y::Item]) -> Result<(), (usize, TargetError)> {
+        loss.check_all(targets)
     }
 }
 
@@ -225,7 +273,7 @@ pub fn elementwise<S: Simd, T: Real, A: Activation, const OUT: usize, const B: u
 /// Where there are vector registers, without a way out before the end, so that many numbers are looked at together.
 #[inline(always)]
 fn all_finite<T: Real>(numbers: &[T]) -> bool {
-    if kernel::SCALAR {
+    if SCALAR {
         return numbers.iter().all(|number| number.is_finite());
     }
     numbers.iter().fold(true, |finite, number| finite & number.is_finite())
@@ -274,7 +322,7 @@ macro_rules! regression {
             #[inline(always)]
             fn check_all(&self, targets: &[[T; OUT]]) -> Result<(), (usize, TargetError)> {
                 // All at once, where there are registers for it.
-                if !kernel::SCALAR && all_finite(targets.as_flattened()) {
+                if !SCALAR && all_finite(targets.as_flattened()) {
                     return Ok(());
                 }
                 for (place, target) in targets.iter().enumerate() {
@@ -318,7 +366,7 @@ regression!(MeanAbsoluteError, |_this, simd, y, t| {
 )]
 pub struct Huber<T = f32> {
     /// Where the parabola turns into a line.
-    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub delta: T,
 }
 

@@ -10,13 +10,13 @@ use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use tuplenet::checkpoint::{Checkpoint, CheckpointProblem, Lasting, Resume};
 use tuplenet::error::Error;
 use tuplenet::layers::{Activate, BatchNorm, Dropout, LayerNorm, Residual};
-use tuplenet::observer::Metric;
+use tuplenet::optimizer::schedule::{Adaptive, Cosine, OneCycle, Schedule, Step};
 use tuplenet::optimizer::{Optimizer, OptimizerState};
 use tuplenet::prelude::*;
-use tuplenet::schedule::{Adaptive, Cosine, OneCycle, Schedule, Step};
+use tuplenet::train::callbacks::Metric;
+use tuplenet::train::checkpoint::{Checkpoint, CheckpointProblem, Lasting, Resume};
 
 type Block<T> = Residual<(LayerNorm<5, T>, Dense<5, 5, Relu, T>)>;
 type Net<T> = (
@@ -64,7 +64,7 @@ fn bits(value: &impl Serialize) -> Vec<u8> {
 }
 
 /// Fails in the epoch of that number, before its checkpoint is written: what a kill does, in one process.
-fn interrupt<N: tuplenet::params::Params>(at: usize) -> impl Fn(&Epoch<N>) -> ControlFlow<()> {
+fn interrupt<N: tuplenet::model::Params>(at: usize) -> impl Fn(&Epoch<N>) -> ControlFlow<()> {
     move |epoch| {
         assert!(epoch.number < at, "interrupted");
         ControlFlow::Continue(())
@@ -156,7 +156,7 @@ fn what_early_stopping_has_ended_stays_ended() {
     let folder = Folder::new("stopped");
     // The rate is so high that the loss rises from some epoch on.
     let new = || {
-        let optimizer = Sgd::new(0.01f32).by_epoch(tuplenet::schedule::Exponential::new(1.3));
+        let optimizer = Sgd::new(0.01f32).by_epoch(tuplenet::optimizer::schedule::Exponential::new(1.3));
         Trainer::new(Line::new(&mut seeded(0)), MeanSquaredError, optimizer, seeded(1))
     };
     let (mut whole, mut stopping) = (new(), EarlyStopping::new(4));
@@ -227,7 +227,7 @@ fn by_hand() {
 fn other_types_are_refused_in_words() {
     fn words<N, L, O, R, const B: usize, W>(trainer: &mut Trainer<N, L, O, R, B>, path: &Path, observer: W) -> String
     where
-        N: tuplenet::layer::Entrance + Layer<<N as tuplenet::layer::Entrance>::In> + Lasting,
+        N: tuplenet::model::Entrance + Layer<<N as tuplenet::model::Entrance>::In> + Lasting,
         O: Optimizer<Scalar = N::Scalar> + Lasting,
         OptimizerState<O, N>: Lasting,
         R: Lasting,
@@ -391,7 +391,7 @@ fn what_is_too_large_for_the_stack() {
 #[cfg(feature = "rayon")]
 #[test]
 fn a_crew_goes_on() {
-    use tuplenet::crew::Crew;
+    use tuplenet::train::Crew;
     type Net = (Dense<1, 32, Tanh>, BatchNorm<32>, Dropout<32, 100>, Dense<32, 1, Identity>);
     let folder = Folder::new("crew");
     let inputs: Vec<[f32; 1]> = (0..9000).map(|i| [i as f32 / 1000.0 - 1.0]).collect();

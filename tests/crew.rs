@@ -7,11 +7,11 @@ mod common;
 use common::{bits, numbers};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use tuplenet::Error;
-use tuplenet::crew::Crew;
 use tuplenet::data::{ClassWeighted, Weighted};
 use tuplenet::error::{NotFinite, TargetError};
 use tuplenet::layers::{Activate, BatchNorm, Dropout, Residual};
 use tuplenet::prelude::*;
+use tuplenet::train::Crew;
 
 type Net = (Dense<4, 32, Tanh>, Dense<32, 16, Tanh>, Dense<16, 3, Softmax>);
 /// Layers that leave more than slopes in a gradient, and one that must know the place of a sample in its batch.

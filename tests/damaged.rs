@@ -11,9 +11,9 @@ use rand::rngs::Xoshiro256PlusPlus;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tuplenet::checkpoint::{Checkpoint, CheckpointError, CheckpointProblem};
 use tuplenet::layers::{BatchNorm, Dropout};
 use tuplenet::prelude::*;
+use tuplenet::train::checkpoint::{Checkpoint, CheckpointError, CheckpointProblem};
 
 type Net = (Dense<2, 4, Identity>, BatchNorm<4>, Dropout<4, 100>, Dense<4, 1, Sigmoid>);
 type Watching<'a> = (&'a mut History<f32>, &'a mut EarlyStopping<Net>);
@@ -196,7 +196,7 @@ fn made_up() {
         match training.resume(&with_header(damaged)) {
             // A weight is another one, and no one can tell.
             Ok(found) => {
-                assert!(found && tuplenet::params::is_finite(&training.trainer.network));
+                assert!(found && tuplenet::model::is_finite(&training.trainer.network));
                 taken += 1;
             }
             Err(

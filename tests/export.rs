@@ -12,11 +12,10 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use tuplenet::export::{self, Exportable, Unwritable};
-use tuplenet::layer::Entrance;
+use tuplenet::activation::Function;
+use tuplenet::io::export::{self, Exportable, Unwritable};
 use tuplenet::layers::*;
-use tuplenet::outline::Function;
-use tuplenet::params::{Kind, Parameter, Params, VisitorMut};
+use tuplenet::model::{Entrance, Kind, Parameter, Params, VisitorMut};
 use tuplenet::prelude::*;
 use tuplenet::simd::{Lanes, Simd};
 
@@ -351,7 +350,7 @@ fn in_rust<N: Exportable<IN, OUT> + Clone + Send + Sync, const IN: usize, const 
 #[test]
 fn {name}_comes_back() {{
     static AGAIN: {name}::Net = include!(\"{name}_alone.rs\");
-    assert!(tuplenet::export::rust_source(&AGAIN, &{name}::INPUTS).unwrap() == include_str!(\"{name}.rs\"));
+    assert!(tuplenet::io::export::rust_source(&AGAIN, &{name}::INPUTS).unwrap() == include_str!(\"{name}.rs\"));
     assert!({name}::NETWORK == AGAIN);
 }}
 "

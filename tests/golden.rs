@@ -9,10 +9,9 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 use tuplenet::data::{Category, ClassWeighted, Sample, Samples, Weighted};
-use tuplenet::layer::{Entrance, LastActivation};
 use tuplenet::layers::Dropout;
 use tuplenet::loss::Loss;
-use tuplenet::params::{Parameter, Params, Visitor, VisitorMut, Zeroed};
+use tuplenet::model::{Entrance, LastActivation, Parameter, Params, Visitor, VisitorMut, Zeroed};
 use tuplenet::prelude::*;
 
 static GOLDEN: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(include_str!("golden/golden.json")).unwrap());

@@ -6,13 +6,12 @@ mod affine;
 use affine::Affine;
 use core::fmt::Debug;
 use tuplenet::activation::FromOutput;
-use tuplenet::check::{GradientCheck, gradient_check};
 use tuplenet::data::{Samples, Weighted};
 use tuplenet::init::GlorotUniform;
-use tuplenet::layer::{Entrance, LastActivation};
+use tuplenet::inspect::{GradientCheck, gradient_check};
 use tuplenet::layers::{Activate, BatchNorm, Dropout, LayerNorm, Residual};
 use tuplenet::loss::Loss;
-use tuplenet::params::{Parameter, Params, Visitor, VisitorMut, Zeroed};
+use tuplenet::model::{Entrance, LastActivation, Parameter, Params, Visitor, VisitorMut, Zeroed};
 use tuplenet::prelude::*;
 use tuplenet::simd::*;
 

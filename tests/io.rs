@@ -10,10 +10,9 @@ use rand::Rng;
 use serde_json::Value;
 use std::path::PathBuf;
 use tuplenet::include_weights;
-use tuplenet::io::{Names, Precision, Raw, Safetensors};
-use tuplenet::layer::Entrance;
+use tuplenet::io::safetensors::{Names, Precision, Raw, Safetensors};
 use tuplenet::layers::*;
-use tuplenet::params::{Kind, Parameter, Params, Visitor, VisitorMut};
+use tuplenet::model::{Entrance, Kind, Parameter, Params, Visitor, VisitorMut};
 use tuplenet::prelude::*;
 
 include!("io/fixtures/types.rs");

@@ -10,7 +10,7 @@ use counting::BYTES;
 use proptest::prelude::*;
 use safetensors::SafeTensors;
 use std::io::Read;
-use tuplenet::io::{self, FileError, FileProblem, Misfit, Names, Precision, Safetensors};
+use tuplenet::io::safetensors::{FileError, FileProblem, Misfit, Names, Precision, Safetensors, from_bytes, to_vec};
 use tuplenet::layers::*;
 use tuplenet::prelude::*;
 
@@ -32,7 +32,7 @@ fn network() -> Net {
 
 /// A file of the network.
 fn bytes() -> Vec<u8> {
-    io::to_vec(&network()).unwrap()
+    to_vec(&network()).unwrap()
 }
 
 /// Divides a file into header and numbers.
@@ -182,7 +182,7 @@ fn a_number_too_large_is_an_error_in_both_directions() {
     let large = Double::from_rows([[1.0, 1e300]], [0.0]);
     let mut single = Dense::<2, 1, Identity>::from_rows([[1.0, 2.0]], [3.0]);
     let before = single.clone();
-    let bytes = io::to_vec(&large).unwrap();
+    let bytes = to_vec(&large).unwrap();
     let words = "tensor `0.weight`: expected finite numbers, found a number too large in row 0, column 1";
     assert_eq!(Safetensors::DEFAULT.read(&bytes, &mut single).unwrap_err().to_string(), words);
     assert_eq!(single, before);
@@ -193,8 +193,8 @@ fn a_number_too_large_is_an_error_in_both_directions() {
     assert_eq!(single.weight.as_slice(), [1.0, f32::INFINITY]);
     let nan = Double::from_rows([[1.0, f64::NAN]], [0.0]);
     let words = "tensor `0.weight`: expected finite numbers, found NaN in row 0, column 1";
-    assert_eq!(io::to_vec(&nan).unwrap_err().to_string(), words);
-    assert!(io::from_bytes::<Double>(&any.to_vec(&nan).unwrap()).is_err());
+    assert_eq!(to_vec(&nan).unwrap_err().to_string(), words);
+    assert!(from_bytes::<Double>(&any.to_vec(&nan).unwrap()).is_err());
     let mut copy = large.clone();
     any.read(&any.to_vec(&nan).unwrap(), &mut copy).unwrap();
     assert!(copy.weight[1].is_nan());
@@ -210,8 +210,8 @@ fn numbers_become_the_nearest() {
         let name = format!("\"dtype\":\"{}\"", precision.name());
         assert_eq!(parts(&bytes).0.matches(&name).count(), 2);
         assert_eq!(judge(&bytes), Some(2));
-        let double: Double = io::from_bytes(&bytes).unwrap();
-        let single: Dense<1, 1, Identity> = io::from_bytes(&bytes).unwrap();
+        let double: Double = from_bytes(&bytes).unwrap();
+        let single: Dense<1, 1, Identity> = from_bytes(&bytes).unwrap();
         assert_eq!(single.weight[0], double.weight[0] as f32);
         (double.weight[0], double.bias[0])
     };

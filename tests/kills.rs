@@ -11,11 +11,12 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
-use tuplenet::checkpoint::Checkpoint;
 use tuplenet::layers::{BatchNorm, Dropout};
 use tuplenet::optimizer::Optimizer;
+use tuplenet::optimizer::Scheduled;
+use tuplenet::optimizer::schedule::Cosine;
 use tuplenet::prelude::*;
-use tuplenet::schedule::{Cosine, Scheduled};
+use tuplenet::train::checkpoint::Checkpoint;
 
 type Net = (Dense<2, 40, Identity>, BatchNorm<40>, Dropout<40, 100>, Dense<40, 40, Tanh>, Dense<40, 1, Sigmoid>);
 type Watching<'a> = (&'a mut History<f32>, &'a mut EarlyStopping<Net>);

@@ -11,12 +11,11 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 use tuplenet::Error;
-use tuplenet::check::gradient_check;
 use tuplenet::data::{Subset, stratified_split};
-use tuplenet::layer::Entrance;
+use tuplenet::inspect::gradient_check;
 use tuplenet::layers::*;
 use tuplenet::metrics::ConfusionMatrix;
-use tuplenet::params::{Parameter, Params, VisitorMut, Zeroed};
+use tuplenet::model::{Entrance, Parameter, Params, VisitorMut, Zeroed};
 use tuplenet::prelude::*;
 
 static GOLDEN: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(include_str!("golden/layers.json")).unwrap());

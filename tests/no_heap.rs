@@ -8,9 +8,9 @@ use std::hint::black_box;
 use tuplenet::data::Weighted;
 use tuplenet::layers::{Activate, BatchNorm, Dropout, LayerNorm, Residual};
 use tuplenet::metrics::{ConfusionMatrix, log_loss, r2, roc_auc};
-use tuplenet::params::Zeroed;
+use tuplenet::model::Zeroed;
+use tuplenet::optimizer::schedule::{Adaptive, OneCycle, Schedule};
 use tuplenet::prelude::*;
-use tuplenet::schedule::{Adaptive, OneCycle, Schedule};
 
 /// How many allocations `work` makes on this thread.
 fn allocations<R>(work: impl FnOnce() -> R) -> usize {

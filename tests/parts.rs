@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use tuplenet::data::*;
 use tuplenet::init::*;
 use tuplenet::metrics::{ConfusionMatrix, largest_index};
-use tuplenet::params::{Params, is_finite};
+use tuplenet::model::{Params, is_finite};
 use tuplenet::prelude::*;
 
 fn sorted(parts: [&[usize]; 2]) -> Vec<usize> {

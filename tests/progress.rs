@@ -6,8 +6,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, TermLike};
 use std::io;
 use std::sync::{Arc, Mutex};
 use tuplenet::Error;
-use tuplenet::observer::{EarlyStopping, Progress};
 use tuplenet::prelude::*;
+use tuplenet::train::callbacks::{EarlyStopping, Progress};
 
 #[derive(Clone, Debug, Default)]
 struct Terminal(Arc<Mutex<String>>);

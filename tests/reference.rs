@@ -8,8 +8,7 @@
 #![cfg(feature = "std")]
 
 use fearless_simd::Simd;
-use tuplenet::layer::Tile;
-use tuplenet::params::Zeroed;
+use tuplenet::model::{Tile, Zeroed};
 use tuplenet::prelude::*;
 
 /// Random numbers between -1 and 1.
@@ -43,7 +42,7 @@ fn check<S: Simd, T: Real, const IN: usize, const OUT: usize, const B: usize>(si
         let tile = Tile::<S, B>::new(simd, used);
         let case = |what: &str| format!("{what} of Dense<{IN}, {OUT}>, {used} of {B} columns");
 
-        let mut trace = <Layer<IN, OUT, T> as tuplenet::layer::Layer<Features<IN>>>::Trace::<B>::ZEROED;
+        let mut trace = <Layer<IN, OUT, T> as tuplenet::model::Layer<Features<IN>>>::Trace::<B>::ZEROED;
         layer.forward(tile, &x, &mut trace);
         let y = Layer::<IN, OUT, T>::output(&trace);
         let mut inferred = SMatrix::ZEROED;

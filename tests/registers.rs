@@ -8,7 +8,7 @@
 #![cfg(not(debug_assertions))]
 
 use tuplenet::layers::{Activate, BatchNorm, Dropout};
-use tuplenet::params::{Parameter, Params, Visitor};
+use tuplenet::model::{Parameter, Params, Visitor};
 use tuplenet::prelude::*;
 
 /// All numbers of a network, running statistics too.

@@ -5,7 +5,7 @@
 mod common;
 
 use common::{bits, numbers};
-use tuplenet::params::{Params, Zeroed};
+use tuplenet::model::{Params, Zeroed};
 use tuplenet::prelude::*;
 
 type Net<T> = (Dense<2, 3, Tanh, T>, Dense<3, 1, Sigmoid, T>);

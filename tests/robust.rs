@@ -12,16 +12,15 @@ use std::any::type_name;
 use std::cell::Cell;
 use std::ops::ControlFlow;
 use tuplenet::activation::NoActivation;
-use tuplenet::check::gradient_check;
 use tuplenet::data::*;
 use tuplenet::error::{Found, NotFinite, TargetError};
 use tuplenet::init::Constant;
-use tuplenet::layer::Tile;
+use tuplenet::inspect::gradient_check;
 use tuplenet::loss::Loss;
 use tuplenet::metrics::ConfusionMatrix;
-use tuplenet::params::Zeroed;
+use tuplenet::model::{Tile, Zeroed};
+use tuplenet::num::Lanes;
 use tuplenet::prelude::*;
-use tuplenet::real::Lanes;
 use tuplenet::{Error, Error::*};
 
 /// Everything in it twice, with `f32` and with `f64` as `T`.

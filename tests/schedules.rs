@@ -9,8 +9,8 @@ use common::bits;
 use serde_json::Value;
 use std::sync::LazyLock;
 use tuplenet::Error;
+use tuplenet::optimizer::schedule::*;
 use tuplenet::prelude::*;
-use tuplenet::schedule::*;
 
 static GOLDEN: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(include_str!("golden/schedules.json")).unwrap());
 

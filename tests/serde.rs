@@ -6,13 +6,12 @@ use rand::rngs::Xoshiro256PlusPlus;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tuplenet::data::{MinMaxScaler, StandardScaler};
-use tuplenet::layer::LastActivation;
 use tuplenet::layers::{Activate, BatchNorm, Dropout, LayerNorm, Residual};
 use tuplenet::loss::Loss;
+use tuplenet::model::{LastActivation, Zeroed};
+use tuplenet::optimizer::schedule::{Adaptive, Constant, Cosine, Exponential, OneCycle, Schedule, Step};
 use tuplenet::optimizer::{Optimizer, OptimizerState};
-use tuplenet::params::Zeroed;
 use tuplenet::prelude::*;
-use tuplenet::schedule::{Adaptive, Constant, Cosine, Exponential, OneCycle, Schedule, Step};
 
 /// Every kind of layer, with rows and columns of one and of many numbers.
 type Block<T> = Residual<(LayerNorm<5, T>, Dense<5, 1, Relu, T>, Dense<1, 5, Tanh, T>)>;
@@ -215,7 +214,7 @@ fn what_does_not_fit_is_refused_in_words() {
 fn damaged_input() {
     let network = Net::<f32>::new(&mut seeded(0));
     let trainer = Trainer::new(network, MeanSquaredError, Adam::new(0.01).by_epoch(Adaptive::new()), seeded(1));
-    type Mine = Trainer<Net<f32>, MeanSquaredError, tuplenet::schedule::Scheduled<Adam, Adaptive>, Xoshiro256PlusPlus>;
+    type Mine = Trainer<Net<f32>, MeanSquaredError, tuplenet::optimizer::Scheduled<Adam, Adaptive>, Xoshiro256PlusPlus>;
     let (text, bytes) = (serde_json::to_vec(&trainer).unwrap(), bits(&trainer));
     let json = |text: &[u8]| serde_json::from_slice::<Mine>(text).is_ok();
     let postcard = |bytes: &[u8]| postcard::from_bytes::<Mine>(bytes).is_ok();

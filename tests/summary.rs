@@ -5,8 +5,8 @@
 mod affine;
 
 use tuplenet::layers::*;
+use tuplenet::model::Cost;
 use tuplenet::prelude::*;
-use tuplenet::summary::Cost;
 
 /// The lines of a table: how far a line is indented, and its words.
 fn lines(table: String) -> Vec<(usize, Vec<String>)> {

@@ -5,10 +5,10 @@
 use tuplenet::data::{StandardScaler, Subset, stratified_k_folds};
 use tuplenet::error::{NotFinite, TargetError};
 use tuplenet::metrics::ConfusionMatrix;
-use tuplenet::observer::{Epoch, Observer};
+use tuplenet::optimizer::schedule::{Adaptive, Constant};
 use tuplenet::optimizer::{AnyOptimizer, Momentum, StateLayout};
 use tuplenet::prelude::*;
-use tuplenet::schedule::{Adaptive, Constant};
+use tuplenet::train::callbacks::{Epoch, Observer};
 use tuplenet::tuning::{
     Architecture, CrossValidation, Recipe, Scaling, Setup, Space, Stall, Table, accuracy, log_uniform,
     minus_squared_error, networks, r2, uniform,

@@ -8,8 +8,8 @@ use common::{bits, numbers};
 use std::ops::ControlFlow;
 use tuplenet::Error;
 use tuplenet::layers::{BatchNorm, Dropout};
-use tuplenet::observer::{Best, Metric};
 use tuplenet::prelude::*;
+use tuplenet::train::callbacks::{Best, Metric};
 
 type Net = (Dense<1, 12, Tanh>, Dense<12, 1, Identity>);
 type Line = Dense<1, 1, Identity>;

@@ -10,8 +10,7 @@ mod common;
 
 use common::{BATCH, Setting, XOR_STEPS, curve_size, peer};
 use std::hint::black_box;
-use tuplenet::layer::Entrance;
-use tuplenet::params::Params;
+use tuplenet::model::{Entrance, Params};
 use tuplenet::prelude::*;
 
 type Xor = (Dense<2, 10, Relu>, Dense<10, 1, Sigmoid>);

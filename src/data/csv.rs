@@ -2,7 +2,7 @@
 
 extern crate std;
 
-use crate::real::Real;
+use crate::num::Real;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;

@@ -33,18 +33,15 @@ pub use csv::{Classified, Csv, CsvError};
 pub(crate) use folds::deal;
 pub use folds::{Folds, k_folds, stratified_k_folds};
 pub use one_hot::one_hot;
+pub(crate) use scale::Line;
 pub use scale::{MinMaxScaler, StandardScaler};
 pub use shuffle::Permutation;
 pub use split::{Subset, split, stratified_split};
 pub use weights::{ClassWeighted, Weighted, balanced_class_weights};
 
-use crate::activation::Activation;
-use crate::error::{Error, TargetError};
-use crate::layer::Tile;
-use crate::loss::Loss;
-use crate::params::Zeroed;
-use crate::real::Real;
-use fearless_simd::Simd;
+use crate::error::Error;
+use crate::num::Real;
+use crate::num::zeroed::Zeroed;
 use nalgebra::{SMatrix, SVector};
 
 /// Samples in a row: inputs, or targets.
@@ -101,6 +98,20 @@ pub(crate) fn tile_in_place<T: Real, X: Samples<T> + ?Sized, const B: usize>(
     if wanted { all.in_place()?.get(begin..)?.first_chunk() } else { None }
 }
 
+/// Fails unless there is at least one sample and as many targets as inputs; gives their number.
+pub(crate) fn check_data<T: Real, X: Samples<T> + ?Sized, Y: Samples<T> + ?Sized>(
+    inputs: &X,
+    targets: &Y,
+) -> Result<usize, Error> {
+    inputs.check()?;
+    targets.check()?;
+    let (expected, found) = (inputs.count(), targets.count());
+    if expected != found {
+        return Err(Error::Lengths { what: "targets, one for each input", expected, found });
+    }
+    if expected == 0 { Err(Error::NoSamples) } else { Ok(expected) }
+}
+
 /// Samples of `IN` numbers: what goes into a network with `IN` inputs. Every kind of [`Samples`] with such items is.
 #[diagnostic::on_unimplemented(
     message = "the data does not fit: a network that takes samples `[{T}; {IN}]` does not accept `{Self}`",
@@ -113,55 +124,6 @@ pub trait Inputs<T: Real, const IN: usize>: Samples<T, Item = [T; IN]> {}
 // Not recommended, so that the compiler says the words above and not that an associated type differs.
 #[diagnostic::do_not_recommend]
 impl<T: Real, X: Samples<T, Item = [T; IN]> + ?Sized, const IN: usize> Inputs<T, IN> for X {}
-
-/// Samples that the loss `L` compares with `OUT` outputs of a network whose last activation is `A`. Every kind of
-/// [`Samples`] is, whose items the loss [takes](Loss).
-#[diagnostic::on_unimplemented(
-    message = "the targets do not fit: `{L}` does not compare outputs `[{T}; {OUT}]` with `{Self}`",
-    label = "targets for a network that gives outputs `[{T}; {OUT}]`"
-)]
-pub trait Targets<T: Real, L, A: Activation, const OUT: usize>: Samples<T> {
-    /// [`Loss::evaluate`].
-    fn evaluate<S: Simd, const B: usize>(
-        loss: &L,
-        tile: Tile<S, B>,
-        scale: T,
-        outputs: &mut [[T; OUT]; B],
-        targets: &[Self::Item; B],
-    ) -> T;
-
-    /// [`Loss::check_settings`].
-    fn check_loss(loss: &L) -> Result<(), Error>;
-
-    /// [`Loss::check_all`].
-    fn check_targets(loss: &L, targets: &[Self::Item]) -> Result<(), (usize, TargetError)>;
-}
-
-// The compiler may look behind it: what does not fit is the loss, the last activation or the sample, and each has its sentence.
-impl<T: Real, L: Loss<T, Y::Item, A, OUT>, A: Activation, Y: Samples<T> + ?Sized, const OUT: usize>
-    Targets<T, L, A, OUT> for Y
-{
-    #[inline(always)]
-    fn evaluate<S: Simd, const B: usize>(
-        loss: &L,
-        tile: Tile<S, B>,
-        scale: T,
-        outputs: &mut [[T; OUT]; B],
-        targets: &[Y::Item; B],
-    ) -> T {
-        loss.evaluate::<S, B>(tile, scale, outputs, targets)
-    }
-
-    #[inline(always)]
-    fn check_loss(loss: &L) -> Result<(), Error> {
-        loss.check_settings()
-    }
-
-    #[inline(always)]
-    fn check_targets(loss: &L, targets: &[Y::Item]) -> Result<(), (usize, TargetError)> {
-        loss.check_all(targets)
-    }
-}
 
 /// What a slice of samples may be made of. Implement it for a record of your own to use a slice of those as data.
 #[diagnostic::on_unimplemented(

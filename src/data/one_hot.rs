@@ -1,7 +1,7 @@
 //! Classes as numbers.
 
 use crate::error::TargetError;
-use crate::real::Real;
+use crate::num::Real;
 
 /// A class as `CLASSES` numbers: 1 at the place of the class, 0 elsewhere. For a feature that is a category; targets may be
 /// class indices as they are. It is an error if `class` is not below `CLASSES`.

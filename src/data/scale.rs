@@ -2,9 +2,8 @@
 
 use super::Samples;
 use crate::error::Error;
-use crate::layers::Dense;
-use crate::math::square_root;
-use crate::real::Real;
+use crate::num::Real;
+use crate::num::math::square_root;
 
 /// Subtracts the mean of each feature and divides by its standard deviation, over the samples it was fitted on. A feature
 /// that was constant is only shifted.
@@ -20,7 +19,7 @@ use crate::real::Real;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(bound = "T: Real"))]
-pub struct StandardScaler<T, const N: usize>(Line<T, N>);
+pub struct StandardScaler<T, const N: usize>(pub(crate) Line<T, N>);
 
 /// Maps the smallest value of each feature to 0 and the largest to 1, over the samples it was fitted on. A feature that
 /// was constant is only shifted.
@@ -36,7 +35,7 @@ pub struct StandardScaler<T, const N: usize>(Line<T, N>);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(bound = "T: Real"))]
-pub struct MinMaxScaler<T, const N: usize>(Line<T, N>);
+pub struct MinMaxScaler<T, const N: usize>(pub(crate) Line<T, N>);
 
 /// `(x - origin) / unit` for each feature.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -45,11 +44,11 @@ pub struct MinMaxScaler<T, const N: usize>(Line<T, N>);
     derive(serde::Serialize, serde::Deserialize),
     serde(bound = "T: Real", deny_unknown_fields)
 )]
-struct Line<T, const N: usize> {
-    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::array"))]
-    origin: [T; N],
-    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::array"))]
-    unit: [T; N],
+pub(crate) struct Line<T, const N: usize> {
+    #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::array"))]
+    pub origin: [T; N],
+    #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::array"))]
+    pub unit: [T; N],
 }
 
 impl<T: Real, const N: usize> Line<T, N> {
@@ -79,17 +78,6 @@ impl<T: Real, const N: usize> Line<T, N> {
             *value = *value * unit + origin;
         }
         sample
-    }
-
-    /// `W (x - origin) / unit + b`, as a layer for `x`.
-    fn fold<const OUT: usize, A>(&self, mut first: Dense<N, OUT, A, T>) -> Dense<N, OUT, A, T> {
-        for column in 0..N {
-            for row in 0..OUT {
-                first.weight[(row, column)] /= self.unit[column];
-                first.bias[row] -= first.weight[(row, column)] * self.origin[column];
-            }
-        }
-        first
     }
 }
 
@@ -165,23 +153,6 @@ impl<T: Real, const N: usize> StandardScaler<T, N> {
     pub fn inverse(&self, sample: &[T; N]) -> [T; N] {
         self.0.inverse(sample)
     }
-
-    /// The first layer of a network that was trained on scaled samples, for samples as they are.
-    ///
-    /// ```
-    /// use tuplenet::data::StandardScaler;
-    /// use tuplenet::prelude::*;
-    ///
-    /// let scaler = StandardScaler::fit(&[[1000.0, 0.1], [3000.0, 0.3]])?;
-    /// let (first, last) = <(Dense<2, 8, Tanh, f64>, Dense<8, 1, Identity, f64>)>::new(&mut seeded(0));
-    /// let [before] = (first.clone(), last.clone()).predict_one(&scaler.transform(&[1500.0, 0.2]));
-    /// let [after] = (scaler.fold(first), last).predict_one(&[1500.0, 0.2]);
-    /// assert!((before - after).abs() < 1e-12);
-    /// # Ok::<(), tuplenet::Error>(())
-    /// ```
-    pub fn fold<const OUT: usize, A>(&self, first: Dense<N, OUT, A, T>) -> Dense<N, OUT, A, T> {
-        self.0.fold(first)
-    }
 }
 
 impl<T: Real, const N: usize> MinMaxScaler<T, N> {
@@ -203,21 +174,6 @@ impl<T: Real, const N: usize> MinMaxScaler<T, N> {
     /// A sample as it was before it was scaled.
     pub fn inverse(&self, sample: &[T; N]) -> [T; N] {
         self.0.inverse(sample)
-    }
-
-    /// The first layer of a network that was trained on scaled samples, for samples as they are.
-    ///
-    /// ```
-    /// use tuplenet::data::MinMaxScaler;
-    /// use tuplenet::prelude::*;
-    ///
-    /// let scaler = MinMaxScaler::fit(&[[2.0], [6.0]])?;
-    /// let network = Dense::<1, 1, Identity>::from_rows([[8.0]], [1.0]);
-    /// assert_eq!(scaler.fold(network.clone()).predict_one(&[5.0]), network.predict_one(&[0.75]));
-    /// # Ok::<(), tuplenet::Error>(())
-    /// ```
-    pub fn fold<const OUT: usize, A>(&self, first: Dense<N, OUT, A, T>) -> Dense<N, OUT, A, T> {
-        self.0.fold(first)
     }
 }
 

@@ -1,6 +1,6 @@
 //! [`Permutation`]: the order of an epoch, in constant memory.
 
-use crate::kernel::SCALAR;
+use crate::num::SCALAR;
 use rand::Rng;
 
 /// As many as four bits of each fit into one word.
@@ -103,16 +103,16 @@ impl Permutation {
     #[inline(always)]
     pub(crate) fn from<const MANY: usize>(&self, first: usize) -> [usize; MANY] {
         // So few are one register, and there is little to win; a step by so few samples has no register to spare for it.
-        if MANY <= 4 { self.from_called(first) } else { self.from_inlined(first) }
+        if MANY <= 4 { self.several_called(first) } else { self.several_inlined(first) }
     }
 
     #[inline(never)]
-    fn from_called<const MANY: usize>(&self, first: usize) -> [usize; MANY] {
-        self.from_inlined(first)
+    fn several_called<const MANY: usize>(&self, first: usize) -> [usize; MANY] {
+        self.several_inlined(first)
     }
 
     #[inline(always)]
-    fn from_inlined<const MANY: usize>(&self, first: usize) -> [usize; MANY] {
+    fn several_inlined<const MANY: usize>(&self, first: usize) -> [usize; MANY] {
         let mut found = [0; MANY];
         let last = self.count.saturating_sub(1);
         for (place, number) in found.iter_mut().enumerate() {

@@ -2,7 +2,7 @@
 
 use super::{Permutation, Sample, Samples};
 use crate::error::Error;
-use crate::real::Real;
+use crate::num::Real;
 use rand::Rng;
 
 /// Some of the samples of `data`, in the order of `indices`.

@@ -2,7 +2,7 @@
 
 use super::{Sample, Samples};
 use crate::error::{Error, not_negative, setting};
-use crate::real::Real;
+use crate::num::Real;
 
 /// Targets with a weight for each sample. The loss of a batch is the weighted mean: weights that are all the same change
 /// nothing, and a sample of weight 2 counts like two samples.
@@ -104,7 +104,7 @@ where
 
     #[inline(always)]
     fn weight(&self, index: usize) -> T {
-        let mut class = <Y::Item as crate::params::Zeroed>::ZEROED;
+        let mut class = <Y::Item as crate::num::zeroed::Zeroed>::ZEROED;
         self.targets.copy(index, &mut class);
         let class = super::Category::<CLASSES>::index(&class);
         // A class out of range is reported when its target is checked.

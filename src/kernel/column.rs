@@ -2,9 +2,9 @@
 
 #![allow(clippy::needless_range_loop, reason = "what an iterator adds to a loop over registers may not be inlined")]
 
+use super::Elementwise;
 use super::product::{add_products, rows, set_rows, whole_columns};
-use crate::activation::Activation;
-use crate::real::{Lanes, Real};
+use crate::num::{Lanes, Real};
 use fearless_simd::{Bytes, Simd, SimdBase};
 
 /// Sets `result` to `start + left * right`, or to the value of the activation `A` there, for a single column `right`; all
@@ -13,7 +13,7 @@ use fearless_simd::{Bytes, Simd, SimdBase};
 /// With few rows the time is that of one addition after the other, so the sum is split: every fourth product goes into a
 /// sum of its own, or every second, depending on the rows alone.
 #[cfg_attr(not(debug_assertions), inline(always))]
-pub(crate) fn product_with_column<S: Simd, T: Real, A: Activation, const ROWS: usize>(
+pub(crate) fn product_with_column<S: Simd, T: Real, A: Elementwise, const ROWS: usize>(
     simd: S,
     left: &[T],
     right: &[T],
@@ -42,7 +42,7 @@ pub(super) const fn chains_of(rows: usize) -> usize {
 
 /// All rows of a product with a column, in `CHAINS` sums each, as many as `REGISTERS` registers of rows at a time.
 #[inline(always)]
-fn chains<S: Simd, T: Real, A: Activation, const ROWS: usize, const CHAINS: usize, const REGISTERS: usize>(
+fn chains<S: Simd, T: Real, A: Elementwise, const ROWS: usize, const CHAINS: usize, const REGISTERS: usize>(
     simd: S,
     left: &[T],
     right: &[T],
@@ -65,7 +65,7 @@ fn chains<S: Simd, T: Real, A: Activation, const ROWS: usize, const CHAINS: usiz
 
 #[cfg_attr(not(debug_assertions), inline(always))]
 #[allow(clippy::too_many_arguments, reason = "all of it is the place of the rows")]
-fn some_rows<S: Simd, T: Real, A: Activation, const ROWS: usize, const CHAINS: usize, const REGISTERS: usize>(
+fn some_rows<S: Simd, T: Real, A: Elementwise, const ROWS: usize, const CHAINS: usize, const REGISTERS: usize>(
     simd: S,
     left: &[T],
     first: usize,

@@ -5,7 +5,7 @@
 
 use super::product::{begin, rows, set_rows, transpose_square};
 use super::{WIDEST, load, load_part, store, store_part};
-use crate::real::{Lanes, Real};
+use crate::num::{Lanes, Real};
 use core::marker::PhantomData;
 use fearless_simd::{Bytes, Simd, SimdBase};
 
@@ -173,7 +173,7 @@ pub(super) fn threes_of_fours<S: Simd, T: Real>(simd: S, fours: &[Lanes<S, T>; 2
 #[cfg(all(test, feature = "std"))]
 mod tests {
     use super::*;
-    use crate::dispatch::tests::levels;
+    use crate::num::dispatch::tests::levels;
 
     fn there_and_back<S: Simd, T: Real, const SIZE: usize>(simd: S) {
         let lanes = Lanes::<S, T>::LEN;

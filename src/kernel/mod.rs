@@ -1,5 +1,5 @@
 //! The loops: products of matrices and maps over slices. Nothing else in the library touches vector registers, except
-//! the functions of [`math`](crate::math) and what an activation, a loss or an optimizer does to one register at a time.
+//! the functions of [`math`](crate::num::math) and what an activation, a loss or an optimizer does to one register at a time.
 //!
 //! A matrix is a slice that holds it column by column. Lanes run across rows, so that every sum has one order on every
 //! CPU. Where a sum is split, a single sample's to hide the latency of the additions and those of a few rows to fill the
@@ -13,22 +13,29 @@
 mod column;
 mod interleave;
 mod packed;
+mod pass;
 mod product;
 pub(crate) mod scalar;
 mod softmax;
 
 pub(crate) use column::product_with_column;
 pub(crate) use packed::{packed, shares};
+pub use pass::Tile;
 pub(crate) use product::{Columns, FEW, Rows, add_columns, add_transposed, dots, product, registers, transpose};
-pub(crate) use scalar::SCALAR;
 pub(crate) use softmax::{Exponentials, softmax};
 
-use crate::real::{Lanes, Real};
+use crate::num::{Lanes, Real, SCALAR, lanes, number};
 use fearless_simd::{Select, Simd, SimdBase, SimdFloat, SimdMask};
-use scalar::{each, lanes, number};
+use scalar::each;
 
 /// Room for the widest vector register: 16 numbers of type `f32`.
 pub(crate) const WIDEST: usize = 16;
+
+/// A function of one number, which a product applies to its sums while they are in registers: a layer's activation.
+pub(crate) trait Elementwise: 'static {
+    /// The function at `x`.
+    fn value<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T>;
+}
 
 /// A vector register of numbers of type `T`: [`Lanes`], or [`Real::Half`].
 trait Register<S: Simd, T>: SimdFloat<S, Element = T> {}

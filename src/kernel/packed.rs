@@ -4,10 +4,9 @@
 #![allow(clippy::needless_range_loop, reason = "what an iterator adds to a loop over registers may not be inlined")]
 
 use super::interleave::threes_of_fours;
-use super::{WIDEST, load, store, store_part};
-use crate::activation::Activation;
-use crate::math::mul_add;
-use crate::real::{Lanes, Real};
+use super::{Elementwise, WIDEST, load, store, store_part};
+use crate::num::math::mul_add;
+use crate::num::{Lanes, Real};
 use fearless_simd::{Simd, SimdBase};
 
 /// How many rows of a product with many columns go in registers of their own, and how many are the group behind them: up to
@@ -36,7 +35,7 @@ pub(crate) const fn shares(rows: usize, depth: usize) -> (usize, usize) {
 pub(crate) fn packed<
     S: Simd,
     T: Real,
-    A: Activation,
+    A: Elementwise,
     const ROWS: usize,
     const DEPTH: usize,
     const ROOM: usize,
@@ -143,7 +142,7 @@ fn gather<S: Simd, T: Real, const ROWS: usize, const GROUP: usize>(simd: S, from
 
 /// The sums of a group's rows for `COLUMNS` columns, column by column.
 #[cfg_attr(not(debug_assertions), inline(always))]
-fn block<S: Simd, T: Real, A: Activation, const DEPTH: usize, const GROUP: usize, const COLUMNS: usize>(
+fn block<S: Simd, T: Real, A: Elementwise, const DEPTH: usize, const GROUP: usize, const COLUMNS: usize>(
     simd: S,
     factor: &Factor<T, GROUP>,
     right: &[T],

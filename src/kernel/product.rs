@@ -1,9 +1,10 @@
 //! Products of matrices whose left factor lies column by column: lanes run across its rows.
 
-use super::{Register, WIDEST, four_sums_of_16, load, load_part, map, places, store, store_part, sum_of_16};
-use crate::activation::Activation;
-use crate::math::mul_add;
-use crate::real::{Lanes, Real};
+use super::{
+    Elementwise, Register, WIDEST, four_sums_of_16, load, load_part, map, places, store, store_part, sum_of_16,
+};
+use crate::num::math::mul_add;
+use crate::num::{Lanes, Real};
 use fearless_simd::{Select, Simd, SimdBase};
 
 /// The right factor of a product. What a product's loops depend on stands in its type, so that the compiler need not sort
@@ -85,7 +86,7 @@ pub(crate) const fn registers<S: Simd, T: Real>(rows: usize) -> usize {
 /// `ROWS` or fills whole registers.
 #[cfg_attr(not(debug_assertions), inline(always))]
 #[allow(clippy::too_many_arguments, reason = "two factors, a start and a result, and how many of each count")]
-pub(crate) fn product<S: Simd, T: Real, A: Activation, R: Right<T>, const ROWS: usize, const ADDED: bool>(
+pub(crate) fn product<S: Simd, T: Real, A: Elementwise, R: Right<T>, const ROWS: usize, const ADDED: bool>(
     simd: S,
     height: usize,
     depth: usize,
@@ -127,7 +128,7 @@ pub(crate) fn product<S: Simd, T: Real, A: Activation, R: Right<T>, const ROWS: 
 fn blocks<
     S: Simd,
     T: Real,
-    A: Activation,
+    A: Elementwise,
     V: Register<S, T>,
     R: Right<T>,
     const ROWS: usize,
@@ -201,7 +202,7 @@ const fn whole_blocks<S: Simd, T: Real, R: Right<T>>(registers: usize) -> usize 
 fn block<
     S: Simd,
     T: Real,
-    A: Activation,
+    A: Elementwise,
     V: Register<S, T>,
     R: Right<T>,
     const ROWS: usize,
@@ -277,7 +278,7 @@ fn block<
 
 /// The value of the activation `A` in each lane.
 #[inline(always)]
-fn activate<S: Simd, T: Real, A: Activation, V: Register<S, T>>(simd: S, x: V) -> V {
+fn activate<S: Simd, T: Real, A: Elementwise, V: Register<S, T>>(simd: S, x: V) -> V {
     V::from_slice(simd, &A::value::<S, T>(simd, load_part(simd, x.as_slice())).as_slice()[..V::LEN])
 }
 

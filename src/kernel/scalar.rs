@@ -4,21 +4,13 @@
 //! They are as small as they are quick. Sizes are constants, so that no index needs a check and a small network's loops
 //! unroll where the program is optimized for speed; what does not depend on a size stands once in a program.
 
+use super::Elementwise;
 use super::WIDEST;
 use super::column::chains_of;
-use crate::activation::Activation;
-use crate::math::{self, exp_negative};
-use crate::real::{Lanes, Real};
-use fearless_simd::{Simd, SimdBase};
+use crate::num::math::{self, exp_negative};
+use crate::num::{Real, lanes, number};
+use fearless_simd::Simd;
 use nalgebra::{ArrayStorage, SMatrix};
-
-/// Whether there are no vector registers.
-pub(crate) const SCALAR: bool = !cfg!(any(
-    target_arch = "x86",
-    target_arch = "x86_64",
-    target_arch = "aarch64",
-    all(target_arch = "wasm32", target_feature = "simd128"),
-));
 
 // What stands in it is done for the first `$count` numbers of a block, without a loop: where a program is optimized for size
 // the compiler unrolls none, and keeps no array in registers that a loop runs over.
@@ -38,27 +30,10 @@ macro_rules! each {
 }
 pub(crate) use each;
 
-/// A number in all lanes. What is computed in lanes that nobody looks at, the compiler leaves out.
-#[inline(always)]
-pub(crate) fn lanes<S: Simd, T: Real>(simd: S, number: T) -> Lanes<S, T> {
-    if SCALAR {
-        // Not `splat`, which is a loop where a program is optimized for size.
-        Lanes::<S, T>::from_slice(simd, &[number, number, number, number][..Lanes::<S, T>::LEN])
-    } else {
-        Lanes::<S, T>::splat(simd, number)
-    }
-}
-
-/// The number in the first lane.
-#[inline(always)]
-pub(crate) fn number<S: Simd, T: Real>(lanes: Lanes<S, T>) -> T {
-    lanes.as_slice()[0]
-}
-
 /// `start + left * right` for a single column, as [`product_with_column`](super::product_with_column) adds it up, or the value of
 /// the activation `A` there. For layers with enough work for so much of a program: others are computed [row by row](brief_row).
 #[inline(always)]
-pub(crate) fn product_with_column<S: Simd, T: Real, A: Activation, const ROWS: usize, const DEPTH: usize>(
+pub(crate) fn product_with_column<S: Simd, T: Real, A: Elementwise, const ROWS: usize, const DEPTH: usize>(
     simd: S,
     left: &[[T; ROWS]; DEPTH],
     right: &[T; DEPTH],
@@ -117,7 +92,7 @@ fn sum_of_row<T: Real, const ROWS: usize, const DEPTH: usize>(
 /// Not inlined, so that the compiler does not know the depth: it would unroll the loop over it as a whole, and load all of
 /// `right` before, into more registers than there are.
 #[inline(never)]
-fn some_rows<S: Simd, T: Real, A: Activation, const ROWS: usize, const BLOCK: usize, const CHAINS: usize>(
+fn some_rows<S: Simd, T: Real, A: Elementwise, const ROWS: usize, const BLOCK: usize, const CHAINS: usize>(
     simd: S,
     left: &[[T; ROWS]],
     right: &[T],
@@ -277,7 +252,7 @@ pub(crate) const fn is_brief(few: bool, rows: usize, depth: usize) -> bool {
 /// A row of [`dots`](super::dots) or [`product_with_column`] where it [is brief](is_brief), or the value of the activation `A`
 /// there.
 #[inline(always)]
-pub(crate) fn brief_row<S: Simd, T: Real, A: Activation, const ROWS: usize, const DEPTH: usize>(
+pub(crate) fn brief_row<S: Simd, T: Real, A: Elementwise, const ROWS: usize, const DEPTH: usize>(
     simd: S,
     left: &[[T; ROWS]; DEPTH],
     right: &[T; DEPTH],
@@ -298,7 +273,7 @@ pub(crate) fn mul_add<S: Simd, T: Real>(simd: S, x: T, factor: T, add: T) -> T {
 
 /// The value of an activation.
 #[inline(always)]
-pub(crate) fn value<S: Simd, T: Real, A: Activation>(simd: S, x: T) -> T {
+pub(crate) fn value<S: Simd, T: Real, A: Elementwise>(simd: S, x: T) -> T {
     number::<S, T>(A::value::<S, T>(simd, lanes::<S, T>(simd, x)))
 }
 
@@ -456,7 +431,7 @@ pub(crate) fn made<T: Real, const ROWS: usize, const COLUMNS: usize>(
 }
 
 /// `A(x)` in place of each number `x`. Once in a program for each activation, not for each layer.
-pub(crate) fn activate<S: Simd, T: Real, A: Activation>(simd: S, numbers: &mut [T]) {
+pub(crate) fn activate<S: Simd, T: Real, A: Elementwise>(simd: S, numbers: &mut [T]) {
     for x in numbers {
         *x = value::<S, T, A>(simd, *x);
     }

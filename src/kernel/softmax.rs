@@ -1,10 +1,9 @@
 //! Softmax of columns: of one, or of as many at once as a register has lanes.
 
 use super::interleave::{rows_of, set_columns};
-use super::scalar::{self, lanes, number};
-use super::{SCALAR, WIDEST, map, map_sum, store};
-use crate::math::{divide, exp_negative};
-use crate::real::{Lanes, Real};
+use super::{WIDEST, map, map_sum, scalar, store};
+use crate::num::math::{divide, exp_negative};
+use crate::num::{Lanes, Real, SCALAR, lanes, number};
 use fearless_simd::{Simd, SimdBase};
 
 /// What [`softmax`] found on its way, for each column.
@@ -126,7 +125,7 @@ fn softmax_of_rows<S: Simd, T: Real, const SIZE: usize>(
 #[cfg(all(test, feature = "reproducible"))]
 mod tests {
     use super::*;
-    use crate::dispatch::{dispatch, level};
+    use crate::num::dispatch::{dispatch, level};
     use crate::prelude::seeded;
     use rand::Rng;
 

@@ -3,13 +3,10 @@
 use super::Dense;
 use crate::activation::{Activation, Identity, assert_varies};
 use crate::kernel::{map_first, scalar};
-use crate::layer::{Entrance, Layer, Tile};
-use crate::network::Network;
-use crate::outline::Part;
-use crate::params::{Params, Visitor, VisitorMut, Zeroed};
-use crate::real::Real;
-use crate::shape::Features;
-use crate::summary::{Description, Place};
+use crate::model::{
+    Description, Entrance, Features, Layer, Network, Params, Part, Place, Tile, Visitor, VisitorMut, Zeroed,
+};
+use crate::num::Real;
 use core::marker::PhantomData;
 use fearless_simd::Simd;
 use nalgebra::SMatrix;

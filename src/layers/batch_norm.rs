@@ -3,14 +3,13 @@
 use super::{Dense, EPSILON, gain_and_bias, vector};
 use crate::activation::{Identity, NoActivation};
 use crate::kernel::{map, scalar};
-use crate::layer::{Entrance, Layer, Tile};
-use crate::math::{mul_add, root_of_f32, root_of_f64, square_root};
-use crate::network::Network;
-use crate::outline::Part;
-use crate::params::{Kind, Parameter, Params, Visitor, VisitorMut, Zeroed};
-use crate::real::Real;
-use crate::shape::Features;
-use crate::summary::{Description, Place};
+use crate::model::{
+    Description, Entrance, Features, Kind, Layer, Network, Parameter, Params, Part, Place, Tile, Visitor, VisitorMut,
+    Zeroed,
+};
+use crate::num::Real;
+use crate::num::math::{mul_add, square_root};
+use crate::num::root::{root_of_f32, root_of_f64};
 use fearless_simd::Simd;
 use nalgebra::{ArrayStorage, SMatrix, SVector};
 use rand::Rng;
@@ -19,7 +18,7 @@ use rand::Rng;
 /// gain and adds a bias, which are learnt: PyTorch's `BatchNorm1d`. (S. Ioffe and C. Szegedy, 2015.)
 ///
 /// In training, mean and deviation are those of the samples that are computed together. That is the whole batch if it fits
-/// into the trainer's tile, 32 samples unless [chosen](crate::trainer::Trainer::with_tile). A larger batch is normalized
+/// into the trainer's tile, 32 samples unless [chosen](crate::train::Trainer::with_tile). A larger batch is normalized
 /// tile by tile, as if each tile were a batch ("ghost batch normalization").
 ///
 /// A single sample has no deviation to learn from. To train on a batch of one, on an epoch whose last batch would be one, on one
@@ -59,16 +58,16 @@ use rand::Rng;
 )]
 pub struct BatchNorm<const N: usize, T = f32> {
     /// The gains, `N` numbers.
-    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::column"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::column"))]
     pub weight: SVector<T, N>,
     /// The biases, `N` numbers.
-    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::column"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::column"))]
     pub bias: SVector<T, N>,
     /// The mean that is subtracted in prediction; in a gradient, what the tiles of the batch add to it.
-    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::column"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::column"))]
     pub running_mean: SVector<T, N>,
     /// The variance of prediction; in a gradient, what the tiles of the batch add to it.
-    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::column"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::column"))]
     pub running_variance: SVector<T, N>,
     /// How many tiles the running statistics come from.
     pub tiles: usize,

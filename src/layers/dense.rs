@@ -1,19 +1,17 @@
 //! [`Dense`]: every output depends on every input.
 
 use crate::activation::{Activation, Identity, Link, SlopeFrom, assert_varies};
-use crate::dispatch::call;
 use crate::init::Init;
 use crate::kernel::{
     self, Columns, FEW, Rows, add_columns, add_transposed, dots, map, map_first, packed, product, product_with_column,
     registers, scalar, transpose,
 };
-use crate::layer::{Entrance, Layer, Tile};
-use crate::network::Network;
-use crate::outline::Part;
-use crate::params::{Kind, Parameter, Params, Visitor, VisitorMut, Zeroed};
-use crate::real::{Lanes, Real};
-use crate::shape::Features;
-use crate::summary::{Description, Place};
+use crate::model::{
+    Description, Entrance, Features, Kind, Layer, Network, Parameter, Params, Part, Place, Tile, Visitor, VisitorMut,
+    Zeroed,
+};
+use crate::num::dispatch::call;
+use crate::num::{Lanes, Real, SCALAR};
 use core::marker::PhantomData;
 use fearless_simd::{Simd, SimdBase};
 use nalgebra::{ArrayStorage, SMatrix, SVector};
@@ -35,10 +33,10 @@ use rand::Rng;
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(bound = "T: Real"))]
 pub struct Dense<const IN: usize, const OUT: usize, A, T = f32> {
     /// `W`, `OUT` by `IN`.
-    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::rows"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::rows"))]
     pub weight: SMatrix<T, OUT, IN>,
     /// `b`, `OUT` numbers.
-    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::column"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::column"))]
     pub bias: SVector<T, OUT>,
     #[cfg_attr(feature = "serde", serde(skip))]
     activation: PhantomData<A>,
@@ -119,7 +117,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
     /// Whether the activation is applied to the sums before they are written. Where it is long and there are many, that
     /// would be a lot of code; then it is a pass of its own.
     const fn is_fused(columns: usize) -> bool {
-        if kernel::SCALAR {
+        if SCALAR {
             return Self::is_brief(columns) || (A::BRIEF && columns == 1);
         }
         (A::BRIEF || columns == 1) && !Self::is_dots(columns)
@@ -150,7 +148,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
         activated: bool,
         y: &mut SMatrix<T, OUT, B>,
     ) {
-        if kernel::SCALAR {
+        if SCALAR {
             return self.affine_of_numbers(tile, x, activated, y);
         }
         let (simd, weight, bias) = (tile.simd(), self.weight.as_slice(), self.bias.as_slice());
@@ -239,7 +237,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
     /// `A(y)` in place of `y`.
     #[inline(always)]
     fn activate<S: Simd, const B: usize>(tile: Tile<S, B>, fused: bool, y: &mut SMatrix<T, OUT, B>) {
-        if kernel::SCALAR && !fused {
+        if SCALAR && !fused {
             for y in y.data.0.iter_mut().take(tile.used()) {
                 scalar::activate::<S, T, A>(tile.simd(), y);
             }
@@ -266,7 +264,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
         slope: &SMatrix<T, OUT, B>,
         input_slope: &mut SMatrix<T, IN, B>,
     ) {
-        if kernel::SCALAR {
+        if SCALAR {
             return scalar::transposed_product(
                 &self.weight.data.0,
                 &slope.data.0,
@@ -336,7 +334,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
         // Where the slope follows from the output, the sums are not looked at.
         let sums = A::Slope::room(&trace.sums).unwrap_or(&trace.output);
         let used = tile.used();
-        if kernel::SCALAR || B > FEW || OUT >= Lanes::<S, T>::LEN || used == 1 {
+        if SCALAR || B > FEW || OUT >= Lanes::<S, T>::LEN || used == 1 {
             map_first(
                 simd,
                 OUT * used,
@@ -458,7 +456,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
 
     #[inline(always)]
     fn answer<S: Simd, const B: usize>(&self, tile: Tile<S, B>, x: &SMatrix<T, IN, B>) -> SMatrix<T, OUT, B> {
-        if kernel::SCALAR
+        if SCALAR
             && Self::is_brief(B)
             && let [x] = x.data.0.as_slice()
         {
@@ -513,7 +511,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
             Self::deactivate(tile, trace, slope);
         }
 
-        if kernel::SCALAR {
+        if SCALAR {
             let (slopes, used) = (&slope.data.0, tile.used());
             scalar::add_outer(slopes, &x.data.0, used, tile.is_from_zero(), &mut gradient.weight.data.0);
             scalar::add_columns(slopes, used, tile.is_from_zero(), &mut gradient.bias.data.0[0]);
@@ -578,7 +576,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
 #[cfg(all(test, feature = "reproducible"))]
 mod tests {
     use super::*;
-    use crate::dispatch::{dispatch, level};
+    use crate::num::dispatch::{dispatch, level};
     use crate::prelude::seeded;
 
     /// Both ways through a layer with random numbers, some of them zero, in a tile of which `used` columns count.

@@ -2,16 +2,13 @@
 
 use super::{gain_and_bias, vector};
 use crate::activation::NoActivation;
-use crate::kernel::scalar::{self, lanes};
-use crate::kernel::{SCALAR, WIDEST, map, map_sum, sum};
-use crate::layer::{Entrance, Layer, Tile};
-use crate::math::{mul_add, square_root};
-use crate::network::Network;
-use crate::outline::Part;
-use crate::params::{Kind, Parameter, Params, Visitor, VisitorMut, Zeroed};
-use crate::real::Real;
-use crate::shape::Features;
-use crate::summary::{Description, Place};
+use crate::kernel::{WIDEST, map, map_sum, scalar, sum};
+use crate::model::{
+    Description, Entrance, Features, Kind, Layer, Network, Parameter, Params, Part, Place, Tile, Visitor, VisitorMut,
+    Zeroed,
+};
+use crate::num::math::{mul_add, square_root};
+use crate::num::{Real, SCALAR, lanes};
 use fearless_simd::Simd;
 use nalgebra::{ArrayStorage, SMatrix, SVector};
 use rand::Rng;
@@ -42,10 +39,10 @@ use rand::Rng;
 )]
 pub struct LayerNorm<const N: usize, T = f32, const BILLIONTHS: u64 = 10_000> {
     /// The gains, `N` numbers.
-    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::column"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::column"))]
     pub weight: SVector<T, N>,
     /// The biases, `N` numbers.
-    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::column"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::column"))]
     pub bias: SVector<T, N>,
 }
 

@@ -23,10 +23,11 @@ mod activate;
 mod batch_norm;
 mod dense;
 mod dropout;
+mod fold;
 mod layer_norm;
 mod residual;
 
-use crate::params::{Kind, Parameter};
+use crate::model::{Kind, Parameter};
 
 pub use activate::Activate;
 pub use batch_norm::{BatchNorm, BatchNormTrace};
@@ -81,9 +82,8 @@ const fn vector<const N: usize>(name: &'static str, kind: Kind) -> Parameter {
 #[cfg(all(test, feature = "reproducible"))]
 mod tests {
     use super::*;
-    use crate::dispatch::{dispatch, level};
-    use crate::layer::{Layer, Tile};
-    use crate::params::{Params, Zeroed};
+    use crate::model::{Layer, Params, Tile, Zeroed};
+    use crate::num::dispatch::{dispatch, level};
     use crate::prelude::*;
     use fearless_simd::Level;
     extern crate std;

@@ -2,12 +2,9 @@
 
 use crate::activation::NoActivation;
 use crate::kernel::map_first;
-use crate::layer::{Entrance, Layer, Tile};
-use crate::network::Network;
-use crate::outline::Part;
-use crate::params::{Element, Params, Visitor, VisitorMut, Zeroed};
-use crate::shape::Features;
-use crate::summary::{Description, Place};
+use crate::model::{
+    Description, Element, Entrance, Features, Layer, Network, Params, Part, Place, Tile, Visitor, VisitorMut, Zeroed,
+};
 use fearless_simd::Simd;
 use nalgebra::SMatrix;
 use rand::Rng;
@@ -98,18 +95,18 @@ impl<L: Entrance> Entrance for Residual<L> {
 impl<L> Network for Residual<L> {}
 
 /// What [`Residual`] keeps for its backward pass: the output, `N` by `B`, and what the layer inside keeps.
-pub struct ResidualTrace<T: crate::real::Real, I, const N: usize, const B: usize> {
+pub struct ResidualTrace<T: crate::num::Real, I, const N: usize, const B: usize> {
     output: SMatrix<T, N, B>,
     inside: I,
 }
 
-impl<T: crate::real::Real, I: Zeroed, const N: usize, const B: usize> Zeroed for ResidualTrace<T, I, N, B> {
+impl<T: crate::num::Real, I: Zeroed, const N: usize, const B: usize> Zeroed for ResidualTrace<T, I, N, B> {
     const ZEROED: Self = ResidualTrace { output: SMatrix::ZEROED, inside: I::ZEROED };
 }
 
 /// Adds `x` to `y`.
 #[inline(always)]
-fn add<S: Simd, T: crate::real::Real, const N: usize, const B: usize>(
+fn add<S: Simd, T: crate::num::Real, const N: usize, const B: usize>(
     tile: Tile<S, B>,
     x: &SMatrix<T, N, B>,
     y: &mut SMatrix<T, N, B>,

@@ -151,7 +151,7 @@ impl<const CLASSES: usize> ConfusionMatrix<CLASSES> {
         let divisor = if truth == predicted {
             truth as f64
         } else {
-            crate::math::square_root(truth as f64) * crate::math::square_root(predicted as f64)
+            crate::num::math::square_root(truth as f64) * crate::num::math::square_root(predicted as f64)
         };
         ratio(covariance, divisor)
     }

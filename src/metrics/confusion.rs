@@ -1,13 +1,10 @@
 //! [`ConfusionMatrix`]: how predictions are counted.
 
 use super::{average::ratio, check, check_finite, class_at, largest_index};
-use crate::data::{Inputs, Samples};
+use crate::data::{Inputs, Samples, check_data};
 use crate::error::{Error, TargetError, setting};
-use crate::layer::Layer;
-use crate::network::Network;
-use crate::real::Real;
-use crate::shape::{Batch, Features, Shape};
-use crate::workspace::check_data;
+use crate::model::{Batch, Features, Layer, Network, Shape};
+use crate::num::Real;
 use core::fmt;
 
 /// How often each class was predicted for samples of each class.

@@ -3,8 +3,8 @@
 use super::{check, class_at};
 use crate::data::Samples;
 use crate::error::Error;
-use crate::real::Real;
-use crate::scalar::ln;
+use crate::num::Real;
+use crate::num::float::ln;
 
 /// The mean of `-ln` of the probability of the right class: cross-entropy, as a judgement. Each sample has the
 /// probabilities of `OUT` classes; or one number, the probability of class 1 against class 0. Probabilities of 0 and 1

@@ -30,7 +30,7 @@ pub use roc::roc_auc;
 
 use crate::data::Samples;
 use crate::error::{Error, TargetError};
-use crate::real::Real;
+use crate::num::Real;
 
 /// The index of the largest output: the class that a network predicts. The first, if several are the same; NaN is below
 /// everything.

@@ -3,7 +3,7 @@
 use super::{check, check_finite};
 use crate::data::Samples;
 use crate::error::Error;
-use crate::real::Real;
+use crate::num::Real;
 
 /// The mean of the squares of the errors, over all samples and all `OUT` outputs.
 ///

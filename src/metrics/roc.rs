@@ -3,7 +3,7 @@
 use super::{check, class_at};
 use crate::data::Samples;
 use crate::error::Error;
-use crate::real::Real;
+use crate::num::Real;
 use core::cmp::Ordering;
 
 /// The area under the receiver operating characteristic: how likely a sample of a class gets a higher score for that class

@@ -3,9 +3,9 @@
 use super::{Optimizer, States, check_epsilon, check_rate, largest_to_square};
 use crate::error::Error;
 use crate::kernel::map_columns;
-use crate::math::mul_add;
-use crate::params::Parameter;
-use crate::real::{Lanes, Real};
+use crate::model::Parameter;
+use crate::num::math::mul_add;
+use crate::num::{Lanes, Real};
 use fearless_simd::{Simd, SimdBase};
 
 /// `s <- s + g g`, then `w <- w - rate * g / (sqrt(s) + epsilon)`: J. Duchi et al., 2011,
@@ -18,10 +18,10 @@ use fearless_simd::{Simd, SimdBase};
 )]
 pub struct Adagrad<T = f32> {
     /// The learning rate.
-    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub rate: T,
     /// Keeps the divisor from zero.
-    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub epsilon: T,
 }
 

@@ -3,10 +3,9 @@
 use super::{Optimizer, States, check_epsilon, check_rate, largest_to_square};
 use crate::error::{Error, below_one, not_negative, setting};
 use crate::kernel::map_columns;
-use crate::kernel::scalar::lanes;
-use crate::math::{divide_by_root, mul_add, square_root};
-use crate::params::{Kind, Parameter, Zeroed};
-use crate::real::{Lanes, Real};
+use crate::model::{Kind, Parameter, Zeroed};
+use crate::num::math::{divide_by_root, mul_add, square_root};
+use crate::num::{Lanes, Real, lanes};
 use fearless_simd::Simd;
 
 /// `m <- beta1 * m + (1 - beta1) * g` and `v <- beta2 * v + (1 - beta2) * g g`; then, with `m` and `v` divided by
@@ -20,16 +19,16 @@ use fearless_simd::Simd;
 )]
 pub struct Adam<T = f32> {
     /// The learning rate.
-    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub rate: T,
     /// What stays of the mean of the gradients from step to step.
-    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub beta1: T,
     /// What stays of the mean of their squares.
-    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub beta2: T,
     /// Keeps the divisor from zero.
-    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub epsilon: T,
 }
 
@@ -52,7 +51,7 @@ pub struct AdamW<T = f32> {
     /// The rule of the step.
     pub adam: Adam<T>,
     /// The strength of the decay.
-    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub decay: T,
 }
 
@@ -67,7 +66,7 @@ impl<T: Real> AdamW<T> {
 /// steps.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(bound = "T: Real", transparent))]
-pub struct BiasCorrection<T>(#[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::array"))] pub [T; 2]);
+pub struct BiasCorrection<T>(#[cfg_attr(feature = "serde", serde(with = "crate::num::serde::array"))] pub [T; 2]);
 
 impl<T: Real> Zeroed for BiasCorrection<T> {
     const ZEROED: Self = BiasCorrection([T::ZERO; 2]);

@@ -2,8 +2,8 @@
 
 use super::{Adagrad, Adam, AdamW, BiasCorrection, Momentum, Optimizer, RmsProp, Sgd, States};
 use crate::error::Error;
-use crate::params::Parameter;
-use crate::real::Real;
+use crate::model::Parameter;
+use crate::num::Real;
 use core::fmt;
 use fearless_simd::Simd;
 

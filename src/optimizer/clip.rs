@@ -3,9 +3,9 @@
 use super::Prepare;
 use crate::error::{Error, setting};
 use crate::kernel::{map, map_sum};
-use crate::math::{at_least, at_most, square_root};
-use crate::params::{Parameter, Params, VisitorMut};
-use crate::real::{Lanes, Real};
+use crate::model::{Parameter, Params, VisitorMut};
+use crate::num::math::{at_least, at_most, square_root};
+use crate::num::{Lanes, Real};
 use fearless_simd::{Simd, SimdBase};
 
 /// Scales gradients that are longer than the limit, all parameters taken together, down to that length.
@@ -17,7 +17,7 @@ use fearless_simd::{Simd, SimdBase};
 )]
 pub struct ClipNorm<T> {
     /// The largest length.
-    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub limit: T,
 }
 
@@ -141,7 +141,7 @@ impl<S: Simd, T: Real> VisitorMut<T, 0> for Scale<S, T> {
 )]
 pub struct ClipValue<T> {
     /// The largest absolute value.
-    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub limit: T,
 }
 

@@ -16,8 +16,8 @@
 //! # Settings
 //!
 //! What makes an optimizer, a penalty, a limit, a schedule or a loss never fails and never panics, so that each can be a constant.
-//! Every entry that trains, [`step`](crate::trainer::Trainer::step), [`learn`](crate::trainer::Trainer::learn),
-//! [`epoch`](crate::trainer::Trainer::epoch), [`fit`](crate::trainer::Trainer::fit) and the others, on several threads, in a
+//! Every entry that trains, [`step`](crate::train::Trainer::step), [`learn`](crate::train::Trainer::learn),
+//! [`epoch`](crate::train::Trainer::epoch), [`fit`](crate::train::Trainer::fit) and the others, on several threads, in a
 //! search or from a checkpoint, checks all settings before anything is changed, and gives an
 //! [`Error::Setting`] that says what was expected and what was found. [`Optimizer::check`] is that check.
 //! [`Optimizer::step`], a step by hand, does not check, and does what the formula says. On a microcontroller `step` and `learn` do
@@ -27,7 +27,7 @@
 //!
 //! ```
 //! use tuplenet::optimizer::{Optimizer, States};
-//! use tuplenet::params::Parameter;
+//! use tuplenet::model::Parameter;
 //! use tuplenet::prelude::*;
 //! use tuplenet::simd::Simd;
 //!
@@ -74,6 +74,8 @@ mod clip;
 mod penalty;
 mod prepare;
 mod rmsprop;
+pub mod schedule;
+mod scheduled;
 mod sgd;
 mod state;
 
@@ -84,16 +86,18 @@ pub use clip::{ClipNorm, ClipValue};
 pub use penalty::{AnyPenalty, Decay, Penalty};
 pub use prepare::{Prepare, Prepared};
 pub use rmsprop::RmsProp;
+pub use scheduled::Scheduled;
+use scheduled::Unit;
 pub use sgd::{Momentum, Sgd};
 pub use state::{OptimizerState, PerParameter, StateLayout, States};
 
-use crate::dispatch::{dispatch, level};
 use crate::error::{Error, not_negative, setting};
-use crate::params::{Parameter, Params, Zeroed};
-use crate::real::Real;
-use crate::schedule::{Schedule, Scheduled, Unit};
+use crate::model::{Parameter, Params, Zeroed};
+use crate::num::Real;
+use crate::num::dispatch::{dispatch, level};
 use fearless_simd::Simd;
 use num_traits::float::FloatCore;
+use schedule::Schedule;
 
 /// Checks a learning rate.
 #[inline(always)]
@@ -181,7 +185,7 @@ pub trait Optimizer: Sized {
     fn restart(&mut self) {}
 
     /// The learning rate, if a step is plain gradient descent, `w <- w - rate * g`, and nothing else. Then a chip that learns from
-    /// a single sample need not write its gradient down: see [`Layer::descend`](crate::layer::Layer::descend).
+    /// a single sample need not write its gradient down: see [`Layer::descend`](crate::model::Layer::descend).
     fn plain_rate(&self) -> Option<Self::Scalar> {
         None
     }
@@ -219,7 +223,7 @@ pub trait Optimizer: Sized {
     ///
     /// ```
     /// use tuplenet::prelude::*;
-    /// use tuplenet::schedule::Step;
+    /// use tuplenet::optimizer::schedule::Step;
     ///
     /// let mut optimizer = Sgd::new(0.1f64).by_epoch(Step::new(1, 0.5));
     /// optimizer.after_epoch(0.3);
@@ -233,7 +237,7 @@ pub trait Optimizer: Sized {
     ///
     /// ```
     /// use tuplenet::prelude::*;
-    /// use tuplenet::schedule::Cosine;
+    /// use tuplenet::optimizer::schedule::Cosine;
     ///
     /// let mut optimizer = Sgd::new(0.1f64).by_step(Cosine { length: 2, lowest: 0.5 });
     /// optimizer.after_step();

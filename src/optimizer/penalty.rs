@@ -1,12 +1,12 @@
 //! Regularization before the steps of any optimizer: L1 and L2 penalties, and decoupled weight decay.
 
 use super::Prepare;
-use crate::dispatch::{dispatch, level};
 use crate::error::{Error, not_negative, setting};
 use crate::kernel::{map, map_sum};
-use crate::math::mul_add;
-use crate::params::{Kind, Parameter, Params, Visitor, VisitorMut};
-use crate::real::{Lanes, Real};
+use crate::model::{Kind, Parameter, Params, Visitor, VisitorMut};
+use crate::num::dispatch::{dispatch, level};
+use crate::num::math::mul_add;
+use crate::num::{Lanes, Real};
 use fearless_simd::{Select, Simd, SimdBase, SimdFloat};
 
 /// Adds the slope of the penalty `l1 * sum |w| + l2 / 2 * sum w w` over all weights to the gradient. The losses that a
@@ -19,10 +19,10 @@ use fearless_simd::{Select, Simd, SimdBase, SimdFloat};
 )]
 pub struct Penalty<T> {
     /// The strength of the sum of absolute values.
-    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub l1: T,
     /// The strength of half the sum of squares.
-    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub l2: T,
 }
 
@@ -157,7 +157,7 @@ fn add_slope<S: Simd, T: Real>(simd: S, penalty: &Penalty<T>, weights: &[T], gra
 )]
 pub struct Decay<T> {
     /// The strength of the decay.
-    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub strength: T,
 }
 

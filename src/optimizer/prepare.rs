@@ -2,8 +2,8 @@
 
 use super::{Optimizer, StateSlices};
 use crate::error::Error;
-use crate::params::{Parameter, Params};
-use crate::real::Real;
+use crate::model::{Parameter, Params};
+use crate::num::Real;
 use fearless_simd::Simd;
 
 /// What is done to a network and its gradient before an optimizer takes its step.

@@ -3,9 +3,9 @@
 use super::{Optimizer, States, check_epsilon, check_rate, largest_to_square};
 use crate::error::{Error, below_one, setting};
 use crate::kernel::map_columns;
-use crate::math::{flush, mul_add};
-use crate::params::Parameter;
-use crate::real::{Lanes, Real};
+use crate::model::Parameter;
+use crate::num::math::{flush, mul_add};
+use crate::num::{Lanes, Real};
 use fearless_simd::{Simd, SimdBase};
 
 /// `s <- smoothing * s + (1 - smoothing) * g g`, then `w <- w - rate * g / (sqrt(s) + epsilon)`: G. Hinton,
@@ -18,13 +18,13 @@ use fearless_simd::{Simd, SimdBase};
 )]
 pub struct RmsProp<T = f32> {
     /// The learning rate.
-    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub rate: T,
     /// What stays of the mean square from step to step.
-    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub smoothing: T,
     /// Keeps the divisor from zero.
-    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub epsilon: T,
 }
 

@@ -3,10 +3,10 @@
 use super::{Optimizer, States, check_rate};
 use crate::error::{Error, setting};
 use crate::kernel::map_columns;
-use crate::kernel::scalar::lanes;
-use crate::math::{flush, mul_add};
-use crate::params::Parameter;
-use crate::real::{Lanes, Real};
+use crate::model::Parameter;
+use crate::model::layer::descend;
+use crate::num::math::{flush, mul_add};
+use crate::num::{Lanes, Real, lanes};
 use fearless_simd::Simd;
 
 /// Gradient descent: `w <- w - rate * g`.
@@ -18,7 +18,7 @@ use fearless_simd::Simd;
 )]
 pub struct Sgd<T = f32> {
     /// The learning rate.
-    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub rate: T,
 }
 
@@ -72,15 +72,7 @@ impl<T: Real> Optimizer for Sgd<T> {
         gradient: &mut [T],
         []: [&mut [T]; 0],
     ) {
-        let zero = lanes::<S, T>(simd, T::ZERO);
-        let rate = lanes::<S, T>(simd, -self.rate);
-        map_columns(
-            simd,
-            parameter.rows,
-            [weights, gradient],
-            #[inline(always)]
-            |[w, g]| [mul_add(g, rate, w), zero],
-        );
+        descend(simd, self.rate, parameter, weights, gradient);
     }
 }
 
@@ -94,10 +86,10 @@ impl<T: Real> Optimizer for Sgd<T> {
 )]
 pub struct Momentum<T = f32> {
     /// The learning rate.
-    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub rate: T,
     /// What stays of the velocity from step to step.
-    #[cfg_attr(feature = "serde", serde(with = "crate::state::numbers::one"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub momentum: T,
     /// Whether the step looks ahead: Y. Nesterov, 1983.
     pub nesterov: bool,

@@ -1,8 +1,8 @@
 //! What an optimizer keeps from step to step: some values for each parameter, and some that all parameters share.
 
 use super::Optimizer;
-use crate::params::{Parameter, Params, VisitorMut, Zeroed, is_finite};
-use crate::real::Real;
+use crate::model::{Parameter, Params, VisitorMut, Zeroed, is_finite};
+use crate::num::Real;
 use fearless_simd::Simd;
 
 /// [`Optimizer::State`]: `VALUES` values for each parameter, at most three. 0 for plain gradient descent, 1 for momentum, 2 for

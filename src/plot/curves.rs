@@ -1,8 +1,8 @@
 //! [`curves`]: numbers over the epochs.
 
 use super::{Area, Drawn, Picture, PlotError, color, emptiest_corner, legend, range_of, save, text};
-use crate::observer::History;
-use crate::real::Real;
+use crate::num::Real;
+use crate::train::callbacks::History;
 use alloc::format;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -43,7 +43,7 @@ pub fn losses<T: Real>(history: &History<T>, path: impl AsRef<Path>) -> Result<(
 }
 
 /// Draws named curves over the epochs, counted from zero, with `label` at the vertical axis: losses of several trainings,
-/// or [metrics](crate::observer::Metric). Curves without numbers are left out, and a number that is infinite or NaN leaves a
+/// or [metrics](crate::train::callbacks::Metric). Curves without numbers are left out, and a number that is infinite or NaN leaves a
 /// gap.
 ///
 /// It is an error if the file's name ends in neither `.svg` nor `.png`, if it can't be written, or if there is no finite

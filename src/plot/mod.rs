@@ -111,7 +111,7 @@ fn save(picture: &impl Picture, path: &Path) -> Result<(), PlotError> {
         }
         _ => return Err(PlotError::Ending { path: path.into() }),
     };
-    crate::file::save(path, &bytes).map_err(|problem| PlotError::File { path: path.into(), problem })
+    crate::io::file::save(path, &bytes).map_err(|problem| PlotError::File { path: path.into(), problem })
 }
 
 /// The bytes of a PNG with these pixels, three bytes each.

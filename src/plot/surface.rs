@@ -1,14 +1,11 @@
 //! [`decision_surface`]: what a network with two inputs answers, everywhere.
 
 use super::{Area, Drawn, Picture, PlotError, color, cut, emptiest_corner, legend, range_of, save, shade, text};
-use crate::data::{Inputs, Samples};
+use crate::data::{Inputs, Samples, check_data};
 use crate::error::{Error, TargetError};
-use crate::layer::Layer;
 use crate::metrics::largest_index;
-use crate::network::Network;
-use crate::real::Real;
-use crate::shape::Features;
-use crate::workspace::check_data;
+use crate::model::{Features, Layer, Network};
+use crate::num::Real;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec;

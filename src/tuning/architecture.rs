@@ -5,15 +5,12 @@ use super::validation::Lesson;
 use super::{Fitted, Recipe};
 use crate::data::{Samples, Subset};
 use crate::error::Error;
-use crate::layer::{Entrance, LastActivation, Layer};
 use crate::loss::Loss;
-use crate::network::Network;
+use crate::model::{Entrance, Features, LastActivation, Layer, Network, Params};
+use crate::num::Real;
+use crate::num::random::seeded;
 use crate::optimizer::Optimizer;
-use crate::params::Params;
-use crate::real::Real;
-use crate::seeded;
-use crate::shape::Features;
-use crate::trainer::Trainer;
+use crate::train::Trainer;
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec;
@@ -96,7 +93,7 @@ where
 
     /// The name of the type, without the paths of modules.
     pub fn name(&self) -> String {
-        alloc::format!("{}", crate::summary::Short(self.name))
+        alloc::format!("{}", crate::model::summary::Short(self.name))
     }
 }
 
@@ -177,7 +174,7 @@ where
 {
     let mut trainer: Box<Learner<N, L, O, T>> = Trainer::boxed_with_tile(network, lesson.loss.clone(), optimizer, rng);
     let epochs = learn(&mut trainer, lesson, recipe)?;
-    let mut network = crate::roomy::roomy(|| N::ZEROED);
+    let mut network = crate::model::boxed::roomy(|| N::ZEROED);
     core::mem::swap(&mut *network, &mut trainer.network);
     Ok((network, epochs))
 }

@@ -1,12 +1,12 @@
 //! [`Recipe`]: all that a training needs besides network, loss and data, as values.
 
 use crate::error::{Error, not_negative, setting};
-use crate::observer::{Epoch, Observer};
-use crate::optimizer::{AnyPenalty, Optimizer, Penalty, Prepared};
-use crate::params::Params;
-use crate::real::Real;
-use crate::schedule::{AnySchedule, Constant, Schedule, Scheduled};
-use crate::trainer::Fit;
+use crate::model::Params;
+use crate::num::Real;
+use crate::optimizer::schedule::{AnySchedule, Constant, Schedule};
+use crate::optimizer::{AnyPenalty, Optimizer, Penalty, Prepared, Scheduled};
+use crate::train::Fit;
+use crate::train::callbacks::{Epoch, Observer};
 use core::ops::ControlFlow;
 
 /// How a network is trained, as values that a search varies: the optimizer with what stands around it, and how long.
@@ -115,7 +115,7 @@ impl<T: Real, O: Optimizer<Scalar = T> + Clone> Recipe<O> {
 
     /// Ends a training of this recipe that stalls.
     ///
-    /// With an [`Adaptive`](crate::schedule::Adaptive) schedule a training that stalls goes on as long as the rate is above
+    /// With an [`Adaptive`](crate::optimizer::schedule::Adaptive) schedule a training that stalls goes on as long as the rate is above
     /// 1e-6.
     pub fn observer(&self) -> Stalls {
         let rate = self.rate.unwrap_or(self.optimizer.rate().exact());

@@ -3,7 +3,7 @@
 use crate::data::Category;
 use crate::error::{Error, TargetError};
 use crate::metrics::{self, largest_index};
-use crate::real::Real;
+use crate::num::Real;
 
 /// The share of samples whose class is that of the largest output, or with one output whether that is at least one half.
 ///

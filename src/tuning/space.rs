@@ -2,10 +2,10 @@
 
 use super::Recipe;
 use crate::error::Error;
+use crate::num::Real;
+use crate::num::float::{exp, ln};
 use crate::optimizer::Optimizer;
-use crate::real::Real;
-use crate::scalar::{exp, ln};
-use crate::schedule::AnySchedule;
+use crate::optimizer::schedule::AnySchedule;
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -19,7 +19,7 @@ use rand::Rng;
 ///
 /// ```
 /// use tuplenet::prelude::*;
-/// use tuplenet::schedule::{Adaptive, Constant};
+/// use tuplenet::optimizer::schedule::{Adaptive, Constant};
 /// use tuplenet::tuning::{Recipe, Space, log_uniform};
 ///
 /// let grid = Space::new(Recipe::new(Adam::new(1e-3f32)))

@@ -123,7 +123,7 @@ impl<O> Table<O> {
     pub fn smallest_within_one_error(&self) -> Option<&Row<O>> {
         let best = self.best()?;
         // The standard error of a mean of k scores, from their deviation with k as divisor.
-        let error = best.deviation() / crate::math::square_root((best.folds.len() as f64 - 1.0).max(1.0));
+        let error = best.deviation() / crate::num::math::square_root((best.folds.len() as f64 - 1.0).max(1.0));
         self.smallest(best.mean() - error)
     }
 

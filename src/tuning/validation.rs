@@ -5,18 +5,14 @@ use super::space::{Choice, below};
 use super::table::{Row, Table};
 use super::{Recipe, Space};
 use crate::activation::NoActivation;
-use crate::data::{Category, Inputs, MinMaxScaler, Permutation, Samples, StandardScaler, deal, k_folds};
+use crate::data::{Category, Inputs, MinMaxScaler, Permutation, Samples, StandardScaler, check_data, deal, k_folds};
 use crate::error::Error;
-use crate::layer::{Entrance, LastActivation, Layer};
 use crate::layers::Dense;
 use crate::loss::Loss;
-use crate::network::Network;
+use crate::model::{Entrance, Features, LastActivation, Layer, Network, Params, Zeroed};
+use crate::num::Real;
+use crate::num::random::seeded;
 use crate::optimizer::Optimizer;
-use crate::params::{Params, Zeroed};
-use crate::real::Real;
-use crate::seeded;
-use crate::shape::Features;
-use crate::workspace::check_data;
 use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -224,7 +220,7 @@ impl Scores {
     pub fn deviation(&self) -> f64 {
         let mean = self.mean();
         let squares = self.folds.iter().map(|score| (score - mean) * (score - mean)).sum::<f64>();
-        crate::math::square_root(squares / self.folds.len() as f64)
+        crate::num::math::square_root(squares / self.folds.len() as f64)
     }
 }
 

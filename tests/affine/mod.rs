@@ -2,8 +2,7 @@
 //! through many sizes and activations.
 
 use core::marker::PhantomData;
-use tuplenet::layer::{Entrance, Tile};
-use tuplenet::params::{Kind, Parameter, Params, Visitor, VisitorMut, Zeroed};
+use tuplenet::model::{Entrance, Kind, Parameter, Params, Tile, Visitor, VisitorMut, Zeroed};
 use tuplenet::prelude::*;
 use tuplenet::simd::Simd;
 

@@ -1,6 +1,6 @@
 //! What several tests need: the parameters of a network as one list.
 
-use tuplenet::params::{Parameter, Params, Visitor};
+use tuplenet::model::{Parameter, Params, Visitor};
 use tuplenet::prelude::*;
 
 /// All parameters, exactly.

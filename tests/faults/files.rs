@@ -45,18 +45,18 @@ fn writers() -> Vec<(&'static str, Writer)> {
     let mut writers: Vec<(&'static str, Writer)> = Vec::new();
     #[cfg(feature = "safetensors")]
     writers.push(("safetensors", |path| {
-        tuplenet::io::save(&Large::new(&mut seeded(0)), path).map_err(|error| error.to_string())
+        tuplenet::io::safetensors::save(&Large::new(&mut seeded(0)), path).map_err(|error| error.to_string())
     }));
     #[cfg(feature = "export")]
     writers.push(("onnx", |path| {
-        let bytes = tuplenet::export::onnx(&Large::new(&mut seeded(0))).unwrap();
-        tuplenet::export::save(bytes, path).map_err(|error| error.to_string())
+        let bytes = tuplenet::io::export::onnx(&Large::new(&mut seeded(0))).unwrap();
+        tuplenet::io::export::save(bytes, path).map_err(|error| error.to_string())
     }));
     #[cfg(feature = "checkpoint")]
     writers.push(("checkpoint", |path| {
         let network = Large::new(&mut seeded(0));
         let trainer = Trainer::new(network, MeanSquaredError, Sgd::new(0.1), seeded(1));
-        let mut checkpoint = tuplenet::checkpoint::Checkpoint::new(path, ());
+        let mut checkpoint = tuplenet::train::checkpoint::Checkpoint::new(path, ());
         checkpoint.save(&trainer).map_err(|error| error.to_string())
     }));
     #[cfg(feature = "plot")]
@@ -239,7 +239,7 @@ mod checkpoints {
     use super::*;
     use std::ops::ControlFlow;
     use tuplenet::Error;
-    use tuplenet::checkpoint::Checkpoint;
+    use tuplenet::train::checkpoint::Checkpoint;
 
     type Line = Dense<1, 1, Identity>;
 
@@ -288,7 +288,7 @@ mod checkpoints {
 #[cfg(feature = "safetensors")]
 mod weights {
     use super::*;
-    use tuplenet::io::{self, Misfit, Safetensors};
+    use tuplenet::io::safetensors::{self, Misfit, Safetensors};
     use tuplenet::layers::BatchNorm;
 
     type Net = (Dense<2, 3, Tanh>, Dense<3, 1, Sigmoid>);
@@ -298,19 +298,19 @@ mod weights {
         let folder = Folder::new("weights");
         let path = folder.join("net.safetensors");
         let named = |words: &str| format!("`{}`: {words}", path.display());
-        let error = io::load::<Net>(&path).unwrap_err().to_string();
+        let error = safetensors::load::<Net>(&path).unwrap_err().to_string();
         assert!(error.starts_with(&named("")), "{error}");
         fs::write(&path, "").unwrap();
         let words = "expected 8 bytes at least, for the length of the header, found 0";
-        assert_eq!(io::load::<Net>(&path).unwrap_err().to_string(), named(words));
-        io::save(&Dense::<2, 3, Tanh>::new(&mut seeded(0)), &path).unwrap();
+        assert_eq!(safetensors::load::<Net>(&path).unwrap_err().to_string(), named(words));
+        safetensors::save(&Dense::<2, 3, Tanh>::new(&mut seeded(0)), &path).unwrap();
         let words = "tensor `2.weight`: expected [1, 3], found no tensor of that name";
-        assert_eq!(io::load::<Net>(&path).unwrap_err().to_string(), named(words));
+        assert_eq!(safetensors::load::<Net>(&path).unwrap_err().to_string(), named(words));
         let mut ruined = Net::new(&mut seeded(0));
         ruined.0.bias[1] = f32::NAN;
         let before = fs::read(&path).unwrap();
         let words = "tensor `0.bias`: expected finite numbers, found NaN in row 1, column 0";
-        assert_eq!(io::save(&ruined, &path).unwrap_err().to_string(), named(words));
+        assert_eq!(safetensors::save(&ruined, &path).unwrap_err().to_string(), named(words));
         assert_eq!(fs::read(&path).unwrap(), before);
     }
 
@@ -370,7 +370,7 @@ mod weights {
     fn what_is_cut_is_not_taken_for_another_format() {
         for length in (0..=0xffffu64).chain([0x0008_1208, 0x0095_0480, 0x0004_0350]) {
             let bytes = [&length.to_le_bytes()[..], b"{\"0.bias\":{\"dt"].concat();
-            let misfit = io::from_bytes::<Net>(&bytes).unwrap_err();
+            let misfit = safetensors::from_bytes::<Net>(&bytes).unwrap_err();
             assert!(!matches!(misfit, Misfit::Format { .. }), "{length:x}: {misfit}");
         }
     }
@@ -378,20 +378,21 @@ mod weights {
     /// What another layer has is no suggestion.
     #[test]
     fn a_missing_tensor_leads_to_one_that_nothing_uses() {
-        let missing = |bytes: &[u8]| io::from_bytes::<Net>(bytes).unwrap_err().to_string();
+        let missing = |bytes: &[u8]| safetensors::from_bytes::<Net>(bytes).unwrap_err().to_string();
         // As PyTorch names them where `nn.Tanh()` was forgotten, and where modules are the fields of a class.
-        let forgotten = io::to_vec(&<(Dense<2, 3, Identity>, Dense<3, 1, Identity>)>::new(&mut seeded(0))).unwrap();
+        let forgotten =
+            safetensors::to_vec(&<(Dense<2, 3, Identity>, Dense<3, 1, Identity>)>::new(&mut seeded(0))).unwrap();
         assert_eq!(
             missing(&forgotten),
             "tensor `2.weight`: expected [1, 3], found no tensor of that name, but `1.weight`"
         );
-        let fields = Safetensors { names: io::Names::Modules(&["first", "second"]), ..Safetensors::DEFAULT };
+        let fields = Safetensors { names: safetensors::Names::Modules(&["first", "second"]), ..Safetensors::DEFAULT };
         let fields = fields.to_vec(&Net::new(&mut seeded(0))).unwrap();
         assert_eq!(
             missing(&fields),
             "tensor `0.weight`: expected [3, 2], found no tensor of that name, but `first.weight`"
         );
-        let alone = io::to_vec(&Dense::<2, 3, Tanh>::new(&mut seeded(0))).unwrap();
+        let alone = safetensors::to_vec(&Dense::<2, 3, Tanh>::new(&mut seeded(0))).unwrap();
         assert_eq!(missing(&alone), "tensor `2.weight`: expected [1, 3], found no tensor of that name");
     }
 
@@ -425,7 +426,7 @@ mod weights {
             assert!(misfit.to_string().ends_with(", found another in row 1"), "{index}: {misfit}");
             assert!(place == good);
             // What could not be read again is not written.
-            assert_eq!(io::to_vec(&network).unwrap_err(), misfit);
+            assert_eq!(safetensors::to_vec(&network).unwrap_err(), misfit);
             any.read(&bytes, &mut place).unwrap();
             assert!(place == network);
         }
@@ -436,7 +437,7 @@ mod weights {
         (network.1.running_variance[2], network.1.weight[2]) = (T::ZERO, most * root);
         network.1.running_mean[1] = most;
         assert!(network.1.predict_one(&[T::ONE; 3]).iter().all(|value| value.is_finite()));
-        assert!(io::from_bytes::<Norm<T>>(&io::to_vec(&network).unwrap()).unwrap() == network);
+        assert!(safetensors::from_bytes::<Norm<T>>(&safetensors::to_vec(&network).unwrap()).unwrap() == network);
     }
 
     #[test]
@@ -446,8 +447,8 @@ mod weights {
         // Finite in the file, and as an f32 not.
         let mut wide = <(Dense<2, 3, Identity, f64>, BatchNorm<3, f64>)>::new(&mut seeded(0));
         (wide.1.weight[2], wide.1.running_variance[2]) = (1e37, 0.0);
-        let bytes = io::to_vec(&wide).unwrap();
-        let misfit = io::from_bytes::<(Dense<2, 3, Identity>, BatchNorm<3>)>(&bytes).unwrap_err();
+        let bytes = safetensors::to_vec(&wide).unwrap();
+        let misfit = safetensors::from_bytes::<(Dense<2, 3, Identity>, BatchNorm<3>)>(&bytes).unwrap_err();
         assert!(
             misfit.to_string().starts_with("tensor `1.weight`: expected a number that is finite after"),
             "{misfit}"
@@ -459,7 +460,7 @@ mod weights {
 mod exports {
     use super::*;
     use std::process::Command;
-    use tuplenet::export;
+    use tuplenet::io::export;
     use tuplenet::layers::{Activate, BatchNorm, LayerNorm, Residual};
 
     type Many = (

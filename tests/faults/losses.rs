@@ -4,10 +4,9 @@ use core::ops::ControlFlow;
 use tuplenet::Error;
 use tuplenet::activation::{FromInput, NoActivation};
 use tuplenet::error::{Found, TargetError};
-use tuplenet::layer::{Entrance, Tile};
 use tuplenet::layers::{Activate, BatchNorm, Dropout, LayerNorm, Residual};
 use tuplenet::loss::{Distribution, Loss, Probabilities};
-use tuplenet::params::{Params, Visitor, VisitorMut, Zeroed};
+use tuplenet::model::{Entrance, Params, Tile, Visitor, VisitorMut, Zeroed};
 use tuplenet::prelude::*;
 use tuplenet::simd::*;
 
@@ -164,7 +163,7 @@ fn an_activation_of_the_users_says_that_it_gives_probabilities() {
         type Slope = FromInput;
         type Init = tuplenet::init::GlorotUniform;
         fn value<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
-            tuplenet::math::sigmoid::<S, T>(simd, x + x)
+            tuplenet::num::math::sigmoid::<S, T>(simd, x + x)
         }
         fn slope<S: Simd, T: Real>(_: S, _: Lanes<S, T>, y: Lanes<S, T>) -> Lanes<S, T> {
             (y - y * y) * T::of(2.0)

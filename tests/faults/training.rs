@@ -4,14 +4,13 @@ use std::ops::ControlFlow;
 use tuplenet::Error;
 use tuplenet::activation::Identity as NoActivation;
 use tuplenet::data::{ClassWeighted, Weighted};
-use tuplenet::layer::{Entrance, Layer, Tile};
 use tuplenet::layers::{BatchNorm, Residual};
-use tuplenet::observer::{Best, Metric};
+use tuplenet::model::{Entrance, Layer, Params, Tile, Visitor, VisitorMut, Zeroed};
 use tuplenet::optimizer::AnyOptimizer;
-use tuplenet::params::{Params, Visitor, VisitorMut, Zeroed};
+use tuplenet::optimizer::schedule::{Adaptive, AnySchedule, Cosine, Exponential, OneCycle, Schedule, Step};
 use tuplenet::prelude::*;
-use tuplenet::schedule::{Adaptive, AnySchedule, Cosine, Exponential, OneCycle, Schedule, Step};
 use tuplenet::simd::Simd;
+use tuplenet::train::callbacks::{Best, Metric};
 
 type Line = Dense<1, 1, Identity>;
 
@@ -161,7 +160,7 @@ mod one_run {
     #[cfg(feature = "checkpoint")]
     #[test]
     fn a_checkpoint_goes_on_with_observers_that_saw_another_trainer() {
-        use tuplenet::checkpoint::Checkpoint;
+        use tuplenet::train::checkpoint::Checkpoint;
         let path = std::env::temp_dir().join(format!("tuplenet-run-{}.checkpoint", std::process::id()));
         let network = || Dense::<1, 1, Identity>::from_rows([[0.0]], [0.0]);
         let trainer = || Trainer::new(network(), MeanSquaredError, Sgd::new(0.05), seeded(1));
@@ -217,8 +216,8 @@ impl Params for Trusting {
 }
 
 impl Trusting {
-    const PARAMETER: tuplenet::params::Parameter =
-        tuplenet::params::Parameter { name: "factor", kind: tuplenet::params::Kind::Weight, rows: 1, columns: 1 };
+    const PARAMETER: tuplenet::model::Parameter =
+        tuplenet::model::Parameter { name: "factor", kind: tuplenet::model::Kind::Weight, rows: 1, columns: 1 };
 }
 
 impl Entrance for Trusting {
@@ -481,7 +480,7 @@ mod batches_of_one {
     #[cfg(feature = "rayon")]
     #[test]
     fn no_part_of_a_shared_batch_is_a_single_sample() {
-        use tuplenet::crew::Crew;
+        use tuplenet::train::Crew;
         let (mut trainer, data) = (learner::<32>(), data(200_001));
         let mut crew = Crew::new();
         assert_eq!(crew.step(&mut trainer, &data[..1], &data[..1]), Err(Error::LoneSample { batch: 0 }));
@@ -563,7 +562,7 @@ mod settings {
         let result = trainer.fit_validated(&inputs, &targets, (&inputs, &targets), &Fit::default(), &mut history);
         assert_eq!(result, Err(error));
         #[cfg(feature = "rayon")]
-        assert_eq!(tuplenet::crew::Crew::new().step(&mut trainer, &inputs, &targets), Err(error));
+        assert_eq!(tuplenet::train::Crew::new().step(&mut trainer, &inputs, &targets), Err(error));
         assert_eq!((trainer.network.clone(), trainer.epochs, history.losses().len()), (line(1.0, 0.5), 0, 0));
     }
 
@@ -752,18 +751,18 @@ mod messages {
         same(Error::LossNotFinite { epoch: 0, batch: 0 });
         same(tuplenet::error::TargetError::Class { found: 3, classes: 2 });
         #[cfg(feature = "checkpoint")]
-        same(tuplenet::checkpoint::CheckpointProblem::Checksum);
+        same(tuplenet::train::checkpoint::CheckpointProblem::Checksum);
         #[cfg(feature = "csv")]
         same(tuplenet::data::CsvError::Empty);
         #[cfg(feature = "plot")]
         same(tuplenet::plot::PlotError::Nothing);
         #[cfg(feature = "export")]
-        same(tuplenet::export::Unwritable::Large { found: 3 });
+        same(tuplenet::io::export::Unwritable::Large { found: 3 });
         #[cfg(feature = "safetensors")]
         {
-            let misfit = tuplenet::io::Misfit::HeaderLength { found: 3 };
+            let misfit = tuplenet::io::safetensors::Misfit::HeaderLength { found: 3 };
             same(misfit);
-            same(tuplenet::io::FileError::from(misfit));
+            same(tuplenet::io::safetensors::FileError::from(misfit));
         }
     }
 
@@ -777,7 +776,7 @@ mod messages {
         let mut workspace = Workspace::<Line, 4>::new();
         assert_eq!(workspace.loss(&trainer.network, &MeanSquaredError, &[[1e5]], &[[0.0]]), Err(error));
         #[cfg(feature = "rayon")]
-        assert_eq!(tuplenet::crew::Crew::new().evaluate(&mut trainer, &[[1e5]], &[[0.0]]), Err(error));
+        assert_eq!(tuplenet::train::Crew::new().evaluate(&mut trainer, &[[1e5]], &[[0.0]]), Err(error));
     }
 
     #[test]

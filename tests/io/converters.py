@@ -926,8 +926,8 @@ def rust(name, found, samples, outputs):
 
 
 PROGRAM = """// Written by tests/io/converters.py.
-use tuplenet::io;
-use tuplenet::layer::{Entrance, Layer};
+use tuplenet::io::safetensors;
+use tuplenet::model::{Entrance, Layer};
 use tuplenet::layers::*;
 use tuplenet::prelude::*;
 
@@ -935,7 +935,7 @@ fn check<N, const IN: usize, const OUT: usize>(name: &str, inputs: &[[f64; IN]],
 where
     N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Network,
 {
-    let network: N = io::load(format!("{}/{name}.safetensors", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let network: N = safetensors::load(format!("{}/{name}.safetensors", env!("CARGO_MANIFEST_DIR"))).unwrap();
     let largest = outputs.as_flattened().iter().fold(0.0, |largest: f64, output| largest.max(output.abs()));
     for (input, output) in inputs.iter().zip(outputs) {
         let found = network.predict_one(&input.map(N::Scalar::of));

@@ -1,4 +1,4 @@
-use tuplenet::layer::check;
+use tuplenet::model::check;
 use tuplenet::prelude::*;
 
 type Net = (Dense<2, 8, Tanh>, Dense<4, 1, Sigmoid>);

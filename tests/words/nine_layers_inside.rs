@@ -1,4 +1,4 @@
-use tuplenet::layer::check;
+use tuplenet::model::check;
 use tuplenet::prelude::*;
 
 type D = Dense<2, 2, Tanh>;

@@ -1,4 +1,4 @@
-use tuplenet::layer::check;
+use tuplenet::model::check;
 use tuplenet::layers::Activate;
 use tuplenet::prelude::*;
 

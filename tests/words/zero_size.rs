@@ -1,4 +1,4 @@
-use tuplenet::layer::check;
+use tuplenet::model::check;
 use tuplenet::prelude::*;
 
 type Net = (Dense<2, 0, Tanh>, Dense<0, 1, Sigmoid>);

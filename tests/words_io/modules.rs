@@ -1,5 +1,5 @@
 use tuplenet::include_weights;
-use tuplenet::io::{Names, Safetensors};
+use tuplenet::io::safetensors::{Names, Safetensors};
 use tuplenet::prelude::*;
 
 const FORMAT: Safetensors = Safetensors { names: Names::Modules(&["0", "2", "4"]), ..Safetensors::DEFAULT };

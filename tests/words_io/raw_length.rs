@@ -1,5 +1,5 @@
 use tuplenet::include_weights;
-use tuplenet::io::{Precision, Raw};
+use tuplenet::io::safetensors::{Precision, Raw};
 use tuplenet::prelude::*;
 
 static NET: (Dense<2, 4, Tanh>, Dense<4, 1, Sigmoid>) =

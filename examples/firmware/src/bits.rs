@@ -2,8 +2,8 @@
 //! own tests run this file too, with each of the host's vector instructions in turn.
 
 use tuplenet::data::MinMaxScaler;
+use tuplenet::model::{Parameter, Params, Visitor, Zeroed};
 use tuplenet::optimizer::Optimizer;
-use tuplenet::params::{Parameter, Params, Visitor, Zeroed};
 use tuplenet::prelude::*;
 
 /// What the weights of [`xor`], [`iris`] and [`ragged`] come to.

@@ -9,9 +9,9 @@ mod counting;
 use counting::BYTES;
 use libfuzzer_sys::fuzz_target;
 use safetensors::{Dtype, SafeTensors};
-use tuplenet::io::{FileError, FileProblem, Names, Safetensors};
+use tuplenet::io::safetensors::{FileError, FileProblem, Names, Safetensors};
 use tuplenet::layers::BatchNorm;
-use tuplenet::params::{Parameter, Params, Visitor, Zeroed};
+use tuplenet::model::{Parameter, Params, Visitor, Zeroed};
 use tuplenet::prelude::*;
 
 /// All numbers of a network in bits.
@@ -43,7 +43,7 @@ fn bits<N: Params<Scalar = f32>>(network: &N) -> Vec<u64> {
 /// `names` are those of all tensors, in the order of a visit.
 fn read<N: Params<Scalar = f32> + Clone>(format: Safetensors, bytes: &[u8], names: &[&str]) {
     let mut network = N::ZEROED;
-    tuplenet::params::fill(&mut network, 0.5);
+    tuplenet::model::fill(&mut network, 0.5);
     let before = bits(&network);
     let mut from_reader = network.clone();
 

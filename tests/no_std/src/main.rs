@@ -30,12 +30,12 @@ fn learns_xor() -> Result<bool, tuplenet::Error> {
 }
 
 /// Whether a file, read while the program runs, is the network that the compiler has read.
-fn reads_weights() -> Result<bool, tuplenet::io::Misfit> {
+fn reads_weights() -> Result<bool, tuplenet::io::safetensors::Misfit> {
     type Net = (Dense<2, 4, Tanh>, Dense<4, 1, Sigmoid>);
     static NET: Net = tuplenet::include_weights!("../../io/fixtures/torch_xor.safetensors");
     let bytes = include_bytes!("../../io/fixtures/torch_xor.safetensors");
-    let same = tuplenet::io::from_bytes::<Net>(bytes)? == NET;
-    Ok(same && tuplenet::io::from_bytes::<Net>(&bytes[1..]).is_err())
+    let same = tuplenet::io::safetensors::from_bytes::<Net>(bytes)? == NET;
+    Ok(same && tuplenet::io::safetensors::from_bytes::<Net>(&bytes[1..]).is_err())
 }
 
 // The kernel enters with an aligned stack and no return address; a function expects one.

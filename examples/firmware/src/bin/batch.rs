@@ -4,7 +4,7 @@
 #![no_main]
 
 use firmware::{Bits, Own, largest, program, tell};
-use tuplenet::params::Zeroed;
+use tuplenet::model::Zeroed;
 use tuplenet::prelude::*;
 
 type Net = (Dense<2, 8, Relu>, Dense<8, 3, Softmax>);

@@ -7,7 +7,7 @@
 #![no_main]
 
 use firmware::{Bits, Own, program, tell, tell_decimals};
-use tuplenet::params::Zeroed;
+use tuplenet::model::Zeroed;
 use tuplenet::prelude::*;
 
 type Sensor = (Dense<2, 8, Tanh>, Dense<8, 1, Identity>);

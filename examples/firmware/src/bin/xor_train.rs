@@ -5,7 +5,7 @@
 
 use firmware::{Bits, Own, program, tell};
 use tuplenet::assert_fits;
-use tuplenet::params::{Params, Zeroed};
+use tuplenet::model::{Params, Zeroed};
 use tuplenet::prelude::*;
 
 type Xor = (Dense<2, 8, Tanh>, Dense<8, 1, Sigmoid>);

@@ -1,0 +1,133 @@
+//! [`Proof`]: samples, the network's answers, and how far rounding may take them.
+
+use super::{Exportable, Outline, Unwritable};
+use crate::activation::Function;
+use crate::data::Inputs;
+use crate::model::{Parameter, Part, VisitorMut};
+use crate::num::Real;
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::vec::Vec;
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::{Rng, SeedableRng};
+
+/// What a self-test compares.
+pub(super) struct Proof<T, const IN: usize, const OUT: usize> {
+    pub inputs: Vec<[T; IN]>,
+    pub outputs: Vec<[T; OUT]>,
+    /// How far off each number of an output may be.
+    pub tolerances: Vec<[T; OUT]>,
+}
+
+/// How many networks are asked whose numbers are a little off.
+const NEIGHBOURS: u64 = 8;
+/// How far off their numbers are, in roundings: as much as the activations before them may be. A sum is off by more: by the
+/// root of half the number of its terms times what one term's rounding does to it, where the terms cancel.
+const ROUNDINGS: f64 = 4.0;
+/// How much further than the neighbours' an answer may be off.
+const MARGIN: f64 = 4.0;
+/// How far off an answer may be in any case, in roundings of the largest one.
+const FLOOR: f64 = 32.0;
+
+impl<T: Real, const IN: usize, const OUT: usize> Proof<T, IN, OUT> {
+    pub fn new<N>(
+        network: &N,
+        outline: &Outline<T>,
+        samples: &(impl Inputs<T, IN> + ?Sized),
+    ) -> Result<Self, Unwritable>
+    where
+        N: Exportable<IN, OUT, Scalar = T> + Clone + Send + Sync,
+    {
+        samples.check().map_err(Unwritable::Samples)?;
+        if samples.count() == 0 {
+            return Err(Unwritable::Samples(crate::error::Error::NoSamples));
+        }
+        let (mut inputs, mut outputs) = (Vec::new(), Vec::<[T; OUT]>::new());
+        for sample in 0..samples.count() {
+            let mut input = [T::ZERO; IN];
+            samples.copy(sample, &mut input);
+            finite(sample, "input", &input)?;
+            let output = network.predict_one(&input);
+            finite(sample, "output", &output)?;
+            inputs.push(input);
+            outputs.push(output);
+        }
+
+        let unit = T::epsilon().exact();
+        let largest = outputs.as_flattened().iter().fold(0.0, |largest: f64, value| largest.max(value.exact().abs()));
+        let largest = if has_coarse_sigmoid(outline) { largest.max(1.0) } else { largest };
+        let floor = FLOOR * unit * largest + T::min_positive_value().exact();
+        let mut farthest = alloc::vec![[0.0f64; OUT]; outputs.len()];
+        for seed in 0..NEIGHBOURS {
+            let mut nudge = Nudge(Xoshiro256PlusPlus::seed_from_u64(seed));
+            let mut neighbour = boxed(network);
+            neighbour.visit_mut([], &mut nudge);
+            for ((input, output), farthest) in inputs.iter().zip(&outputs).zip(&mut farthest) {
+                let mut input = *input;
+                nudge.all(IN, &mut input);
+                let found = neighbour.predict_one(&input);
+                for ((found, right), farthest) in found.iter().zip(output).zip(farthest) {
+                    let distance = (found.exact() - right.exact()).abs();
+                    *farthest = farthest.max(if distance.is_nan() { f64::INFINITY } else { distance });
+                }
+            }
+        }
+        let tolerance = |farthest: f64| {
+            // Two digits are enough to be read, and are never zero.
+            let rounded = format!("{:.1e}", (MARGIN * farthest + floor).min(T::max_value().exact() / 16.0));
+            T::of(rounded.parse().unwrap_or(floor))
+        };
+        let tolerances = farthest.iter().map(|farthest| farthest.map(tolerance)).collect();
+        Ok(Proof { inputs, outputs, tolerances })
+    }
+}
+
+/// Whether there is a sigmoid that some CPUs compute up to roundings of 1 and not of its value: see
+/// [`sigmoid`](crate::num::math::sigmoid).
+fn has_coarse_sigmoid<T: Real>(outline: &Outline<T>) -> bool {
+    let is_coarse = |part: &Part<T>| match part {
+        Part::Dense { function, .. } | Part::Apply { function, .. } => {
+            matches!(function, Function::Sigmoid | Function::Silu)
+        }
+        _ => false,
+    };
+    T::MANTISSA_BITS == f32::MANTISSA_BITS && outline.parts.iter().any(is_coarse)
+}
+
+/// A copy that the stack may have no room for.
+fn boxed<N: Clone + Send + Sync>(network: &N) -> Box<N> {
+    #[cfg(feature = "std")]
+    return crate::model::boxed::roomy(|| network.clone());
+    #[cfg(not(feature = "std"))]
+    Box::new(network.clone())
+}
+
+fn finite<T: Real>(sample: usize, what: &'static str, values: &[T]) -> Result<(), Unwritable> {
+    match values.iter().position(|value| !value.is_finite()) {
+        None => Ok(()),
+        Some(index) => Err(Unwritable::Sample { sample, what, index, found: format!("{:?}", values[index]) }),
+    }
+}
+
+/// Moves each number by some roundings, up or down.
+struct Nudge(Xoshiro256PlusPlus);
+
+impl Nudge {
+    /// `terms` is how many numbers are added up in a sum with these.
+    fn all<T: Real>(&mut self, terms: usize, values: &mut [T]) {
+        let share = (ROUNDINGS + crate::num::math::square_root(terms as f64)) * T::epsilon().exact();
+        for value in values {
+            let sign = if self.0.next_u64() >> 63 == 0 { 1.0 } else { -1.0 };
+            *value = T::of(value.exact() * (1.0 + sign * share));
+        }
+    }
+}
+
+impl<T: Real> VisitorMut<T, 0> for Nudge {
+    fn slice(&mut self, parameter: Parameter, values: &mut [T], []: [&mut [T]; 0]) {
+        self.all(parameter.columns, values);
+    }
+    fn statistic(&mut self, _: Parameter, values: &mut [T]) {
+        self.all(1, values);
+    }
+}

@@ -1,0 +1,271 @@
+//! Rust source: the network as a `static`.
+
+use super::proof::Proof;
+use super::{Exportable, Outline, Unwritable, wrapped};
+use crate::activation::Function;
+use crate::data::Inputs;
+use crate::layers::EPSILON;
+use crate::model::Part;
+use crate::num::Real;
+use alloc::collections::BTreeSet;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+/// The network as an expression in Rust, which stands after `static NETWORK: Net =`, with the type written by you:
+///
+/// ```
+/// use tuplenet::io::export;
+/// use tuplenet::prelude::*;
+///
+/// type Xor = (Dense<2, 4, Tanh>, Dense<4, 1, Sigmoid>);
+/// let network = Xor::new(&mut seeded(0));
+/// # let folder = std::env::temp_dir();
+/// export::save(export::rust_expression(&network)?, folder.join("xor_weights.rs"))?;
+/// // And in the other program:
+/// // static XOR: Xor = include!("xor_weights.rs");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// Every number comes back to the bit, a [`Dropout`](crate::layers::Dropout)'s seed too. [`rust_source`] brings the type and a
+/// test along.
+pub fn rust_expression<N: Exportable<IN, OUT>, const IN: usize, const OUT: usize>(
+    network: &N,
+) -> Result<String, Unwritable> {
+    Ok(expression(&Outline::new(network)?))
+}
+
+/// The network as a file in Rust, `network.rs` for `mod network;`: its type `Net`, the `static NETWORK`, and a test that
+/// compares what it answers to the `samples`.
+///
+/// ```
+/// use tuplenet::io::export;
+/// use tuplenet::prelude::*;
+///
+/// let network = <(Dense<2, 4, Tanh>, Dense<4, 1, Sigmoid>)>::new(&mut seeded(0));
+/// let source = export::rust_source(&network, &[[0.0, 1.0], [1.0, 1.0]])?;
+/// assert!(source.contains("pub static NETWORK: Net = (\n"));
+/// assert!(source.contains("pub fn self_test() -> usize {\n"));
+/// # Ok::<(), export::Unwritable>(())
+/// ```
+///
+/// The test runs with `cargo test`; where there is none, on a microcontroller, call `self_test()`, which gives the count of wrong
+/// numbers. The module can also be `mod network { include!("network.rs"); }`. See [`export`](super) for how many `samples` it
+/// needs.
+pub fn rust_source<N, const IN: usize, const OUT: usize>(
+    network: &N,
+    samples: &(impl Inputs<N::Scalar, IN> + ?Sized),
+) -> Result<String, Unwritable>
+where
+    N: Exportable<IN, OUT> + Clone + Send + Sync,
+{
+    let outline = Outline::new(network)?;
+    let proof = Proof::new(network, &outline, samples)?;
+    let mut used = Used::default();
+    let net = type_of(&outline, &mut used);
+    let real = real::<N::Scalar>();
+    let list = |names: &BTreeSet<&str>| names.iter().copied().collect::<Vec<_>>().join(", ");
+
+    let mut text = format!(
+        "// A network of tuplenet, written by tuplenet {}. Not to be changed by hand.\n\
+         // It is a module: `mod network;` for a file network.rs, or `mod network {{ include!(\"network.rs\"); }}`.\n\n",
+        env!("CARGO_PKG_VERSION")
+    );
+    if !used.activations.is_empty() {
+        text += &format!("{SKIP}use tuplenet::activation::{{{}}};\n", list(&used.activations));
+    }
+    text += &format!("{SKIP}use tuplenet::layers::{{{}}};\n", list(&used.layers));
+    text += "use tuplenet::model::Network as _;\n\n";
+    text += &format!("/// The type of the network: {IN} numbers in, {OUT} out.\n{SKIP}pub type Net = {net};\n\n");
+    let weights = expression(&outline);
+    text += &format!("/// The network.\n{ALLOW}pub static NETWORK: Net = {};\n\n", weights.trim_end());
+    let count = proof.inputs.len();
+    let mut table = |words: &str, name: &str, width: usize, rows: &[&[N::Scalar]]| {
+        text += &format!("/// {words}\n{ALLOW}pub static {name}: [[{real}; {width}]; {count}] = [\n");
+        for row in rows {
+            text += &format!("    [\n{}    ],\n", numbers("        ", row));
+        }
+        text += "];\n\n";
+    };
+    let slices = |rows| slices::<N::Scalar, IN>(rows);
+    let outputs = |rows| self::slices::<N::Scalar, OUT>(rows);
+    table("What the self-test asks.", "INPUTS", IN, &slices(&proof.inputs));
+    table("What the network answered where it was written.", "OUTPUTS", OUT, &outputs(&proof.outputs));
+    table("How far rounding may take each answer.", "TOLERANCES", OUT, &outputs(&proof.tolerances));
+    text += SELF_TEST;
+    Ok(text)
+}
+
+/// What belongs to what is as long as the network or the samples make it: rustfmt leaves it as it is, whatever its settings.
+const SKIP: &str = "#[rustfmt::skip]\n";
+
+/// What belongs to each table too: a number that happens to be near pi is not meant to be it.
+const ALLOW: &str = "#[rustfmt::skip]\n#[allow(dead_code, clippy::approx_constant)]\n";
+
+const SELF_TEST: &str = "\
+/// How many numbers of the answers to [`INPUTS`] are wrong: none.
+#[rustfmt::skip]
+#[allow(dead_code)]
+pub fn self_test() -> usize {
+    let mut wrong = 0;
+    for ((input, output), tolerances) in INPUTS.iter().zip(&OUTPUTS).zip(&TOLERANCES) {
+        let found = NETWORK.predict_one(input);
+        for ((found, right), tolerance) in found.iter().zip(output).zip(tolerances) {
+            // Not the other way round: NaN is wrong.
+            if (-tolerance..=*tolerance).contains(&(found - right)) {
+                continue;
+            }
+            wrong += 1;
+        }
+    }
+    wrong
+}
+
+#[rustfmt::skip]
+#[test]
+fn the_answers_are_right() {
+    assert_eq!(self_test(), 0);
+}
+";
+
+fn slices<T, const N: usize>(rows: &[[T; N]]) -> Vec<&[T]> {
+    rows.iter().map(<[T; N]>::as_slice).collect()
+}
+
+/// The name of the number type.
+pub(super) fn real<T: Real>() -> &'static str {
+    if T::MANTISSA_BITS == f32::MANTISSA_BITS { "f32" } else { "f64" }
+}
+
+fn numbers<T: Real>(indent: &str, values: &[T]) -> String {
+    // The shortest digits from which the same bits follow.
+    wrapped(indent, values.iter().map(|value| format!("{value:?}")))
+}
+
+/// The types that a network's type names.
+#[derive(Default)]
+pub(super) struct Used {
+    layers: BTreeSet<&'static str>,
+    activations: BTreeSet<&'static str>,
+}
+
+impl Used {
+    fn function(&mut self, function: Function) -> String {
+        let (name, arguments) = match function {
+            Function::Identity => ("Identity", String::new()),
+            Function::Relu => ("Relu", String::new()),
+            Function::LeakyRelu { thousandths: 10 } => ("LeakyRelu", String::new()),
+            Function::LeakyRelu { thousandths } => ("LeakyRelu", format!("<{thousandths}>")),
+            Function::Elu => ("Elu", String::new()),
+            Function::Selu => ("Selu", String::new()),
+            Function::Gelu => ("Gelu", String::new()),
+            Function::Silu => ("Silu", String::new()),
+            Function::Sigmoid => ("Sigmoid", String::new()),
+            Function::HardSigmoid => ("HardSigmoid", String::new()),
+            Function::Tanh => ("Tanh", String::new()),
+            Function::Softplus => ("Softplus", String::new()),
+            Function::Softsign => ("Softsign", String::new()),
+            Function::Softmax => ("Softmax", String::new()),
+        };
+        self.activations.insert(name);
+        format!("{name}{arguments}")
+    }
+}
+
+/// The network's type.
+pub(super) fn type_of<T: Real>(outline: &Outline<T>, used: &mut Used) -> String {
+    let real = if real::<T>() == "f32" { "" } else { ", f64" };
+    let mut text = String::new();
+    for (index, part) in outline.parts.iter().enumerate() {
+        let (layer, words) = match *part {
+            Part::Dense { inputs, outputs, function, .. } => {
+                ("Dense", format!("Dense<{inputs}, {outputs}, {}{real}>", used.function(function)))
+            }
+            Part::Apply { size, function } => {
+                ("Activate", format!("Activate<{size}, {}{real}>", used.function(function)))
+            }
+            Part::Dropout { size, thousandths, .. } => ("Dropout", format!("Dropout<{size}, {thousandths}{real}>")),
+            Part::BatchNorm { weight, .. } => ("BatchNorm", format!("BatchNorm<{}{real}>", weight.len())),
+            Part::LayerNorm { weight, billionths: 10_000, .. } => {
+                ("LayerNorm", format!("LayerNorm<{}{real}>", weight.len()))
+            }
+            Part::LayerNorm { weight, billionths, .. } => {
+                ("LayerNorm", format!("LayerNorm<{}, {}, {billionths}>", weight.len(), self::real::<T>()))
+            }
+            Part::ResidualBegins { .. } => ("Residual", "Residual<".to_string()),
+            Part::ChainBegins => ("", "(".to_string()),
+            Part::ChainEnds => ("", ")".to_string()),
+            Part::ResidualEnds => ("", ">".to_string()),
+            // An outline has none.
+            Part::Unknown { .. } => continue,
+        };
+        if !layer.is_empty() {
+            used.layers.insert(layer);
+        }
+        text += &words;
+        // Between two elements of a tuple, but not after the last and not in a residual.
+        let begins = matches!(part, Part::ChainBegins | Part::ResidualBegins { .. });
+        let last = matches!(outline.parts.get(index + 1), None | Some(Part::ChainEnds | Part::ResidualEnds));
+        text += if begins || last { "" } else { ", " };
+    }
+    text
+}
+
+/// The network as an expression, with a line feed at its end.
+fn expression<T: Real>(outline: &Outline<T>) -> String {
+    let (mut text, mut depth) = (String::new(), 0);
+    for (index, part) in outline.parts.iter().enumerate() {
+        if matches!(part, Part::ChainEnds | Part::ResidualEnds) {
+            depth -= 1;
+        }
+        let indent = "    ".repeat(depth);
+        let inner = format!("{indent}    ");
+        // The layer's other lines.
+        let arrays = |arrays: &[&[T]]| -> String {
+            let array = |values: &&[T]| format!("{inner}[\n{}{inner}],\n", numbers(&format!("{inner}    "), values));
+            arrays.iter().map(array).collect()
+        };
+        let words = match *part {
+            Part::Dense { outputs, weight, bias, .. } => {
+                let column = |column: &[T]| {
+                    format!("{inner}    [\n{}{inner}    ],\n", numbers(&format!("{inner}        "), column))
+                };
+                let columns: String = weight.chunks(outputs).map(column).collect();
+                let bias = arrays(&[bias]);
+                format!("tuplenet::layers::Dense::from_columns(\n{inner}[\n{columns}{inner}],\n{bias}{indent})")
+            }
+            Part::Apply { .. } => "tuplenet::model::Zeroed::ZEROED".to_string(),
+            Part::Dropout { seed, .. } => format!("tuplenet::layers::Dropout::new({seed})"),
+            Part::BatchNorm { weight, bias, mean, variance, tiles, epsilon } => {
+                // A layer of the user's may add another number to the variance than ours.
+                let difference = epsilon.exact() - T::of(EPSILON).exact();
+                let moved: Vec<T>;
+                let variance = if difference == 0.0 {
+                    variance
+                } else {
+                    moved = variance.iter().map(|value| T::of(value.exact() + difference)).collect();
+                    &moved
+                };
+                let arrays = arrays(&[weight, bias, mean, variance]);
+                let norm = format!("tuplenet::layers::BatchNorm::from_arrays(\n{arrays}{indent})");
+                format!("tuplenet::layers::BatchNorm {{ tiles: {tiles}, ..{norm} }}")
+            }
+            Part::LayerNorm { weight, bias, .. } => {
+                format!("tuplenet::layers::LayerNorm::from_arrays(\n{}{indent})", arrays(&[weight, bias]))
+            }
+            Part::ChainBegins => "(".to_string(),
+            Part::ResidualBegins { .. } => "tuplenet::layers::Residual(".to_string(),
+            Part::ChainEnds | Part::ResidualEnds => ")".to_string(),
+            Part::Unknown { .. } => continue,
+        };
+        text += &format!("{indent}{words}");
+        if matches!(part, Part::ChainBegins | Part::ResidualBegins { .. }) {
+            depth += 1;
+            text.push('\n');
+        } else {
+            // A comma after each element of a tuple, and none where the whole ends.
+            text += if index + 1 < outline.parts.len() { ",\n" } else { "\n" };
+        }
+    }
+    text
+}

@@ -1,0 +1,43 @@
+//! What [serde] writes and reads, with the feature `serde`: layers and networks, optimizers and what they remember,
+//! schedules, losses, scalers, [`Trainer`](crate::train::Trainer), [`Fit`](crate::train::Fit),
+//! [`History`](crate::train::callbacks::History), [`EarlyStopping`](crate::train::callbacks::EarlyStopping).
+//!
+//! ```
+//! use tuplenet::prelude::*;
+//!
+//! type Net = (Dense<2, 1, Tanh>, Dense<1, 1, Identity>);
+//! let network = (Dense::from_rows([[0.5, -1.0]], [0.25]), Dense::from_rows([[2.0]], [0.0]));
+//! let json = serde_json::to_string(&network)?;
+//! assert_eq!(json, r#"[{"weight":[[0.5,-1.0]],"bias":[0.25]},{"weight":[[2.0]],"bias":[0.0]}]"#);
+//! assert!(serde_json::from_str::<Net>(&json)? == network);
+//!
+//! // What does not fit the type is refused.
+//! let error = serde_json::from_str::<(Dense<3, 1, Tanh>, Dense<1, 1, Identity>)>(&json).err();
+//! assert!(error.is_some_and(|error| error.to_string().starts_with("invalid length 2, expected 3 numbers")));
+//! # Ok::<(), serde_json::Error>(())
+//! ```
+//!
+//! A network is an array of its layers. A `Dense` layer has its `weight` row by row, as on paper and in PyTorch; what is no
+//! parameter is there too, such as the statistics of [`BatchNorm`](crate::layers::BatchNorm) and the seed of
+//! [`Dropout`](crate::layers::Dropout). Activations and sizes are the type's, and not written.
+//!
+//! * *Every bit comes back.* With `serde_json` that takes its feature `float_roundtrip`; without, a number may be the
+//!   neighbour of what it was.
+//! * *Text has no infinite number and no NaN*: to write one as JSON, or to read one that is too large for its type, is an
+//!   error. Binary formats such as `postcard` keep them. The loss of an [`Outcome`](crate::train::Outcome) that had no
+//!   epoch is `null`, and so is the `best` of a new [`Adaptive`](crate::optimizer::schedule::Adaptive).
+//! * *What does not fit is an error*: another width, a missing layer, a field that is missing or not known. A binary format
+//!   writes neither names nor lengths and can't tell; a `checkpoint` can.
+//! * *A value is made on the stack* of the thread that reads it, and copied there a few times in an unoptimized build.
+//!   `Deserialize::deserialize_in_place`, which serde does not document, reads layers and what optimizers remember where
+//!   they are, be it in a box. (JSON, which names the fields of a layer, layer by layer.) After an error the value is in part
+//!   the old one and in part the new.
+//!
+//! A trainer that is read goes on as the one that was written would have. Layers, optimizers and generators of your own take
+//! `#[derive(Serialize, Deserialize)]`. The generator that
+//! [`seeded`](crate::seeded) gives needs rand's feature `serde`, which needs the standard library and is therefore not turned
+//! on here.
+//!
+//! [serde]: https://serde.rs
+
+pub(crate) mod in_place;

@@ -1,0 +1,22 @@
+//! What a network is made of: shapes, parameters, the trait [`Layer`], chains of layers, and [`Network`], which has what one
+//! does with them.
+
+#[cfg(feature = "std")]
+pub(crate) mod boxed;
+mod chain;
+mod graph;
+pub(crate) mod layer;
+pub(crate) mod network;
+pub(crate) mod params;
+mod shape;
+pub(crate) mod summary;
+
+pub use crate::kernel::Tile;
+pub use crate::num::zeroed::{Aligned, Zeroed};
+pub use chain::ChainTrace;
+pub use graph::Part;
+pub use layer::{Entrance, LastActivation, Layer, check};
+pub use network::{Columns, Network};
+pub use params::{Element, Kind, Of, Parameter, Params, Visitor, VisitorMut, fill, is_finite};
+pub use shape::{Batch, Features, Shape};
+pub use summary::{Cost, Description, Place, Summary};

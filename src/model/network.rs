@@ -1,0 +1,267 @@
+//! What users call on a network: [`new`](Network::new), [`predict`](Network::predict) and its kin.
+
+use crate::data::{Inputs, Samples, tile_in_place};
+use crate::error::Error;
+use crate::init::Init;
+use crate::model::{
+    Aligned, Batch, Entrance, Features, Kind, Layer, Of, Parameter, Params, Shape, Summary, Tile, VisitorMut, Zeroed,
+};
+use crate::num::dispatch::{dispatch, level};
+use crate::num::{Real, SCALAR};
+use fearless_simd::Simd;
+use nalgebra::SMatrix;
+use rand::Rng;
+
+/// How many samples [`Network::predict_all`] computes at once.
+pub(crate) const TILE: usize = 32;
+
+/// Everything a network can do once its sizes match. Every tuple of layers and every layer of this library is a network;
+/// for a layer of your own, write `impl Network for MyLayer {}`.
+///
+/// The bounds stand on the methods, not on the implementations, so that the compiler names the guilty layer instead of
+/// saying that there is no such method.
+pub trait Network: Sized {
+    /// A network with random weights, drawn as suits each layer's activation, and biases of zero.
+    ///
+    /// ```
+    /// use tuplenet::prelude::*;
+    ///
+    /// type Xor = (Dense<2, 8, Tanh>, Dense<8, 1, Sigmoid>);
+    /// let network = Xor::new(&mut seeded(0));
+    /// ```
+    fn new<R: Rng>(rng: &mut R) -> Self
+    where
+        Self: Entrance + Layer<<Self as Entrance>::In>,
+    {
+        let mut network = Self::ZEROED;
+        network.initialize(rng);
+        network
+    }
+
+    /// Like [`new`](Self::new), the same numbers in a box: for a network that is too large for the stack of its thread. See
+    /// [`Trainer::boxed`](crate::train::Trainer::boxed) for training it, and [`speed`](crate::guide::speed) for what still takes
+    /// room on the stack.
+    ///
+    /// ```
+    /// use tuplenet::prelude::*;
+    ///
+    /// // 4 megabytes of weights, twice what a thread's stack usually has.
+    /// type Large = (Dense<1000, 1000, Relu>, Dense<1000, 10, Softmax>);
+    /// let network = Large::boxed(&mut seeded(0));
+    /// assert!(network.predict_one(&[0.5; 1000])[9] > 0.0);
+    /// ```
+    ///
+    /// Safe Rust makes every value on a stack. This one is made on that of a thread which ends at once; a network of less than
+    /// 16 kilobytes needs no such thread.
+    #[cfg(feature = "std")]
+    fn boxed<R: Rng>(rng: &mut R) -> alloc::boxed::Box<Self>
+    where
+        Self: Entrance + Layer<<Self as Entrance>::In> + Send,
+    {
+        let mut network = crate::model::boxed::roomy(|| Self::ZEROED);
+        network.initialize(rng);
+        network
+    }
+
+    /// A network with random weights by the rule `init`. All else begins as in [`new`](Self::new): biases with zero.
+    fn with_init<R: Rng>(init: &impl Init, rng: &mut R) -> Self
+    where
+        Self: Entrance + Layer<<Self as Entrance>::In>,
+    {
+        let mut network = Self::new(rng);
+        network.visit_mut([], &mut Initialize { init, rng });
+        network
+    }
+
+    /// The layers, with outputs, parameters, bytes and multiply-adds, to be printed.
+    ///
+    /// ```
+    /// use tuplenet::prelude::*;
+    ///
+    /// type Xor = (Dense<2, 8, Tanh>, Dense<8, 1, Sigmoid>);
+    /// println!("{}", Xor::summary());
+    /// assert_eq!(Xor::summary().parameters(), 33);
+    /// ```
+    fn summary() -> Summary<Self>
+    where
+        Self: Entrance + Layer<<Self as Entrance>::In>,
+    {
+        Summary::new()
+    }
+
+    /// The outputs for the samples in the columns of `x`, which is `IN` by `B`.
+    ///
+    /// ```
+    /// use tuplenet::prelude::*;
+    ///
+    /// let network = <(Dense<2, 8, Tanh>, Dense<8, 3, Softmax>)>::new(&mut seeded(0));
+    /// let y: SMatrix<f32, 3, 4> = network.predict(&SMatrix::<f32, 2, 4>::zeros());
+    /// assert!((y.column(0).sum() - 1.0).abs() < 1e-6);
+    /// ```
+    fn predict<X, const B: usize>(&self, x: &X) -> Batch<X::Out, <Self as Params>::Scalar, B>
+    where
+        Self: Params,
+        X: Columns<Self, B> + ?Sized,
+    {
+        dispatch!(level(), simd => x.enter(simd, self))
+    }
+
+    /// The outputs for one sample, `[T; IN]` or `SVector<T, IN>`.
+    ///
+    /// ```
+    /// use tuplenet::prelude::*;
+    ///
+    /// let network = <Dense<2, 1, Sigmoid>>::new(&mut seeded(0));
+    /// let [probability] = network.predict_one(&[0.5, -0.5]);
+    /// assert!(0.0 < probability && probability < 1.0);
+    /// ```
+    fn predict_one<X, const OUT: usize>(&self, x: &X) -> [<Self as Params>::Scalar; OUT]
+    where
+        Self: Params,
+        X: Columns<Self, 1, Out = Features<OUT>> + ?Sized,
+    {
+        self.predict(x).data.0[0]
+    }
+
+    /// The outputs for any number of samples, into `outputs`, which must be as many.
+    ///
+    /// ```
+    /// use tuplenet::prelude::*;
+    ///
+    /// let network = <Dense<2, 1, Sigmoid>>::new(&mut seeded(0));
+    /// let mut outputs = [[0.0]; 3];
+    /// network.predict_all(&[[0.0, 0.0], [0.0, 1.0], [1.0, 0.0]], &mut outputs)?;
+    /// assert_eq!(outputs[0], [0.5]);
+    /// # Ok::<(), tuplenet::Error>(())
+    /// ```
+    fn predict_all<X, const IN: usize, const OUT: usize>(
+        &self,
+        inputs: &X,
+        outputs: &mut [[<Self as Params>::Scalar; OUT]],
+    ) -> Result<(), Error>
+    where
+        X: Inputs<<Self as Params>::Scalar, IN> + ?Sized,
+        Self: Layer<Features<IN>, Out = Features<OUT>>,
+    {
+        check_places(inputs, outputs)?;
+        dispatch!(level(), simd => predict_all(simd, self, inputs, 0, outputs));
+        Ok(())
+    }
+}
+
+/// Applies a rule to every weight of a network.
+struct Initialize<'a, I, R> {
+    init: &'a I,
+    rng: &'a mut R,
+}
+
+impl<T: Real, I: Init, R: Rng> VisitorMut<T, 0> for Initialize<'_, I, R> {
+    fn slice(&mut self, parameter: Parameter, values: &mut [T], []: [&mut [T]; 0]) {
+        if parameter.kind == Kind::Weight {
+            self.init.fill(self.rng, parameter.columns, parameter.rows, values);
+        }
+    }
+}
+
+/// `B` samples that the network `N` may be asked about. A trait of the samples and not of the network, so that the
+/// compiler looks at their size first, and then names the layer that does not accept it.
+#[diagnostic::on_unimplemented(
+    message = "`predict` and `predict_one` do not accept `{Self}`",
+    label = "expected a sample `[T; IN]`, or a matrix with a sample in each column",
+    note = "for an array, a slice or a vector of samples there is `predict_all(&samples, &mut outputs)`",
+    note = "the type of the values, `T`, must be that of the network"
+)]
+pub trait Columns<N: Params, const B: usize> {
+    /// The shape of what the network answers.
+    type Out: Shape;
+
+    /// The network's answer.
+    fn enter<S: Simd>(&self, simd: S, network: &N) -> Batch<Self::Out, N::Scalar, B>;
+}
+
+impl<T: Real, N: Of<T> + Layer<Features<IN>>, const IN: usize, const B: usize> Columns<N, B> for SMatrix<T, IN, B> {
+    type Out = N::Out;
+
+    #[inline(always)]
+    fn enter<S: Simd>(&self, simd: S, network: &N) -> Batch<N::Out, T, B> {
+        if SCALAR {
+            return network.answer(Tile::<S, B>::new(simd, B), self);
+        }
+        let mut y = Zeroed::ZEROED;
+        network.infer(Tile::<S, B>::new(simd, B), self, &mut y);
+        y
+    }
+}
+
+impl<T: Real, N: Of<T> + Layer<Features<IN>>, const IN: usize> Columns<N, 1> for [T; IN] {
+    type Out = N::Out;
+
+    #[inline(always)]
+    fn enter<S: Simd>(&self, simd: S, network: &N) -> Batch<N::Out, T, 1> {
+        bytemuck::must_cast_ref::<_, SMatrix<T, IN, 1>>(self).enter(simd, network)
+    }
+}
+
+// Never applies. But while it might, the compiler says of an array of samples what stands above, and not that an array is no
+// number.
+#[doc(hidden)]
+impl<T: Real, N: Params, const IN: usize, const COUNT: usize> Columns<N, 1> for [[T; IN]; COUNT]
+where
+    [T; IN]: Real,
+{
+    type Out = Features<IN>;
+
+    fn enter<S: Simd>(&self, _: S, _: &N) -> Batch<Features<IN>, N::Scalar, 1> {
+        Zeroed::ZEROED
+    }
+}
+
+/// Fails unless there are as many places as inputs.
+pub(crate) fn check_places<T: Real, X: Samples<T> + ?Sized, P>(inputs: &X, places: &[P]) -> Result<(), Error> {
+    inputs.check()?;
+    let (expected, found) = (inputs.count(), places.len());
+    if expected != found {
+        return Err(Error::Lengths { what: "places for outputs, one for each input", expected, found });
+    }
+    Ok(())
+}
+
+/// The outputs for the inputs from `first` on, as many as there are `outputs`.
+#[inline(always)]
+pub(crate) fn predict_all<S: Simd, N, X, const IN: usize, const OUT: usize>(
+    simd: S,
+    network: &N,
+    inputs: &X,
+    first: usize,
+    outputs: &mut [[N::Scalar; OUT]],
+) where
+    X: Inputs<N::Scalar, IN> + ?Sized,
+    N: Layer<Features<IN>, Out = Features<OUT>>,
+{
+    let mut x = Aligned::<SMatrix<N::Scalar, IN, TILE>>::ZEROED;
+    let mut y = Aligned::<SMatrix<N::Scalar, OUT, TILE>>::ZEROED;
+    for (tile, outputs) in outputs.chunks_mut(TILE).enumerate() {
+        let (count, begin) = (outputs.len(), first + tile * TILE);
+        // Whole tiles are read and written where they lie.
+        let x = match tile_in_place::<_, X, TILE>(inputs, true, begin) {
+            Some(samples) => bytemuck::must_cast_ref::<_, SMatrix<N::Scalar, IN, TILE>>(samples),
+            None => {
+                for (column, place) in x.0.data.0.iter_mut().zip(begin..begin + count) {
+                    inputs.copy(place, column);
+                }
+                &x.0
+            }
+        };
+        let whole = count == TILE;
+        let places = match outputs.first_chunk_mut::<TILE>() {
+            Some(places) => bytemuck::must_cast_mut::<_, SMatrix<N::Scalar, OUT, TILE>>(places),
+            None => &mut y.0,
+        };
+        network.infer(Tile::<S, TILE>::new(simd, count), x, places);
+        if !whole {
+            for (output, y) in outputs.iter_mut().zip(&y.0.data.0) {
+                *output = *y;
+            }
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! What flows between layers: [`Features<N>`], a column of `N` numbers for each sample.
+
+use crate::num::Real;
+use crate::num::zeroed::Zeroed;
+use nalgebra::SMatrix;
+
+/// What flows between two layers, apart from the number type and the number of samples.
+pub trait Shape: 'static {
+    /// `B` samples of this shape.
+    type Batch<T: Real, const B: usize>: Zeroed + Clone;
+
+    /// Sets all samples but the first `used` to zero.
+    fn clear_from<T: Real, const B: usize>(batch: &mut Self::Batch<T, B>, used: usize);
+}
+
+/// `B` samples of shape `In`, numbers of type `T`.
+pub type Batch<In, T, const B: usize> = <In as Shape>::Batch<T, B>;
+
+/// `N` numbers for each sample; a batch is an `N` by `B` matrix, one sample a column.
+#[derive(Clone, Copy, Debug)]
+pub struct Features<const N: usize>;
+
+impl<const N: usize> Shape for Features<N> {
+    type Batch<T: Real, const B: usize> = SMatrix<T, N, B>;
+
+    #[inline(always)]
+    fn clear_from<T: Real, const B: usize>(batch: &mut SMatrix<T, N, B>, used: usize) {
+        for column in batch.data.0.iter_mut().skip(used) {
+            column.fill(T::ZERO);
+        }
+    }
+}

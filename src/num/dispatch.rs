@@ -1,0 +1,101 @@
+//! Which vector instructions are used: the best that the CPU has, found at run time.
+
+use fearless_simd::{Level, Simd};
+
+/// The best instructions that the CPU is known to have; without the feature `std` those that the program is compiled for.
+#[inline(always)]
+pub(crate) fn level() -> Level {
+    #[cfg(all(test, feature = "std"))]
+    if let Some(level) = tests::forced() {
+        return level;
+    }
+    Level::try_detect().unwrap_or(Level::baseline())
+}
+
+/// `dispatch!(level, simd => call(simd, ..))` compiles the call for AVX-512, AVX2 and SSE2 and takes the best at or below
+/// the level. SSE4.2 is left out, since it has neither wider registers nor the fused multiply-add, and would cost a
+/// quarter of the compile time.
+#[cfg(target_arch = "x86_64")]
+macro_rules! dispatch {
+    ($level:expr, $simd:ident => $call:expr) => {{
+        use fearless_simd::Simd as _;
+        let level = $level;
+        if let Some($simd) = level.as_avx512() {
+            $simd.vectorize(
+                #[inline(always)]
+                || $call,
+            )
+        } else if let Some($simd) = level.as_avx2() {
+            $simd.vectorize(
+                #[inline(always)]
+                || $call,
+            )
+        } else if let Some($simd) = level.as_sse2() {
+            $simd.vectorize(
+                #[inline(always)]
+                || $call,
+            )
+        } else {
+            unreachable!("every x86-64 has SSE2")
+        }
+    }};
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+macro_rules! dispatch {
+    ($level:expr, $simd:ident => $call:expr) => {
+        fearless_simd::dispatch!($level, $simd => $call)
+    };
+}
+
+pub(crate) use dispatch;
+
+/// Does `work`, in a function of its own if `apart`: a compiler takes far longer for one large function than for its parts.
+#[inline(always)]
+pub(crate) fn call<S: Simd, R>(simd: S, apart: bool, work: impl FnOnce() -> R) -> R {
+    if apart { simd.vectorize(work) } else { work() }
+}
+
+/// The trainings that the firmware does on chips.
+#[cfg(all(test, feature = "std", feature = "reproducible"))]
+#[path = "../../examples/firmware/src/bits.rs"]
+mod bits;
+
+#[cfg(all(test, feature = "std"))]
+pub(crate) mod tests {
+    use super::*;
+    use core::cell::Cell;
+    extern crate std;
+    use std::vec::Vec;
+
+    std::thread_local! {
+        static FORCED: Cell<Option<Level>> = const { Cell::new(None) };
+    }
+
+    /// The level that a test wants on its thread.
+    pub(super) fn forced() -> Option<Level> {
+        FORCED.get()
+    }
+
+    /// Every level that this CPU has and [`dispatch!`] knows.
+    pub(crate) fn levels() -> Vec<Level> {
+        let mut levels = std::vec![Level::baseline(), level()];
+        #[cfg(target_arch = "x86_64")]
+        {
+            levels.extend(level().as_avx512().map(Level::Avx512));
+            levels.extend(level().as_avx2().map(Level::Avx2));
+            levels.extend(level().as_sse2().map(Level::Sse2));
+        }
+        levels
+    }
+
+    #[cfg(feature = "reproducible")]
+    #[test]
+    fn the_same_bits_on_every_level() {
+        for level in levels() {
+            FORCED.set(Some(level));
+            let found = [bits::xor(), bits::iris(), bits::ragged()].map(Result::unwrap);
+            assert_eq!(found, bits::EXPECTED, "{level:?}: {found:#x?}");
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! The number types of a network, `f32` and `f64`, on vector lanes; [`math`] has `exp`, `tanh` and friends.
+
+pub(crate) mod dispatch;
+pub(crate) mod float;
+mod fused;
+pub mod math;
+pub(crate) mod random;
+mod real;
+pub(crate) mod root;
+#[cfg(feature = "serde")]
+pub(crate) mod serde;
+mod series;
+pub(crate) mod zeroed;
+
+pub use real::{Lanes, Real};
+pub(crate) use real::{SCALAR, lanes, number};
+pub use series::Series;

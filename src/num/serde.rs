@@ -1,0 +1,282 @@
+//! Numbers, arrays and matrices as serde writes them. Each module here stands behind a field: `serde(with = "..")`.
+
+use crate::num::Real;
+use core::fmt;
+use serde::de::{DeserializeSeed, Deserializer, Error as _, Expected, IgnoredAny, SeqAccess, Visitor};
+use serde::ser::{Error as _, SerializeTuple, Serializer};
+use serde::{Deserialize, Serialize};
+
+/// A number. `Real` does not say that its types are serde's, but they are two.
+struct Number<T>(T);
+
+impl<T: Real> Serialize for Number<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() && !self.0.is_finite() {
+            // JSON has no word for it; what a library writes instead, such as `null`, can't be read back.
+            let found = if self.0.is_nan() { "NaN" } else { "an infinite one" };
+            return Err(S::Error::custom(format_args!("expected a finite number to write as text, found {found}")));
+        }
+        if let Ok(number) = bytemuck::try_cast::<T, f32>(self.0) {
+            return serializer.serialize_f32(number);
+        }
+        match bytemuck::try_cast::<T, f64>(self.0) {
+            Ok(number) => serializer.serialize_f64(number),
+            Err(_) => Err(S::Error::custom("expected numbers of type f32 or f64")),
+        }
+    }
+}
+
+impl<'de, T: Real> Deserialize<'de> for Number<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let is_text = deserializer.is_human_readable();
+        let number = if size_of::<T>() == size_of::<f32>() {
+            bytemuck::try_cast(f32::deserialize(deserializer)?)
+        } else {
+            bytemuck::try_cast(f64::deserialize(deserializer)?)
+        };
+        let number: T = number.map_err(|_| D::Error::custom("expected numbers of type f32 or f64"))?;
+        if is_text && !number.is_finite() {
+            let bits = 8 * size_of::<T>();
+            return Err(D::Error::custom(format_args!(
+                "expected a number within the range of f{bits}, found a larger one"
+            )));
+        }
+        Ok(Number(number))
+    }
+}
+
+/// So many numbers of `values`: each `step`th from `first` on. The row of a matrix that is kept column by column is such.
+pub struct Places<V> {
+    values: V,
+    first: usize,
+    step: usize,
+    count: usize,
+}
+
+impl<'a, T> Places<&'a mut [T]> {
+    /// All of them.
+    pub fn all(values: &'a mut [T]) -> Self {
+        Places { first: 0, step: 1, count: values.len(), values }
+    }
+}
+
+impl<T: Real> Serialize for Places<&[T]> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut tuple = serializer.serialize_tuple(self.count)?;
+        for value in self.values.iter().skip(self.first).step_by(self.step).take(self.count) {
+            tuple.serialize_element(&Number(*value))?;
+        }
+        tuple.end()
+    }
+}
+
+impl<'de, T: Real> DeserializeSeed<'de> for Places<&mut [T]> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_tuple(self.count, self)
+    }
+}
+
+impl<'de, T: Real> Visitor<'de> for Places<&mut [T]> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} number{}", self.count, if self.count == 1 { "" } else { "s" })
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
+        for index in 0..self.count {
+            match (elements.next_element()?, self.values.get_mut(self.first + index * self.step)) {
+                (Some(Number(value)), Some(place)) => *place = value,
+                _ => return Err(A::Error::invalid_length(index, &self)),
+            }
+        }
+        end(elements, self.count, &self)
+    }
+}
+
+/// Fails if there are more elements than the `count` that were read.
+fn end<'de, A: SeqAccess<'de>>(mut elements: A, count: usize, expected: &dyn Expected) -> Result<(), A::Error> {
+    let mut found = count;
+    while elements.next_element::<IgnoredAny>()?.is_some() {
+        found += 1;
+    }
+    if found == count { Ok(()) } else { Err(A::Error::invalid_length(found, expected)) }
+}
+
+/// A matrix of `R` rows and `C` columns that is kept column by column.
+pub struct Rows<V, const R: usize, const C: usize>(pub V);
+
+impl<T: Real, const R: usize, const C: usize> Serialize for Rows<&[T], R, C> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut tuple = serializer.serialize_tuple(R)?;
+        for row in 0..R {
+            tuple.serialize_element(&Places { values: self.0, first: row, step: R, count: C })?;
+        }
+        tuple.end()
+    }
+}
+
+impl<'de, T: Real, const R: usize, const C: usize> DeserializeSeed<'de> for Rows<&mut [T], R, C> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_tuple(R, self)
+    }
+}
+
+impl<'de, T: Real, const R: usize, const C: usize> Visitor<'de> for Rows<&mut [T], R, C> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let s = |count| if count == 1 { "" } else { "s" };
+        write!(f, "{R} row{} of {C} number{}", s(R), s(C))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
+        for row in 0..R {
+            let places = Places { values: &mut self.0[..], first: row, step: R, count: C };
+            if elements.next_element_seed(places)?.is_none() {
+                return Err(A::Error::invalid_length(row, &self));
+            }
+        }
+        end(elements, R, &self)
+    }
+}
+
+/// A number.
+pub mod one {
+    use super::*;
+
+    pub fn serialize<T: Real, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+        Number(*value).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, T: Real, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+        Number::deserialize(deserializer).map(|Number(value)| value)
+    }
+}
+
+/// A number for which NaN stands for none.
+pub mod one_or_nan {
+    use super::*;
+
+    pub fn serialize<T: Real, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+        (!value.is_nan()).then_some(Number(*value)).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, T: Real, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+        Ok(Option::deserialize(deserializer)?.map_or(T::nan(), |Number(value)| value))
+    }
+}
+
+/// A number for which infinity stands for none.
+pub mod one_or_infinity {
+    use super::*;
+
+    pub fn serialize<T: Real, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+        (*value != T::infinity()).then_some(Number(*value)).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, T: Real, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+        Ok(Option::deserialize(deserializer)?.map_or(T::infinity(), |Number(value)| value))
+    }
+}
+
+/// An array of numbers.
+pub mod array {
+    use super::*;
+
+    pub fn serialize<T: Real, S: Serializer, const N: usize>(
+        values: &[T; N],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        Places { values: &values[..], first: 0, step: 1, count: N }.serialize(serializer)
+    }
+
+    pub fn deserialize<'de, T: Real, D: Deserializer<'de>, const N: usize>(
+        deserializer: D,
+    ) -> Result<[T; N], D::Error> {
+        let mut values = [T::ZERO; N];
+        Places::all(&mut values).deserialize(deserializer)?;
+        Ok(values)
+    }
+}
+
+/// A column, as an array.
+pub mod column {
+    use super::*;
+    use crate::num::zeroed::Zeroed;
+    use nalgebra::SVector;
+
+    pub fn serialize<T: Real, S: Serializer, const N: usize>(
+        column: &SVector<T, N>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        array::serialize(&column.data.0[0], serializer)
+    }
+
+    pub fn deserialize<'de, T: Real, D: Deserializer<'de>, const N: usize>(
+        deserializer: D,
+    ) -> Result<SVector<T, N>, D::Error> {
+        let mut column = SVector::<T, N>::ZEROED;
+        column.data.0[0] = array::deserialize(deserializer)?;
+        Ok(column)
+    }
+}
+
+/// A matrix, as an array of its rows.
+pub mod rows {
+    use super::*;
+    use crate::num::zeroed::Zeroed;
+    use nalgebra::SMatrix;
+
+    pub fn serialize<T: Real, S: Serializer, const R: usize, const C: usize>(
+        matrix: &SMatrix<T, R, C>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        Rows::<_, R, C>(matrix.as_slice()).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, T: Real, D: Deserializer<'de>, const R: usize, const C: usize>(
+        deserializer: D,
+    ) -> Result<SMatrix<T, R, C>, D::Error> {
+        let mut matrix = SMatrix::<T, R, C>::ZEROED;
+        Rows::<_, R, C>(matrix.as_mut_slice()).deserialize(deserializer)?;
+        Ok(matrix)
+    }
+}
+
+/// Any number of numbers.
+#[cfg(feature = "alloc")]
+pub mod list {
+    use super::*;
+    use alloc::vec::Vec;
+
+    pub fn serialize<T: Real, S: Serializer>(values: &[T], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(values.iter().map(|value| Number(*value)))
+    }
+
+    struct List<T>(Vec<T>);
+
+    impl<'de, T: Real> Visitor<'de> for List<T> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list of numbers")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(mut self, mut elements: A) -> Result<Vec<T>, A::Error> {
+            // What the input says of its length is not believed before the numbers are there.
+            while let Some(Number(value)) = elements.next_element()? {
+                self.0.push(value);
+            }
+            Ok(self.0)
+        }
+    }
+
+    pub fn deserialize<'de, T: Real, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+        deserializer.deserialize_seq(List(Vec::new()))
+    }
+}

@@ -1,0 +1,94 @@
+//! [`AnySchedule`]: which schedule is known at run time alone.
+
+use super::{Adaptive, Constant, Cosine, Exponential, OneCycle, Schedule, Step};
+use crate::error::Error;
+use core::fmt;
+
+/// One of the schedules, chosen at run time: by a search, or from a file of settings.
+///
+/// ```
+/// use tuplenet::optimizer::schedule::{AnySchedule, Constant, Schedule, Step};
+///
+/// let schedules: [AnySchedule; 2] = [Constant.into(), Step::new(10, 0.5).into()];
+/// assert_eq!(schedules.map(|schedule| schedule.factor(20)), [1.0, 0.25]);
+/// assert_eq!(schedules[1].to_string(), "step");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum AnySchedule {
+    /// The rate stays as it is.
+    Constant(Constant),
+    /// A factor every so many epochs.
+    Step(Step),
+    /// A factor after each epoch.
+    Exponential(Exponential),
+    /// Half a wave down.
+    Cosine(Cosine),
+    /// Up and far down.
+    OneCycle(OneCycle),
+    /// Divided when the loss stalls.
+    Adaptive(Adaptive),
+}
+
+impl Schedule for AnySchedule {
+    fn factor(&self, position: usize) -> f64 {
+        match self {
+            AnySchedule::Constant(schedule) => schedule.factor(position),
+            AnySchedule::Step(schedule) => schedule.factor(position),
+            AnySchedule::Exponential(schedule) => schedule.factor(position),
+            AnySchedule::Cosine(schedule) => schedule.factor(position),
+            AnySchedule::OneCycle(schedule) => schedule.factor(position),
+            AnySchedule::Adaptive(schedule) => schedule.factor(position),
+        }
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        match self {
+            AnySchedule::Constant(schedule) => schedule.check(),
+            AnySchedule::Step(schedule) => schedule.check(),
+            AnySchedule::Exponential(schedule) => schedule.check(),
+            AnySchedule::Cosine(schedule) => schedule.check(),
+            AnySchedule::OneCycle(schedule) => schedule.check(),
+            AnySchedule::Adaptive(schedule) => schedule.check(),
+        }
+    }
+
+    fn restart(&mut self) {
+        // The others remember nothing.
+        if let AnySchedule::Adaptive(schedule) = self {
+            schedule.restart();
+        }
+    }
+
+    fn after_epoch(&mut self, loss: f64) {
+        // The others do not look at the loss.
+        if let AnySchedule::Adaptive(schedule) = self {
+            schedule.after_epoch(loss);
+        }
+    }
+}
+
+/// The schedule's name, in small letters.
+impl fmt::Display for AnySchedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            AnySchedule::Constant(_) => "constant",
+            AnySchedule::Step(_) => "step",
+            AnySchedule::Exponential(_) => "exponential",
+            AnySchedule::Cosine(_) => "cosine",
+            AnySchedule::OneCycle(_) => "one-cycle",
+            AnySchedule::Adaptive(_) => "adaptive",
+        })
+    }
+}
+
+macro_rules! from {
+    ($($schedule:ident),+) => {$(
+        impl From<$schedule> for AnySchedule {
+            fn from(schedule: $schedule) -> Self {
+                AnySchedule::$schedule(schedule)
+            }
+        }
+    )+};
+}
+from!(Constant, Step, Exponential, Cosine, OneCycle, Adaptive);

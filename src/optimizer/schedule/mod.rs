@@ -1,0 +1,105 @@
+//! Learning rate schedules: how the rate changes while a network learns.
+//!
+//! A [`Schedule`] gives a factor for every position: [`Constant`], [`Step`], [`Exponential`], [`Cosine`], [`OneCycle`],
+//! any of them [`after_warmup`](Schedule::after_warmup), and [`Adaptive`], which looks at the loss. An optimizer follows it
+//! [by epoch](crate::optimizer::Optimizer::by_epoch), so that the position is the number of epochs since its beginning, or
+//! [by step](crate::optimizer::Optimizer::by_step). The rate that the optimizer was made with is multiplied by the factor. [`AnySchedule`] is
+//! one that is chosen at run time.
+//!
+//! ```
+//! use tuplenet::prelude::*;
+//! use tuplenet::optimizer::schedule::{Cosine, Schedule};
+//!
+//! // Five epochs of warm-up, then down to zero until epoch 50.
+//! let optimizer = Sgd::new(0.1).by_epoch(Cosine::new(45).after_warmup(5, 0.2));
+//! let network = <Dense<1, 1, Identity>>::new(&mut seeded(0));
+//! let mut trainer = Trainer::new(network, MeanSquaredError, optimizer, seeded(1));
+//! let (inputs, targets) = ([[1.0], [2.0], [3.0]], [[2.0], [4.0], [6.0]]);
+//!
+//! trainer.fit(&inputs, &targets, &Fit { epochs: 25, ..Fit::default() }, ())?;
+//! let position = trainer.optimizer.position();
+//! assert_eq!(position, 25);
+//!
+//! // Where a training goes on is a number: here the second half, with an optimizer made anew.
+//! trainer.optimizer = Sgd::new(0.1).by_epoch(Cosine::new(45).after_warmup(5, 0.2));
+//! trainer.optimizer.seek(position);
+//! trainer.fit(&inputs, &targets, &Fit { epochs: 25, ..Fit::default() }, ())?;
+//! assert!(trainer.optimizer.rate() < 1e-9);
+//! # Ok::<(), tuplenet::Error>(())
+//! ```
+//!
+//! A schedule of your own is a function of the position:
+//!
+//! ```
+//! use tuplenet::prelude::*;
+//! use tuplenet::optimizer::schedule::Schedule;
+//!
+//! /// A rate that falls with the root of the number of steps.
+//! struct InverseRoot;
+//! impl Schedule for InverseRoot {
+//!     fn factor(&self, position: usize) -> f64 {
+//!         1.0 / (1.0 + position as f64).sqrt()
+//!     }
+//! }
+//! let optimizer = Adam::new(0.01f64).by_step(InverseRoot);
+//! assert_eq!(optimizer.rate(), 0.01);
+//! ```
+//!
+//! To find out which rate to begin with, see [`Trainer::range_test`](crate::train::Trainer::range_test).
+
+mod adaptive;
+mod any;
+mod curves;
+
+pub use adaptive::Adaptive;
+pub use any::AnySchedule;
+pub use curves::{Constant, Cosine, Exponential, OneCycle, Step, Warmup};
+
+use crate::error::{Error, Found, not_negative, setting};
+
+/// Checks a number of epochs or steps.
+fn check_length(length: usize, expected: &'static str) -> Result<(), Error> {
+    if length > 0 { Ok(()) } else { Err(Error::Setting { expected, found: Found::count(length) }) }
+}
+
+/// Checks what a rate is multiplied by.
+fn check_factor(factor: f64, expected: &'static str) -> Result<(), Error> {
+    setting(not_negative(factor), expected, factor)
+}
+
+/// How a learning rate changes, as a factor of the rate that the optimizer was made with.
+pub trait Schedule {
+    /// The factor at `position`: after so many epochs, or steps.
+    fn factor(&self, position: usize) -> f64;
+
+    /// Is told of the mean training loss of each epoch.
+    fn after_epoch(&mut self, _loss: f64) {}
+
+    /// Whether all settings make sense: see [`Optimizer::check`](crate::optimizer::Optimizer::check).
+    #[inline(always)]
+    fn check(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Forgets what it was told, for a training run from the beginning.
+    fn restart(&mut self) {}
+
+    /// This schedule, after a rise of the rate in a straight line: the factor goes from `start` to 1 in `length` epochs or
+    /// steps, and only then does the schedule begin. PyTorch's `SequentialLR` of `LinearLR` and another.
+    ///
+    /// ```
+    /// use tuplenet::optimizer::schedule::{Schedule, Step};
+    ///
+    /// let schedule = Step::new(2, 0.5).after_warmup(4, 0.2);
+    /// let factors = [0, 1, 2, 3, 4, 5, 6, 7].map(|position| schedule.factor(position));
+    /// for (found, right) in factors.into_iter().zip([0.2, 0.4, 0.6, 0.8, 1.0, 1.0, 0.5, 0.5]) {
+    ///     assert!((found - right).abs() < 1e-15);
+    /// }
+    /// ```
+    fn after_warmup(self, length: usize, start: f64) -> Warmup<Self>
+    where
+        Self: Sized,
+    {
+        Warmup { length, start, then: self }
+    }
+}

@@ -1,0 +1,216 @@
+//! [`EarlyStopping`]: ends a training that gets no better, and puts the best weights back.
+
+use super::{Epoch, Observer, Run};
+use crate::error::{Error, not_negative, setting};
+use crate::model::{Params, is_finite};
+use crate::num::Real;
+use crate::train::Outcome;
+use core::ops::ControlFlow;
+
+/// Ends a training after `patience` epochs in a row without a better loss, and then gives the network the weights of the
+/// best epoch, whether the training ended by patience, with its last epoch, or with an error.
+///
+/// The loss is that of the validation samples, or in a training without any that of the training samples;
+/// [`watching`](Self::watching) takes something else. An epoch is better if its loss is below the best one by more than
+/// [`min_delta`](Self::min_delta); the weights kept are those of the lowest loss, be it lower by ever so little. The loss of
+/// the training samples is measured before each step and does not know what the last one did: where the weights matter,
+/// validate, be it with the training samples.
+///
+/// ```
+/// use tuplenet::prelude::*;
+///
+/// type Net = (Dense<1, 8, Tanh>, Dense<8, 1, Identity>);
+/// let (inputs, targets) = ([[0.0], [0.5], [1.0]], [[0.0], [0.4], [1.0]]);
+/// let validation = (&[[0.25], [0.75]], &[[0.25], [0.75]]);
+///
+/// let mut trainer = Trainer::new(Net::new(&mut seeded(0)), MeanSquaredError, Adam::new(0.01), seeded(1));
+/// let mut stopping = EarlyStopping::new(20);
+/// let fit = Fit { epochs: 10_000, ..Fit::default() };
+/// let outcome = trainer.fit_validated(&inputs, &targets, validation, &fit, &mut stopping)?;
+///
+/// let best = stopping.best().expect("there was an epoch");
+/// assert_eq!(outcome.epochs, best.epoch + 1 + 20);
+/// assert_eq!(f64::from(trainer.evaluate(validation.0, validation.1)?), best.loss);
+/// # Ok::<(), tuplenet::Error>(())
+/// ```
+///
+/// Several calls of `fit` on one trainer are one training run: patience begins anew with each, and the best epoch is that of all.
+/// With [another trainer](Observer#one-trainer-one-training-run), or with weights that were changed in between, the best epoch
+/// begins anew too, so that one `EarlyStopping` does for a loop over folds.
+///
+/// It uses no heap: the best network is in it, so that it takes as much memory as the network. The optimizer's memory is not
+/// turned back. With a `patience` of `usize::MAX` it only keeps the best weights, so that a training that diverges loses
+/// nothing but the epochs after the best one:
+///
+/// ```
+/// use tuplenet::prelude::*;
+///
+/// let network = Dense::<1, 1, Identity>::from_rows([[0.0]], [0.0]);
+/// let mut trainer = Trainer::new(network, MeanSquaredError, Sgd::new(0.1), seeded(1));
+/// let (inputs, targets, fit) = ([[1.0], [2.0]], [[2.0], [4.0]], Fit { epochs: 1000, ..Fit::default() });
+/// let mut keeping = EarlyStopping::new(usize::MAX);
+/// trainer.fit_validated(&inputs, &targets, (&inputs, &targets), &fit, &mut keeping)?;
+///
+/// trainer.optimizer.set_rate(1e9);
+/// let error = trainer.fit_validated(&inputs, &targets, (&inputs, &targets), &fit, &mut keeping).unwrap_err();
+/// assert!(error.to_string().contains("the training has diverged"));
+/// assert!((trainer.network.predict_one(&[3.0])[0] - 6.0).abs() < 0.1);
+/// # Ok::<(), tuplenet::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct EarlyStopping<N: Params, W = fn(&Epoch<N>) -> f64> {
+    /// How many epochs in a row without a better loss end the training; 0 does what 1 does.
+    pub patience: usize,
+    /// By how much a loss must be lower to be better.
+    pub min_delta: f64,
+    watched: W,
+    pub(crate) standing: Standing<N>,
+    pub(crate) run: Run,
+}
+
+/// What [`EarlyStopping`] remembers from epoch to epoch.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Standing<N> {
+    pub(crate) best: Option<Best>,
+    pub(crate) network: Option<N>,
+    pub(crate) stalled: usize,
+}
+
+impl<N> Default for Standing<N> {
+    /// No epoch yet.
+    fn default() -> Self {
+        Standing { best: None, network: None, stalled: 0 }
+    }
+}
+
+/// The best epoch of a training so far.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
+pub struct Best {
+    /// Counted from zero, over all trainings of a trainer.
+    pub epoch: usize,
+    /// Its loss, or what else was watched.
+    #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
+    pub loss: f64,
+}
+
+impl<N: Params> EarlyStopping<N> {
+    /// Watches the validation loss, or the training loss where there is none; any lower loss is better.
+    pub const fn new(patience: usize) -> Self {
+        let standing = Standing { best: None, network: None, stalled: 0 };
+        EarlyStopping { patience, min_delta: 0.0, watched: loss, standing, run: Run::new() }
+    }
+
+    /// Watches what `watched` makes of each epoch instead: the lower the better.
+    ///
+    /// ```
+    /// use tuplenet::metrics::ConfusionMatrix;
+    /// use tuplenet::train::callbacks::EarlyStopping;
+    /// use tuplenet::prelude::*;
+    ///
+    /// type Net = Dense<1, 2, Softmax>;
+    /// let (inputs, classes) = ([[-1.0], [1.0]], [1usize, 0]);
+    /// let mut stopping = EarlyStopping::new(5).watching(|epoch: &Epoch<Net>| {
+    ///     -ConfusionMatrix::of(epoch.network, &inputs, &classes).map_or(0.0, |confusion| confusion.accuracy())
+    /// });
+    /// let mut trainer = Trainer::new(Net::new(&mut seeded(0)), CrossEntropy, Sgd::new(0.1), seeded(1));
+    /// trainer.fit(&inputs, &classes, &Fit { epochs: 1000, ..Fit::default() }, &mut stopping)?;
+    /// assert_eq!(stopping.best().map(|best| best.loss), Some(-1.0));
+    /// # Ok::<(), tuplenet::Error>(())
+    /// ```
+    pub fn watching<W: FnMut(&Epoch<N>) -> f64>(self, watched: W) -> EarlyStopping<N, W> {
+        let EarlyStopping { patience, min_delta, standing, run, .. } = self;
+        EarlyStopping { patience, min_delta, watched, standing, run }
+    }
+}
+
+impl<N: Params, W> EarlyStopping<N, W> {
+    /// The same, where a loss must be lower by more than `min_delta` to be better.
+    pub fn min_delta(self, min_delta: f64) -> Self {
+        EarlyStopping { min_delta, ..self }
+    }
+
+    /// The best epoch; none before the first one whose loss and network are finite.
+    pub fn best(&self) -> Option<Best> {
+        self.standing.best
+    }
+
+    /// The network as it was after the best epoch.
+    pub fn best_network(&self) -> Option<&N> {
+        self.standing.network.as_ref()
+    }
+}
+
+fn loss<N: Params>(epoch: &Epoch<N>) -> f64 {
+    epoch.validation_loss.unwrap_or(epoch.loss).exact()
+}
+
+impl<N: Params + Clone, W: FnMut(&Epoch<N>) -> f64> Observer<N> for &mut EarlyStopping<N, W> {
+    fn begin(&mut self, epoch: usize, network: &N) -> Result<(), Error> {
+        let min_delta = self.min_delta;
+        setting(not_negative(min_delta), "a `min_delta` that is finite and not negative", min_delta)?;
+        if self.run.begins_anew(epoch, network) {
+            self.standing = Standing::default();
+        }
+        Ok(())
+    }
+
+    fn epoch(&mut self, epoch: &Epoch<N>) -> ControlFlow<()> {
+        self.run.goes_on();
+        let loss = (self.watched)(epoch);
+        let Standing { best, network, stalled } = &mut self.standing;
+        let before = best.map_or(f64::INFINITY, |best| best.loss);
+        // The last step of an epoch may have ruined the weights, and the training loss does not know of it yet.
+        if loss < before && is_finite(epoch.network) {
+            *stalled = if loss < before - self.min_delta { 0 } else { *stalled + 1 };
+            *best = Some(Best { epoch: epoch.number, loss });
+            match network {
+                Some(network) => network.clone_from(epoch.network),
+                None => *network = Some(epoch.network.clone()),
+            }
+        } else {
+            *stalled += 1;
+        }
+        if *stalled > 0 && *stalled >= self.patience { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn end(&mut self, network: &mut N, _: Result<Outcome<N::Scalar>, Error>) {
+        if let Some(best) = &self.standing.network {
+            network.clone_from(best);
+        }
+        self.standing.stalled = 0;
+    }
+
+    fn left(&mut self, epoch: usize, network: &N) {
+        self.run.left(epoch, network);
+    }
+}
+
+/// What serde writes: all but what is watched, which is a function.
+#[cfg(feature = "serde")]
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(rename = "EarlyStopping", deny_unknown_fields)]
+struct Written<S> {
+    patience: usize,
+    #[serde(with = "crate::num::serde::one")]
+    min_delta: f64,
+    standing: S,
+}
+
+#[cfg(feature = "serde")]
+impl<N: Params + serde::Serialize, W> serde::Serialize for EarlyStopping<N, W> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let EarlyStopping { patience, min_delta, standing, .. } = self;
+        Written { patience: *patience, min_delta: *min_delta, standing }.serialize(serializer)
+    }
+}
+
+/// One that watches the loss.
+#[cfg(feature = "serde")]
+impl<'de, N: Params + serde::Deserialize<'de>> serde::Deserialize<'de> for EarlyStopping<N> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Written { patience, min_delta, standing } = Written::deserialize(deserializer)?;
+        Ok(EarlyStopping { patience, min_delta, watched: loss, standing, run: Run::new() })
+    }
+}

@@ -1,0 +1,132 @@
+//! [`History`] and [`Metric`]: what was measured after each epoch, in vectors that grow.
+
+use super::{Epoch, Observer, Run};
+use crate::error::Error;
+use crate::model::Params;
+use alloc::vec::Vec;
+use core::ops::ControlFlow;
+
+/// The losses of all epochs of a [training run](Observer#one-trainer-one-training-run): an observer for where there is a heap. With
+/// another trainer it begins anew; take one for each to keep them all. For more than the losses see [`Metric`].
+#[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(bound = "T: crate::num::Real", deny_unknown_fields)
+)]
+pub struct History<T> {
+    #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::list"))]
+    losses: Vec<T>,
+    #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::list"))]
+    validation_losses: Vec<T>,
+    #[cfg_attr(feature = "serde", serde(skip))]
+    run: Run,
+}
+
+impl<T> History<T> {
+    /// No epoch yet.
+    pub const fn new() -> Self {
+        History { losses: Vec::new(), validation_losses: Vec::new(), run: Run::new() }
+    }
+
+    /// The mean training loss of each epoch.
+    pub fn losses(&self) -> &[T] {
+        &self.losses
+    }
+
+    /// The mean validation loss after each epoch; empty without validation samples.
+    pub fn validation_losses(&self) -> &[T] {
+        &self.validation_losses
+    }
+}
+
+impl<N: Params> Observer<N> for &mut History<N::Scalar> {
+    fn begin(&mut self, epoch: usize, network: &N) -> Result<(), Error> {
+        if self.run.begins_anew(epoch, network) {
+            self.losses.clear();
+            self.validation_losses.clear();
+        }
+        Ok(())
+    }
+
+    fn left(&mut self, epoch: usize, network: &N) {
+        self.run.left(epoch, network);
+    }
+
+    fn epoch(&mut self, epoch: &Epoch<N>) -> ControlFlow<()> {
+        self.run.goes_on();
+        self.losses.push(epoch.loss);
+        self.validation_losses.extend(epoch.validation_loss);
+        ControlFlow::Continue(())
+    }
+}
+
+/// A number of your choice after each epoch of a [training run](Observer#one-trainer-one-training-run): an observer that asks a
+/// function about the network.
+///
+/// ```
+/// use tuplenet::metrics::ConfusionMatrix;
+/// use tuplenet::train::callbacks::Metric;
+/// use tuplenet::prelude::*;
+///
+/// type Net = (Dense<2, 8, Tanh>, Dense<8, 2, Softmax>);
+/// let (inputs, classes) = ([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [0usize, 1, 1, 0]);
+///
+/// let (mut history, mut accuracy) = (
+///     History::new(),
+///     Metric::new("accuracy", |network: &Net| {
+///         ConfusionMatrix::of(network, &inputs, &classes).map_or(f64::NAN, |confusion| confusion.accuracy())
+///     }),
+/// );
+/// let mut trainer = Trainer::new(Net::new(&mut seeded(0)), CrossEntropy, Adam::new(0.05), seeded(1));
+/// trainer.fit(&inputs, &classes, &Fit { epochs: 200, ..Fit::default() }, (&mut history, &mut accuracy))?;
+/// assert_eq!(accuracy.values().len(), history.losses().len());
+/// assert_eq!(accuracy.values().last(), Some(&1.0));
+/// # Ok::<(), tuplenet::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Metric<F> {
+    name: &'static str,
+    measure: F,
+    pub(crate) values: Vec<f64>,
+    pub(crate) run: Run,
+}
+
+impl<F> Metric<F> {
+    /// What `measure` says of the network, by the name of `name`.
+    pub fn new<N>(name: &'static str, measure: F) -> Self
+    where
+        F: FnMut(&N) -> f64,
+    {
+        Metric { name, measure, values: Vec::new(), run: Run::new() }
+    }
+
+    /// What is measured.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// What was measured after each epoch.
+    pub fn values(&self) -> &[f64] {
+        &self.values
+    }
+}
+
+impl<N: Params, F: FnMut(&N) -> f64> Observer<N> for &mut Metric<F> {
+    fn begin(&mut self, epoch: usize, network: &N) -> Result<(), Error> {
+        if self.run.begins_anew(epoch, network) {
+            self.values.clear();
+        }
+        Ok(())
+    }
+
+    fn left(&mut self, epoch: usize, network: &N) {
+        self.run.left(epoch, network);
+    }
+
+    fn epoch(&mut self, epoch: &Epoch<N>) -> ControlFlow<()> {
+        self.run.goes_on();
+        self.values.push((self.measure)(epoch.network));
+        ControlFlow::Continue(())
+    }
+}

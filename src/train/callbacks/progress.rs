@@ -1,0 +1,111 @@
+//! [`Progress`]: a bar that grows while a network learns. Needs the feature `progress`, and with it the standard library.
+
+extern crate std;
+
+use super::{Epoch, Observer};
+use crate::error::Error;
+use crate::model::Params;
+use crate::num::Real;
+use crate::train::Outcome;
+use alloc::format;
+use alloc::string::String;
+use core::fmt;
+use core::ops::ControlFlow;
+use core::time::Duration;
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use std::time::Instant;
+
+/// How often the bar is drawn, at most.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// A bar with the epoch, the losses, epochs per second and the time that is left, in the terminal's last line. It is drawn to
+/// the standard error, up to 20 times a second, and not at all where that is no terminal.
+///
+/// ```
+/// use tuplenet::train::callbacks::Progress;
+/// use tuplenet::prelude::*;
+///
+/// let mut trainer = Trainer::new(<Dense<1, 1, Identity>>::new(&mut seeded(0)), MeanSquaredError, Sgd::new(0.1), seeded(1));
+/// let fit = Fit { epochs: 1000, ..Fit::default() };
+/// let mut progress = Progress::new(fit.epochs);
+/// trainer.fit(&[[1.0], [2.0]], &[[2.0], [4.0]], &fit, &mut progress)?;
+/// # Ok::<(), tuplenet::Error>(())
+/// ```
+///
+/// looks like this:
+///
+/// ```text
+/// ██████████░░░░░░░░░░░░░░ epoch 421/1000  loss 0.03127  validation 0.04410  105.3/s  5s left
+/// ```
+#[derive(Debug)]
+pub struct Progress {
+    bar: ProgressBar,
+    epochs: u64,
+    losses: (f64, Option<f64>),
+    drawn: Option<Instant>,
+}
+
+impl Progress {
+    /// For a training of so many epochs.
+    pub fn new(epochs: usize) -> Self {
+        let bar = ProgressBar::new(epochs as u64);
+        const TEMPLATE: &str = "{bar:24} epoch {pos}/{len}  {msg}  {rate}  {eta} left";
+        match ProgressStyle::with_template(TEMPLATE) {
+            Ok(style) => {
+                let rate = |state: &ProgressState, to: &mut dyn fmt::Write| {
+                    // What can't be written is seen on the terminal.
+                    let _ = write!(to, "{:.1}/s", state.per_sec());
+                };
+                Self::with_bar(bar.with_style(style.with_key("rate", rate).progress_chars("█▓░")))
+            }
+            // The template is always the same.
+            Err(_) => Self::with_bar(bar),
+        }
+    }
+
+    /// With a bar of your own, whose length is the number of epochs. Its message is set to the losses.
+    pub fn with_bar(bar: ProgressBar) -> Self {
+        Progress { bar, epochs: 0, losses: (f64::NAN, None), drawn: None }
+    }
+
+    /// The bar, to draw it elsewhere or write above it.
+    pub fn bar(&self) -> &ProgressBar {
+        &self.bar
+    }
+
+    fn draw(&mut self) {
+        let validation = self.losses.1.map_or(String::new(), |loss| format!("  validation {}", number(loss)));
+        self.bar.set_message(format!("loss {}{validation}", number(self.losses.0)));
+        self.bar.set_position(self.epochs);
+        self.drawn = Some(Instant::now());
+    }
+}
+
+/// Four digits or so, of small and large losses too.
+fn number(loss: f64) -> String {
+    if loss == 0.0 || (1e-3..1e4).contains(&loss.abs()) { format!("{loss:.5}") } else { format!("{loss:.3e}") }
+}
+
+impl<N: Params> Observer<N> for &mut Progress {
+    fn epoch(&mut self, epoch: &Epoch<N>) -> ControlFlow<()> {
+        if self.epochs == 0 && self.bar.is_finished() {
+            self.bar.reset();
+        }
+        self.epochs += 1;
+        self.losses = (epoch.loss.exact(), epoch.validation_loss.map(Real::exact));
+        // An epoch may take less time than to write a number.
+        if self.drawn.is_none_or(|drawn| drawn.elapsed() >= PAUSE) && !self.bar.is_hidden() {
+            self.draw();
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn end(&mut self, _: &mut N, _: Result<Outcome<N::Scalar>, Error>) {
+        if self.epochs > 0 {
+            self.draw();
+        }
+        // It stays where it is, also if that is not the end.
+        self.bar.abandon();
+        (self.epochs, self.drawn) = (0, None);
+    }
+}

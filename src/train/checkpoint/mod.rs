@@ -1,0 +1,324 @@
+//! [`Checkpoint`]: a training that goes on where it was interrupted, with the feature `checkpoint`.
+
+mod error;
+mod file;
+mod resume;
+
+pub use error::{CheckpointError, CheckpointProblem};
+pub use resume::{Lasting, Measured, Resume};
+
+use crate::error::Error;
+use crate::error::Text;
+use crate::model::boxed::{exchange, roomy, with_room};
+use crate::model::summary::Short;
+use crate::model::{Entrance, Layer, Zeroed, is_finite};
+use crate::optimizer::{Optimizer, OptimizerState};
+use crate::train::callbacks::{Epoch, Follower, OfTrainer};
+use crate::train::{Outcome, Trainer};
+use alloc::string::ToString;
+use core::any::type_name;
+use core::ops::ControlFlow;
+use serde::Deserialize;
+use std::path::PathBuf;
+
+/// A file with all that changes in a training: the network with its running statistics and seeds, the optimizer with what
+/// it remembers, its rates and the position of its schedule, the generator, the number of epochs, and what the observers
+/// remember. It observes a training, with the other observers in it, and writes the file after each epoch, or
+/// [every](Self::every) few.
+///
+/// [`resume`](Self::resume) puts all of it back, and the training goes on as if it had never been interrupted, bit for bit:
+///
+/// ```
+/// use tuplenet::train::checkpoint::Checkpoint;
+/// use tuplenet::prelude::*;
+///
+/// type Net = (Dense<1, 8, Tanh>, Dense<8, 1, Identity>);
+/// let (inputs, targets) = ([[0.0], [0.5], [1.0]], [[0.0], [0.4], [1.0]]);
+/// let validation = (&[[0.25], [0.75]], &[[0.25], [0.75]]);
+/// let file = std::env::temp_dir().join(format!("tuplenet-{}.checkpoint", std::process::id()));
+///
+/// // A program that was interrupted in the hundredth epoch begins with the same lines again.
+/// let mut trainer = Trainer::new(Net::new(&mut seeded(0)), MeanSquaredError, Adam::new(0.01), seeded(1));
+/// let (mut history, mut stopping) = (History::new(), EarlyStopping::new(20));
+/// let mut checkpoint = Checkpoint::new(&file, (&mut history, &mut stopping)).every(10);
+/// if checkpoint.resume(&mut trainer)? {
+///     println!("after {} epochs", trainer.epochs);
+/// }
+/// let fit = Fit { epochs: 1000usize.saturating_sub(trainer.epochs), ..Fit::default() };
+/// trainer.fit_validated(&inputs, &targets, validation, &fit, &mut checkpoint)?;
+/// # let mut again = Trainer::new(Net::new(&mut seeded(0)), MeanSquaredError, Adam::new(0.01), seeded(1));
+/// # assert!(Checkpoint::new(&file, (&mut history, &mut stopping)).resume(&mut again)?);
+/// # assert_eq!(again.epochs, trainer.epochs);
+/// # std::fs::remove_file(&file)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// Give `fit` the epochs that are left, as above. The file is also written after the last epoch of a `fit` and when an
+/// observer ends it, always as the training was then, before [`Observer::end`](crate::train::callbacks::Observer::end): to resume
+/// a training that was complete, be it by its epochs or by early stopping, runs no epoch, ends in the same way, and leaves
+/// the same network. If `fit` then gets more epochs than before, it goes on as if it had had them from the beginning;
+/// what an observer has ended stays so until a `fit` has said it once more.
+///
+/// # What is not in it
+///
+/// Data, [`Fit`](crate::train::Fit), the loss, patience and functions of observers: they are the program's. The rates of
+/// the optimizer and the shape of its schedule are the file's, and can be changed after [`resume`](Self::resume). The file
+/// goes to any machine; the same bits come out of a training there on the same conditions as without a checkpoint: the
+/// sizes of batch and tile, and on another CPU the feature `reproducible`.
+///
+/// # When it is interrupted
+///
+/// A file is written beside the old one, the disk is told to keep it, and only then it takes the old one's name: whatever
+/// happens, to the program or to the machine, there is the old file or the new one, and each is whole. (On Windows the disk
+/// is not told to keep the name.) That takes some milliseconds, for which [`every`](Self::every) is there. What a program
+/// leaves behind that was killed while it wrote, `resume` removes.
+///
+/// A name that is a symbolic link stays one: the file it leads to is replaced, and the new one has the permissions of the old
+/// one. A device or a pipe is no place for a checkpoint.
+///
+/// If the file can't be written, because its folder does not exist, say, `fit` ends with [`Error::Checkpoint`] before the first
+/// epoch; if that comes about later, after the epoch. A network with an infinite weight or NaN is
+/// not written: the file keeps the last good epoch.
+///
+/// # What can be in it
+///
+/// All of the library, and types of your own that serde can write, read, and that may be sent to another thread: those too
+/// large for the caller's stack are read by one with room. Memory is taken for the file's bytes and for the values. The file
+/// has the names of the types of network, optimizer, generator and observers, as the compiler writes them but without the
+/// modules, and one of other types is refused in words:
+///
+/// ```
+/// use tuplenet::train::checkpoint::Checkpoint;
+/// use tuplenet::prelude::*;
+///
+/// let file = std::env::temp_dir().join(format!("tuplenet-other-{}.checkpoint", std::process::id()));
+/// let network = <Dense<2, 1, Sigmoid>>::new(&mut seeded(0));
+/// let trainer = Trainer::new(network, BinaryCrossEntropy, Adam::new(0.01), seeded(1));
+/// Checkpoint::new(&file, ()).save(&trainer)?;
+///
+/// let network = <Dense<2, 1, Tanh>>::new(&mut seeded(0));
+/// let mut other = Trainer::new(network, MeanSquaredError, Adam::new(0.01), seeded(1));
+/// let error = Checkpoint::new(&file, ()).resume(&mut other).unwrap_err();
+/// assert_eq!(
+///     error.problem.to_string(),
+///     "expected a checkpoint of the network `Dense<2, 1, Tanh>`, found one of `Dense<2, 1, Sigmoid>`"
+/// );
+/// # std::fs::remove_file(&file)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Checkpoint<W = ()> {
+    /// Who else is told of each epoch: what a training without a checkpoint would get.
+    pub observer: W,
+    path: PathBuf,
+    every: usize,
+    /// After how many epochs the file was written or read last.
+    kept: Option<usize>,
+    /// Whether an observer has ended the training.
+    stopped: bool,
+}
+
+/// All values of a checkpoint, in their order; the trainer's gradient is zero between steps.
+struct Values<N, O, R, S, M> {
+    stopped: bool,
+    epochs: usize,
+    network: N,
+    /// None until they are read: nothing is known of these types that a value could be made of.
+    optimizer: Option<O>,
+    rng: Option<R>,
+    state: S,
+    observers: M,
+}
+
+impl<W> Checkpoint<W> {
+    /// The checkpoint in the file at `path`, written after each epoch, around the observers of the training; without any,
+    /// `()`.
+    pub fn new(path: impl Into<PathBuf>, observer: W) -> Self {
+        Checkpoint { observer, path: path.into(), every: 1, kept: None, stopped: false }
+    }
+
+    /// The same, written only when the number of the trainer's epochs is a multiple of `epochs`, and when a training
+    /// ends; 0 does what 1 does.
+    pub fn every(self, epochs: usize) -> Self {
+        Checkpoint { every: epochs.max(1), ..self }
+    }
+
+    /// Puts back what is in the file, into the trainer and the observers; `false` if there is no file yet.
+    ///
+    /// It is an error if the file can't be read, is not whole, is the checkpoint of another type of training, or has a setting of the
+    /// optimizer that makes no sense. Trainer and
+    /// observers are then as they were.
+    pub fn resume<N, L, O, R, const B: usize>(
+        &mut self,
+        trainer: &mut Trainer<N, L, O, R, B>,
+    ) -> Result<bool, CheckpointError>
+    where
+        N: Entrance + Layer<<N as Entrance>::In> + Lasting,
+        O: Optimizer<Scalar = N::Scalar> + Lasting,
+        OptimizerState<O, N>: Lasting,
+        R: Lasting,
+        W: Resume<N>,
+    {
+        self.put_back(trainer).map_err(|problem| CheckpointError::new(&self.path, problem))
+    }
+
+    fn put_back<N, L, O, R, const B: usize>(
+        &mut self,
+        trainer: &mut Trainer<N, L, O, R, B>,
+    ) -> Result<bool, CheckpointProblem>
+    where
+        N: Entrance + Layer<<N as Entrance>::In> + Lasting,
+        O: Optimizer<Scalar = N::Scalar> + Lasting,
+        OptimizerState<O, N>: Lasting,
+        R: Lasting,
+        W: Resume<N>,
+    {
+        crate::io::file::remove_leftovers(&self.path);
+        let Some(written) = file::read(&self.path, &kinds::<N, O, R, W::State>())? else {
+            return Ok(false);
+        };
+        // Beside the trainer, which stays as it is until all is there.
+        let mut values = roomy(|| Values {
+            stopped: false,
+            epochs: 0,
+            network: N::ZEROED,
+            optimizer: None,
+            rng: None,
+            state: Zeroed::ZEROED,
+            observers: W::State::default(),
+        });
+        let values = &mut *values;
+        with_room(size_of_val(values), || {
+            written.fill(|source| {
+                values.stopped = bool::deserialize(&mut *source)?;
+                values.epochs = usize::deserialize(&mut *source)?;
+                N::deserialize_in_place(&mut *source, &mut values.network)?;
+                values.optimizer = Some(O::deserialize(&mut *source)?);
+                values.rng = Some(R::deserialize(&mut *source)?);
+                OptimizerState::<O, N>::deserialize_in_place(&mut *source, &mut values.state)?;
+                W::State::deserialize_in_place(&mut *source, &mut values.observers)
+            })
+        })?;
+        if !is_finite(&values.network) {
+            return Err(CheckpointProblem::NotFinite);
+        }
+        let (Some(optimizer), Some(rng)) = (values.optimizer.take(), values.rng.take()) else {
+            return Err(CheckpointProblem::Content);
+        };
+        optimizer.check().map_err(|error| CheckpointProblem::Setting(alloc::boxed::Box::new(error)))?;
+        (trainer.epochs, trainer.optimizer, trainer.rng) = (values.epochs, optimizer, rng);
+        // Exchanged and not moved, since they may be too large for the stack.
+        exchange(&mut trainer.network, &mut values.network);
+        exchange(&mut trainer.state, &mut values.state);
+        self.observer.resume(&mut values.observers);
+        (self.kept, self.stopped) = (Some(trainer.epochs), values.stopped);
+        Ok(true)
+    }
+
+    /// Writes the file now, for steps and epochs by hand.
+    ///
+    /// It is an error if it can't be written, or if the network has an infinite weight or NaN. The old file is then as it
+    /// was.
+    pub fn save<N, L, O, R, const B: usize>(&mut self, trainer: &Trainer<N, L, O, R, B>) -> Result<(), CheckpointError>
+    where
+        N: Entrance + Layer<<N as Entrance>::In> + Lasting,
+        O: Optimizer<Scalar = N::Scalar> + Lasting,
+        OptimizerState<O, N>: Lasting,
+        R: Lasting,
+        W: Resume<N>,
+    {
+        let Trainer { network, optimizer, rng, epochs, state, .. } = trainer;
+        if !is_finite(network) {
+            return Err(CheckpointError::new(&self.path, CheckpointProblem::NotFinite));
+        }
+        let values = (self.stopped, epochs, network, optimizer, rng, state, self.observer.state());
+        file::write(&self.path, &kinds::<N, O, R, W::State>(), &values)?;
+        self.kept = Some(trainer.epochs);
+        Ok(())
+    }
+}
+
+/// The names of the types that a checkpoint is of.
+fn kinds<N, O, R, M>() -> file::Kinds {
+    [
+        ("the network", Short(type_name::<N>()).to_string()),
+        ("the optimizer", Short(type_name::<O>()).to_string()),
+        ("the generator", Short(type_name::<R>()).to_string()),
+        ("observers that remember", Short(type_name::<M>()).to_string()),
+    ]
+}
+
+impl<N, L, O, R, const B: usize, W> Follower<N, Trainer<N, L, O, R, B>, OfTrainer> for &mut Checkpoint<W>
+where
+    N: Entrance + Layer<<N as Entrance>::In> + Lasting,
+    O: Optimizer<Scalar = N::Scalar> + Lasting,
+    OptimizerState<O, N>: Lasting,
+    R: Lasting,
+    W: Resume<N>,
+{
+    /// Resumed after its last epoch, a training has none left.
+    fn may_be_complete(&self) -> bool {
+        self.kept.is_some()
+    }
+
+    #[inline(never)]
+    fn begin(&mut self, trainer: &Trainer<N, L, O, R, B>) -> Result<ControlFlow<()>, Error> {
+        self.observer.begin(trainer.epochs, &trainer.network)?;
+        if self.stopped {
+            return Ok(ControlFlow::Break(()));
+        }
+        // Better now than after an epoch, which may take hours.
+        crate::io::file::check(&self.path).map_err(|error| self.unwritable(error.kind()))?;
+        Ok(ControlFlow::Continue(()))
+    }
+
+    #[inline(never)]
+    fn epoch(&mut self, epoch: &Epoch<N>, trainer: &Trainer<N, L, O, R, B>) -> Result<ControlFlow<()>, Error> {
+        let flow = self.observer.epoch(epoch);
+        self.stopped = flow.is_break();
+        if self.stopped || trainer.epochs.is_multiple_of(self.every) {
+            self.keep(trainer)?;
+        }
+        Ok(flow)
+    }
+
+    #[inline(never)]
+    fn end(
+        &mut self,
+        trainer: &mut Trainer<N, L, O, R, B>,
+        result: Result<Outcome<N::Scalar>, Error>,
+    ) -> Result<Outcome<N::Scalar>, Error> {
+        let kept = match result {
+            Ok(_) if self.kept != Some(trainer.epochs) => self.keep(trainer),
+            _ => Ok(()),
+        };
+        let result = kept.and(result);
+        self.observer.end(&mut trainer.network, result);
+        self.observer.left(trainer.epochs, &trainer.network);
+        self.stopped = false;
+        result
+    }
+}
+
+impl<W> Checkpoint<W> {
+    /// Writes the file, unless a step has ruined the network: then the next one fails, and so it will after the last good
+    /// epoch again.
+    fn keep<N, L, O, R, const B: usize>(&mut self, trainer: &Trainer<N, L, O, R, B>) -> Result<(), Error>
+    where
+        N: Entrance + Layer<<N as Entrance>::In> + Lasting,
+        O: Optimizer<Scalar = N::Scalar> + Lasting,
+        OptimizerState<O, N>: Lasting,
+        R: Lasting,
+        W: Resume<N>,
+    {
+        match self.save(trainer).map_err(|error| error.problem) {
+            Ok(()) | Err(CheckpointProblem::NotFinite) => Ok(()),
+            Err(CheckpointProblem::Write(error)) => Err(self.unwritable(error.kind())),
+            Err(_) => Err(self.unwritable(std::io::ErrorKind::Other)),
+        }
+    }
+
+    fn unwritable(&self, kind: std::io::ErrorKind) -> Error {
+        Error::Checkpoint { path: Text::end_of(&self.path.to_string_lossy()), kind }
+    }
+}

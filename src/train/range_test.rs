@@ -1,0 +1,124 @@
+//! [`Trainer::range_test`]: which learning rate to begin with.
+
+use crate::data::{Inputs, Permutation, Samples, check_data};
+use crate::error::Error;
+use crate::loss::Loss;
+use crate::model::{Entrance, Features, LastActivation, Layer};
+use crate::num::Real;
+use crate::num::float::{exp, ln};
+use crate::optimizer::Optimizer;
+use crate::train::Trainer;
+use core::ops::RangeInclusive;
+use rand::Rng;
+
+/// Some of the samples of `data`, those that `order` gives for the places from `first` on.
+struct Batch<'a, X: ?Sized> {
+    data: &'a X,
+    order: &'a Permutation,
+    first: usize,
+    count: usize,
+}
+
+impl<T: Real, X: Samples<T> + ?Sized> Samples<T> for Batch<'_, X> {
+    type Item = X::Item;
+    const WEIGHTED: bool = X::WEIGHTED;
+
+    fn count(&self) -> usize {
+        self.count
+    }
+
+    fn copy(&self, index: usize, to: &mut X::Item) {
+        self.data.copy(self.order.at(self.first + index), to);
+    }
+
+    fn weight(&self, index: usize) -> T {
+        self.data.weight(self.order.at(self.first + index))
+    }
+}
+
+impl<N, L, O, R, const B: usize, const IN: usize, const OUT: usize> Trainer<N, L, O, R, B>
+where
+    N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
+    O: Optimizer<Scalar = N::Scalar>,
+    R: Rng,
+{
+    /// A learning rate range test: takes as many steps as `curve` has places, each with a larger rate, from the lowest to
+    /// the highest of `rates` by the same factor each time, and fills `curve` with pairs of the rate and the mean loss of the
+    /// batch before the step. Gives how many there are: the test ends early when the loss is not finite any more. (L. Smith,
+    /// "Cyclical learning rates for training neural networks", 2017.)
+    ///
+    /// A good rate to train with is where the loss falls fastest, well below the one where it begins to rise. The test uses
+    /// the trainer up; give it a copy of the network.
+    ///
+    /// It is an error if `rates` does not begin above zero and end higher, and what is an error for
+    /// [`step`](Self::step) is one here, except for a loss that is not finite after the first step.
+    ///
+    /// ```
+    /// use tuplenet::prelude::*;
+    ///
+    /// let inputs: Vec<[f32; 1]> = (0..100).map(|i| [i as f32 / 50.0 - 1.0]).collect();
+    /// let targets: Vec<[f32; 1]> = inputs.iter().map(|[x]| [x * x]).collect();
+    /// let network = <(Dense<1, 8, Tanh>, Dense<8, 1, Identity>)>::new(&mut seeded(0));
+    ///
+    /// let mut curve = [(0.0, 0.0); 60];
+    /// let tester = Trainer::new(network.clone(), MeanSquaredError, Sgd::new(0.0), seeded(1));
+    /// let count = tester.range_test(&inputs, &targets, 10, 1e-3..=1e4, &mut curve)?;
+    /// assert!(count > 20 && count < 60);
+    /// let (best, _) = curve[..count].iter().fold((0.0, f32::INFINITY), |a, b| if b.1 < a.1 { *b } else { a });
+    /// assert!(0.01 < best && best < 10.0, "{best}");
+    /// # Ok::<(), tuplenet::Error>(())
+    /// ```
+    pub fn range_test<X, Y>(
+        mut self,
+        inputs: &X,
+        targets: &Y,
+        batch_size: usize,
+        rates: RangeInclusive<N::Scalar>,
+        curve: &mut [(N::Scalar, N::Scalar)],
+    ) -> Result<usize, Error>
+    where
+        X: Inputs<N::Scalar, IN> + ?Sized,
+        Y: Samples<N::Scalar> + ?Sized,
+        L: Loss<N::Scalar, Y::Item, LastActivation<N>, OUT>,
+    {
+        let samples = check_data(inputs, targets)?;
+        if batch_size == 0 {
+            return Err(Error::BatchSize);
+        }
+        let [low, high] = [rates.start(), rates.end()].map(|rate| rate.exact());
+        if !(low > 0.0 && high > low && high.is_finite()) {
+            return Err(Error::Rates);
+        }
+        let (first_log, last_log) = (ln(low), ln(high));
+        let last = curve.len().saturating_sub(1);
+
+        let mut order = Permutation::new(samples, &mut self.rng);
+        let mut first = 0;
+        for (step, place) in curve.iter_mut().enumerate() {
+            if first >= samples {
+                (order, first) = (Permutation::new(samples, &mut self.rng), 0);
+            }
+            let count = batch_size.min(samples - first);
+            self.optimizer.set_rate(match step {
+                0 => *rates.start(),
+                step if step == last => *rates.end(),
+                step => N::Scalar::of(exp(first_log + (last_log - first_log) * (step as f64 / last as f64))),
+            });
+            // What is really taken, where a schedule changes it.
+            let rate = self.optimizer.rate();
+            let inputs = Batch { data: inputs, order: &order, first, count };
+            let targets = Batch { data: targets, order: &order, first, count };
+            match self.step(&inputs, &targets) {
+                Ok(loss) => *place = (rate, loss),
+                Err(Error::LossNotFinite { .. } | Error::WeightNotFinite | Error::GradientTooLarge { .. })
+                    if step > 0 =>
+                {
+                    return Ok(step);
+                }
+                Err(error) => return Err(error),
+            }
+            first += count;
+        }
+        Ok(curve.len())
+    }
+}
