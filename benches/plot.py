@@ -10,7 +10,7 @@ COLOURS = {"step": "#2563eb", "predict": "#15803d"}
 PANELS = [
     ("IN", "inputs of a layer, 32 outputs, B = 32", "per_multiply_add"),
     ("OUT", "outputs of a layer, 32 inputs, B = 32", "per_multiply_add"),
-    ("B", "tile B, 32 inputs, 32 outputs", "per_multiply_add"),
+    ("B", "micro-batch B, 32 inputs, 32 outputs", "per_multiply_add"),
     ("width", "three layers of width ...", "per_sample"),
     ("depth", "... layers of width 32", "per_sample"),
     ("batch", "samples at once, two layers of width 32", "per_sample"),

@@ -2,7 +2,7 @@
 //! tuplenet-benches --bench stack`. Each attempt is a process of its own, because a stack overflow ends one.
 
 use std::process::{Command, Stdio};
-use tuplenet::model::{Entrance, Params};
+use tuplenet::model::{InputShape, Params};
 use tuplenet::prelude::*;
 
 type Small = (Dense<4, 32, Tanh>, Dense<32, 16, Tanh>, Dense<16, 4, Identity>);
@@ -33,8 +33,8 @@ fn within(bytes: usize, work: impl FnOnce() + Send) {
 /// Each piece of work has a thread's function, and so a frame, of its own.
 fn attempt<N, const IN: usize, const OUT: usize>(work: &str, bytes: usize)
 where
-    N: Network + Entrance<In = Features<IN>> + Params<Scalar = f32> + Send + Sync,
-    N: Layer<Features<IN>, Out = Features<OUT>, Trace<1>: Send, Trace<32>: Send>,
+    N: Network + InputShape<In = Features<IN>> + Params<Scalar = f32> + Send + Sync,
+    N: Layer<Features<IN>, Out = Features<OUT>, Cache<1>: Send, Cache<32>: Send>,
 {
     let inputs = vec![[0.5; IN]; 40];
     let targets = vec![[0.5; OUT]; 40];
@@ -51,7 +51,7 @@ where
         "predict_all" => within(bytes, || network.predict_all(&inputs, &mut outputs).unwrap()),
         "step, B = 1" => {
             let mut trainer =
-                Trainer::<_, _, _, _, 1>::boxed_with_tile(network, MeanSquaredError, Adam::new(1e-3), seeded(1));
+                Trainer::<_, _, _, _, 1>::boxed_with_micro_batch(network, MeanSquaredError, Adam::new(1e-3), seeded(1));
             within(bytes, || assert!(trainer.step(&inputs, &targets).is_ok()));
         }
         _ => {

@@ -1,11 +1,12 @@
-//! How the time of a layer depends on its sizes and on the tile, and that of a network on width, depth and batch: `cargo
-//! bench -p tuplenet-benches --features sweep --bench sweep > benches/results/sweep.csv`, then `python3 benches/plot.py`.
+//! How the time of a layer depends on its sizes and on the micro-batch, and that of a network on width, depth and
+//! batch: `cargo bench -p tuplenet-benches --features sweep --bench sweep > benches/results/sweep.csv`, then
+//! `python3 benches/plot.py`.
 //!
-//! One `Dense<IN, OUT, Identity>` along three lines: IN, OUT and the tile B vary, one at a time, the others are 32. Two
-//! kinds of work, each through the public API, with nothing subtracted:
+//! One `Dense<IN, OUT, Identity>` along three lines: IN, OUT and the micro-batch B vary, one at a time, the others are
+//! 32. Two kinds of work, each through the public API, with nothing subtracted:
 //!
 //! * `step`: `Trainer::step` with mean squared error and gradient descent: two products, since nothing is before the layer.
-//! * `predict`: `predict_all`, which has a tile of its own; along the line B `predict` of a matrix of B columns.
+//! * `predict`: `predict_all`, which has a micro-batch of its own; along the line B `predict` of a matrix of B columns.
 //!
 //! It takes minutes and gigabytes to compile, so that it is built only on demand, by the feature `sweep`.
 //!
@@ -15,7 +16,7 @@
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::time::Instant;
-use tuplenet::model::{Entrance, Params};
+use tuplenet::model::{InputShape, Params};
 use tuplenet::prelude::*;
 
 const ROUNDS: usize = 4;
@@ -66,7 +67,8 @@ fn layer<const IN: usize, const OUT: usize, const B: usize>(times: &mut Times, l
     let count = (SAMPLES / B).max(1) * B;
     let (inputs, targets) = (samples::<IN>(count, &mut rng), samples::<OUT>(count, &mut rng));
 
-    let mut trainer = Trainer::<_, _, _, _, B>::with_tile(network.clone(), MeanSquaredError, Sgd::new(1e-6), rng);
+    let mut trainer =
+        Trainer::<_, _, _, _, B>::with_micro_batch(network.clone(), MeanSquaredError, Sgd::new(1e-6), rng);
     best(times, (line, "step", size), 2 * IN * OUT, count, || {
         assert!(trainer.step(&inputs, &targets).is_ok());
     });
@@ -84,19 +86,19 @@ fn layer<const IN: usize, const OUT: usize, const B: usize>(times: &mut Times, l
     }
 }
 
-/// Training and prediction of a whole network of tanh layers, by a tile of 32.
+/// Training and prediction of a whole network of tanh layers, by a micro-batch of 32.
 fn network<N, const IN: usize, const OUT: usize>(times: &mut Times, line: &'static str, size: usize, count: usize)
 where
-    N: Network + Entrance<In = Features<IN>> + Params<Scalar = f32> + Clone,
+    N: Network + InputShape<In = Features<IN>> + Params<Scalar = f32> + Clone,
     N: Layer<Features<IN>, Out = Features<OUT>>,
 {
     let mut rng = seeded(0);
     let network = N::new(&mut rng);
     let (inputs, targets) = (samples::<IN>(count, &mut rng), samples::<OUT>(count, &mut rng));
     let mut trainer = Trainer::new(network.clone(), MeanSquaredError, Adam::new(1e-6), rng);
-    best(times, (line, "step", size), 3 * N::COUNT, count, || assert!(trainer.step(&inputs, &targets).is_ok()));
+    best(times, (line, "step", size), 3 * N::PARAMETERS, count, || assert!(trainer.step(&inputs, &targets).is_ok()));
     let mut outputs = vec![[0.0; OUT]; count];
-    best(times, (line, "predict", size), N::COUNT, count, || network.predict_all(&inputs, &mut outputs).unwrap());
+    best(times, (line, "predict", size), N::PARAMETERS, count, || network.predict_all(&inputs, &mut outputs).unwrap());
 }
 
 /// Calls `$line` for each of the sizes.

@@ -6,9 +6,9 @@
 
 use rayon::ThreadPoolBuilder;
 use std::time::Instant;
-use tuplenet::model::{Entrance, Parameter, Params, Visitor};
+use tuplenet::model::{InputShape, Parameter, Params, Visitor};
 use tuplenet::prelude::*;
-use tuplenet::train::Crew;
+use tuplenet::train::Parallel;
 
 type Regression = (Dense<4, 32, Tanh>, Dense<32, 16, Tanh>, Dense<16, 4, Identity>);
 type Wide = (Dense<64, 128, Relu>, Dense<128, 64, Relu>, Dense<64, 10, Identity>);
@@ -46,14 +46,15 @@ fn bits(network: &impl Params<Scalar = f32>) -> Vec<u32> {
 
 fn measure<N, const B: usize, const IN: usize, const OUT: usize>(name: &str, count: usize)
 where
-    N: Network + Entrance<In = Features<IN>> + Params<Scalar = f32> + Clone + Send + Sync,
-    N: Layer<Features<IN>, Out = Features<OUT>, Trace<B>: Send>,
+    N: Network + InputShape<In = Features<IN>> + Params<Scalar = f32> + Clone + Send + Sync,
+    N: Layer<Features<IN>, Out = Features<OUT>, Cache<B>: Send>,
 {
     let mut rng = seeded(0);
     let network = N::new(&mut rng);
     let inputs = samples::<IN>(count, &mut rng);
     let targets: Vec<[f32; OUT]> = samples(count, &mut rng);
-    let trainer = || Trainer::<_, _, _, _, B>::with_tile(network.clone(), MeanSquaredError, Adam::new(1e-3), seeded(1));
+    let trainer =
+        || Trainer::<_, _, _, _, B>::with_micro_batch(network.clone(), MeanSquaredError, Adam::new(1e-3), seeded(1));
     let mut outputs = vec![[0.0; OUT]; count];
 
     let mut alone = trainer();
@@ -66,15 +67,15 @@ where
     for threads in [1, 2, 4] {
         let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
-            let (mut trainer, mut crew) = (trainer(), Crew::new());
+            let (mut trainer, mut parallel) = (trainer(), Parallel::new());
             for _ in 0..3 {
-                crew.step(&mut trainer, &inputs, &targets).unwrap();
+                parallel.step(&mut trainer, &inputs, &targets).unwrap();
             }
             let learnt = bits(&trainer.network);
             assert_eq!(one.get_or_insert(learnt.clone()), &learnt);
-            let shared_step = best(|| assert!(crew.step(&mut trainer, &inputs, &targets).is_ok()));
+            let shared_step = best(|| assert!(parallel.step(&mut trainer, &inputs, &targets).is_ok()));
             outputs.fill([0.0; OUT]);
-            let shared_predict = best(|| Crew::predict_all(&network, &inputs, &mut outputs).unwrap());
+            let shared_predict = best(|| Parallel::predict_all(&network, &inputs, &mut outputs).unwrap());
             assert!(outputs == expected);
             let ratios = format!("{:.2},{:.2}", step / shared_step, predict / shared_predict);
             println!("{name},{count},{threads},{shared_step:.1},{shared_predict:.1},{ratios}");

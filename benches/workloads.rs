@@ -22,8 +22,9 @@ fn xor_step(criterion: &mut Criterion) {
     let inputs = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
     let targets = [[0.0], [1.0], [1.0], [0.0]];
     let network = Xor::new(&mut seeded(0));
-    let mut trainer = Trainer::<_, _, _, _, 4>::with_tile(network, BinaryCrossEntropy, Sgd::new(0.01), seeded(1));
-    let fit = Fit { epochs: 1000, batch_size: 4, shuffle: false };
+    let mut trainer =
+        Trainer::<_, _, _, _, 4>::with_micro_batch(network, BinaryCrossEntropy, Sgd::new(0.01), seeded(1));
+    let fit = FitOptions { epochs: 1000, batch_size: 4, shuffle: false };
     let before = trainer.evaluate(&inputs, &targets).unwrap();
     trainer.fit(&inputs, &targets, &fit, ()).unwrap();
     assert!(trainer.evaluate(&inputs, &targets).unwrap() < before);
@@ -38,7 +39,7 @@ fn xor_step(criterion: &mut Criterion) {
 fn one_sample(criterion: &mut Criterion) {
     fn bench<N, const IN: usize, const OUT: usize>(criterion: &mut Criterion, name: &str)
     where
-        N: Network + tuplenet::model::Entrance<In = Features<IN>> + tuplenet::model::Params<Scalar = f32>,
+        N: Network + tuplenet::model::InputShape<In = Features<IN>> + tuplenet::model::Params<Scalar = f32>,
         N: Layer<Features<IN>, Out = Features<OUT>>,
     {
         let network = Box::new(N::new(&mut seeded(0)));
@@ -88,7 +89,7 @@ fn regression(criterion: &mut Criterion) {
         let inputs = samples::<4>(count, &mut rng);
         let targets: Vec<[f32; 4]> = inputs.iter().map(|x| x.map(f32::exp)).collect();
         let network = Regression::new(&mut rng);
-        let mut trainer = Trainer::<_, _, _, _, 104>::with_tile(network, MeanSquaredError, Adam::new(1e-3), rng);
+        let mut trainer = Trainer::<_, _, _, _, 104>::with_micro_batch(network, MeanSquaredError, Adam::new(1e-3), rng);
         let before = trainer.step(&inputs, &targets).unwrap();
         assert!(trainer.step(&inputs, &targets).unwrap() < before);
         group.throughput(Throughput::Elements(count as u64));

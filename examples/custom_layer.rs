@@ -11,7 +11,7 @@ mod plot;
 use tuplenet::activation::{FromInput, NoActivation};
 use tuplenet::init::HeUniform;
 use tuplenet::inspect::gradient_check;
-use tuplenet::model::{Description, Entrance, Kind, Parameter, Params, Place, Tile, Visitor, VisitorMut, Zeroed};
+use tuplenet::model::{Description, InputShape, Kind, Parameter, Params, Pass, Place, Visitor, VisitorMut, Zeroed};
 use tuplenet::num::math;
 use tuplenet::prelude::*;
 use tuplenet::simd::*;
@@ -22,8 +22,8 @@ use tuplenet::simd::*;
 struct Mish;
 
 impl Activation for Mish {
-    /// What the slope is computed from. `FromOutput` needs less memory, where the output tells enough.
-    type Slope = FromInput;
+    /// What the derivative is computed from. `FromOutput` needs less memory, where the output tells enough.
+    type DerivativeFrom = FromInput;
     /// How the weights of a layer with this activation begin.
     type Init = HeUniform;
 
@@ -34,7 +34,7 @@ impl Activation for Mish {
     }
 
     #[inline(always)]
-    fn slope<S: Simd, T: Real>(simd: S, x: Lanes<S, T>, _output: Lanes<S, T>) -> Lanes<S, T> {
+    fn derivative<S: Simd, T: Real>(simd: S, x: Lanes<S, T>, _output: Lanes<S, T>) -> Lanes<S, T> {
         let tanh = math::tanh::<S, T>(simd, math::softplus::<S, T>(simd, x));
         tanh + x * (-tanh * tanh + T::ONE) * math::sigmoid::<S, T>(simd, x)
     }
@@ -66,7 +66,7 @@ impl<const IN: usize, const OUT: usize, T> Bumps<IN, OUT, T> {
 /// What can be learnt. Optimizers, initialization and the gradient check all go through these visits.
 impl<const IN: usize, const OUT: usize, T: Real> Params for Bumps<IN, OUT, T> {
     type Scalar = T;
-    const COUNT: usize = IN * OUT + OUT;
+    const PARAMETERS: usize = IN * OUT + OUT;
 
     fn visit(&self, visitor: &mut impl Visitor<T>) {
         visitor.slice(Self::CENTRE, self.centre.as_slice());
@@ -95,39 +95,39 @@ impl<const IN: usize, const OUT: usize, T: Real> Params for Bumps<IN, OUT, T> {
     }
 }
 
-/// How samples of `IN` numbers go forward, and slopes backward.
+/// How samples of `IN` numbers go forward, and gradients backward.
 impl<const IN: usize, const OUT: usize, T: Real> Layer<Features<IN>> for Bumps<IN, OUT, T> {
     type Out = Features<OUT>;
     /// What `backward` needs of `forward`: the outputs of `B` samples, one sample a column, are enough.
-    type Trace<const B: usize> = SMatrix<T, OUT, B>;
+    type Cache<const B: usize> = SMatrix<T, OUT, B>;
     /// There is no activation behind the bumps that a loss could take over.
-    type Head = NoActivation;
+    type LastActivation = NoActivation;
 
-    fn output<const B: usize>(trace: &SMatrix<T, OUT, B>) -> &SMatrix<T, OUT, B> {
-        trace
+    fn output<const B: usize>(cache: &SMatrix<T, OUT, B>) -> &SMatrix<T, OUT, B> {
+        cache
     }
 
     // `#[inline(always)]`: all that is inlined is compiled for the vector instructions that the CPU turns out to have.
     #[inline(always)]
     fn forward<S: Simd, const B: usize>(
         &self,
-        tile: Tile<S, B>,
+        pass: Pass<S, B>,
         x: &SMatrix<T, IN, B>,
-        trace: &mut SMatrix<T, OUT, B>,
+        cache: &mut SMatrix<T, OUT, B>,
     ) {
-        // Of the `B` columns, the first `tile.used()` hold samples.
-        for sample in 0..tile.used() {
+        // Of the `B` columns, the first `pass.len()` hold samples.
+        for sample in 0..pass.len() {
             for bump in 0..OUT {
                 let square = self.square_distance(bump, x, sample);
-                trace[(bump, sample)] = self.steepness[bump] * self.steepness[bump] * square;
+                cache[(bump, sample)] = self.steepness[bump] * self.steepness[bump] * square;
             }
         }
         // A matrix is a slice, column by column; `map` goes over it with all lanes.
-        let simd = tile.simd();
-        let numbers = tile.used() * OUT;
+        let simd = pass.simd();
+        let numbers = pass.len() * OUT;
         map(
             simd,
-            [&mut trace.as_mut_slice()[..numbers]],
+            [&mut cache.as_mut_slice()[..numbers]],
             [],
             #[inline(always)]
             |[square], []| [math::exp_negative::<S, T>(simd, -square)],
@@ -137,30 +137,30 @@ impl<const IN: usize, const OUT: usize, T: Real> Layer<Features<IN>> for Bumps<I
     #[inline(always)]
     fn backward<S: Simd, const B: usize>(
         &self,
-        tile: Tile<S, B>,
+        pass: Pass<S, B>,
         x: &SMatrix<T, IN, B>,
-        trace: &mut SMatrix<T, OUT, B>,
-        slope: &mut SMatrix<T, OUT, B>,
+        cache: &mut SMatrix<T, OUT, B>,
+        output_gradient: &mut SMatrix<T, OUT, B>,
         gradient: &mut Self,
-        mut input_slope: Option<&mut SMatrix<T, IN, B>>,
+        mut input_gradient: Option<&mut SMatrix<T, IN, B>>,
     ) {
-        // The slopes by the parameters are added to what is there: a batch may come in several tiles. The slope by the
-        // input is set; the first layer of a network is not asked for it.
-        if let Some(input_slope) = &mut input_slope {
-            input_slope.fill(T::ZERO);
+        // The gradients by the parameters are added to what is there: a batch may come in several micro-batches. The
+        // gradient by the input is set; the first layer of a network is not asked for it.
+        if let Some(input_gradient) = &mut input_gradient {
+            input_gradient.fill(T::ZERO);
         }
-        for sample in 0..tile.used() {
+        for sample in 0..pass.len() {
             for bump in 0..OUT {
                 // y = exp(-s^2 d^2), so that dy/ds = -2 s d^2 y, and dy/dc = 2 s^2 (x - c) y, and dy/dx = -dy/dc.
                 let steepness = self.steepness[bump];
-                let common = slope[(bump, sample)] * trace[(bump, sample)] * T::of(2.0) * steepness;
+                let common = output_gradient[(bump, sample)] * cache[(bump, sample)] * T::of(2.0) * steepness;
                 let square = self.square_distance(bump, x, sample);
                 gradient.steepness[bump] -= common * square;
                 for i in 0..IN {
                     let by_centre = common * steepness * (x[(i, sample)] - self.centre[(i, bump)]);
                     gradient.centre[(i, bump)] += by_centre;
-                    if let Some(input_slope) = &mut input_slope {
-                        input_slope[(i, sample)] -= by_centre;
+                    if let Some(input_gradient) = &mut input_gradient {
+                        input_gradient[(i, sample)] -= by_centre;
                     }
                 }
             }
@@ -187,7 +187,7 @@ impl<const IN: usize, const OUT: usize, T: Real> Bumps<IN, OUT, T> {
 }
 
 /// With these two, the layer can also be the first of a network, or a network alone.
-impl<const IN: usize, const OUT: usize, T> Entrance for Bumps<IN, OUT, T> {
+impl<const IN: usize, const OUT: usize, T> InputShape for Bumps<IN, OUT, T> {
     type In = Features<IN>;
 }
 impl<const IN: usize, const OUT: usize, T> Network for Bumps<IN, OUT, T> {}
@@ -210,11 +210,11 @@ fn spirals(count: usize, noise: f32, rng: &mut impl Rng) -> (Vec<[f32; 2]>, Vec<
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // First the proof: every slope by every parameter, against differences of the loss, in f64.
+    // First the proof: every derivative by every parameter, against differences of the loss, in f64.
     let mut network = Net::<f64>::new(&mut seeded(0));
     let inputs = [[0.3, -0.4], [-0.9, 0.2], [0.1, 0.8]];
     let check = gradient_check(&mut network, &BinaryCrossEntropy, &inputs, &[0usize, 1, 1])?;
-    println!("gradient check of {} parameters: largest relative error {:.1e}", Net::<f64>::COUNT, check.error);
+    println!("gradient check of {} parameters: largest relative error {:.1e}", Net::<f64>::PARAMETERS, check.error);
     if check.error > 1e-7 {
         return Err(format!("expected an error below 1e-7: {check:?}").into());
     }
@@ -226,7 +226,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut trainer = Trainer::new(Net::<f32>::new(&mut seeded(0)), BinaryCrossEntropy, Adam::new(0.01), seeded(0));
     println!("\nepoch  loss: training  test");
     for _ in 0..5 {
-        let outcome = trainer.fit(&inputs, &classes, &Fit { epochs: 40, ..Fit::default() }, ())?;
+        let outcome = trainer.fit(&inputs, &classes, &FitOptions { epochs: 40, ..FitOptions::default() }, ())?;
         let test_loss = trainer.evaluate(&test_inputs, &test_classes)?;
         println!("{:5}  {:14.4}  {test_loss:.4}", trainer.epochs, outcome.loss);
     }

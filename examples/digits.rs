@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             println!("epoch  loss    test accuracy");
         }
         // Called after each epoch, with the network as it is then.
-        let report = |epoch: &Epoch<Digits>| {
+        let report = |epoch: &EpochReport<Digits>| {
             if seed > 0 {
                 return ControlFlow::Continue(());
             }
@@ -50,7 +50,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
         let network = Digits::new(&mut seeded(seed));
         let mut trainer = Trainer::new(network, CrossEntropy, Adam::new(1e-3), seeded(seed));
-        let fit = Fit { epochs: 30, batch_size: 32, shuffle: true };
+        let fit = FitOptions { epochs: 30, batch_size: 32, shuffle: true };
         let (inputs, labels) = (Subset { data: &inputs, indices: train }, Subset { data: &labels, indices: train });
         trainer.fit(&inputs, &labels, &fit, report)?;
 

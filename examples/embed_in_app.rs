@@ -171,9 +171,9 @@ fn train() -> Result<(), Box<dyn std::error::Error>> {
         .unzip();
 
     let mut trainer = Trainer::new(Policy::new(&mut seeded(0)), MeanSquaredError, Adam::new(0.01), seeded(0));
-    for rate in [0.01, 0.003, 0.001] {
-        trainer.optimizer.set_rate(rate);
-        trainer.fit(&inputs, &targets, &Fit { epochs: 50, ..Fit::default() }, ())?;
+    for learning_rate in [0.01, 0.003, 0.001] {
+        trainer.optimizer.set_learning_rate(learning_rate);
+        trainer.fit(&inputs, &targets, &FitOptions { epochs: 50, ..FitOptions::default() }, ())?;
     }
     let error = trainer.evaluate(&inputs, &targets)?.sqrt();
     println!("// off the teacher by {:.2} N (root mean square)", error * Cart::STRONGEST);

@@ -30,7 +30,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let mut trainer = Trainer::new(Training::new(&mut seeded(0)), CrossEntropy, Adam::new(0.01), seeded(1));
     let (inputs, targets) = (Subset { data: &scaled, indices: train }, Subset { data: &classes, indices: train });
-    trainer.fit(&inputs, &targets, &Fit { epochs: 100, batch_size: 20, shuffle: true }, ())?;
+    trainer.fit(&inputs, &targets, &FitOptions { epochs: 100, batch_size: 20, shuffle: true }, ())?;
 
     // The scaling and the normalization become part of the first layer, so that C gives it centimetres as they are.
     let (first, norm, _, _, last) = trainer.network;

@@ -72,7 +72,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn xor() -> Result<(Xor, f32), tuplenet::Error> {
     let (inputs, targets) = ([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [[0.0], [1.0], [1.0], [0.0]]);
     let mut trainer = Trainer::new(Xor::new(&mut seeded(0)), BinaryCrossEntropy, Adam::new(0.05), seeded(1));
-    let outcome = trainer.fit(&inputs, &targets, &Fit { epochs: 1000, ..Fit::default() }, ())?;
+    let outcome = trainer.fit(&inputs, &targets, &FitOptions { epochs: 1000, ..FitOptions::default() }, ())?;
     Ok((trainer.network, outcome.loss))
 }
 
@@ -86,7 +86,7 @@ struct Irises {
     scaled: Vec<[f32; 4]>,
 }
 
-const IRIS_FIT: Fit = Fit { epochs: 100, batch_size: 16, shuffle: true };
+const IRIS_FIT: FitOptions = FitOptions { epochs: 100, batch_size: 16, shuffle: true };
 
 impl Irises {
     fn read() -> Result<Self, Box<dyn Error>> {
@@ -169,7 +169,7 @@ fn digits() -> Result<(Digits, f64, String, String), Box<dyn Error>> {
     let (train, test) = stratified_split::<10, _>(&labels, &mut indices, 0.2, &mut seeded(0))?;
     let mut trainer = Trainer::new(Digits::new(&mut seeded(0)), CrossEntropy, Adam::new(2e-3).l2(1e-4), seeded(1));
     let (inputs, targets) = (Subset { data: &scaled, indices: train }, Subset { data: &labels, indices: train });
-    trainer.fit(&inputs, &targets, &Fit { epochs: 40, ..Fit::default() }, ())?;
+    trainer.fit(&inputs, &targets, &FitOptions { epochs: 40, ..FitOptions::default() }, ())?;
     let network = trainer.network;
     let bytes = |image: &[f32; 64]| format!("{:?}", image.map(|pixel| pixel as u8));
     let (accuracy, samples) = judge(&images, &labels, test, bytes, |image| {
@@ -191,7 +191,7 @@ fn sensor() -> Result<(Sensor, f32), tuplenet::Error> {
         })
         .unzip();
     let mut trainer = Trainer::new(Sensor::new(&mut seeded(0)), MeanSquaredError, Adam::new(0.01), seeded(1));
-    let outcome = trainer.fit(&inputs, &targets, &Fit { epochs: 200, ..Fit::default() }, ())?;
+    let outcome = trainer.fit(&inputs, &targets, &FitOptions { epochs: 200, ..FitOptions::default() }, ())?;
     Ok((trainer.network, outcome.loss))
 }
 

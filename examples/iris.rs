@@ -34,7 +34,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let mut trainer = Trainer::new(network, CrossEntropy, Adam::new(0.01).l2(1e-3), seeded(seed));
         let inputs = Subset { data: &scaled, indices: train };
         let targets = Subset { data: &classes, indices: train };
-        let outcome = trainer.fit(&inputs, &targets, &Fit { epochs: 100, batch_size: 16, shuffle: true }, ())?;
+        let outcome = trainer.fit(&inputs, &targets, &FitOptions { epochs: 100, batch_size: 16, shuffle: true }, ())?;
 
         let mut right = 0;
         for &flower in test {

@@ -42,16 +42,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let (x, y) = moons(60, 1);
     let (test_x, test_y) = moons(1000, 2);
-    let fit = Fit { epochs: EPOCHS, batch_size: 60, shuffle: true };
+    let fit = FitOptions { epochs: EPOCHS, batch_size: 60, shuffle: true };
     println!("{:16}  epochs  training loss  validation loss  wrong of {}", "", test_x.len());
 
     let mut curves = Vec::new();
     macro_rules! run {
-        ($name:literal, $network:ty, $l2:expr, $observer:expr, $surface:literal) => {{
+        ($name:literal, $network:ty, $l2:expr, $callback:expr, $surface:literal) => {{
             let network = <$network>::new(&mut seeded(0));
             let mut trainer = Trainer::new(network, BinaryCrossEntropy, Adam::new(0.01).l2($l2), seeded(1));
             let mut history = History::new();
-            let outcome = trainer.fit_validated(&x, &y, (&test_x, &test_y), &fit, (&mut history, $observer))?;
+            let outcome = trainer.fit_validated(&x, &y, (&test_x, &test_y), &fit, (&mut history, $callback))?;
             // Once more, since early stopping has put other weights back.
             let losses = (trainer.evaluate(&x, &y)?, trainer.evaluate(&test_x, &test_y)?);
             let mut outputs = vec![[0.0]; test_x.len()];

@@ -49,9 +49,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{} noisy points to learn from, {} to test with\n", train.len(), test.len());
     println!("epoch  root mean square error: training  test");
     // The steps become smaller, so that the curve settles.
-    for rate in [0.01, 0.003, 0.001, 0.0003] {
-        trainer.optimizer.set_rate(rate);
-        trainer.fit(&inputs, &targets, &Fit { epochs: 250, ..Fit::default() }, ())?;
+    for learning_rate in [0.01, 0.003, 0.001, 0.0003] {
+        trainer.optimizer.set_learning_rate(learning_rate);
+        trainer.fit(&inputs, &targets, &FitOptions { epochs: 250, ..FitOptions::default() }, ())?;
         let (train_error, test_error) =
             (trainer.evaluate(&inputs, &targets)?, trainer.evaluate(&test_inputs, &test_targets)?);
         println!("{:5}  {:32.3}  {:.3}", trainer.epochs, train_error.sqrt(), test_error.sqrt());

@@ -15,7 +15,7 @@ use std::time::Duration;
 use tuplenet::data::{Subset, stratified_split};
 use tuplenet::layers::{Activate, BatchNorm, Dropout};
 use tuplenet::metrics::ConfusionMatrix;
-use tuplenet::optimizer::schedule::Cosine;
+use tuplenet::optimizer::schedule::CosineAnnealing;
 use tuplenet::prelude::*;
 use tuplenet::train::checkpoint::{Checkpoint, Resume};
 
@@ -37,9 +37,9 @@ fn train<W: Resume<Digits>>(
     let validation = (&Subset { data: images, indices: test }, &Subset { data: labels, indices: test });
 
     let steps = EPOCHS * train.len().div_ceil(32);
-    let optimizer = AdamW::new(3e-3).by_step(Cosine::new(steps));
+    let optimizer = AdamW::new(3e-3).by_step(CosineAnnealing::new(steps));
     let mut trainer = Trainer::new(Digits::new(&mut seeded(0)), CrossEntropy, optimizer, seeded(1));
-    let fit = |trained: usize| Fit { epochs: EPOCHS.saturating_sub(trained), ..Fit::default() };
+    let fit = |trained: usize| FitOptions { epochs: EPOCHS.saturating_sub(trained), ..FitOptions::default() };
     if let Some(checkpoint) = checkpoint {
         if checkpoint.resume(&mut trainer)? {
             println!("goes on after {} epochs", trainer.epochs);
@@ -65,7 +65,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     println!("each epoch is kept in {}", file.display());
     let mut stopping = EarlyStopping::new(10);
-    let report = |epoch: &Epoch<Digits>| {
+    let report = |epoch: &EpochReport<Digits>| {
         println!("{:5}  {:.4}  {:.4}", epoch.number + 1, epoch.loss, epoch.validation_loss.unwrap_or(f32::NAN));
         // An epoch takes a few milliseconds; this is time to press Ctrl-C.
         std::thread::sleep(Duration::from_millis(200));

@@ -10,21 +10,23 @@ mod csv;
 
 use std::time::Instant;
 use tuplenet::optimizer::AnyOptimizer;
-use tuplenet::optimizer::schedule::{Adaptive, Constant};
+use tuplenet::optimizer::schedule::{Constant, ReduceOnPlateau};
 use tuplenet::prelude::*;
-use tuplenet::tuning::{CrossValidation, Recipe, Scaling, Setup, Space, Table, accuracy, networks};
+use tuplenet::tuning::{
+    CrossValidation, CrossValidationOptions, Hyperparameters, Scaling, SearchSpace, Table, accuracy, networks,
+};
 
 type Failure = Box<dyn std::error::Error>;
 /// The samples to learn from and those to predict, of each fold.
 type Folds = Vec<(Vec<usize>, Vec<usize>)>;
 
 /// The values that are tried with every network: 2 optimizers, 3 penalties, 2 schedules.
-fn space() -> Space<'static, AnyOptimizer> {
+fn space() -> SearchSpace<'static, AnyOptimizer> {
     let sgd: AnyOptimizer = Sgd::new(0.001).nesterov(0.9).into();
     let adam = Adam::new(0.001).into();
     // scikit-learn's `adaptive` waits for ten epochs.
-    let adaptive = Adaptive { patience: 10, ..Adaptive::new() };
-    Space::new(Recipe::new(sgd))
+    let adaptive = ReduceOnPlateau { patience: 10, ..ReduceOnPlateau::new() };
+    SearchSpace::new(Hyperparameters::new(sgd))
         .optimizer([sgd, adam])
         .alpha([1e-4, 1e-3, 1e-2])
         .schedule([Constant.into(), adaptive.into()])
@@ -39,13 +41,13 @@ macro_rules! search {
                 (Dense<$inputs, hidden, activation>, Dense<hidden, $classes, Softmax>)
         ];
         let start = Instant::now();
-        let setup = Setup { folds: 3, scaling: Scaling::Standard, seed: 0 };
+        let options = CrossValidationOptions { folds: 3, scaling: Scaling::Standard, seed: 0 };
         let validation = match &$folder {
             Some(folder) => {
                 let folds = read_folds(&format!("{folder}/{}.folds", $file))?;
-                CrossValidation::with_folds(&inputs, &classes, CrossEntropy, accuracy, folds, &setup)?
+                CrossValidation::with_folds(&inputs, &classes, CrossEntropy, accuracy, folds, &options)?
             }
-            None => CrossValidation::stratified(&inputs, &classes, CrossEntropy, accuracy, &setup)?,
+            None => CrossValidation::stratified(&inputs, &classes, CrossEntropy, accuracy, &options)?,
         };
         let table = validation.grid(&networks, &space())?;
         let seconds = start.elapsed().as_secs_f64();

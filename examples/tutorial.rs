@@ -12,7 +12,7 @@ use tuplenet::metrics::{Average, ConfusionMatrix};
 use tuplenet::plot;
 use tuplenet::prelude::*;
 use tuplenet::train::callbacks::Metric;
-use tuplenet::tuning::{CrossValidation, Recipe, Setup, Space, accuracy, networks};
+use tuplenet::tuning::{CrossValidation, CrossValidationOptions, Hyperparameters, SearchSpace, accuracy, networks};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -56,7 +56,7 @@ fn main() -> Result<(), Failure> {
     println!("3. Train\n{}", Iris::summary());
     let mut trainer = Trainer::new(Iris::new(&mut seeded(0)), CrossEntropy, Adam::new(0.01), seeded(1));
     let mut history = History::new();
-    let fit = Fit { epochs: 120, batch_size: 16, shuffle: true };
+    let fit = FitOptions { epochs: 120, batch_size: 16, shuffle: true };
     trainer.fit_validated(&x, &y, (&test_x, &test_y), &fit, &mut history)?;
     println!("   loss {:.4} after {} epochs", history.losses()[119], history.losses().len());
 
@@ -83,12 +83,15 @@ fn main() -> Result<(), Failure> {
 
     println!("7. Search a grid, by cross-validation with the training samples");
     let networks = networks![for hidden in [4, 16] (Dense<4, hidden, Tanh>, Dense<hidden, 3, Softmax>)];
-    let start = Recipe { fit: Fit { epochs: 120, batch_size: 16, shuffle: true }, ..Recipe::new(Adam::new(0.01)) };
-    let grid = Space::new(start).rate([0.001, 0.003, 0.01, 0.03]).l2([0.0, 1e-3, 1e-2]);
-    let setup = Setup { folds: 5, ..Setup::default() };
+    let start = Hyperparameters {
+        fit: FitOptions { epochs: 120, batch_size: 16, shuffle: true },
+        ..Hyperparameters::new(Adam::new(0.01))
+    };
+    let grid = SearchSpace::new(start).learning_rate([0.001, 0.003, 0.01, 0.03]).l2([0.0, 1e-3, 1e-2]);
+    let options = CrossValidationOptions { folds: 5, ..CrossValidationOptions::default() };
     let raw: Vec<[f32; 4]> = train.iter().map(|&index| flowers[index]).collect();
     let classes: Vec<usize> = train.iter().map(|&index| kinds[index]).collect();
-    let validation = CrossValidation::stratified(&raw, &classes, CrossEntropy, accuracy, &setup)?;
+    let validation = CrossValidation::stratified(&raw, &classes, CrossEntropy, accuracy, &options)?;
     let table = validation.grid(&networks, &grid)?;
     println!("{table:.5}");
     let best = table.best().ok_or("no candidate has a score")?;
@@ -116,7 +119,7 @@ fn surface(flowers: &[[f32; 4]], kinds: &[usize], path: &Path) -> Result<(), Fai
     let scaler = StandardScaler::fit(&petals)?;
     let scaled: Vec<[f32; 2]> = petals.iter().map(|petal| scaler.transform(petal)).collect();
     let mut trainer = Trainer::new(Petals::new(&mut seeded(0)), CrossEntropy, Adam::new(0.01).l2(1e-3), seeded(1));
-    trainer.fit(&scaled, kinds, &Fit { epochs: 200, batch_size: 16, shuffle: true }, ())?;
+    trainer.fit(&scaled, kinds, &FitOptions { epochs: 200, batch_size: 16, shuffle: true }, ())?;
     // Folded into the first layer, the scaling need not be drawn.
     let (first, last) = trainer.network;
     let network = (scaler.fold(first), last);
@@ -149,7 +152,7 @@ fn regularize(losses: &Path, accuracies: &Path) -> Result<f64, Failure> {
                 let mut accuracy = Metric::new("accuracy", |network: &$network| {
                     ConfusionMatrix::of(network, &test_x, &test_y).map_or(f64::NAN, |confusion| confusion.accuracy())
                 });
-                let fit = Fit { epochs: 100, batch_size: 32, shuffle: true };
+                let fit = FitOptions { epochs: 100, batch_size: 32, shuffle: true };
                 trainer.fit_validated(&x, &y, (&test_x, &test_y), &fit, (&mut history, &mut accuracy))?;
                 runs.push((name, history, accuracy.values().to_vec()));
             }

@@ -21,7 +21,7 @@ pub fn train(seed: u64) -> Result<(Xor, History<f32>), tuplenet::Error> {
     let network = Xor::new(&mut seeded(seed));
     let mut trainer = Trainer::new(network, BinaryCrossEntropy, Adam::new(0.05), seeded(seed));
     let mut history = History::new();
-    trainer.fit(&INPUTS, &TARGETS, &Fit { epochs: 1000, ..Fit::default() }, &mut history)?;
+    trainer.fit(&INPUTS, &TARGETS, &FitOptions { epochs: 1000, ..FitOptions::default() }, &mut history)?;
     Ok((trainer.network, history))
 }
 

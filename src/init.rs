@@ -29,11 +29,12 @@
 use crate::num::dispatch::dispatch;
 use crate::num::math::{self, square_root};
 use crate::num::root::{root_of_f32, root_of_f64};
-use crate::num::{Real, lanes, number};
+use crate::num::{Real, first_lane, lanes};
 use fearless_simd::{Level, Simd};
 use rand::Rng;
 
 /// A rule for the weights of a layer at the beginning. What is not a weight begins as the layer says, biases with zero.
+#[doc(alias("initializer", "nn.init"))]
 pub trait Init {
     /// Sets the weights of a layer with `fan_in` inputs and `fan_out` outputs; `weights` holds them column by column, a
     /// column for each input.
@@ -57,7 +58,10 @@ fn normal<T: Real, R: Rng>(rng: &mut R) -> T {
     #[inline(always)]
     fn factor<S: Simd, T: Real>(simd: S, square: T) -> T {
         let square = lanes::<S, T>(simd, square);
-        number::<S, T>(T::exact_root(simd, math::ln::<S, T>(simd, square) * math::splat::<S, T>(simd, -2.0) / square))
+        first_lane::<S, T>(T::exact_root(
+            simd,
+            math::ln::<S, T>(simd, square) * math::splat::<S, T>(simd, -2.0) / square,
+        ))
     }
     loop {
         let (x, y) = (symmetric::<T, R>(rng), symmetric::<T, R>(rng));
@@ -77,9 +81,9 @@ fn fill_uniform<T: Real, R: Rng>(rng: &mut R, limit: T, weights: &mut [T]) {
 }
 
 #[inline(never)]
-fn fill_normal<T: Real, R: Rng>(rng: &mut R, deviation: T, weights: &mut [T]) {
+fn fill_normal<T: Real, R: Rng>(rng: &mut R, standard_deviation: T, weights: &mut [T]) {
     for weight in weights {
-        *weight = normal::<T, R>(rng) * deviation;
+        *weight = normal::<T, R>(rng) * standard_deviation;
     }
 }
 
@@ -113,26 +117,32 @@ macro_rules! rule {
 
 rule! {
     /// Uniform with variance 2 / inputs, for ReLU and its kin: K. He et al., 2015.
+    #[doc(alias("kaiming_uniform_"))]
     HeUniform, fill_uniform, 3.0, |inputs, outputs| 2.0 / inputs
 }
 rule! {
     /// Normal with variance 2 / inputs, for ReLU and its kin: K. He et al., 2015.
+    #[doc(alias("kaiming_normal_"))]
     HeNormal, fill_normal, 1.0, |inputs, outputs| 2.0 / inputs
 }
 rule! {
     /// Uniform with variance 2 / (inputs + outputs), for tanh and sigmoid: X. Glorot and Y. Bengio, 2010.
+    #[doc(alias("xavier_uniform_"))]
     GlorotUniform, fill_uniform, 3.0, |inputs, outputs| 2.0 / (inputs + outputs)
 }
 rule! {
     /// Normal with variance 2 / (inputs + outputs), for tanh and sigmoid: X. Glorot and Y. Bengio, 2010.
+    #[doc(alias("xavier_normal_"))]
     GlorotNormal, fill_normal, 1.0, |inputs, outputs| 2.0 / (inputs + outputs)
 }
 rule! {
     /// Uniform with variance 1 / inputs: Y. LeCun et al., 1998.
+    #[doc(alias("lecun_uniform"))]
     LecunUniform, fill_uniform, 3.0, |inputs, outputs| 1.0 / inputs
 }
 rule! {
     /// Normal with variance 1 / inputs, for SELU: Y. LeCun et al., 1998.
+    #[doc(alias("lecun_normal"))]
     LecunNormal, fill_normal, 1.0, |inputs, outputs| 1.0 / inputs
 }
 

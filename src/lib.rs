@@ -11,7 +11,7 @@
 //!
 //!     let network = Xor::new(&mut seeded(0));
 //!     let mut trainer = Trainer::new(network, BinaryCrossEntropy, Adam::new(0.05), seeded(1));
-//!     trainer.fit(&inputs, &targets, &Fit { epochs: 1000, ..Fit::default() }, ())?;
+//!     trainer.fit(&inputs, &targets, &FitOptions { epochs: 1000, ..FitOptions::default() }, ())?;
 //!
 //!     for (input, [target]) in inputs.iter().zip(targets) {
 //!         let [probability] = trainer.network.predict_one(input);
@@ -25,7 +25,7 @@
 //! # Where to look
 //!
 //! * A network is a [`Dense`](layers::Dense) layer or a tuple of [`layers`]; what it can do is in [`Network`](model::Network).
-//!   A wrong size is a compile error that names the layer: [`model::check`].
+//!   A wrong size is a compile error that names the layer: [`model::assert_shapes`].
 //! * [`Trainer`](train::Trainer) trains; [`Workspace`](train::Workspace) has the single pieces: forward, backward,
 //!   loss and gradient.
 //! * [`data`] says what inputs and targets may be, and scales, splits and weights them; [`metrics`] judges predictions.
@@ -34,7 +34,7 @@
 //! * [`schedule`](optimizer::schedule) changes the learning rate while a network learns, and helps to find the first one.
 //! * [`activation`], [`loss`], [`optimizer`] and [`init`] list what there is, and each shows how to write your own. For a
 //!   layer of your own see [`model::Layer`] and the example `custom_layer`.
-//! * [`guide::speed`] says how to get the library's speed, and what threads, tiles and large networks take.
+//! * [`guide::speed`] says how to get the library's speed, and what threads, micro-batches and large networks take.
 //! * `io::safetensors` (feature `safetensors`) takes weights from other programs, and gives them to others.
 //! * `io::export` (feature `export`) writes networks as Rust source, C99 source and ONNX files.
 //! * [`inspect::gradient_check`] tells whether the derivatives of what you wrote are right.
@@ -49,7 +49,7 @@
 //! | `plot` | no | `plot`: curves, decision surfaces and confusion matrices as SVG and PNG; implies `std` |
 //! | `progress` | no | `train::callbacks::Progress`, a bar in the terminal with losses, rate and remaining time; implies `std` |
 //! | `export` | no | `io::export`: networks as Rust source, as C99 source without a library, and as ONNX files; implies `alloc` |
-//! | `rayon` | no | `train::Crew`, training and prediction on several threads, and searches on all cores; implies `std` |
+//! | `rayon` | no | `train::Parallel`, training and prediction on several threads, and searches on all cores; implies `std` |
 //! | `serde` | no | networks, trainers and their parts as JSON, postcard and whatever [serde](https://serde.rs) has: `io::serde` |
 //! | `checkpoint` | no | `train::checkpoint::Checkpoint`, trainings that go on where they were interrupted, bit for bit; implies `std` and `serde` |
 //! | `reproducible` | no | no fused multiply-add: the same bits on every CPU, at some cost in speed |
@@ -58,8 +58,9 @@
 //! Without the default features the library is `no_std`, uses no heap, and computes with the vector instructions that the
 //! program is compiled for. Weights, gradients and the optimizer's memory have the network's own type, and the workspace's
 //! size is fixed: [`memory`](inspect::memory) has constants for all of it, and an assertion. On a small stack keep the
-//! trainer in a `static` ([`Trainer::with_tile`](train::Trainer::with_tile) is `const`), take the tile 1, and let it
-//! [`learn`](train::Trainer::learn) one sample at a time. `examples/firmware` does so on microcontrollers.
+//! trainer in a `static` ([`Trainer::with_micro_batch`](train::Trainer::with_micro_batch) is `const`), take the
+//! micro-batch 1, and let it [`step_one`](train::Trainer::step_one) one sample at a time. `examples/firmware` does so
+//! on microcontrollers.
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -124,8 +125,8 @@ pub mod prelude {
     pub use crate::seeded;
     #[cfg(feature = "alloc")]
     pub use crate::train::callbacks::History;
-    pub use crate::train::callbacks::{EarlyStopping, Epoch, Observer};
-    pub use crate::train::{Fit, Outcome, Trainer, Workspace};
+    pub use crate::train::callbacks::{Callback, EarlyStopping, EpochReport};
+    pub use crate::train::{FitOptions, FitReport, Trainer, Workspace};
     pub use nalgebra::{SMatrix, SVector};
     pub use rand::{Rng, SeedableRng};
 }

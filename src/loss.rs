@@ -1,8 +1,9 @@
-//! Losses: how far outputs are from targets, and the slope to follow.
+//! Losses: how far outputs are from targets, and the gradient by the outputs.
 //!
 //! A loss averages over the samples of a batch; the regression losses and binary cross-entropy average over the outputs
 //! too. Which activation the network ends with is known from its type, so sigmoid with binary cross-entropy and softmax
-//! with cross-entropy are computed together, from the logits: finite for every finite logit, and with the slope `y - t`.
+//! with cross-entropy are computed together, from the logits: finite for every finite logit, and with the gradient
+//! `y - t`.
 //!
 //! Which losses fit after which last activation; the others do not compile:
 //!
@@ -44,7 +45,7 @@
 //! A loss of your own is a formula for one output and one target, for every last activation `A`:
 //!
 //! ```
-//! use tuplenet::model::Tile;
+//! use tuplenet::model::Pass;
 //! use tuplenet::loss::{Loss, elementwise};
 //! use tuplenet::prelude::*;
 //! use tuplenet::simd::*;
@@ -56,12 +57,12 @@
 //!     #[inline(always)]
 //!     fn evaluate<S: Simd, const B: usize>(
 //!         &self,
-//!         tile: Tile<S, B>,
+//!         pass: Pass<S, B>,
 //!         scale: T,
 //!         outputs: &mut [[T; OUT]; B],
 //!         targets: &[[T; OUT]; B],
 //!     ) -> T {
-//!         elementwise::<S, T, A, OUT, B>(tile, scale, outputs, targets, #[inline(always)] |y, t| {
+//!         elementwise::<S, T, A, OUT, B>(pass, scale, outputs, targets, #[inline(always)] |y, t| {
 //!             let error = y - t;
 //!             let square = error * error;
 //!             (square * square, square * error * T::of(4.0))
@@ -70,13 +71,13 @@
 //! }
 //! ```
 
-use crate::activation::{Activation, HardSigmoid, Identity, Link, NoActivation, Sigmoid, Softmax};
-use crate::data::{Category, Samples};
+use crate::activation::{Activation, FusedLoss, HardSigmoid, Identity, NoActivation, Sigmoid, Softmax};
+use crate::data::{ClassIndex, Samples};
 use crate::error::{Error, Found, NotFinite, TargetError, setting};
 use crate::kernel::{self, Exponentials, map, map_sum, softmax};
 use crate::layers::Dropout;
-use crate::model::Tile;
-use crate::num::math::{self, at_least, at_most, divide, splat};
+use crate::model::Pass;
+use crate::num::math::{self, divide, maximum, minimum, splat};
 use crate::num::{Lanes, Real, SCALAR, lanes};
 use fearless_simd::{Select, Simd, SimdBase, SimdFloat};
 
@@ -89,13 +90,14 @@ use fearless_simd::{Select, Simd, SimdBase, SimdFloat};
     note = "a target is `[{T}; {OUT}]` or `SVector<{T}, {OUT}>`; for `CrossEntropy` also a class, as `usize`, `u32`, `u8` or \
             `Class<{OUT}>`; for `BinaryCrossEntropy` with one output also a `bool`"
 )]
+#[doc(alias("criterion", "objective"))]
 pub trait Loss<T: Real, Target, A: Activation, const OUT: usize> {
     /// Gives `scale` times the sum of the losses of the samples in use. `outputs` holds what the network computed before
-    /// its last activation, `A`; each is replaced by the slope of that sum. Slopes of samples not in use are of no
-    /// account.
+    /// its last activation, `A`; each is replaced by the gradient of that sum. Gradients of samples not in use are of
+    /// no account.
     fn evaluate<S: Simd, const B: usize>(
         &self,
-        tile: Tile<S, B>,
+        pass: Pass<S, B>,
         scale: T,
         outputs: &mut [[T; OUT]; B],
         targets: &[Target; B],
@@ -133,7 +135,7 @@ pub trait Targets<T: Real, L, A: Activation, const OUT: usize>: Samples<T> {
     /// [`Loss::evaluate`].
     fn evaluate<S: Simd, const B: usize>(
         loss: &L,
-        tile: Tile<S, B>,
+        pass: Pass<S, B>,
         scale: T,
         outputs: &mut [[T; OUT]; B],
         targets: &[Self::Item; B],
@@ -153,12 +155,12 @@ impl<T: Real, L: Loss<T, Y::Item, A, OUT>, A: Activation, Y: Samples<T> + ?Sized
     #[inline(always)]
     fn evaluate<S: Simd, const B: usize>(
         loss: &L,
-        tile: Tile<S, B>,
+        pass: Pass<S, B>,
         scale: T,
         outputs: &mut [[T; OUT]; B],
         targets: &[Y::Item; B],
     ) -> T {
-        loss.evaluate::<S, B>(tile, scale, outputs, targets)
+        loss.evaluate::<S, B>(pass, scale, outputs, targets)
     }
 
     #[inline(always)]
@@ -211,32 +213,32 @@ impl<const N: usize, T: Real> Distribution for NoActivation<Dropout<N, 0, T>> {}
 /// `y` with the target `t`, and its derivative by `y`.
 #[inline(always)]
 pub fn elementwise<S: Simd, T: Real, A: Activation, const OUT: usize, const B: usize>(
-    tile: Tile<S, B>,
+    pass: Pass<S, B>,
     scale: T,
     outputs: &mut [[T; OUT]; B],
     targets: &[[T; OUT]; B],
     formula: impl Fn(Lanes<S, T>, Lanes<S, T>) -> (Lanes<S, T>, Lanes<S, T>) + Copy,
 ) -> T {
-    let simd = tile.simd();
+    let simd = pass.simd();
     let scale = scale * T::of(1.0 / OUT as f64);
-    if !A::COUPLED {
+    if A::ELEMENTWISE {
         let (outputs, targets) = (outputs.as_flattened_mut(), targets.as_flattened());
         let sum = map_sum(
             simd,
-            tile.used() * OUT,
+            pass.len() * OUT,
             [outputs],
             [targets],
             #[inline(always)]
             |[x], [t]| {
                 let y = A::value::<S, T>(simd, x);
-                let (loss, slope) = formula(y, t);
-                ([A::backward::<S, T>(simd, slope, x, y) * lanes::<S, T>(simd, scale)], loss)
+                let (loss, derivative) = formula(y, t);
+                ([A::backward::<S, T>(simd, derivative, x, y) * lanes::<S, T>(simd, scale)], loss)
             },
         );
         return scale * sum;
     }
     let mut total = T::ZERO;
-    for (output, target) in outputs.iter_mut().zip(targets).take(tile.used()) {
+    for (output, target) in outputs.iter_mut().zip(targets).take(pass.len()) {
         let x = *output;
         map(
             simd,
@@ -245,7 +247,7 @@ pub fn elementwise<S: Simd, T: Real, A: Activation, const OUT: usize, const B: u
             #[inline(always)]
             |[x], []| [A::value::<S, T>(simd, x)],
         );
-        A::couple(Tile::<S, 1>::new(simd, 1), core::array::from_mut(output));
+        A::value_of_sample(Pass::<S, 1>::new(simd, 1), core::array::from_mut(output));
         let y = *output;
         total += map_sum(
             simd,
@@ -254,17 +256,17 @@ pub fn elementwise<S: Simd, T: Real, A: Activation, const OUT: usize, const B: u
             [target],
             #[inline(always)]
             |[y], [t]| {
-                let (loss, slope) = formula(y, t);
-                ([slope * lanes::<S, T>(simd, scale)], loss)
+                let (loss, derivative) = formula(y, t);
+                ([derivative * lanes::<S, T>(simd, scale)], loss)
             },
         );
-        A::couple_slope(Tile::<S, 1>::new(simd, 1), core::array::from_ref(&y), core::array::from_mut(output));
+        A::backward_of_sample(Pass::<S, 1>::new(simd, 1), core::array::from_ref(&y), core::array::from_mut(output));
         map(
             simd,
             [output],
             [&x, &y],
             #[inline(always)]
-            |[slope], [x, y]| [A::backward::<S, T>(simd, slope, x, y)],
+            |[dy], [x, y]| [A::backward::<S, T>(simd, dy, x, y)],
         );
     }
     scale * total
@@ -291,21 +293,22 @@ fn check_finite<T: Real>(target: &[T]) -> Result<(), TargetError> {
     }
 }
 
-// The regression losses: a check of the targets, a formula that gives loss and slope, and a check of the settings, if any.
+// The regression losses: a check of the targets, a formula that gives loss and derivative, and a check of the settings,
+// if any.
 macro_rules! regression {
     ($name:ty, |$this:ident, $simd:ident, $y:ident, $t:ident| $formula:expr $(, $settings:item)?) => {
         impl<T: Real, A: Activation, const OUT: usize> Loss<T, [T; OUT], A, OUT> for $name {
             #[inline(always)]
             fn evaluate<S: Simd, const B: usize>(
                 &self,
-                tile: Tile<S, B>,
+                pass: Pass<S, B>,
                 scale: T,
                 outputs: &mut [[T; OUT]; B],
                 targets: &[[T; OUT]; B],
             ) -> T {
-                let ($this, $simd) = (self, tile.simd());
+                let ($this, $simd) = (self, pass.simd());
                 elementwise::<S, T, A, OUT, B>(
-                    tile,
+                    pass,
                     scale,
                     outputs,
                     targets,
@@ -338,6 +341,7 @@ macro_rules! regression {
 /// The mean of the squares of the errors.
 #[derive(Clone, Copy, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[doc(alias("MSELoss", "mse", "l2 loss"))]
 pub struct MeanSquaredError;
 
 regression!(MeanSquaredError, |_this, simd, y, t| {
@@ -345,9 +349,10 @@ regression!(MeanSquaredError, |_this, simd, y, t| {
     (error * error, error * splat::<S, T>(simd, 2.0))
 });
 
-/// The mean of the absolute values of the errors. Its slope at zero is zero.
+/// The mean of the absolute values of the errors. Its derivative at zero is zero.
 #[derive(Clone, Copy, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[doc(alias("L1Loss", "mae"))]
 pub struct MeanAbsoluteError;
 
 regression!(MeanAbsoluteError, |_this, simd, y, t| {
@@ -357,13 +362,15 @@ regression!(MeanAbsoluteError, |_this, simd, y, t| {
     (error.abs(), error.simd_eq(zero).select(zero, sign))
 });
 
-/// Half the square of errors up to `delta`, and beyond it a line of slope `delta`: P. Huber, 1964; as in PyTorch.
+/// Half the square of errors up to `delta`, and beyond it a straight line with the derivative `delta`: P. Huber, 1964;
+/// as in PyTorch.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(
     feature = "serde",
     derive(serde::Serialize, serde::Deserialize),
     serde(bound = "T: Real", deny_unknown_fields)
 )]
+#[doc(alias("HuberLoss", "SmoothL1Loss"))]
 pub struct Huber<T = f32> {
     /// Where the parabola turns into a line.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
@@ -382,8 +389,8 @@ regression!(
     |this, simd, y, t| {
         let error = y - t;
         let delta = lanes::<S, T>(simd, this.delta);
-        let slope = at_most(at_least(error, -delta), delta);
-        (slope * (error - slope * splat::<S, T>(simd, 0.5)), slope)
+        let derivative = minimum(maximum(error, -delta), delta);
+        (derivative * (error - derivative * splat::<S, T>(simd, 0.5)), derivative)
     },
     #[inline(always)]
     fn check_settings(&self) -> Result<(), Error> {
@@ -399,20 +406,21 @@ regression!(
 /// probabilities, whose logarithms are kept above -100, as in PyTorch.
 #[derive(Clone, Copy, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[doc(alias("BCELoss", "BCEWithLogitsLoss", "log loss"))]
 pub struct BinaryCrossEntropy;
 
 impl BinaryCrossEntropy {
     #[inline(always)]
     fn of_probabilities<S: Simd, T: Real, A: Activation, const OUT: usize, const B: usize>(
-        tile: Tile<S, B>,
+        pass: Pass<S, B>,
         scale: T,
         outputs: &mut [[T; OUT]; B],
         targets: &[[T; OUT]; B],
     ) -> T {
-        let simd = tile.simd();
-        if !matches!(A::LINK, Link::Sigmoid | Link::Identity) {
+        let simd = pass.simd();
+        if !matches!(A::FUSED_LOSS, FusedLoss::BinaryCrossEntropy | FusedLoss::EitherCrossEntropy) {
             return elementwise::<S, T, A, OUT, B>(
-                tile,
+                pass,
                 scale,
                 outputs,
                 targets,
@@ -420,9 +428,9 @@ impl BinaryCrossEntropy {
                 |y, t| {
                     let lowest = splat::<S, T>(simd, LOWEST_LOG);
                     let (other_y, other_t) = (-y + splat::<S, T>(simd, 1.0), -t + splat::<S, T>(simd, 1.0));
-                    let yes = t * at_least(math::ln::<S, T>(simd, y), lowest);
-                    let no = other_t * at_least(math::ln::<S, T>(simd, other_y), lowest);
-                    (-(yes + no), (y - t) / at_least(y * other_y, splat::<S, T>(simd, LOWEST_DIVISOR)))
+                    let yes = t * maximum(math::ln::<S, T>(simd, y), lowest);
+                    let no = other_t * maximum(math::ln::<S, T>(simd, other_y), lowest);
+                    (-(yes + no), (y - t) / maximum(y * other_y, splat::<S, T>(simd, LOWEST_DIVISOR)))
                 },
             );
         }
@@ -430,7 +438,7 @@ impl BinaryCrossEntropy {
         let (outputs, targets) = (outputs.as_flattened_mut(), targets.as_flattened());
         let sum = map_sum(
             simd,
-            tile.used() * OUT,
+            pass.len() * OUT,
             [outputs],
             [targets],
             #[inline(always)]
@@ -439,7 +447,7 @@ impl BinaryCrossEntropy {
                 let e = math::exp_negative_above_zero::<S, T>(simd, -z.abs());
                 let y =
                     divide::<S, T>(z.simd_lt(zero).select(e, splat::<S, T>(simd, 1.0)), e + splat::<S, T>(simd, 1.0));
-                ([(y - t) * lanes::<S, T>(simd, scale)], at_least(z, zero) - z * t + math::ln_1p::<S, T>(simd, e))
+                ([(y - t) * lanes::<S, T>(simd, scale)], maximum(z, zero) - z * t + math::ln_1p::<S, T>(simd, e))
             },
         );
         scale * sum
@@ -483,12 +491,12 @@ impl<T: Real, Y: BinaryTarget<T, OUT>, A: Probabilities, const OUT: usize> Loss<
     #[inline(always)]
     fn evaluate<S: Simd, const B: usize>(
         &self,
-        tile: Tile<S, B>,
+        pass: Pass<S, B>,
         scale: T,
         outputs: &mut [[T; OUT]; B],
         targets: &[Y; B],
     ) -> T {
-        Y::evaluate::<S, A, B>(tile, scale, outputs, targets)
+        Y::evaluate::<S, A, B>(pass, scale, outputs, targets)
     }
 
     #[inline(always)]
@@ -506,7 +514,7 @@ impl<T: Real, Y: BinaryTarget<T, OUT>, A: Probabilities, const OUT: usize> Loss<
 pub trait BinaryTarget<T: Real, const OUT: usize>: Sized {
     /// [`Loss::evaluate`].
     fn evaluate<S: Simd, A: Activation, const B: usize>(
-        tile: Tile<S, B>,
+        pass: Pass<S, B>,
         scale: T,
         outputs: &mut [[T; OUT]; B],
         targets: &[Self; B],
@@ -519,12 +527,12 @@ pub trait BinaryTarget<T: Real, const OUT: usize>: Sized {
 impl<T: Real, const OUT: usize> BinaryTarget<T, OUT> for [T; OUT] {
     #[inline(always)]
     fn evaluate<S: Simd, A: Activation, const B: usize>(
-        tile: Tile<S, B>,
+        pass: Pass<S, B>,
         scale: T,
         outputs: &mut [[T; OUT]; B],
         targets: &[[T; OUT]; B],
     ) -> T {
-        BinaryCrossEntropy::of_probabilities::<S, T, A, OUT, B>(tile, scale, outputs, targets)
+        BinaryCrossEntropy::of_probabilities::<S, T, A, OUT, B>(pass, scale, outputs, targets)
     }
 
     #[inline(always)]
@@ -534,10 +542,10 @@ impl<T: Real, const OUT: usize> BinaryTarget<T, OUT> for [T; OUT] {
 }
 
 #[diagnostic::do_not_recommend]
-impl<T: Real, C: Category<2>> BinaryTarget<T, 1> for C {
+impl<T: Real, C: ClassIndex<2>> BinaryTarget<T, 1> for C {
     #[inline(always)]
     fn evaluate<S: Simd, A: Activation, const B: usize>(
-        tile: Tile<S, B>,
+        pass: Pass<S, B>,
         scale: T,
         outputs: &mut [[T; 1]; B],
         targets: &[C; B],
@@ -546,7 +554,7 @@ impl<T: Real, C: Category<2>> BinaryTarget<T, 1> for C {
         for (number, class) in numbers.iter_mut().zip(targets) {
             number[0] = if class.index() == 0 { T::ZERO } else { T::ONE };
         }
-        BinaryCrossEntropy::of_probabilities::<S, T, A, 1, B>(tile, scale, outputs, &numbers)
+        BinaryCrossEntropy::of_probabilities::<S, T, A, 1, B>(pass, scale, outputs, &numbers)
     }
 
     #[inline(always)]
@@ -573,10 +581,11 @@ impl<T: Real, C: Category<2>> BinaryTarget<T, 1> for C {
 /// probabilities, whose logarithms are kept above -100.
 #[derive(Clone, Copy, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[doc(alias("CrossEntropyLoss", "NLLLoss", "categorical_crossentropy", "sparse_categorical_crossentropy"))]
 pub struct CrossEntropy;
 
 impl CrossEntropy {
-    /// The loss of one sample, whose `output` is replaced by the slope.
+    /// The loss of one sample, whose `output` is replaced by the gradient.
     #[inline(always)]
     fn of_distribution<S: Simd, T: Real, A: Activation, const OUT: usize>(
         simd: S,
@@ -584,19 +593,19 @@ impl CrossEntropy {
         output: &mut [T; OUT],
         target: &[T; OUT],
     ) -> T {
-        if !matches!(A::LINK, Link::Softmax | Link::Identity) {
+        if !matches!(A::FUSED_LOSS, FusedLoss::CrossEntropy | FusedLoss::EitherCrossEntropy) {
             // The sum over the outputs, where `elementwise` takes the mean.
-            let (tile, scale) = (Tile::<S, 1>::new(simd, 1), scale * T::from_count(OUT));
+            let (pass, scale) = (Pass::<S, 1>::new(simd, 1), scale * T::from_count(OUT));
             let (output, target) = (core::array::from_mut(output), core::array::from_ref(target));
             return elementwise::<S, T, A, OUT, 1>(
-                tile,
+                pass,
                 scale,
                 output,
                 target,
                 #[inline(always)]
                 |y, t| {
-                    let log = at_least(math::ln::<S, T>(simd, y), splat::<S, T>(simd, LOWEST_LOG));
-                    (-(t * log), -t / at_least(y, splat::<S, T>(simd, LOWEST_DIVISOR)))
+                    let log = maximum(math::ln::<S, T>(simd, y), splat::<S, T>(simd, LOWEST_LOG));
+                    (-(t * log), -t / maximum(y, splat::<S, T>(simd, LOWEST_DIVISOR)))
                 },
             );
         }
@@ -627,7 +636,7 @@ impl<T: Real, Y: ClassTarget<T, OUT>, A: Distribution, const OUT: usize> Loss<T,
     #[inline(always)]
     fn evaluate<S: Simd, const B: usize>(
         &self,
-        tile: Tile<S, B>,
+        pass: Pass<S, B>,
         scale: T,
         outputs: &mut [[T; OUT]; B],
         targets: &[Y; B],
@@ -638,7 +647,7 @@ impl<T: Real, Y: ClassTarget<T, OUT>, A: Distribution, const OUT: usize> Loss<T,
                 "cross-entropy of one output is always 0: take `Sigmoid` with `BinaryCrossEntropy`, or an output for each class"
             )
         };
-        Y::evaluate::<S, A, B>(tile, scale, outputs, targets)
+        Y::evaluate::<S, A, B>(pass, scale, outputs, targets)
     }
 
     #[inline(always)]
@@ -657,7 +666,7 @@ impl<T: Real, Y: ClassTarget<T, OUT>, A: Distribution, const OUT: usize> Loss<T,
 pub trait ClassTarget<T: Real, const OUT: usize>: Sized {
     /// [`Loss::evaluate`].
     fn evaluate<S: Simd, A: Activation, const B: usize>(
-        tile: Tile<S, B>,
+        pass: Pass<S, B>,
         scale: T,
         outputs: &mut [[T; OUT]; B],
         targets: &[Self; B],
@@ -670,14 +679,14 @@ pub trait ClassTarget<T: Real, const OUT: usize>: Sized {
 impl<T: Real, const OUT: usize> ClassTarget<T, OUT> for [T; OUT] {
     #[inline(always)]
     fn evaluate<S: Simd, A: Activation, const B: usize>(
-        tile: Tile<S, B>,
+        pass: Pass<S, B>,
         scale: T,
         outputs: &mut [[T; OUT]; B],
         targets: &[[T; OUT]; B],
     ) -> T {
         let mut total = T::ZERO;
-        for (output, target) in outputs.iter_mut().zip(targets).take(tile.used()) {
-            total += CrossEntropy::of_distribution::<S, T, A, OUT>(tile.simd(), scale, output, target);
+        for (output, target) in outputs.iter_mut().zip(targets).take(pass.len()) {
+            total += CrossEntropy::of_distribution::<S, T, A, OUT>(pass.simd(), scale, output, target);
         }
         total
     }
@@ -689,18 +698,18 @@ impl<T: Real, const OUT: usize> ClassTarget<T, OUT> for [T; OUT] {
 }
 
 #[diagnostic::do_not_recommend]
-impl<T: Real, C: Category<OUT>, const OUT: usize> ClassTarget<T, OUT> for C {
+impl<T: Real, C: ClassIndex<OUT>, const OUT: usize> ClassTarget<T, OUT> for C {
     #[inline(always)]
     fn evaluate<S: Simd, A: Activation, const B: usize>(
-        tile: Tile<S, B>,
+        pass: Pass<S, B>,
         scale: T,
         outputs: &mut [[T; OUT]; B],
         targets: &[C; B],
     ) -> T {
-        let simd = tile.simd();
-        if !matches!(A::LINK, Link::Softmax | Link::Identity) {
+        let simd = pass.simd();
+        if !matches!(A::FUSED_LOSS, FusedLoss::CrossEntropy | FusedLoss::EitherCrossEntropy) {
             let mut total = T::ZERO;
-            for (output, class) in outputs.iter_mut().zip(targets).take(tile.used()) {
+            for (output, class) in outputs.iter_mut().zip(targets).take(pass.len()) {
                 let mut target = [T::ZERO; OUT];
                 if let Some(right) = target.get_mut(class.index()) {
                     *right = T::ONE;
@@ -709,21 +718,21 @@ impl<T: Real, C: Category<OUT>, const OUT: usize> ClassTarget<T, OUT> for C {
             }
             return total;
         }
-        let used = tile.used();
+        let len = pass.len();
         let mut right = [T::ZERO; B];
-        for ((right, output), class) in right.iter_mut().zip(&*outputs).zip(targets).take(used) {
+        for ((right, output), class) in right.iter_mut().zip(&*outputs).zip(targets).take(len) {
             *right = output.get(class.index()).copied().unwrap_or(T::ZERO);
         }
-        let found = softmax(simd, used, outputs, scale);
-        for (output, class) in outputs.iter_mut().zip(targets).take(used) {
-            if let Some(slope) = output.get_mut(class.index()) {
-                *slope -= scale;
+        let found = softmax(simd, len, outputs, scale);
+        for (output, class) in outputs.iter_mut().zip(targets).take(len) {
+            if let Some(dy) = output.get_mut(class.index()) {
+                *dy -= scale;
             }
         }
         scale
             * map_sum(
                 simd,
-                used,
+                len,
                 [],
                 [&found.sum, &found.largest, &right],
                 #[inline(always)]

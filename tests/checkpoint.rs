@@ -1,5 +1,5 @@
 //! Trainings that were interrupted go on as if they had not been: the same bits in network, optimizer, generator, schedule
-//! and observers.
+//! and callbacks.
 
 #![cfg(feature = "checkpoint")]
 
@@ -12,11 +12,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use tuplenet::error::Error;
 use tuplenet::layers::{Activate, BatchNorm, Dropout, LayerNorm, Residual};
-use tuplenet::optimizer::schedule::{Adaptive, Cosine, OneCycle, Schedule, Step};
+use tuplenet::optimizer::schedule::{CosineAnnealing, OneCycle, ReduceOnPlateau, Schedule, StepDecay};
 use tuplenet::optimizer::{Optimizer, OptimizerState};
 use tuplenet::prelude::*;
 use tuplenet::train::callbacks::Metric;
-use tuplenet::train::checkpoint::{Checkpoint, CheckpointProblem, Lasting, Resume};
+use tuplenet::train::checkpoint::{Checkpoint, CheckpointProblem, Checkpointable, Resume};
 
 type Block<T> = Residual<(LayerNorm<5, T>, Dense<5, 5, Relu, T>)>;
 type Net<T> = (
@@ -64,7 +64,7 @@ fn bits(value: &impl Serialize) -> Vec<u8> {
 }
 
 /// Fails in the epoch of that number, before its checkpoint is written: what a kill does, in one process.
-fn interrupt<N: tuplenet::model::Params>(at: usize) -> impl Fn(&Epoch<N>) -> ControlFlow<()> {
+fn interrupt<N: tuplenet::model::Params>(at: usize) -> impl Fn(&EpochReport<N>) -> ControlFlow<()> {
     move |epoch| {
         assert!(epoch.number < at, "interrupted");
         ControlFlow::Continue(())
@@ -82,24 +82,24 @@ const EPOCHS: usize = 7;
 fn goes_on<T, O>(name: &str, optimizer: O, every: usize)
 where
     T: Real,
-    O: Optimizer<Scalar = T> + Clone + Lasting,
-    OptimizerState<O, Net<T>>: Lasting,
-    Net<T>: Lasting,
+    O: Optimizer<Scalar = T> + Clone + Checkpointable,
+    OptimizerState<O, Net<T>>: Checkpointable,
+    Net<T>: Checkpointable,
 {
     let folder = Folder::new(name);
     let (inputs, targets) = data::<T>();
     let validation = (&inputs, &targets);
     let new = || {
         let network = Net::<T>::new(&mut seeded(3));
-        Trainer::<_, _, _, _, 8>::with_tile(network, BinaryCrossEntropy, optimizer.clone(), seeded(1))
+        Trainer::<_, _, _, _, 8>::with_micro_batch(network, BinaryCrossEntropy, optimizer.clone(), seeded(1))
     };
-    let fit = |epochs| Fit { epochs, batch_size: 20, shuffle: true };
-    let watched = |epoch: &Epoch<Net<T>>| epoch.loss.exact() + epoch.validation_loss.unwrap().exact();
+    let fit = |epochs| FitOptions { epochs, batch_size: 20, shuffle: true };
+    let watched = |epoch: &EpochReport<Net<T>>| epoch.loss.exact() + epoch.validation_loss.unwrap().exact();
     let sum = |network: &Net<T>| network.3.bias[0].exact();
-    let observers = || (History::new(), (EarlyStopping::new(3).watching(watched), Metric::new("bias", sum)));
+    let callbacks = || (History::new(), (EarlyStopping::new(3).watching(watched), Metric::new("bias", sum)));
 
     let mut whole = new();
-    let (mut history, (mut stopping, mut metric)) = observers();
+    let (mut history, (mut stopping, mut metric)) = callbacks();
     let all = (&mut history, (&mut stopping, &mut metric));
     whole.fit_validated(&inputs, &targets, validation, &fit(EPOCHS), all).unwrap();
     let expected = (bits(&whole), bits(&history), bits(&stopping), metric.values().to_vec());
@@ -108,7 +108,7 @@ where
     let found = loop {
         runs += 1;
         let mut trainer = new();
-        let (mut history, (mut stopping, mut metric)) = observers();
+        let (mut history, (mut stopping, mut metric)) = callbacks();
         let all = ((&mut history, (&mut stopping, &mut metric)), interrupt(runs));
         let mut checkpoint = Checkpoint::new(folder.file(), all).every(every);
         assert_eq!(checkpoint.resume(&mut trainer).unwrap(), runs > every);
@@ -130,10 +130,10 @@ where
 #[test]
 fn every_optimizer_goes_on() {
     goes_on("sgd", Sgd::new(0.1f32), 1);
-    goes_on("momentum", Sgd::new(0.1f64).momentum(0.9).l2(1e-3).by_epoch(Step::new(2, 0.5)), 2);
+    goes_on("momentum", Sgd::new(0.1f64).momentum(0.9).l2(1e-3).by_epoch(StepDecay::new(2, 0.5)), 2);
     goes_on("adagrad", Adagrad::new(0.1f32).by_step(OneCycle::new(30)), 1);
-    goes_on("rmsprop", RmsProp::new(0.01f32).clip_norm(0.5).by_step(Cosine::new(20).after_warmup(3, 0.1)), 3);
-    goes_on("adam", Adam::new(0.01f32).by_epoch(Adaptive::new()), 1);
+    goes_on("rmsprop", RmsProp::new(0.01f32).clip_norm(0.5).by_step(CosineAnnealing::new(20).after_warmup(3, 0.1)), 3);
+    goes_on("adam", Adam::new(0.01f32).by_epoch(ReduceOnPlateau::new()), 1);
     goes_on("adamw", AdamW::new(0.01f64).clip_value(0.1), 1);
 }
 
@@ -147,8 +147,8 @@ fn line() -> LineTrainer<Sgd> {
     Trainer::new(Line::new(&mut seeded(0)), MeanSquaredError, Sgd::new(0.05), seeded(1))
 }
 
-fn fit(epochs: usize) -> Fit {
-    Fit { epochs, batch_size: 2, shuffle: true }
+fn fit(epochs: usize) -> FitOptions {
+    FitOptions { epochs, batch_size: 2, shuffle: true }
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn what_early_stopping_has_ended_stays_ended() {
     let folder = Folder::new("stopped");
     // The rate is so high that the loss rises from some epoch on.
     let new = || {
-        let optimizer = Sgd::new(0.01f32).by_epoch(tuplenet::optimizer::schedule::Exponential::new(1.3));
+        let optimizer = Sgd::new(0.01f32).by_epoch(tuplenet::optimizer::schedule::ExponentialDecay::new(1.3));
         Trainer::new(Line::new(&mut seeded(0)), MeanSquaredError, optimizer, seeded(1))
     };
     let (mut whole, mut stopping) = (new(), EarlyStopping::new(4));
@@ -178,7 +178,7 @@ fn what_early_stopping_has_ended_stays_ended() {
         let mut stopping_again = EarlyStopping::new(4);
         again.fit_validated(&X, &Y, (&X, &Y), &fit(200), &mut stopping_again).unwrap();
         let more = again.fit_validated(&X, &Y, (&X, &Y), &fit(3), &mut stopping_again).unwrap();
-        let mut elsewhere = Checkpoint::new(folder.0.join("other"), checkpoint.observer);
+        let mut elsewhere = Checkpoint::new(folder.0.join("other"), checkpoint.callback);
         let found = trainer.fit_validated(&X, &Y, (&X, &Y), &fit(3), &mut elsewhere).unwrap();
         assert_eq!(found, more);
         assert_eq!(bits(&trainer), bits(&again));
@@ -225,16 +225,16 @@ fn by_hand() {
 
 #[test]
 fn other_types_are_refused_in_words() {
-    fn words<N, L, O, R, const B: usize, W>(trainer: &mut Trainer<N, L, O, R, B>, path: &Path, observer: W) -> String
+    fn words<N, L, O, R, const B: usize, W>(trainer: &mut Trainer<N, L, O, R, B>, path: &Path, callback: W) -> String
     where
-        N: tuplenet::model::Entrance + Layer<<N as tuplenet::model::Entrance>::In> + Lasting,
-        O: Optimizer<Scalar = N::Scalar> + Lasting,
-        OptimizerState<O, N>: Lasting,
-        R: Lasting,
+        N: tuplenet::model::InputShape + Layer<<N as tuplenet::model::InputShape>::In> + Checkpointable,
+        O: Optimizer<Scalar = N::Scalar> + Checkpointable,
+        OptimizerState<O, N>: Checkpointable,
+        R: Checkpointable,
         W: Resume<N>,
     {
         let before = bits(&(&trainer.network, &trainer.optimizer, &trainer.rng, trainer.epochs));
-        let error = Checkpoint::new(path, observer).resume(trainer).unwrap_err();
+        let error = Checkpoint::new(path, callback).resume(trainer).unwrap_err();
         assert!(matches!(error.problem, CheckpointProblem::Type { .. }), "{error}");
         assert_eq!(error.path, path);
         assert!(before == bits(&(&trainer.network, &trainer.optimizer, &trainer.rng, trainer.epochs)));
@@ -265,7 +265,7 @@ fn other_types_are_refused_in_words() {
     );
     assert_eq!(
         words(&mut line(), file, ()),
-        "expected a checkpoint of observers that remember `()`, found one of `History<f32>`"
+        "expected a checkpoint of callbacks that remember `()`, found one of `History<f32>`"
     );
     // The loss is the program's.
     let mut other = Trainer::new(Line::new(&mut seeded(0)), MeanAbsoluteError, Sgd::new(0.05), seeded(1));
@@ -274,7 +274,7 @@ fn other_types_are_refused_in_words() {
 
 #[test]
 fn what_cannot_be_written_ends_the_training() {
-    let folder = Folder::new("unwritable");
+    let folder = Folder::new("read_only");
     let missing = folder.0.join("missing").join("net.checkpoint");
     let mut trainer = line();
     let error = trainer.fit(&X, &Y, &fit(5), &mut Checkpoint::new(&missing, ())).unwrap_err();
@@ -302,8 +302,8 @@ fn a_ruined_network_is_not_written() {
     let good = bits(&trainer);
     let file = fs::read(folder.file()).unwrap();
 
-    trainer.optimizer.rate = f32::MAX;
-    let (far, whole) = ([[1e9]; 3], Fit { epochs: 9, batch_size: 3, shuffle: true });
+    trainer.optimizer.learning_rate = f32::MAX;
+    let (far, whole) = ([[1e9]; 3], FitOptions { epochs: 9, batch_size: 3, shuffle: true });
     let error = trainer.fit(&X, &far, &whole, &mut checkpoint).unwrap_err();
     assert!(matches!(error, Error::LossNotFinite { epoch: 3, batch: 0 }), "{error}");
     assert!(fs::read(folder.file()).unwrap() == file);
@@ -370,14 +370,14 @@ fn what_is_too_large_for_the_stack() {
     let folder = Folder::new("large");
     let new = || {
         let network = Large::boxed(&mut seeded(0));
-        Trainer::<_, _, _, _, 1>::boxed_with_tile(network, MeanSquaredError, Adam::new(1e-3), seeded(1))
+        Trainer::<_, _, _, _, 1>::boxed_with_micro_batch(network, MeanSquaredError, Adam::new(1e-3), seeded(1))
     };
     let (mut trainer, mut other) = (new(), new());
     // Early stopping is made on the stack, and copies the network by way of it.
     with_stack(64, || {
         let (mut stopping, mut other_stopping) = (EarlyStopping::new(5), EarlyStopping::new(5));
         let mut checkpoint = Checkpoint::new(folder.file(), &mut stopping);
-        trainer.fit(&[[0.5; 1000]], &[[1.0, 2.0]], &Fit::default(), &mut checkpoint).unwrap();
+        trainer.fit(&[[0.5; 1000]], &[[1.0, 2.0]], &FitOptions::default(), &mut checkpoint).unwrap();
         assert!(other.network != trainer.network);
         with_stack(1, || {
             assert!(Checkpoint::new(folder.file(), &mut other_stopping).resume(&mut other).unwrap());
@@ -390,29 +390,32 @@ fn what_is_too_large_for_the_stack() {
 
 #[cfg(feature = "rayon")]
 #[test]
-fn a_crew_goes_on() {
-    use tuplenet::train::Crew;
+fn parallel_training_goes_on() {
+    use tuplenet::train::Parallel;
     type Net = (Dense<1, 32, Tanh>, BatchNorm<32>, Dropout<32, 100>, Dense<32, 1, Identity>);
-    let folder = Folder::new("crew");
+    let folder = Folder::new("parallel");
     let inputs: Vec<[f32; 1]> = (0..9000).map(|i| [i as f32 / 1000.0 - 1.0]).collect();
     let targets: Vec<[f32; 1]> = inputs.iter().map(|[x]| [x * x]).collect();
     let new = || {
-        let optimizer = Adam::new(0.01).by_epoch(Step::new(2, 0.5));
+        let optimizer = Adam::new(0.01).by_epoch(StepDecay::new(2, 0.5));
         Trainer::new(Net::new(&mut seeded(0)), MeanSquaredError, optimizer, seeded(1))
     };
-    let fit = |epochs| Fit { epochs, batch_size: 8500, shuffle: true };
+    let fit = |epochs| FitOptions { epochs, batch_size: 8500, shuffle: true };
     let (mut whole, mut stopping) = (new(), EarlyStopping::new(5));
-    Crew::new().fit_validated(&mut whole, &inputs, &targets, (&inputs, &targets), &fit(4), &mut stopping).unwrap();
+    Parallel::new().fit_validated(&mut whole, &inputs, &targets, (&inputs, &targets), &fit(4), &mut stopping).unwrap();
 
     for run in 1..=4 {
         let (mut trainer, mut stopping) = (new(), EarlyStopping::new(5));
         let mut checkpoint = Checkpoint::new(folder.file(), (&mut stopping, interrupt(run)));
         checkpoint.resume(&mut trainer).unwrap();
         assert_eq!(trainer.epochs, run - 1);
-        let (mut crew, left) = (Crew::new(), fit(4 - trainer.epochs));
+        let (mut parallel, left) = (Parallel::new(), fit(4 - trainer.epochs));
         let validation = (&inputs, &targets);
         let mut go_on = || {
-            crew.fit_validated(&mut trainer, &inputs, &targets, validation, &left, &mut checkpoint).map(drop).unwrap()
+            parallel
+                .fit_validated(&mut trainer, &inputs, &targets, validation, &left, &mut checkpoint)
+                .map(drop)
+                .unwrap()
         };
         if run < 4 {
             interrupted(go_on);

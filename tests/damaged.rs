@@ -34,7 +34,7 @@ impl Training {
         let mut new = Training { trainer, history: History::new(), stopping: EarlyStopping::new(50) };
         let (inputs, targets) = ([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [false, true, true, false]);
         let all = (&mut new.history, &mut new.stopping);
-        new.trainer.fit(&inputs, &targets, &Fit { epochs, batch_size: 2, shuffle: true }, all).unwrap();
+        new.trainer.fit(&inputs, &targets, &FitOptions { epochs, batch_size: 2, shuffle: true }, all).unwrap();
         new
     }
 

@@ -12,10 +12,10 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use tuplenet::activation::Function;
-use tuplenet::io::export::{self, Exportable, Unwritable};
+use tuplenet::activation::ActivationKind;
+use tuplenet::io::export::{self, ExportError, Exportable};
 use tuplenet::layers::*;
-use tuplenet::model::{Entrance, Kind, Parameter, Params, VisitorMut};
+use tuplenet::model::{InputShape, Kind, Parameter, Params, VisitorMut};
 use tuplenet::prelude::*;
 use tuplenet::simd::{Lanes, Simd};
 
@@ -49,7 +49,7 @@ impl<R: Rng, T: Real> VisitorMut<T, 0> for Stir<R> {
         };
         values.iter_mut().for_each(|value| *value = T::of(self.number() * scale + centre));
     }
-    fn statistic(&mut self, parameter: Parameter, values: &mut [T]) {
+    fn buffer(&mut self, parameter: Parameter, values: &mut [T]) {
         let positive = parameter.name == "running_var";
         values.iter_mut().for_each(|value| *value = T::of(self.number() * 0.9 + f64::from(u8::from(positive))));
     }
@@ -58,7 +58,7 @@ impl<R: Rng, T: Real> VisitorMut<T, 0> for Stir<R> {
     }
 }
 
-fn stirred<N: Network + Params + Entrance + Layer<<N as Entrance>::In>>(seed: u64) -> N {
+fn stirred<N: Network + Params + InputShape + Layer<<N as InputShape>::In>>(seed: u64) -> N {
     let mut network = N::new(&mut seeded(seed));
     network.visit_mut([], &mut Stir(seeded(seed)));
     network
@@ -111,7 +111,7 @@ fn numbers<T: Real>(bytes: &[u8]) -> Vec<T> {
 fn answers_of_c<N, const IN: usize, const OUT: usize>(
     name: &str,
     network: &N,
-    proof: &[[N::Scalar; IN]],
+    vectors: &[[N::Scalar; IN]],
     samples: &[[N::Scalar; IN]],
 ) -> Vec<[N::Scalar; OUT]>
 where
@@ -119,7 +119,7 @@ where
 {
     let folder = folder("c");
     let [source, program] = ["c", "out"].map(|ending| folder.join(format!("{name}.{ending}")));
-    fs::write(&source, export::c_source(network, "net", proof).unwrap()).unwrap();
+    fs::write(&source, export::c_source(network, "net", vectors).unwrap()).unwrap();
     fs::write(folder.join(format!("{name}.h")), export::c_header(network, "net").unwrap()).unwrap();
     let real = if size_of::<N::Scalar>() == 4 { "float" } else { "double" };
     let harness = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/export/harness.c");
@@ -170,7 +170,7 @@ where
         let mut wrong = network.clone();
         wrong.visit_mut([], &mut Scale(1.01));
         let other = export::c_source(&wrong, "net", &samples[..40]).unwrap();
-        if N::COUNT > 0 {
+        if N::PARAMETERS > 0 {
             let border = "#if defined NET_SELF_TEST";
             let (weights, _) = other.split_once(border).unwrap();
             let (_, test) = source.split_once(border).unwrap();
@@ -417,7 +417,7 @@ fn what_is_refused() {
         change(&mut network);
         let error = export::c_source(&network, "net", samples).unwrap_err();
         assert_eq!(export::rust_source(&network, samples).as_ref(), Err(&error));
-        let has_samples = matches!(error, Unwritable::Samples(_) | Unwritable::Sample { .. });
+        let has_samples = matches!(error, ExportError::Samples(_) | ExportError::Sample { .. });
         assert_eq!(export::onnx(&network).err().as_ref(), (!has_samples).then_some(&error));
         error.to_string()
     };
@@ -473,31 +473,31 @@ fn what_is_refused() {
 fn layers_of_ones_own() {
     struct Cube;
     impl Activation for Cube {
-        type Slope = tuplenet::activation::FromInput;
+        type DerivativeFrom = tuplenet::activation::FromInput;
         type Init = tuplenet::init::HeNormal;
         fn value<S: Simd, T: Real>(_: S, x: Lanes<S, T>) -> Lanes<S, T> {
             x * x * x
         }
-        fn slope<S: Simd, T: Real>(_: S, x: Lanes<S, T>, _: Lanes<S, T>) -> Lanes<S, T> {
+        fn derivative<S: Simd, T: Real>(_: S, x: Lanes<S, T>, _: Lanes<S, T>) -> Lanes<S, T> {
             x * x * T::of(3.0)
         }
     }
     struct AlsoRelu;
     impl Activation for AlsoRelu {
-        type Slope = tuplenet::activation::FromOutput;
+        type DerivativeFrom = tuplenet::activation::FromOutput;
         type Init = tuplenet::init::HeUniform;
-        const FUNCTION: Option<Function> = Some(Function::Relu);
+        const KIND: Option<ActivationKind> = Some(ActivationKind::Relu);
         fn value<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
             Relu::value::<S, T>(simd, x)
         }
-        fn slope<S: Simd, T: Real>(simd: S, x: Lanes<S, T>, y: Lanes<S, T>) -> Lanes<S, T> {
-            Relu::slope::<S, T>(simd, x, y)
+        fn derivative<S: Simd, T: Real>(simd: S, x: Lanes<S, T>, y: Lanes<S, T>) -> Lanes<S, T> {
+            Relu::derivative::<S, T>(simd, x, y)
         }
     }
     let words = |name: &str| {
         format!(
             "expected layers and activations that say what they compute, found `{name}`, which does not: see \
-             `Layer::outline` and `Activation::FUNCTION`"
+             `Layer::graph` and `Activation::KIND`"
         )
     };
     let error = export::onnx(&<(Dense<2, 3, Cube>, Dense<3, 1, Identity>)>::new(&mut seeded(0))).unwrap_err();

@@ -8,16 +8,16 @@ use serde_json::Value;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
-use tuplenet::data::{Category, ClassWeighted, Sample, Samples, Weighted};
+use tuplenet::data::{ClassIndex, ClassWeighted, Sample, Samples, Weighted};
 use tuplenet::layers::Dropout;
 use tuplenet::loss::Loss;
-use tuplenet::model::{Entrance, LastActivation, Parameter, Params, Visitor, VisitorMut, Zeroed};
+use tuplenet::model::{InputShape, LastActivation, Parameter, Params, Visitor, VisitorMut, Zeroed};
 use tuplenet::prelude::*;
 
 static GOLDEN: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(include_str!("golden/golden.json")).unwrap());
 
-/// The tile for losses: batches of 40 take two and a half.
-const TILE: usize = 16;
+/// The micro-batch for losses: batches of 40 take two and a half.
+const MICRO_BATCH: usize = 16;
 
 /// All cases of a part of the file, each of which must be asked for.
 struct Section {
@@ -92,12 +92,12 @@ impl Case {
         part: impl Fn(&'a [E], usize) -> Y,
     ) where
         T: Real,
-        N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T>,
+        N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T>,
         Y: Samples<T>,
         L: Loss<T, Y::Item, LastActivation<N>, OUT>,
     {
         let (network, inputs) = (self.network::<N>(), self.samples::<T, IN>("inputs"));
-        let mut workspace = Workspace::<N, TILE>::new();
+        let mut workspace = Workspace::<N, MICRO_BATCH>::new();
         for batch in list(&self.numbers["batches"]) {
             let [first, count] = ["first", "count"].map(|key| batch[key].as_u64().unwrap() as usize);
             let range = first..first + count;
@@ -115,7 +115,7 @@ impl Case {
     where
         T: Real,
         E: Target + Sample<T, Item = E>,
-        N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T>,
+        N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T>,
     {
         let targets: Vec<E> = self.targets();
         self.check::<N, T, _, E, Vec<E>, IN, OUT>(loss, &targets, |part, _| part.to_vec());
@@ -126,7 +126,7 @@ impl Case {
     where
         T: Real,
         E: Target + Zeroed + Sample<T, Item = E>,
-        N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T>,
+        N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T>,
     {
         let (targets, weights): (Vec<E>, Vec<T>) = (self.targets(), reals(&self.numbers["weights"]));
         self.check::<N, T, _, E, Weighted<[E], T>, IN, OUT>(loss, &targets, |targets, first| Weighted {
@@ -141,8 +141,8 @@ impl Case {
         loss: &impl Loss<T, usize, LastActivation<N>, OUT>,
     ) where
         T: Real,
-        usize: Category<CLASSES>,
-        N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T>,
+        usize: ClassIndex<CLASSES>,
+        N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T>,
     {
         let (targets, weights) = (self.targets::<usize>(), array(&self.numbers["class_weights"]));
         self.check::<N, T, _, usize, ClassWeighted<[usize], T, CLASSES>, IN, OUT>(loss, &targets, |targets, _| {
@@ -150,22 +150,23 @@ impl Case {
         });
     }
 
-    /// The layers' own passes, which no loss takes over: outputs, gradient, and slopes by the inputs.
+    /// The layers' own passes, which no loss takes over: outputs, gradient, and gradients by the inputs.
     fn passes<N, T, const IN: usize, const OUT: usize>(&self)
     where
         T: Real,
-        N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T>,
+        N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T>,
     {
         const SAMPLES: usize = 5;
-        let slopes = SMatrix::<T, OUT, SAMPLES>::from_column_slice(&reals::<T>(&self.numbers["output_slopes"]));
+        let output_gradients =
+            SMatrix::<T, OUT, SAMPLES>::from_column_slice(&reals::<T>(&self.numbers["output_gradients"]));
         let inputs = SMatrix::<T, IN, SAMPLES>::from_column_slice(&reals::<T>(&self.numbers["inputs"]));
         let (network, mut gradient) = (self.network::<N>(), N::ZEROED);
         let mut workspace = Workspace::<N, SAMPLES>::new();
         let outputs = workspace.forward(&network, &inputs);
         self.compare("outputs", outputs.as_slice(), &self.numbers["outputs"]);
-        let input_slopes = workspace.backward_to_input(&network, &slopes, &mut gradient);
+        let input_gradients = workspace.backward_to_input(&network, &output_gradients, &mut gradient);
         self.compare_parameters("gradient, tensor", &gradient, &self.numbers["batches"][0]["gradient"]);
-        self.compare("slopes by the inputs", input_slopes.as_slice(), &self.numbers["input_slopes"]);
+        self.compare("gradients by the inputs", input_gradients.as_slice(), &self.numbers["input_gradients"]);
     }
 
     fn targets<E: Target>(&self) -> Vec<E> {
@@ -337,7 +338,7 @@ fn optimizers<T: Real>(section: &Section) {
         let (inputs, targets) = (case.samples::<_, 3>("inputs"), case.samples::<_, 2>("targets"));
         let mut network = case.network::<Net<O::Scalar>>();
         let (mut gradient, mut state) = (Net::ZEROED, Zeroed::ZEROED);
-        let mut workspace = Workspace::<Net<O::Scalar>, TILE>::new();
+        let mut workspace = Workspace::<Net<O::Scalar>, MICRO_BATCH>::new();
         let steps = list(&case.numbers["steps"]);
         assert_eq!(steps.len(), 10);
         for (number, right) in steps.iter().enumerate() {
@@ -355,15 +356,15 @@ fn optimizers<T: Real>(section: &Section) {
     ten_steps(section, "adagrad", Adagrad::new(t(0.1)));
     ten_steps(section, "adam", adam);
     ten_steps(section, "adamw", AdamW::new(t(0.02)));
-    ten_steps(section, "adamw 0.3", AdamW { adam, decay: t(0.3) });
+    ten_steps(section, "adamw 0.3", AdamW { adam, weight_decay: t(0.3) });
     ten_steps(section, "sgd l1", sgd.l1(t(0.05)));
     ten_steps(section, "sgd l2", sgd.l2(t(0.2)));
-    ten_steps(section, "sgd decay", sgd.decay(t(0.3)));
+    ten_steps(section, "sgd decay", sgd.weight_decay(t(0.3)));
     ten_steps(section, "sgd clip_norm", sgd.clip_norm(t(2.0)));
     ten_steps(section, "sgd clip_value", sgd.clip_value(t(0.1)));
     ten_steps(section, "adam l1", adam.l1(t(0.05)));
     ten_steps(section, "adam l2", adam.l2(t(0.2)));
-    ten_steps(section, "adam decay", adam.decay(t(0.3)));
+    ten_steps(section, "adam decay", adam.weight_decay(t(0.3)));
     ten_steps(section, "adam clip_norm", adam.clip_norm(t(2.0)));
     ten_steps(section, "adam clip_value", adam.clip_value(t(0.1)));
     ten_steps(section, "adam l2 clip_norm", adam.clip_norm(t(2.0)).l2(t(0.2)));

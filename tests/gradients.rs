@@ -1,5 +1,5 @@
-//! Every slope agrees with central differences, in f64 to 1e-7: of activations, losses, their combinations, whole chains,
-//! by the parameters and by the inputs, and of penalties.
+//! Every derivative agrees with central differences, in f64 to 1e-7: of activations, losses, their combinations, whole
+//! chains, by the parameters and by the inputs, and of penalties.
 
 mod affine;
 
@@ -11,11 +11,11 @@ use tuplenet::init::GlorotUniform;
 use tuplenet::inspect::{GradientCheck, gradient_check};
 use tuplenet::layers::{Activate, BatchNorm, Dropout, LayerNorm, Residual};
 use tuplenet::loss::Loss;
-use tuplenet::model::{Entrance, LastActivation, Parameter, Params, Visitor, VisitorMut, Zeroed};
+use tuplenet::model::{InputShape, LastActivation, Parameter, Params, Visitor, VisitorMut, Zeroed};
 use tuplenet::prelude::*;
 use tuplenet::simd::*;
 
-/// More than the check's tile of 8, and not a multiple of it.
+/// More than the check's micro-batch of 8, and not a multiple of it.
 const SAMPLES: usize = 11;
 
 /// Numbers from -1 to 1 without a pattern, never twice the same. Those that the tests use lie at no kink.
@@ -58,7 +58,7 @@ fn network<N: Params<Scalar = f64>>() -> N {
 
 fn check<N, L, Y, const IN: usize, const OUT: usize>(loss: L, targets: &Y) -> GradientCheck<f64>
 where
-    N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = f64>,
+    N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = f64>,
     L: Loss<f64, Y::Item, LastActivation<N>, OUT>,
     Y: Samples<f64> + ?Sized,
 {
@@ -68,7 +68,7 @@ where
 #[track_caller]
 fn agrees(name: impl Debug, check: GradientCheck<f64>) {
     assert!(check.error <= 1e-7, "{name:?}: {check:?}");
-    // Where all slopes are zero, none is named.
+    // Where all derivatives are zero, none is named.
     assert!(!check.parameter.name.is_empty(), "{name:?}: {check:?}");
 }
 
@@ -190,7 +190,7 @@ type Together = (
     Dense<6, 2, Softmax, f64>,
 );
 
-/// The layers beside `Dense`, first, last and in the middle: two tiles, with what each layer does in training.
+/// The layers beside `Dense`, first, last and in the middle: two micro-batches, with what each layer does in training.
 #[test]
 fn other_layers() {
     agrees("batch", check::<Normalized, _, _, 3, 2>(MeanSquaredError, &distributions()));
@@ -203,30 +203,30 @@ fn other_layers() {
 }
 
 /// Central differences of fourth order, as in the check of parameters.
-fn slope_at(x: f64, mut function: impl FnMut(f64) -> f64) -> f64 {
+fn derivative_at(x: f64, mut function: impl FnMut(f64) -> f64) -> f64 {
     let step = 1e-4;
     let mut difference = |steps: f64| function(x + steps * step) - function(x - steps * step);
     (8.0 * difference(1.0) - difference(2.0)) / (12.0 * step)
 }
 
 #[test]
-fn slope_by_the_inputs() {
+fn gradient_by_the_inputs() {
     fn agrees<N, const IN: usize, const OUT: usize>()
     where
-        N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = f64>,
+        N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = f64>,
     {
         const B: usize = 3;
         let (network, mut gradient) = (network::<N>(), N::ZEROED);
         let x = SMatrix::<f64, IN, B>::from_fn(|row, column| 2.0 * number(column * IN + row));
-        let slope = SMatrix::<f64, OUT, B>::from_fn(|row, column| number(300 + column * OUT + row));
+        let derivative = SMatrix::<f64, OUT, B>::from_fn(|row, column| number(300 + column * OUT + row));
         let mut workspace = Workspace::<N, B>::new();
         workspace.forward(&network, &x);
-        let found = workspace.backward_to_input(&network, &slope, &mut gradient);
+        let found = workspace.backward_to_input(&network, &derivative, &mut gradient);
         for index in 0..IN * B {
-            let estimate = slope_at(x[index], |value| {
+            let estimate = derivative_at(x[index], |value| {
                 let mut x = x;
                 x[index] = value;
-                workspace.forward(&network, &x).dot(&slope)
+                workspace.forward(&network, &x).dot(&derivative)
             });
             let error = (found[index] - estimate).abs();
             assert!(error <= 1e-7 * found.amax(), "number {index}: {}, not {estimate}", found[index]);
@@ -262,7 +262,7 @@ impl VisitorMut<f64, 0> for Add {
     }
 }
 
-/// With a rate of 1 and no gradient, a step goes down the slope of the penalty alone.
+/// With a rate of 1 and no gradient, a step goes down the derivative of the penalty alone.
 #[test]
 fn penalties() {
     type Net = (Dense<3, 4, Tanh, f64>, Dense<4, 2, Identity, f64>);
@@ -276,66 +276,66 @@ fn penalties() {
         let (mut after, mut gradient) = (before.clone(), Net::ZEROED);
         let mut state = Zeroed::ZEROED;
         penalty.step(&mut after, &mut gradient, &mut state);
-        let slopes: Vec<f64> =
+        let derivatives: Vec<f64> =
             numbers(&before).iter().zip(numbers(&after)).map(|(before, after)| before - after).collect();
-        assert!(slopes.iter().any(|slope| slope.abs() > 0.1));
-        for (index, slope) in slopes.iter().enumerate() {
-            let estimate = slope_at(0.0, |step| {
+        assert!(derivatives.iter().any(|derivative| derivative.abs() > 0.1));
+        for (index, derivative) in derivatives.iter().enumerate() {
+            let estimate = derivative_at(0.0, |step| {
                 let mut network = before.clone();
                 network.visit_mut([], &mut Add(index, step));
-                penalty.preparation.value(&network)
+                penalty.transform.value(&network)
             });
-            assert!((slope - estimate).abs() <= 1e-9, "number {index}: {slope}, not {estimate}");
+            assert!((derivative - estimate).abs() <= 1e-9, "number {index}: {derivative}, not {estimate}");
         }
     }
 }
 
-/// The hyperbolic tangent with a slope that is off by a thousandth.
+/// The hyperbolic tangent with a derivative that is off by a thousandth.
 struct WrongTanh;
 
 impl Activation for WrongTanh {
-    type Slope = FromOutput;
+    type DerivativeFrom = FromOutput;
     type Init = GlorotUniform;
 
     fn value<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
         Tanh::value::<S, T>(simd, x)
     }
 
-    fn slope<S: Simd, T: Real>(simd: S, x: Lanes<S, T>, y: Lanes<S, T>) -> Lanes<S, T> {
-        Tanh::slope::<S, T>(simd, x, y) * T::of(1.001)
+    fn derivative<S: Simd, T: Real>(simd: S, x: Lanes<S, T>, y: Lanes<S, T>) -> Lanes<S, T> {
+        Tanh::derivative::<S, T>(simd, x, y) * T::of(1.001)
     }
 }
 
 #[test]
-fn the_check_finds_a_wrong_slope() {
+fn the_check_finds_a_wrong_derivative() {
     type Net = (Dense<3, 5, WrongTanh, f64>, Dense<5, 2, Identity, f64>);
     let check = check::<Net, _, _, 3, 2>(MeanSquaredError, &distributions());
     assert!((0.9e-3..1.1e-3).contains(&check.error), "{check:?}");
-    // The layer that has the wrong slope, not the one after it.
-    assert!(check.index < <Dense<3, 5, WrongTanh, f64>>::COUNT, "{check:?}");
+    // The layer that has the wrong derivative, not the one after it.
+    assert!(check.index < <Dense<3, 5, WrongTanh, f64>>::PARAMETERS, "{check:?}");
 }
 
-/// The rectifier with a slope that is not a number where the output is zero.
+/// The rectifier with a derivative that is not a number where the output is zero.
 #[derive(Debug, Default)]
 struct NanRelu;
 
 impl Activation for NanRelu {
-    type Slope = FromOutput;
+    type DerivativeFrom = FromOutput;
     type Init = GlorotUniform;
 
     fn value<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
         Relu::value::<S, T>(simd, x)
     }
 
-    fn slope<S: Simd, T: Real>(simd: S, _: Lanes<S, T>, y: Lanes<S, T>) -> Lanes<S, T> {
-        Relu::slope::<S, T>(simd, y, y) / y
+    fn derivative<S: Simd, T: Real>(simd: S, _: Lanes<S, T>, y: Lanes<S, T>) -> Lanes<S, T> {
+        Relu::derivative::<S, T>(simd, y, y) / y
     }
 }
 
-/// The slopes of the last layer, which come after, are right.
+/// The derivatives of the last layer, which come after, are right.
 #[test]
-fn the_check_finds_a_slope_that_is_not_a_number() {
+fn the_check_finds_a_derivative_that_is_not_a_number() {
     type Net = (Dense<3, 5, NanRelu, f64>, Affine<5, 2, Identity, f64>);
     let check = check::<Net, _, _, 3, 2>(MeanSquaredError, &distributions());
-    assert!(check.error.is_nan() && check.slope.is_nan(), "{check:?}");
+    assert!(check.error.is_nan() && check.derivative.is_nan(), "{check:?}");
 }

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use tuplenet::include_weights;
 use tuplenet::io::safetensors::{Names, Precision, Raw, Safetensors};
 use tuplenet::layers::*;
-use tuplenet::model::{Entrance, Kind, Parameter, Params, Visitor, VisitorMut};
+use tuplenet::model::{InputShape, Kind, Parameter, Params, Visitor, VisitorMut};
 use tuplenet::prelude::*;
 
 include!("io/fixtures/types.rs");
@@ -41,7 +41,7 @@ impl<T: Real> Visitor<T> for Bits {
     fn slice(&mut self, _: Parameter, values: &[T]) {
         self.0.extend(values.iter().map(|value| value.exact().to_bits()));
     }
-    fn statistic(&mut self, parameter: Parameter, values: &[T]) {
+    fn buffer(&mut self, parameter: Parameter, values: &[T]) {
         self.slice(parameter, values);
     }
     fn count(&mut self, _: Parameter, value: u64) {
@@ -83,7 +83,7 @@ impl<T: Real, R: Rng> VisitorMut<T, 0> for Stir<R> {
     fn slice(&mut self, parameter: Parameter, values: &mut [T], []: [&mut [T]; 0]) {
         self.stir(parameter, values);
     }
-    fn statistic(&mut self, parameter: Parameter, values: &mut [T]) {
+    fn buffer(&mut self, parameter: Parameter, values: &mut [T]) {
         self.stir(parameter, values);
     }
     fn count(&mut self, _: Parameter, value: &mut u64) {
@@ -95,7 +95,7 @@ impl<T: Real, R: Rng> VisitorMut<T, 0> for Stir<R> {
 #[track_caller]
 fn same_as_theirs<N, const IN: usize, const OUT: usize>(name: &str, format: Safetensors, embedded: Option<&N>)
 where
-    N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Network,
+    N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Network,
 {
     let mut network = N::ZEROED;
     format.load(folder().join(format!("{name}.safetensors")), &mut network).unwrap();
@@ -223,8 +223,8 @@ fn raw_numbers() {
     static MIXED: Mixed = include_weights!("io/fixtures/torch_mixed.f64", Raw(Precision::F64));
     let mut named: Mixed = include_weights!("io/fixtures/torch_mixed.safetensors");
     // The only thing that is not in such a file.
-    assert_eq!((MIXED.1.tiles, named.1.tiles), (0, 5));
-    named.1.tiles = 0;
+    assert_eq!((MIXED.1.num_batches_tracked, named.1.num_batches_tracked), (0, 5));
+    named.1.num_batches_tracked = 0;
     assert_eq!(bits(&MIXED), bits(&named));
     // Each layer has another.
     assert_ne!(MIXED.3.seed, MIXED.6.1.1.seed);

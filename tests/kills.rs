@@ -14,13 +14,13 @@ use std::time::Duration;
 use tuplenet::layers::{BatchNorm, Dropout};
 use tuplenet::optimizer::Optimizer;
 use tuplenet::optimizer::Scheduled;
-use tuplenet::optimizer::schedule::Cosine;
+use tuplenet::optimizer::schedule::CosineAnnealing;
 use tuplenet::prelude::*;
 use tuplenet::train::checkpoint::Checkpoint;
 
 type Net = (Dense<2, 40, Identity>, BatchNorm<40>, Dropout<40, 100>, Dense<40, 40, Tanh>, Dense<40, 1, Sigmoid>);
 type Watching<'a> = (&'a mut History<f32>, &'a mut EarlyStopping<Net>);
-type Mine = Trainer<Net, BinaryCrossEntropy, Scheduled<Adam, Cosine>, Xoshiro256PlusPlus>;
+type Mine = Trainer<Net, BinaryCrossEntropy, Scheduled<Adam, CosineAnnealing>, Xoshiro256PlusPlus>;
 
 /// How many epochs a training has; then it begins anew.
 const EPOCHS: usize = 400;
@@ -36,7 +36,7 @@ struct Training {
 
 impl Training {
     fn new() -> Self {
-        let optimizer = Adam::new(0.01).by_step(Cosine::new(2 * EPOCHS));
+        let optimizer = Adam::new(0.01).by_step(CosineAnnealing::new(2 * EPOCHS));
         let trainer = Trainer::new(Net::new(&mut seeded(0)), BinaryCrossEntropy, optimizer, seeded(1));
         Training { trainer, history: History::new(), stopping: EarlyStopping::new(EPOCHS) }
     }
@@ -49,7 +49,7 @@ impl Training {
     fn run(&mut self, file: &Path) {
         let (mut checkpoint, trainer) = self.checkpoint(file);
         checkpoint.resume(trainer).unwrap();
-        let fit = Fit { epochs: EPOCHS - trainer.epochs, batch_size: 2, shuffle: true };
+        let fit = FitOptions { epochs: EPOCHS - trainer.epochs, batch_size: 2, shuffle: true };
         trainer.fit(&INPUTS, &TARGETS, &fit, &mut checkpoint).unwrap();
     }
 
@@ -100,13 +100,13 @@ fn killed_at_any_moment() {
     // The training that no one disturbs, without a file.
     let mut whole = Training::new();
     let mut networks = vec![bits_of(&whole.trainer.network)];
-    let note = |epoch: &Epoch<Net>| {
+    let note = |epoch: &EpochReport<Net>| {
         networks.push(bits_of(epoch.network));
         ControlFlow::Continue(())
     };
-    let fit = Fit { epochs: EPOCHS, batch_size: 2, shuffle: true };
-    let observers = ((&mut whole.history, &mut whole.stopping), note);
-    whole.trainer.fit(&INPUTS, &TARGETS, &fit, observers).unwrap();
+    let fit = FitOptions { epochs: EPOCHS, batch_size: 2, shuffle: true };
+    let callbacks = ((&mut whole.history, &mut whole.stopping), note);
+    whole.trainer.fit(&INPUTS, &TARGETS, &fit, callbacks).unwrap();
 
     let mut rng = seeded(std::process::id().into());
     let (mut killed, mut while_writing, mut trainings, mut epochs) = (0, 0, 0, 0);

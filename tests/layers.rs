@@ -15,13 +15,13 @@ use tuplenet::data::{Subset, stratified_split};
 use tuplenet::inspect::gradient_check;
 use tuplenet::layers::*;
 use tuplenet::metrics::ConfusionMatrix;
-use tuplenet::model::{Entrance, Parameter, Params, VisitorMut, Zeroed};
+use tuplenet::model::{InputShape, Parameter, Params, VisitorMut, Zeroed};
 use tuplenet::prelude::*;
 
 static GOLDEN: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(include_str!("golden/layers.json")).unwrap());
 
 /// As many samples as PyTorch's numbers were computed with at once.
-const TILE: usize = 8;
+const MICRO_BATCH: usize = 8;
 
 fn flat(value: &Value) -> Vec<f64> {
     match value {
@@ -71,35 +71,37 @@ type Running<const N: usize> = BatchNorm<N, f64>;
 /// normalization.
 fn trains<N, const IN: usize, const OUT: usize>(name: &str, norms: impl Fn(&N) -> Vec<[Vec<f64>; 2]>)
 where
-    N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = f64> + Network,
+    N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = f64> + Network,
 {
-    for kind in ["", ", larger than a tile"] {
+    for kind in ["", ", larger than a micro-batch"] {
         let name = format!("{name}{kind}");
         let case = &GOLDEN[&name];
         let mut network = N::new(&mut seeded(0));
         network.visit_mut([], &mut Load(case["parameters"].as_array().expect(&name).iter()));
-        let mut trainer = Trainer::<_, _, _, _, TILE>::with_tile(network, MeanSquaredError, Sgd::new(0.1), seeded(1));
+        let mut trainer =
+            Trainer::<_, _, _, _, MICRO_BATCH>::with_micro_batch(network, MeanSquaredError, Sgd::new(0.1), seeded(1));
         for (number, batch) in case["batches"].as_array().unwrap().iter().enumerate() {
             let what = |what: &str| format!("{name}, batch {number}, {what}");
             let (inputs, targets) = (samples::<IN>(&batch["inputs"]), samples::<OUT>(&batch["targets"]));
             let outputs = samples::<OUT>(&batch["outputs"]);
 
-            let (mut workspace, mut gradient) = (Workspace::<N, TILE>::new(), N::ZEROED);
+            let (mut workspace, mut gradient) = (Workspace::<N, MICRO_BATCH>::new(), N::ZEROED);
             let loss = workspace.gradient(&trainer.network, &MeanSquaredError, &inputs, &targets, &mut gradient);
             compare(&what("loss"), &[loss.unwrap()], &batch["loss"]);
             compare(&what("gradient"), &numbers(&gradient), &numbers(&load::<N>(&batch["gradient"])).into());
 
-            if inputs.len() == TILE {
-                let matrix =
-                    |samples: &[[f64; IN]]| SMatrix::<f64, IN, TILE>::from_fn(|row, column| samples[column][row]);
+            if inputs.len() == MICRO_BATCH {
+                let matrix = |samples: &[[f64; IN]]| {
+                    SMatrix::<f64, IN, MICRO_BATCH>::from_fn(|row, column| samples[column][row])
+                };
                 let found = workspace.forward(&trainer.network, &matrix(&inputs));
                 compare(&what("outputs"), found.as_slice(), &batch["outputs"]);
-                let slope = |row: usize, column: usize| {
-                    2.0 * (outputs[column][row] - targets[column][row]) / (TILE * OUT) as f64
+                let output_gradient = |row: usize, column: usize| {
+                    2.0 * (outputs[column][row] - targets[column][row]) / (MICRO_BATCH * OUT) as f64
                 };
-                let slopes = SMatrix::<f64, OUT, TILE>::from_fn(slope);
-                let found = workspace.backward_to_input(&trainer.network, &slopes, &mut gradient);
-                compare(&what("slopes by the inputs"), found.as_slice(), &batch["input_slopes"]);
+                let output_gradients = SMatrix::<f64, OUT, MICRO_BATCH>::from_fn(output_gradient);
+                let found = workspace.backward_to_input(&trainer.network, &output_gradients, &mut gradient);
+                compare(&what("gradients by the inputs"), found.as_slice(), &batch["input_gradients"]);
             }
 
             trainer.step(&inputs, &targets).unwrap();
@@ -146,16 +148,16 @@ fn as_in_pytorch() {
 }
 
 /// The network's outputs in training, for eight samples of ones.
-fn outputs<const N: usize, const THOUSANDTHS: u32>(layer: &Dropout<N, THOUSANDTHS, f64>) -> Vec<f64> {
+fn outputs<const N: usize, const PER_MILLE: u32>(layer: &Dropout<N, PER_MILLE, f64>) -> Vec<f64> {
     let mut workspace = Workspace::<_, 8>::new();
     workspace.forward(layer, &SMatrix::<f64, N, 8>::repeat(1.0)).as_slice().to_vec()
 }
 
 #[test]
 fn dropout_leaves_out_the_share_that_it_should() {
-    fn check<const THOUSANDTHS: u32>() {
-        let share = f64::from(THOUSANDTHS) / 1000.0;
-        let mut layer = Dropout::<500, THOUSANDTHS, f64>::new(7);
+    fn check<const PER_MILLE: u32>() {
+        let share = f64::from(PER_MILLE) / 1000.0;
+        let mut layer = Dropout::<500, PER_MILLE, f64>::new(7);
         let (mut zeros, mut both, mut batches) = (0.0, 0.0, BTreeSet::new());
         const BATCHES: usize = 25;
         for _ in 0..BATCHES {
@@ -165,9 +167,9 @@ fn dropout_leaves_out_the_share_that_it_should() {
             assert!(found.iter().all(|&value| value == 0.0 || (value - 1.0 / (1.0 - share)).abs() < 1e-15));
             zeros += found.iter().filter(|value| **value == 0.0).count() as f64;
             both += found.windows(2).filter(|pair| *pair == [0.0; 2]).count() as f64;
-            layer.after_batch(&mut Dropout::new(0));
+            layer.update_buffers(&mut Dropout::new(0));
         }
-        assert_eq!(batches.len(), if THOUSANDTHS == 0 { 1 } else { BATCHES });
+        assert_eq!(batches.len(), if PER_MILLE == 0 { 1 } else { BATCHES });
         let near = |found: f64, share: f64| {
             let (count, expected) = ((BATCHES * 4000) as f64, (BATCHES * 4000) as f64 * share);
             assert!((found - expected).abs() <= 5.0 * (count * share * (1.0 - share)).sqrt() + 30.0 * share);
@@ -197,9 +199,9 @@ fn dropout_does_nothing_in_prediction_and_chooses_alike_whatever_the_tile() {
     assert_eq!(trainer.evaluate(&inputs, &targets), other.evaluate(&inputs, &targets));
 
     macro_rules! gradient {
-        ($tile:literal) => {{
+        ($micro_batch:literal) => {{
             let mut gradient = Net::ZEROED;
-            let mut workspace = Workspace::<Net, $tile>::new();
+            let mut workspace = Workspace::<Net, $micro_batch>::new();
             let loss = workspace.gradient(&network, &MeanSquaredError, &inputs, &targets, &mut gradient).unwrap();
             (loss, numbers(&gradient))
         }};
@@ -222,10 +224,14 @@ fn dropout_does_nothing_in_prediction_and_chooses_alike_whatever_the_tile() {
 #[test]
 fn a_batch_that_fails_leaves_running_statistics_and_seeds_as_they_were() {
     type Net = (BatchNorm<1>, Dropout<1, 100>, Dense<1, 1, Identity>);
-    let mut trainer =
-        Trainer::<_, _, _, _, 2>::with_tile(Net::new(&mut seeded(0)), MeanSquaredError, Sgd::new(0.1), seeded(1));
+    let mut trainer = Trainer::<_, _, _, _, 2>::with_micro_batch(
+        Net::new(&mut seeded(0)),
+        MeanSquaredError,
+        Sgd::new(0.1),
+        seeded(1),
+    );
     let untouched = trainer.network.clone();
-    // Two good tiles, and a bad one.
+    // Two good micro-batches, and a bad one.
     let bad = [[1.0], [2.0], [3.0], [9.0], [f32::NAN], [0.0]];
     let error =
         Error::InputNotFinite { sample: 4, column: 0, found: tuplenet::error::NotFinite::Nan, epoch: 0, batch: 0 };
@@ -233,7 +239,10 @@ fn a_batch_that_fails_leaves_running_statistics_and_seeds_as_they_were() {
     assert_eq!(trainer.network, untouched);
     trainer.step(&[[1.0], [3.0]], &[[0.0]; 2]).unwrap();
     let norm = &trainer.network.0;
-    assert_eq!((norm.running_mean[0], norm.running_variance[0], norm.tiles), (0.1 * 2.0, 0.9 + 0.1 * 2.0, 1));
+    assert_eq!(
+        (norm.running_mean[0], norm.running_variance[0], norm.num_batches_tracked),
+        (0.1 * 2.0, 0.9 + 0.1 * 2.0, 1)
+    );
 }
 
 #[test]
@@ -242,17 +251,18 @@ fn a_lone_sample_is_normalized_by_the_running_statistics() {
     (norm.running_mean[0], norm.running_variance[0], norm.weight[0], norm.bias[0]) = (3.0, 4.0, 2.0, 0.5);
     let (mut workspace, mut gradient) = (Workspace::<_, 1>::new(), Zeroed::ZEROED);
     let [[found]] = workspace.forward(&norm, &SMatrix::from([[5.0]])).data.0;
-    let deviation = (4.0f64 + 1e-5).sqrt();
-    assert!((found - (2.0 * 2.0 / deviation + 0.5)).abs() < 1e-12);
-    let slope = workspace.backward_to_input(&norm, &SMatrix::from([[1.0]]), &mut gradient);
-    assert!((slope[0] - 2.0 / deviation).abs() < 1e-12);
-    assert!((gradient.weight[0] - 2.0 / deviation).abs() < 1e-12 && gradient.bias[0] == 1.0);
+    let standard_deviation = (4.0f64 + 1e-5).sqrt();
+    assert!((found - (2.0 * 2.0 / standard_deviation + 0.5)).abs() < 1e-12);
+    let output_gradient = workspace.backward_to_input(&norm, &SMatrix::from([[1.0]]), &mut gradient);
+    assert!((output_gradient[0] - 2.0 / standard_deviation).abs() < 1e-12);
+    assert!((gradient.weight[0] - 2.0 / standard_deviation).abs() < 1e-12 && gradient.bias[0] == 1.0);
     let before = norm.clone();
-    norm.after_batch(&mut gradient);
+    norm.update_buffers(&mut gradient);
     assert_eq!(norm, before);
 }
 
-/// Nine samples in tiles of eight: seven and two, so that none is alone. In tiles of two the last one is.
+/// Nine samples in micro-batches of eight: seven and two, so that none is alone. In micro-batches of two the last one
+/// is.
 #[test]
 fn the_gradient_is_right_with_an_odd_sample_at_the_end() {
     type Net = (Dense<2, 5, Tanh, f64>, BatchNorm<5, f64>, Dense<5, 1, Identity, f64>);
@@ -264,12 +274,13 @@ fn the_gradient_is_right_with_an_odd_sample_at_the_end() {
     let check = gradient_check(&mut network, &MeanSquaredError, &inputs, &targets).unwrap();
     assert!(check.error < 1e-7, "{check:?}");
 
-    let mut trainer = Trainer::<_, _, _, _, 8>::with_tile(network.clone(), MeanSquaredError, Sgd::new(0.1), seeded(1));
+    let mut trainer =
+        Trainer::<_, _, _, _, 8>::with_micro_batch(network.clone(), MeanSquaredError, Sgd::new(0.1), seeded(1));
     trainer.step(&inputs, &targets).unwrap();
-    assert_eq!(trainer.network.1.tiles, 2);
-    let mut trainer = Trainer::<_, _, _, _, 2>::with_tile(network, MeanSquaredError, Sgd::new(0.1), seeded(1));
+    assert_eq!(trainer.network.1.num_batches_tracked, 2);
+    let mut trainer = Trainer::<_, _, _, _, 2>::with_micro_batch(network, MeanSquaredError, Sgd::new(0.1), seeded(1));
     trainer.step(&inputs, &targets).unwrap();
-    assert_eq!(trainer.network.1.tiles, 4);
+    assert_eq!(trainer.network.1.num_batches_tracked, 4);
 }
 
 type Hidden = Residual<(LayerNorm<16>, Dense<16, 16, Relu>, Dropout<16, 100>, Dense<16, 16, Identity>)>;
@@ -280,7 +291,7 @@ fn whole_networks_learn_xor() {
     let (inputs, targets) = ([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [false, true, true, false]);
     for seed in 0..5 {
         let mut trainer = Trainer::new(Net::new(&mut seeded(seed)), BinaryCrossEntropy, Adam::new(0.01), seeded(1));
-        trainer.fit(&inputs, &targets, &Fit { epochs: 400, ..Fit::default() }, ()).unwrap();
+        trainer.fit(&inputs, &targets, &FitOptions { epochs: 400, ..FitOptions::default() }, ()).unwrap();
         let answers = inputs.map(|input| trainer.network.predict_one(&input)[0] > 0.5);
         assert_eq!(answers, targets, "seed {seed}");
         // The running statistics are those of the batch, which is always the same but for the weights.
@@ -304,7 +315,7 @@ fn whole_networks_learn_iris() {
         let mut trainer = Trainer::new(Net::new(&mut seeded(seed)), CrossEntropy, Adam::new(0.01), seeded(seed));
         let inputs = Subset { data: &flowers, indices: train };
         let targets = Subset { data: &classes, indices: train };
-        trainer.fit(&inputs, &targets, &Fit { epochs: 60, batch_size: 16, shuffle: true }, ()).unwrap();
+        trainer.fit(&inputs, &targets, &FitOptions { epochs: 60, batch_size: 16, shuffle: true }, ()).unwrap();
         for &flower in test {
             let outputs = trainer.network.predict_one(&flowers[flower]);
             confusion.record(classes[flower], tuplenet::metrics::largest_index(&outputs)).unwrap();
@@ -320,7 +331,7 @@ fn the_same_seed_gives_the_same_bits() {
     let classes: Vec<usize> = (0..50).map(|i| i % 3).collect();
     let train = |seed| {
         let mut trainer = Trainer::new(Net::new(&mut seeded(seed)), CrossEntropy, Adam::new(0.01), seeded(1));
-        trainer.fit(&inputs, &classes, &Fit { epochs: 3, batch_size: 20, shuffle: true }, ()).unwrap();
+        trainer.fit(&inputs, &classes, &FitOptions { epochs: 3, batch_size: 20, shuffle: true }, ()).unwrap();
         (bits(&trainer.network), trainer.network.0, trainer.network.2.0.2)
     };
     assert_eq!(train(1), train(1));
@@ -342,7 +353,7 @@ proptest! {
             bias: bias.into(),
             running_mean: mean.into(),
             running_variance: variance.into(),
-            tiles: 1,
+            num_batches_tracked: 1,
         };
         let folded = Activate::<5, Gelu, f64>::fold(norm.fold(dense.clone()));
         let whole = (dense, norm, Activate::<5, Gelu, f64>::new(&mut seeded(0)));

@@ -9,7 +9,7 @@ use tuplenet::data::Weighted;
 use tuplenet::layers::{Activate, BatchNorm, Dropout, LayerNorm, Residual};
 use tuplenet::metrics::{ConfusionMatrix, log_loss, r2, roc_auc};
 use tuplenet::model::Zeroed;
-use tuplenet::optimizer::schedule::{Adaptive, OneCycle, Schedule};
+use tuplenet::optimizer::schedule::{OneCycle, ReduceOnPlateau, Schedule};
 use tuplenet::prelude::*;
 
 /// How many allocations `work` makes on this thread.
@@ -32,7 +32,7 @@ fn nothing_allocates() {
     let targets: Vec<[f32; 2]> = (0..70).map(|i| [i as f32 / 70.0, 0.5]).collect();
     let weights: Vec<f32> = (0..70).map(|i| 1.0 + i as f32).collect();
     let weighted = Weighted { targets: &targets, weights: &weights };
-    let fit = Fit { epochs: 3, batch_size: 20, shuffle: true };
+    let fit = FitOptions { epochs: 3, batch_size: 20, shuffle: true };
     let bad = vec![[f32::NAN; 3]; 70];
     let mut outputs = vec![[0.0; 2]; 70];
     let mut workspace = Workspace::<Net, 32>::new();
@@ -71,9 +71,9 @@ fn no_layer_schedule_or_metric_allocates() {
     let inputs: Vec<[f32; 3]> = (0..70).map(|i| [i as f32 / 70.0, (i % 7) as f32 / 7.0, 1.0]).collect();
     let targets: Vec<[f32; 2]> = (0..70).map(|i| [i as f32 / 70.0, 0.5]).collect();
     let classes: Vec<usize> = (0..70).map(|i| i % 2).collect();
-    let optimizer = Sgd::new(0.01).by_step(OneCycle::new(100).after_warmup(3, 0.1)).by_epoch(Adaptive::new());
+    let optimizer = Sgd::new(0.01).by_step(OneCycle::new(100).after_warmup(3, 0.1)).by_epoch(ReduceOnPlateau::new());
     let mut trainer = Trainer::new(Net::new(&mut seeded(0)), MeanSquaredError, optimizer, seeded(1));
-    let fit = Fit { epochs: 3, batch_size: 20, shuffle: true };
+    let fit = FitOptions { epochs: 3, batch_size: 20, shuffle: true };
     let mut places = vec![0; 70];
     let mut curve = vec![(0.0, 0.0); 5];
     let mut stopping = EarlyStopping::new(1);

@@ -1,4 +1,4 @@
-//! The parts around the network: splits, scalers, weights, initialization, metrics, observers.
+//! The parts around the network: splits, scalers, weights, initialization, metrics, callbacks.
 
 #![cfg(feature = "std")]
 
@@ -213,7 +213,7 @@ fn the_default_rule_follows_the_activation() {
 fn parameters_count_and_are_finite() {
     type Net = (Dense<3, 4, Tanh>, (Dense<4, 2, Relu>, Dense<2, 1, Identity>));
     let mut network = Net::new(&mut seeded(0));
-    assert_eq!((Net::COUNT, numbers(&network).len()), (16 + 10 + 3, 16 + 10 + 3));
+    assert_eq!((Net::PARAMETERS, numbers(&network).len()), (16 + 10 + 3, 16 + 10 + 3));
     assert!(is_finite(&network));
     let before = bits(&network);
     network.1.1.bias[0] = f32::NAN;
@@ -222,13 +222,13 @@ fn parameters_count_and_are_finite() {
 }
 
 type Line = Dense<1, 1, Identity>;
-type Told<'a> = &'a mut dyn FnMut(&Epoch<Line>) -> ControlFlow<()>;
+type Told<'a> = &'a mut dyn FnMut(&EpochReport<Line>) -> ControlFlow<()>;
 
-/// Trains with two observers and validation; gives the notes and how it ended.
-fn train(epochs: usize, told: Told) -> (History<f32>, Outcome<f32>) {
+/// Trains with two callbacks and validation; gives the notes and how it ended.
+fn train(epochs: usize, told: Told) -> (History<f32>, FitReport<f32>) {
     let mut trainer = Trainer::new(Line::new(&mut seeded(0)), MeanSquaredError, Sgd::new(0.1), seeded(1));
     let mut history = History::new();
-    let fit = Fit { epochs, ..Fit::default() };
+    let fit = FitOptions { epochs, ..FitOptions::default() };
     let validation = (&[[3.0]], &[[6.0]]);
     let outcome = trainer.fit_validated(&[[1.0], [2.0]], &[[2.0], [4.0]], validation, &fit, (&mut history, told));
     assert_eq!(trainer.epochs, history.losses().len());
@@ -236,10 +236,10 @@ fn train(epochs: usize, told: Told) -> (History<f32>, Outcome<f32>) {
 }
 
 #[test]
-fn observers_are_told_of_every_epoch() {
+fn callbacks_are_called_after_every_epoch() {
     let mut seen = Vec::new();
     let (history, outcome) = train(5, &mut |epoch| {
-        // Loss of the validation sample, by the network that the observer is shown.
+        // Loss of the validation sample, by the network that the callback is shown.
         let error = epoch.network.weight[0] * 3.0 + epoch.network.bias[0] - 6.0;
         assert!((epoch.validation_loss.unwrap() - error * error).abs() < 1e-5);
         seen.push((epoch.number, epoch.loss));
@@ -255,18 +255,19 @@ fn observers_are_told_of_every_epoch() {
 
 #[test]
 fn either_observer_stops_the_training() {
-    let stop = |epoch: &Epoch<Line>| if epoch.number == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+    let stop =
+        |epoch: &EpochReport<Line>| if epoch.number == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
     let (history, outcome) = train(100, &mut { stop });
-    // The first observer is told of the last epoch too.
+    // The first callback is told of the last epoch too.
     assert_eq!((history.losses().len(), outcome.epochs), (3, 3));
 
     let mut trainer = Trainer::new(Line::new(&mut seeded(0)), MeanSquaredError, Sgd::new(0.1), seeded(1));
     let mut told = 0;
-    let count = |_: &Epoch<Line>| {
+    let count = |_: &EpochReport<Line>| {
         told += 1;
         ControlFlow::Continue(())
     };
-    let fit = Fit { epochs: 100, ..Fit::default() };
+    let fit = FitOptions { epochs: 100, ..FitOptions::default() };
     assert_eq!(trainer.fit(&[[1.0]], &[[2.0]], &fit, (stop, count)).unwrap().epochs, 3);
     assert_eq!(told, 3);
 }

@@ -55,7 +55,7 @@ fn losses() {
     let mut trainer =
         Trainer::new(<Dense<1, 1, Identity>>::new(&mut seeded(0)), MeanSquaredError, Sgd::new(0.05), seeded(1));
     let (mut alone, mut validated) = (History::new(), History::new());
-    let (inputs, targets, fit) = ([[1.0], [2.0]], [[2.0], [4.0]], Fit { epochs: 21, ..Fit::default() });
+    let (inputs, targets, fit) = ([[1.0], [2.0]], [[2.0], [4.0]], FitOptions { epochs: 21, ..FitOptions::default() });
     trainer.fit(&inputs, &targets, &fit, &mut alone).unwrap();
     trainer.fit_validated(&inputs, &targets, (&inputs, &targets), &fit, &mut validated).unwrap();
 

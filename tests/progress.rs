@@ -66,7 +66,7 @@ fn the_bar_says_how_far_it_is() {
     let terminal = Terminal::default();
     let mut progress = Progress::new(40);
     progress.bar().set_draw_target(ProgressDrawTarget::term_like(Box::new(terminal.clone())));
-    let (mut trainer, fit) = (trainer(), Fit { epochs: 40, ..Fit::default() });
+    let (mut trainer, fit) = (trainer(), FitOptions { epochs: 40, ..FitOptions::default() });
 
     let outcome = trainer.fit(&INPUTS, &TARGETS, &fit, &mut progress).unwrap();
     let written = terminal.written();
@@ -80,7 +80,7 @@ fn the_bar_says_how_far_it_is() {
     assert!(!written.contains("validation"));
 
     // Another training begins anew, and one that stops early stays where it is.
-    let mut stopping = EarlyStopping::new(2).watching(|_: &Epoch<Line>| 0.0);
+    let mut stopping = EarlyStopping::new(2).watching(|_: &EpochReport<Line>| 0.0);
     let validation = (&INPUTS, &TARGETS);
     trainer.fit_validated(&INPUTS, &TARGETS, validation, &fit, (&mut progress, &mut stopping)).unwrap();
     let written = terminal.written();
@@ -95,8 +95,10 @@ fn a_training_that_diverges_leaves_the_bar_behind() {
     let mut progress = Progress::new(1000);
     progress.bar().set_draw_target(ProgressDrawTarget::term_like(Box::new(terminal.clone())));
     let mut trainer = trainer();
-    trainer.optimizer.set_rate(1e3);
-    let error = trainer.fit(&INPUTS, &TARGETS, &Fit { epochs: 1000, ..Fit::default() }, &mut progress).unwrap_err();
+    trainer.optimizer.set_learning_rate(1e3);
+    let error = trainer
+        .fit(&INPUTS, &TARGETS, &FitOptions { epochs: 1000, ..FitOptions::default() }, &mut progress)
+        .unwrap_err();
     let (Error::LossNotFinite { epoch, .. } | Error::StepNotFinite { epoch, .. }) = error else { panic!("{error}") };
     let written = terminal.written();
     let last = written.rsplit('\r').next().unwrap();
@@ -107,7 +109,7 @@ fn a_training_that_diverges_leaves_the_bar_behind() {
 #[test]
 fn a_hidden_bar_changes_nothing() {
     let (mut shown, mut alone) = (trainer(), trainer());
-    let fit = Fit { epochs: 100, ..Fit::default() };
+    let fit = FitOptions { epochs: 100, ..FitOptions::default() };
     let mut progress = Progress::with_bar(ProgressBar::hidden());
     let outcome = shown.fit(&INPUTS, &TARGETS, &fit, &mut progress).unwrap();
     assert_eq!(alone.fit(&INPUTS, &TARGETS, &fit, ()), Ok(outcome));

@@ -1,5 +1,5 @@
-//! `Dense`, forward and backward, against plain triple loops in `f64`, for ragged sizes, every tile and every number of
-//! columns in use.
+//! `Dense`, forward and backward, against plain triple loops in `f64`, for ragged sizes, every micro-batch and every
+//! number of columns in use.
 //!
 //! A sum of `n` terms in a format with the unit `epsilon` is off by at most about `n * epsilon * sum of |terms|`, in
 //! whatever order it is taken (N. Higham, "Accuracy and stability of numerical algorithms", 2002, section 4.2). The
@@ -8,7 +8,7 @@
 #![cfg(feature = "std")]
 
 use fearless_simd::Simd;
-use tuplenet::model::{Tile, Zeroed};
+use tuplenet::model::{Pass, Zeroed};
 use tuplenet::prelude::*;
 
 /// Random numbers between -1 and 1.
@@ -32,22 +32,22 @@ fn check<S: Simd, T: Real, const IN: usize, const OUT: usize, const B: usize>(si
     type Layer<const IN: usize, const OUT: usize, T> = Dense<IN, OUT, Identity, T>;
     let mut rng = tuplenet::seeded((IN * 1000 + OUT * 100 + B) as u64);
     let number = |value: T| value.to_f64().unwrap();
-    for used in 1..=B {
+    for len in 1..=B {
         let layer: Layer<IN, OUT, T> = Dense::from_matrix(random(&mut rng), random(&mut rng));
-        // What the columns not in use hold is left from earlier batches, and no slope arrives there.
+        // What the columns not in use hold is left from earlier batches, and no gradient arrives there.
         let x: SMatrix<T, IN, B> = random(&mut rng);
-        let mut slope: SMatrix<T, OUT, B> = random(&mut rng);
-        slope.columns_mut(used, B - used).fill(T::ZERO);
+        let mut output_gradient: SMatrix<T, OUT, B> = random(&mut rng);
+        output_gradient.columns_mut(len, B - len).fill(T::ZERO);
         let start: Layer<IN, OUT, T> = Dense::from_matrix(random(&mut rng), random(&mut rng));
-        let tile = Tile::<S, B>::new(simd, used);
-        let case = |what: &str| format!("{what} of Dense<{IN}, {OUT}>, {used} of {B} columns");
+        let pass = Pass::<S, B>::new(simd, len);
+        let case = |what: &str| format!("{what} of Dense<{IN}, {OUT}>, {len} of {B} columns");
 
-        let mut trace = <Layer<IN, OUT, T> as tuplenet::model::Layer<Features<IN>>>::Trace::<B>::ZEROED;
-        layer.forward(tile, &x, &mut trace);
-        let y = Layer::<IN, OUT, T>::output(&trace);
+        let mut cache = <Layer<IN, OUT, T> as tuplenet::model::Layer<Features<IN>>>::Cache::<B>::ZEROED;
+        layer.forward(pass, &x, &mut cache);
+        let y = Layer::<IN, OUT, T>::output(&cache);
         let mut inferred = SMatrix::ZEROED;
-        layer.infer(tile, &x, &mut inferred);
-        for sample in 0..used {
+        layer.infer(pass, &x, &mut inferred);
+        for sample in 0..len {
             for o in 0..OUT {
                 let products = (0..IN).map(|i| number(layer.weight[(o, i)]) * number(x[(i, sample)]));
                 compare(y[(o, sample)], products.chain([number(layer.bias[o])]), &case("output"));
@@ -55,38 +55,39 @@ fn check<S: Simd, T: Real, const IN: usize, const OUT: usize, const B: usize>(si
             }
         }
 
-        // Without the slope by the inputs, the same gradient.
-        let slopes = slope;
-        let (mut gradients, mut input_slope) = ([start.clone(), start.clone()], SMatrix::ZEROED);
+        // Without the gradient by the inputs, the same gradient.
+        let output_gradients = output_gradient;
+        let (mut gradients, mut input_gradient) = ([start.clone(), start.clone()], SMatrix::ZEROED);
         for (gradient, wanted) in gradients.iter_mut().zip([true, false]) {
-            let mut slope = slopes;
-            layer.backward(tile, &x, &mut trace, &mut slope, gradient, wanted.then_some(&mut input_slope));
+            let mut output_gradient = output_gradients;
+            layer.backward(pass, &x, &mut cache, &mut output_gradient, gradient, wanted.then_some(&mut input_gradient));
         }
         let [gradient, again] = gradients;
-        assert!(again == gradient, "{}", case("gradient without slope by input"));
+        assert!(again == gradient, "{}", case("gradient without gradient by input"));
         for o in 0..OUT {
             for i in 0..IN {
-                let products = (0..used).map(|sample| number(slopes[(o, sample)]) * number(x[(i, sample)]));
+                let products = (0..len).map(|sample| number(output_gradients[(o, sample)]) * number(x[(i, sample)]));
                 let terms = products.chain([number(start.weight[(o, i)])]);
-                compare(gradient.weight[(o, i)], terms, &case("slope by weight"));
+                compare(gradient.weight[(o, i)], terms, &case("gradient by weight"));
             }
-            let terms = (0..used).map(|sample| number(slopes[(o, sample)])).chain([number(start.bias[o])]);
-            compare(gradient.bias[o], terms, &case("slope by bias"));
+            let terms = (0..len).map(|sample| number(output_gradients[(o, sample)])).chain([number(start.bias[o])]);
+            compare(gradient.bias[o], terms, &case("gradient by bias"));
         }
-        for sample in 0..used {
+        for sample in 0..len {
             for i in 0..IN {
-                let terms = (0..OUT).map(|o| number(layer.weight[(o, i)]) * number(slopes[(o, sample)]));
+                let terms = (0..OUT).map(|o| number(layer.weight[(o, i)]) * number(output_gradients[(o, sample)]));
                 // One more, for the rounding of the product where the sum has a single term.
-                compare(input_slope[(i, sample)], terms.chain([0.0]), &case("slope by input"));
+                compare(input_gradient[(i, sample)], terms.chain([0.0]), &case("gradient by input"));
             }
         }
     }
 }
 
-// `IN x OUT / B` for one instruction set: a single one for each size, and a single tile, so that it compiles in reasonable
-// time. Every list has sizes below, at and above a register's width, multiples of it and ragged ones, and every tile.
+// `IN x OUT / B` for one instruction set: a single one for each size, and a single micro-batch, so that it compiles in
+// reasonable time. Every list has sizes below, at and above a register's width, multiples of it and ragged ones, and
+// every micro-batch.
 macro_rules! sizes {
-    ($name:ident, $type:ident, $level:expr; $($in:literal x $out:literal / $tile:literal),+ $(,)?) => {
+    ($name:ident, $type:ident, $level:expr; $($in:literal x $out:literal / $micro_batch:literal),+ $(,)?) => {
         #[test]
         fn $name() {
             let Some(simd) = $level else {
@@ -95,7 +96,7 @@ macro_rules! sizes {
             };
             $(simd.vectorize(
                 #[inline(always)]
-                || check::<_, $type, $in, $out, $tile>(simd),
+                || check::<_, $type, $in, $out, $micro_batch>(simd),
             );)+
         }
     };

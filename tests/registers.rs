@@ -1,5 +1,6 @@
-//! An optimized build computes a step of a tiny network, if its batch fills a tile, in memory that ends with the step. Here it is
-//! taken beside the same step in a trainer's own memory, which a tile has that the batch does not fill.
+//! An optimized build computes a step of a tiny network, if its batch fills a micro-batch, in memory that ends with the
+//! step. Here it is taken beside the same step in a trainer's own memory, which a micro-batch has that the batch does
+//! not fill.
 //!
 //!     cargo test --release --test registers
 //!
@@ -19,7 +20,7 @@ impl Visitor<f32> for Numbers {
     fn slice(&mut self, _: Parameter, values: &[f32]) {
         self.0.extend(values);
     }
-    fn statistic(&mut self, _: Parameter, values: &[f32]) {
+    fn buffer(&mut self, _: Parameter, values: &[f32]) {
         self.0.extend(values);
     }
 }
@@ -32,13 +33,13 @@ fn numbers(network: &impl Params<Scalar = f32>) -> Vec<f32> {
 
 const INPUTS: [[f32; 3]; 4] = [[0.1, -0.7, 0.3], [0.9, 0.2, -0.4], [-0.5, 0.6, 0.8], [0.0, -0.2, -0.9]];
 
-/// Thirty steps by all of `INPUTS`, with tiles of four and of eight samples.
+/// Thirty steps by all of `INPUTS`, with micro-batches of four and of eight samples.
 macro_rules! compare {
     ($net:ty, $loss:expr, $optimizer:expr, $targets:expr) => {{
         const { assert!(Workspace::<$net, 4>::BYTES + size_of::<$net>() <= 2048, "too large for registers") };
         let network = <$net>::new(&mut seeded(3));
-        let mut tiny = Trainer::<_, _, _, _, 4>::with_tile(network.clone(), $loss, $optimizer, seeded(1));
-        let mut other = Trainer::<_, _, _, _, 8>::with_tile(network.clone(), $loss, $optimizer, seeded(1));
+        let mut tiny = Trainer::<_, _, _, _, 4>::with_micro_batch(network.clone(), $loss, $optimizer, seeded(1));
+        let mut other = Trainer::<_, _, _, _, 8>::with_micro_batch(network.clone(), $loss, $optimizer, seeded(1));
         for step in 0..30 {
             let losses = [tiny.step(&INPUTS, &$targets).unwrap(), other.step(&INPUTS, &$targets).unwrap()];
             assert!((losses[0] - losses[1]).abs() <= 1e-5, "{step}: {losses:?}");
@@ -68,7 +69,7 @@ fn what_layers_leave_in_the_gradient() {
 fn a_step_that_would_ruin_the_network_is_refused() {
     type Line = (Dense<3, 4, Identity>, Dense<4, 1, Identity>);
     let network = Line::new(&mut seeded(0));
-    let mut trainer = Trainer::<_, _, _, _, 4>::with_tile(network, MeanSquaredError, Sgd::new(1e3), seeded(1));
+    let mut trainer = Trainer::<_, _, _, _, 4>::with_micro_batch(network, MeanSquaredError, Sgd::new(1e3), seeded(1));
     let refused = (0..100).find_map(|_| trainer.step(&INPUTS, &[[1.0], [2.0], [3.0], [4.0]]).err());
     assert!(matches!(refused, Some(tuplenet::Error::LossNotFinite { .. })), "{refused:?}");
     assert!(numbers(&trainer.network).iter().all(|number| number.is_finite()));

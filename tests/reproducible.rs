@@ -1,4 +1,4 @@
-//! Same seed, same bits; and what may not depend on the tile or on the grouping of a tuple doesn't.
+//! Same seed, same bits; and what may not depend on the micro-batch or on the grouping of a tuple doesn't.
 
 #![cfg(feature = "alloc")]
 
@@ -10,7 +10,7 @@ use tuplenet::prelude::*;
 
 type Net<T> = (Dense<2, 3, Tanh, T>, Dense<3, 1, Sigmoid, T>);
 
-/// Seventy samples: two tiles of 32 and a part of one.
+/// Seventy samples: two micro-batches of 32 and a part of one.
 fn data<T: Real>() -> (Vec<[T; 2]>, Vec<[T; 1]>) {
     let mut rng = seeded(7);
     let inputs: Vec<[T; 2]> = (0..70).map(|_| [0; 2].map(|_| T::from_random_bits(rng.next_u64()))).collect();
@@ -18,13 +18,14 @@ fn data<T: Real>() -> (Vec<[T; 2]>, Vec<[T; 1]>) {
     (inputs, targets)
 }
 
-/// The network after five epochs from a pinned seed, computed in tiles of `$tile`.
+/// The network after five epochs from a pinned seed, computed in micro-batches of `$micro_batch`.
 macro_rules! trained {
-    ($type:ty, $tile:literal, $batch_size:expr) => {{
+    ($type:ty, $micro_batch:literal, $batch_size:expr) => {{
         let (inputs, targets) = data::<$type>();
         let (network, adam) = (Net::<$type>::new(&mut seeded(42)), Adam::new(0.05));
         let before = bits(&network);
-        let mut trainer = Trainer::<_, _, _, _, $tile>::with_tile(network, BinaryCrossEntropy, adam, seeded(1));
+        let mut trainer =
+            Trainer::<_, _, _, _, $micro_batch>::with_micro_batch(network, BinaryCrossEntropy, adam, seeded(1));
         for _ in 0..5 {
             trainer.epoch(&inputs, &targets, $batch_size).unwrap();
         }
@@ -51,7 +52,7 @@ fn close(a: &impl Params, b: &impl Params, tolerance: f64) {
     }
 }
 
-/// Batches that fill a part of a tile, exactly one, and more than two.
+/// Batches that fill a part of a micro-batch, exactly one, and more than two.
 #[test]
 fn the_tile_changes_only_the_rounding() {
     for batch_size in [5, 70] {

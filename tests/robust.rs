@@ -18,7 +18,7 @@ use tuplenet::init::Constant;
 use tuplenet::inspect::gradient_check;
 use tuplenet::loss::Loss;
 use tuplenet::metrics::ConfusionMatrix;
-use tuplenet::model::{Tile, Zeroed};
+use tuplenet::model::{Pass, Zeroed};
 use tuplenet::num::Lanes;
 use tuplenet::prelude::*;
 use tuplenet::{Error, Error::*};
@@ -43,13 +43,14 @@ const NAN: f64 = f64::NAN;
 const INFINITY: f64 = f64::INFINITY;
 
 both! {
-    // One network, one kind of data and one tile (that of `gradient_check`), because every function that takes data is
-    // compiled for each of these and for every instruction set: more of them would take minutes.
+    // One network, one kind of data and one micro-batch (that of `gradient_check`), because every function that takes
+    // data is compiled for each of these and for every instruction set: more of them would take minutes.
     type Net = Dense<2, 3, Identity, T>;
     type Classes<'a> = Weighted<'a, [usize], T>;
     type Learner = Trainer<Net, CrossEntropy, Adam<T>, rand::rngs::Xoshiro256PlusPlus, 8>;
 
-    // More than a tile, so that the slopes of a good tile are there when the last sample turns out to be bad.
+    // More than a micro-batch, so that the gradients of a good micro-batch are there when the last sample turns out to
+    // be bad.
     const GOOD: [[T; 2]; 10] = [
         [0.5, 1.0], [-1.0, 2.0], [0.0, 0.0], [3.0, 4.0], [0.1, 0.2],
         [0.7, 0.0], [-1.5, 0.3], [1.0, 1.0], [-3.0, 0.4], [0.2, 0.1],
@@ -58,7 +59,7 @@ both! {
     const SAME: [T; 10] = [1.0; 10];
 
     fn learner() -> Learner {
-        Trainer::with_tile(Net::new(&mut seeded(0)), CrossEntropy, Adam::new(0.01), seeded(1))
+        Trainer::with_micro_batch(Net::new(&mut seeded(0)), CrossEntropy, Adam::new(0.01), seeded(1))
     }
 
     fn step(learner: &mut Learner, inputs: &[[T; 2]], targets: &Classes) -> Result<T, Error> {
@@ -73,7 +74,7 @@ both! {
         learner.evaluate(inputs, targets)
     }
 
-    fn fit(learner: &mut Learner, inputs: &[[T; 2]], targets: &Classes, fit: &Fit) -> Result<Outcome<T>, Error> {
+    fn fit(learner: &mut Learner, inputs: &[[T; 2]], targets: &Classes, fit: &FitOptions) -> Result<FitReport<T>, Error> {
         learner.fit(inputs, targets, fit, ())
     }
 
@@ -81,8 +82,8 @@ both! {
         learner: &mut Learner,
         inputs: &[[T; 2]],
         validation: (&[[T; 2]], &Classes),
-        fit: &Fit,
-    ) -> Result<Outcome<T>, Error> {
+        fit: &FitOptions,
+    ) -> Result<FitReport<T>, Error> {
         learner.fit_validated(inputs, &GOOD_CLASSES, validation, fit, ())
     }
 
@@ -100,7 +101,7 @@ both! {
         let targets = &Weighted { targets, weights };
         let mut trainer = learner();
         let before = bits(&trainer.network);
-        let all = Fit { epochs: 2, batch_size: 100, shuffle: true };
+        let all = FitOptions { epochs: 2, batch_size: 100, shuffle: true };
         assert_eq!(step(&mut trainer, inputs, targets), Err(error));
         assert_eq!(epoch(&mut trainer, inputs, targets, 100), Err(error));
         assert_eq!(fit(&mut trainer, inputs, targets, &all), Err(error));
@@ -195,7 +196,7 @@ both! {
     fn batch_size_of_zero() {
         let mut trainer = learner();
         let before = bits(&trainer.network);
-        let none = Fit { batch_size: 0, ..Fit::default() };
+        let none = FitOptions { batch_size: 0, ..FitOptions::default() };
         assert_eq!(epoch(&mut trainer, &GOOD, &GOOD_CLASSES, 0), Err(BatchSize));
         assert_eq!(fit(&mut trainer, &GOOD, &GOOD_CLASSES, &none), Err(BatchSize));
         assert_eq!(fit_validated(&mut trainer, &GOOD, (&GOOD, &GOOD_CLASSES), &none), Err(BatchSize));
@@ -208,7 +209,7 @@ both! {
     #[test]
     fn a_later_batch() {
         let (mut trainer, mut expected) = (learner(), learner());
-        let by_two = Fit { epochs: 1, batch_size: 2, shuffle: false };
+        let by_two = FitOptions { epochs: 1, batch_size: 2, shuffle: false };
         let result = fit(&mut trainer, &with_input(NAN), &GOOD_CLASSES, &by_two);
         assert_eq!(result, Err(InputNotFinite { sample: 9, column: 1, found: NotFinite::Nan, epoch: 0, batch: 4 }));
         for part in [0..2, 2..4, 4..6, 6..8] {
@@ -224,7 +225,7 @@ both! {
 
     #[test]
     fn validation_samples_are_checked_too() {
-        let (mut trainer, three) = (learner(), Fit { epochs: 3, ..Fit::default() });
+        let (mut trainer, three) = (learner(), FitOptions { epochs: 3, ..FitOptions::default() });
         let before = bits(&trainer.network);
         let empty = Weighted { targets: &CLASSES[..0], weights: &SAME[..0] };
         assert_eq!(fit_validated(&mut trainer, &GOOD, (&[], &empty), &three), Err(NoSamples));
@@ -248,8 +249,8 @@ both! {
             for place in 0..3 {
                 let mut outputs = [[0.5; 3]];
                 outputs[0][place] = NAN as T;
-                let tile = Tile::<S, 1>::new(simd, 1);
-                let found = loss.evaluate::<S, 1>(tile, 1.0, &mut outputs, &[[1.0, 0.0, 0.0]]);
+                let pass = Pass::<S, 1>::new(simd, 1);
+                let found = loss.evaluate::<S, 1>(pass, 1.0, &mut outputs, &[[1.0, 0.0, 0.0]]);
                 assert!(found.is_nan(), "{} after {} is {found}", type_name::<L>(), type_name::<A>());
             }
         }
@@ -367,7 +368,7 @@ impl Samples<f32> for Failing {
 fn a_later_epoch() {
     let network = <Dense<1, 1, Identity>>::new(&mut seeded(0));
     let mut trainer = Trainer::new(network, MeanSquaredError, Sgd::new(0.1), seeded(1));
-    let fit = Fit { epochs: 10, batch_size: 2, shuffle: true };
+    let fit = FitOptions { epochs: 10, batch_size: 2, shuffle: true };
     let mut told = Vec::new();
     for (good_epochs, extra, error) in [
         (3, 3, Err(Some((3, 1)))),
@@ -376,11 +377,11 @@ fn a_later_epoch() {
         (1, 0, Err(Some((14, 0)))),
     ] {
         let inputs = Failing { good_copies: Cell::new(5 * good_epochs + extra) };
-        let observer = |epoch: &Epoch<_>| {
+        let callback = |epoch: &EpochReport<_>| {
             told.push(epoch.number);
             ControlFlow::Continue(())
         };
-        let result = trainer.fit(&inputs, &[[1.0]; 5], &fit, observer);
+        let result = trainer.fit(&inputs, &[[1.0]; 5], &fit, callback);
         // Which sample it was, chance decides.
         let found = result.map(|outcome| outcome.epochs).map_err(|error| match error {
             InputNotFinite { sample: 0..5, column: 0, found: NotFinite::Infinity, epoch, batch } => {
@@ -398,7 +399,8 @@ fn training_that_diverges() {
     type Line = (Dense<1, 2, Relu>, Dense<2, 1, Identity>);
     let network = Line::with_init(&Constant(1.0), &mut seeded(0));
     let mut trainer = Trainer::new(network, MeanSquaredError, Sgd::new(1e10), seeded(1));
-    let result = trainer.fit(&[[1.0], [2.0]], &[[1.0], [-1.0]], &Fit { epochs: 1000, ..Fit::default() }, ());
+    let result =
+        trainer.fit(&[[1.0], [2.0]], &[[1.0], [-1.0]], &FitOptions { epochs: 1000, ..FitOptions::default() }, ());
     assert!(matches!(result, Err(LossNotFinite { epoch: 1..100, batch: 0 })), "{result:?}");
     assert!(result.unwrap_err().to_string().contains("learning rate"));
 }

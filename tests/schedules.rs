@@ -51,8 +51,8 @@ fn follows(section: &str, schedule: impl Fn(&Value) -> Box<dyn Schedule>) {
         let sgd = Sgd::new(number(&case["rate"]));
         let (mut by_epoch, mut by_step) = (sgd.by_epoch(Boxed(schedule(case))), sgd.by_step(Boxed(schedule(case))));
         for (position, right) in numbers(&case["rates"]).into_iter().enumerate() {
-            same(case, position, by_epoch.rate(), right);
-            same(case, position, by_step.rate(), right);
+            same(case, position, by_epoch.learning_rate(), right);
+            same(case, position, by_step.learning_rate(), right);
             by_epoch.after_epoch(0.0);
             by_epoch.after_step();
             by_step.after_step();
@@ -64,23 +64,23 @@ fn follows(section: &str, schedule: impl Fn(&Value) -> Box<dyn Schedule>) {
 
 #[test]
 fn step() {
-    follows("step", |case| Box::new(Step::new(length(case), number(&case["factor"]))));
+    follows("step", |case| Box::new(StepDecay::new(length(case), number(&case["factor"]))));
 }
 
 #[test]
 fn exponential() {
-    follows("exponential", |case| Box::new(Exponential::new(number(&case["factor"]))));
+    follows("exponential", |case| Box::new(ExponentialDecay::new(number(&case["factor"]))));
 }
 
 #[test]
 fn cosine() {
-    follows("cosine", |case| Box::new(Cosine { length: length(case), lowest: number(&case["lowest"]) }));
+    follows("cosine", |case| Box::new(CosineAnnealing { length: length(case), lowest: number(&case["lowest"]) }));
 }
 
 #[test]
 fn warmup() {
     follows("warmup", |case| {
-        let then = Cosine::new(case["then"].as_u64().unwrap() as usize);
+        let then = CosineAnnealing::new(case["then"].as_u64().unwrap() as usize);
         Box::new(then.after_warmup(length(case), number(&case["start"])))
     });
 }
@@ -97,10 +97,10 @@ fn one_cycle() {
 fn adaptive() {
     for case in cases("adaptive") {
         let patience = case["patience"].as_u64().unwrap() as usize;
-        let schedule = Adaptive { patience, tolerance: number(&case["tolerance"]), ..Adaptive::new() };
+        let schedule = ReduceOnPlateau { patience, tolerance: number(&case["tolerance"]), ..ReduceOnPlateau::new() };
         let mut optimizer = Sgd::new(number(&case["rate"])).by_epoch(schedule);
         for (epoch, (loss, right)) in numbers(&case["losses"]).into_iter().zip(numbers(&case["rates"])).enumerate() {
-            same(case, epoch, optimizer.rate(), right);
+            same(case, epoch, optimizer.learning_rate(), right);
             optimizer.after_epoch(loss);
         }
     }
@@ -109,8 +109,8 @@ fn adaptive() {
 #[test]
 fn ends_that_are_no_ends() {
     let at = |schedule: &dyn Schedule| [0, 1, 2, usize::MAX].map(|position| schedule.factor(position));
-    assert_eq!(at(&Step::new(0, 1.0)), [1.0; 4]);
-    assert_eq!(at(&Cosine::new(0)), [0.0; 4]);
+    assert_eq!(at(&StepDecay::new(0, 1.0)), [1.0; 4]);
+    assert_eq!(at(&CosineAnnealing::new(0)), [0.0; 4]);
     assert_eq!(at(&Constant.after_warmup(0, 0.0)), [1.0; 4]);
     for length in 0..4 {
         for rise in [0.0, 0.1, 0.5, 1.0] {
@@ -119,7 +119,7 @@ fn ends_that_are_no_ends() {
         }
     }
     // Rates that would be below zero are not divided for ever.
-    let mut schedule = Adaptive::new();
+    let mut schedule = ReduceOnPlateau::new();
     for _ in 0..10_000 {
         schedule.after_epoch(1.0);
     }
@@ -139,11 +139,13 @@ fn trainer<O: Optimizer<Scalar = f32>>(optimizer: O) -> Trainer<Net, MeanSquared
 fn a_trainer_tells_of_each_epoch() {
     let base = Adam::new(0.05f32);
     let mut by_hand = trainer(base);
-    let mut scheduled = trainer(base.by_epoch(Exponential::new(0.9)).l2(0.0).clip_norm(1e9));
-    let fit = Fit { epochs: 10, batch_size: 3, shuffle: true };
+    let mut scheduled = trainer(base.by_epoch(ExponentialDecay::new(0.9)).l2(0.0).clip_norm(1e9));
+    let fit = FitOptions { epochs: 10, batch_size: 3, shuffle: true };
     scheduled.fit(&INPUTS, &TARGETS, &fit, ()).unwrap();
     for epoch in 0..10 {
-        by_hand.optimizer.set_rate((f64::from(0.05f32) * (0..epoch).fold(1.0, |factor, _| factor * 0.9)) as f32);
+        by_hand
+            .optimizer
+            .set_learning_rate((f64::from(0.05f32) * (0..epoch).fold(1.0, |factor, _| factor * 0.9)) as f32);
         by_hand.epoch(&INPUTS, &TARGETS, 3).unwrap();
     }
     assert_eq!(scheduled.optimizer.optimizer.optimizer.position(), 10);
@@ -161,20 +163,20 @@ fn a_trainer_tells_of_each_epoch() {
 
 #[test]
 fn a_trainer_tells_of_each_step_that_was_taken() {
-    let mut trainer = trainer(Sgd::new(0.1f32).by_step(Step::new(3, 0.5)));
+    let mut trainer = trainer(Sgd::new(0.1f32).by_step(StepDecay::new(3, 0.5)));
     trainer.epoch(&INPUTS, &TARGETS, 2).unwrap();
-    assert_eq!((trainer.optimizer.position(), trainer.optimizer.rate()), (4, 0.05));
+    assert_eq!((trainer.optimizer.position(), trainer.optimizer.learning_rate()), (4, 0.05));
     trainer.step(&INPUTS, &TARGETS).unwrap();
     trainer.step(&[[f32::NAN]], &[[0.0]]).unwrap_err();
     assert_eq!(trainer.optimizer.position(), 5);
-    trainer.optimizer.set_rate(1.0);
-    assert_eq!((trainer.optimizer.position(), trainer.optimizer.rate()), (5, 0.5));
+    trainer.optimizer.set_learning_rate(1.0);
+    assert_eq!((trainer.optimizer.position(), trainer.optimizer.learning_rate()), (5, 0.5));
 }
 
 #[test]
 fn a_training_that_stops_and_goes_on_ends_as_one() {
     let schedule = OneCycle::new(40);
-    let fit = |epochs| Fit { epochs, batch_size: 7, shuffle: true };
+    let fit = |epochs| FitOptions { epochs, batch_size: 7, shuffle: true };
     let mut whole = trainer(Sgd::new(0.3f32).by_step(schedule));
     whole.fit(&INPUTS, &TARGETS, &fit(40), ()).unwrap();
 
@@ -189,11 +191,11 @@ fn a_training_that_stops_and_goes_on_ends_as_one() {
 
 #[test]
 fn the_loss_of_a_whole_training_divides_the_rate() {
-    let mut trainer = trainer(Sgd::new(0.5f32).by_epoch(Adaptive::new()));
-    trainer.fit(&INPUTS, &TARGETS, &Fit { epochs: 2000, ..Fit::default() }, ()).unwrap();
-    let Adaptive { factor, best, .. } = *trainer.optimizer.schedule();
+    let mut trainer = trainer(Sgd::new(0.5f32).by_epoch(ReduceOnPlateau::new()));
+    trainer.fit(&INPUTS, &TARGETS, &FitOptions { epochs: 2000, ..FitOptions::default() }, ()).unwrap();
+    let ReduceOnPlateau { factor, best, .. } = *trainer.optimizer.schedule();
     assert!(factor < 0.1 && best < 0.1, "{factor} {best}");
-    assert_eq!(trainer.optimizer.rate(), (0.5 * factor) as f32);
+    assert_eq!(trainer.optimizer.learning_rate(), (0.5 * factor) as f32);
 }
 
 #[test]
@@ -211,10 +213,10 @@ fn a_range_test() {
 
     // The rate that is taken, not the one that was asked for.
     let mut halved = [(0.0, 0.0); 3];
-    let optimizer = Sgd::new(0.0).by_step(Step::new(1, 0.5));
+    let optimizer = Sgd::new(0.0).by_step(StepDecay::new(1, 0.5));
     trainer(optimizer).range_test(&INPUTS, &TARGETS, 2, 1e-3..=1e-1, &mut halved).unwrap();
-    for ((rate, _), right) in halved.into_iter().zip([1e-3, 0.5e-2, 0.25e-1]) {
-        assert!((rate / right - 1.0f32).abs() < 1e-6);
+    for ((learning_rate, _), right) in halved.into_iter().zip([1e-3, 0.5e-2, 0.25e-1]) {
+        assert!((learning_rate / right - 1.0f32).abs() < 1e-6);
     }
 
     // All the way up where nothing diverges, in the order of the same generator.
@@ -223,11 +225,12 @@ fn a_range_test() {
     assert_eq!((count, flat[9].0), (10, 1e-8));
     assert!((flat[9].1 / flat[0].1 - 1.0).abs() < 1e-5);
 
-    let refused =
-        |batch_size, rates| trainer(Sgd::new(0.0)).range_test(&INPUTS, &TARGETS, batch_size, rates, &mut flat.clone());
+    let refused = |batch_size, learning_rates| {
+        trainer(Sgd::new(0.0)).range_test(&INPUTS, &TARGETS, batch_size, learning_rates, &mut flat.clone())
+    };
     assert_eq!(refused(0, 1e-9..=1.0), Err(Error::BatchSize));
-    for rates in [0.0..=1.0, 1.0..=0.5, -1.0..=1.0, f32::NAN..=1.0, 1.0..=f32::INFINITY] {
-        assert_eq!(refused(1, rates), Err(Error::Rates));
+    for learning_rates in [0.0..=1.0, 1.0..=0.5, -1.0..=1.0, f32::NAN..=1.0, 1.0..=f32::INFINITY] {
+        assert_eq!(refused(1, learning_rates), Err(Error::LearningRates));
     }
     let few = trainer(Sgd::new(0.0)).range_test(&INPUTS, &TARGETS[1..], 1, 0.1..=1.0, &mut flat);
     assert_eq!(few, Err(Error::Lengths { what: "targets, one for each input", expected: 7, found: 6 }));

@@ -9,7 +9,9 @@ use tuplenet::data::{MinMaxScaler, StandardScaler};
 use tuplenet::layers::{Activate, BatchNorm, Dropout, LayerNorm, Residual};
 use tuplenet::loss::Loss;
 use tuplenet::model::{LastActivation, Zeroed};
-use tuplenet::optimizer::schedule::{Adaptive, Constant, Cosine, Exponential, OneCycle, Schedule, Step};
+use tuplenet::optimizer::schedule::{
+    Constant, CosineAnnealing, ExponentialDecay, OneCycle, ReduceOnPlateau, Schedule, StepDecay,
+};
 use tuplenet::optimizer::{Optimizer, OptimizerState};
 use tuplenet::prelude::*;
 
@@ -56,10 +58,10 @@ where
     OptimizerState<O, Net<T>>: Serialize + DeserializeOwned,
 {
     let (inputs, targets) = data::<T>();
-    let fit = |epochs| Fit { epochs, batch_size: 20, shuffle: true };
+    let fit = |epochs| FitOptions { epochs, batch_size: 20, shuffle: true };
     let new = || {
         let network = Net::<T>::new(&mut seeded(3));
-        Trainer::<_, _, _, _, 8>::with_tile(network, loss.clone(), optimizer.clone(), seeded(1))
+        Trainer::<_, _, _, _, 8>::with_micro_batch(network, loss.clone(), optimizer.clone(), seeded(1))
     };
     let (mut whole, mut part) = (new(), new());
     whole.fit(&inputs, &targets, &fit(5), ()).unwrap();
@@ -77,12 +79,15 @@ where
 #[test]
 fn trainers_go_on() {
     goes_on(BinaryCrossEntropy, Sgd::new(0.1f32));
-    goes_on(MeanSquaredError, Sgd::new(0.1f64).nesterov(0.9).by_epoch(Exponential::new(0.7)));
+    goes_on(MeanSquaredError, Sgd::new(0.1f64).nesterov(0.9).by_epoch(ExponentialDecay::new(0.7)));
     goes_on(MeanAbsoluteError, Adagrad::new(0.1f32).by_step(OneCycle::new(20)));
-    goes_on(Huber { delta: 0.3 }, RmsProp::new(0.01f64).clip_norm(0.5).by_step(Cosine::new(20).after_warmup(3, 0.1)));
-    goes_on(BinaryCrossEntropy, Adam::new(0.01f32).clip_value(0.1).by_epoch(Adaptive::new()));
-    goes_on(BinaryCrossEntropy, AdamW::new(0.01f64).l1(1e-3).l2(1e-3).by_epoch(Step::new(2, 0.5)));
-    goes_on(BinaryCrossEntropy, Adam::new(0.01f32).decay(0.1).by_epoch(Constant));
+    goes_on(
+        Huber { delta: 0.3 },
+        RmsProp::new(0.01f64).clip_norm(0.5).by_step(CosineAnnealing::new(20).after_warmup(3, 0.1)),
+    );
+    goes_on(BinaryCrossEntropy, Adam::new(0.01f32).clip_value(0.1).by_epoch(ReduceOnPlateau::new()));
+    goes_on(BinaryCrossEntropy, AdamW::new(0.01f64).l1(1e-3).l2(1e-3).by_epoch(StepDecay::new(2, 0.5)));
+    goes_on(BinaryCrossEntropy, Adam::new(0.01f32).weight_decay(0.1).by_epoch(Constant));
 }
 
 #[test]
@@ -126,9 +131,9 @@ fn text_has_no_infinity_and_no_nan() {
     assert_eq!(error.to_string(), "expected a number within the range of f32, found a larger one");
 
     // Where none is a number as good as any.
-    round_trips(&Adaptive::new());
-    assert!(serde_json::to_string(&Adaptive::new()).unwrap().contains(r#""best":null"#));
-    let outcome: Outcome<f32> = json(&Outcome { epochs: 0, loss: f32::NAN });
+    round_trips(&ReduceOnPlateau::new());
+    assert!(serde_json::to_string(&ReduceOnPlateau::new()).unwrap().contains(r#""best":null"#));
+    let outcome: FitReport<f32> = json(&FitReport { epochs: 0, loss: f32::NAN });
     assert!(outcome.epochs == 0 && outcome.loss.is_nan());
 }
 
@@ -137,15 +142,15 @@ fn the_rest() {
     let samples = [[1.0f32, 5.0], [3.0, 5.0]];
     round_trips(&StandardScaler::fit(&samples).unwrap());
     round_trips(&MinMaxScaler::fit(&samples.map(|sample| sample.map(f64::from))).unwrap());
-    round_trips(&Fit::default());
-    round_trips(&Outcome { epochs: 3, loss: 0.5f64 });
+    round_trips(&FitOptions::default());
+    round_trips(&FitReport { epochs: 3, loss: 0.5f64 });
     round_trips(&CrossEntropy);
 
     let (inputs, targets) = data::<f32>();
     let mut trainer = Trainer::new(Net::new(&mut seeded(0)), MeanSquaredError, Adam::new(0.01), seeded(1));
     let (mut history, mut stopping) = (History::new(), EarlyStopping::new(10).min_delta(0.01));
     round_trips(&stopping);
-    let fit = Fit { epochs: 4, ..Fit::default() };
+    let fit = FitOptions { epochs: 4, ..FitOptions::default() };
     trainer.fit_validated(&inputs, &targets, (&inputs, &targets), &fit, (&mut history, &mut stopping)).unwrap();
     assert_eq!(history.losses().len(), 4);
     round_trips(&history);
@@ -206,15 +211,16 @@ fn what_does_not_fit_is_refused_in_words() {
     assert_eq!(line(r#"{"weight":[[1]],"bias":["0"]}"#), "invalid type: string \"0\", expected f32");
     assert_eq!(line(r#"{"weight":[[1]],"bias":[0,0,0,0]}"#), "invalid length 4, expected 1 number");
     assert_eq!(line(r#"{"weight":[[1]],"bias":[0],"gain":[1]}"#), "unknown field `gain`, expected `weight` or `bias`");
-    assert_eq!(words::<Adam>(r#"{"rate":0.1,"beta1":0.9,"beta2":0.999}"#), "missing field `epsilon`");
+    assert_eq!(words::<Adam>(r#"{"learning_rate":0.1,"beta1":0.9,"beta2":0.999}"#), "missing field `epsilon`");
 }
 
 /// Cut and damaged text and bytes: an error or another value, but no panic.
 #[test]
 fn damaged_input() {
     let network = Net::<f32>::new(&mut seeded(0));
-    let trainer = Trainer::new(network, MeanSquaredError, Adam::new(0.01).by_epoch(Adaptive::new()), seeded(1));
-    type Mine = Trainer<Net<f32>, MeanSquaredError, tuplenet::optimizer::Scheduled<Adam, Adaptive>, Xoshiro256PlusPlus>;
+    let trainer = Trainer::new(network, MeanSquaredError, Adam::new(0.01).by_epoch(ReduceOnPlateau::new()), seeded(1));
+    type Mine =
+        Trainer<Net<f32>, MeanSquaredError, tuplenet::optimizer::Scheduled<Adam, ReduceOnPlateau>, Xoshiro256PlusPlus>;
     let (text, bytes) = (serde_json::to_vec(&trainer).unwrap(), bits(&trainer));
     let json = |text: &[u8]| serde_json::from_slice::<Mine>(text).is_ok();
     let postcard = |bytes: &[u8]| postcard::from_bytes::<Mine>(bytes).is_ok();

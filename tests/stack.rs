@@ -48,7 +48,7 @@ fn a_large_network_learns_with_little_stack() {
         let mut trainer = Trainer::boxed(network, CrossEntropy, Adam::new(1e-3), seeded(1));
         let before = trainer.evaluate(&inputs, &classes).unwrap();
         trainer.step(&inputs, &classes).unwrap();
-        trainer.fit(&inputs, &classes, &Fit::default(), ()).unwrap();
+        trainer.fit(&inputs, &classes, &FitOptions::default(), ()).unwrap();
         assert!(trainer.evaluate(&inputs, &classes).unwrap() < before);
         trainer.network.predict_all(&inputs, &mut outputs).unwrap();
         assert_eq!(trainer.network.predict_one(&inputs[3]).len(), 10);
@@ -64,7 +64,7 @@ fn a_network_that_fits_a_stack_is_trained_on_it() {
     within(KILOBYTES, || {
         let mut trainer = Trainer::new(Fits::new(&mut seeded(0)), CrossEntropy, Adam::new(1e-3), seeded(1));
         let (inputs, targets) = (vec![[0.5; 64]; 40], vec![1u8; 40]);
-        trainer.fit(&inputs, &targets, &Fit::default(), ()).unwrap();
+        trainer.fit(&inputs, &targets, &FitOptions::default(), ()).unwrap();
         assert!(trainer.evaluate(&inputs, &targets).unwrap().is_finite());
     });
 }

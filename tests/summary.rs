@@ -22,7 +22,7 @@ fn every_layer_is_in_the_table() {
     type Net = (Dense<4, 16, Identity>, BatchNorm<16>, Activate<16, Relu>, Block, Residual<Dense<16, 16, Elu>>, Tail);
     let bytes = |size: usize| size.to_string();
     let expected: [(usize, &[&str]); 15] = [
-        (0, &["layer", "output", "parameters", "bytes", "multiply-adds"]),
+        (0, &["layer", "output", "parameters", "bytes", "MACs"]),
         (0, &["0", "Dense<4, 16, Identity>", "Features<16>", "80", &bytes(size_of::<Dense<4, 16, Identity>>()), "64"]),
         (0, &["1", "BatchNorm<16>", "Features<16>", "32", &bytes(size_of::<BatchNorm<16>>()), "16"]),
         (0, &["2", "Activate<16, Relu>", "Features<16>", "0", "0", "0"]),
@@ -56,7 +56,7 @@ fn every_layer_is_in_the_table() {
     );
 
     let summary = Net::summary();
-    assert_eq!((summary.parameters(), summary.bytes(), summary.multiply_adds()), (851, size_of::<Net>(), Some(776)));
+    assert_eq!((summary.parameters(), summary.bytes(), summary.macs()), (851, size_of::<Net>(), Some(776)));
     let mut parameters = 0;
     summary.each(&mut |layer| parameters += layer.cost.map_or(0, |cost| cost.parameters));
     assert_eq!(parameters, 851);
@@ -67,7 +67,7 @@ fn a_single_layer_is_a_network() {
     let mut costs = Vec::new();
     Dense::<2, 3, Tanh, f64>::summary().each(&mut |layer| costs.push((layer.place.depth, layer.cost)));
     let bytes = size_of::<Dense<2, 3, Tanh, f64>>();
-    assert_eq!(costs, [(0, Some(Cost { parameters: 9, bytes, multiply_adds: Some(6) }))]);
+    assert_eq!(costs, [(0, Some(Cost { parameters: 9, bytes, macs: Some(6) }))]);
 }
 
 /// A layer of one's own need not say anything.
@@ -77,5 +77,5 @@ fn what_a_layer_does_not_tell() {
     let table = Net::summary().to_string();
     assert!(table.lines().nth(1).unwrap().starts_with("0  Affine<2, 3, Tanh"), "{table}");
     assert_eq!(table.matches("unknown").count(), 2, "{table}");
-    assert_eq!((Net::summary().multiply_adds(), Net::summary().parameters()), (None, 13));
+    assert_eq!((Net::summary().macs(), Net::summary().parameters()), (None, 13));
 }

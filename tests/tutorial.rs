@@ -28,7 +28,7 @@ fn losses_agree_to_twelve_digits() {
 
     let inputs = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
     let targets = [[0.0], [1.0], [1.0], [0.0]];
-    let mut trainer = Trainer::<_, _, _, _, 4>::with_tile(network, BinaryCrossEntropy, Sgd::new(0.01), ());
+    let mut trainer = Trainer::<_, _, _, _, 4>::with_micro_batch(network, BinaryCrossEntropy, Sgd::new(0.01), ());
     for iteration in 0..10_000 {
         let loss = trainer.step(&inputs, &targets).unwrap();
         if iteration % 1000 == 0 {

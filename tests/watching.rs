@@ -33,11 +33,11 @@ fn the_best_weights_come_back() {
     let mut trainer = Trainer::new(Net::new(&mut seeded(0)), MeanSquaredError, Adam::new(0.02), seeded(1));
     let mut epochs = Vec::new();
     let mut stopping = EarlyStopping::new(30);
-    let all = |epoch: &Epoch<Net>| {
+    let all = |epoch: &EpochReport<Net>| {
         epochs.push((epoch.validation_loss.unwrap(), epoch.network.clone()));
         ControlFlow::Continue(())
     };
-    let fit = Fit { epochs: 5000, ..Fit::default() };
+    let fit = FitOptions { epochs: 5000, ..FitOptions::default() };
     let validation = (&validation.0, &validation.1);
     let outcome = trainer.fit_validated(&inputs, &targets, validation, &fit, (&mut stopping, all)).unwrap();
 
@@ -57,7 +57,7 @@ fn the_best_weights_come_back() {
 fn epochs_until_the_end(stopping: &mut EarlyStopping<Line>, losses: &[f32]) -> Option<usize> {
     let network = Line::from_rows([[1.0]], [0.0]);
     let break_at = losses.iter().enumerate().position(|(number, &loss)| {
-        let epoch = Epoch { number, loss, validation_loss: None, network: &network };
+        let epoch = EpochReport { number, loss, validation_loss: None, network: &network };
         (&mut *stopping).epoch(&epoch).is_break()
     });
     break_at.map(|index| index + 1)
@@ -91,46 +91,46 @@ fn patience_begins_anew_with_each_training() {
     let (inputs, targets) = ([[1.0], [2.0]], [[2.0], [4.0]]);
     let mut trainer = Trainer::new(Line::new(&mut seeded(0)), MeanSquaredError, Sgd::new(0.1), seeded(1));
     // Nothing is ever better, after the first epoch.
-    let mut stopping = EarlyStopping::new(3).watching(|_: &Epoch<Line>| 1.0);
-    let fit = Fit { epochs: 100, ..Fit::default() };
+    let mut stopping = EarlyStopping::new(3).watching(|_: &EpochReport<Line>| 1.0);
+    let fit = FitOptions { epochs: 100, ..FitOptions::default() };
     let epochs = [0, 1].map(|_| trainer.fit(&inputs, &targets, &fit, &mut stopping).unwrap().epochs);
     assert_eq!(epochs, [4, 3]);
     assert_eq!(stopping.best(), Some(Best { epoch: 0, loss: 1.0 }));
 }
 
-/// How a training ended, as an observer sees it.
+/// How a training ended, as a callback sees it.
 #[derive(Default)]
 struct Ends(Vec<Result<usize, Error>>);
 
-impl Observer<Net> for &mut Ends {
-    fn epoch(&mut self, _: &Epoch<Net>) -> ControlFlow<()> {
+impl Callback<Net> for &mut Ends {
+    fn epoch(&mut self, _: &EpochReport<Net>) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
-    fn end(&mut self, _: &mut Net, result: Result<Outcome<f32>, Error>) {
+    fn end(&mut self, _: &mut Net, result: Result<FitReport<f32>, Error>) {
         self.0.push(result.map(|outcome| outcome.epochs));
     }
 }
 
-/// For each of many rates, at which training diverges sooner or later: the error names the epoch, observers learn of it,
-/// and the weights of the best epoch are back, all of them finite.
+/// For each of many rates, at which training diverges sooner or later: the error names the epoch, callbacks learn of
+/// it, and the weights of the best epoch are back, all of them finite.
 #[test]
 fn a_training_that_diverges_keeps_its_best_weights() {
     type Deep = (Dense<1, 12, Relu>, Dense<12, 12, Relu>, Dense<12, 1, Identity>);
     let ((inputs, targets), mut diverged, mut ruined) = (noisy(20, 3), 0, 0);
     for exponent in 0..40 {
-        let rate = 0.01 * 2f32.powi(exponent);
-        let trainer = || Trainer::new(Deep::new(&mut seeded(0)), MeanSquaredError, Sgd::new(rate), seeded(1));
-        let fit = Fit { epochs: 30, batch_size: 7, shuffle: true };
+        let learning_rate = 0.01 * 2f32.powi(exponent);
+        let trainer = || Trainer::new(Deep::new(&mut seeded(0)), MeanSquaredError, Sgd::new(learning_rate), seeded(1));
+        let fit = FitOptions { epochs: 30, batch_size: 7, shuffle: true };
         let mut alone = trainer();
         // The training samples again, but after the steps of the epoch.
         let validation = (&inputs, &targets);
         let result = alone.fit_validated(&inputs, &targets, validation, &fit, ());
         // Nobody keeps the best weights here, but none of them is beyond all numbers, and each step was one with a loss.
-        assert!(numbers(&alone.network).iter().all(|number| number.is_finite()), "rate {rate}");
+        assert!(numbers(&alone.network).iter().all(|number| number.is_finite()), "rate {learning_rate}");
         ruined += usize::from(alone.evaluate(&inputs, &targets).is_err());
 
         let mut epochs = Vec::new();
-        let all = |epoch: &Epoch<Deep>| {
+        let all = |epoch: &EpochReport<Deep>| {
             epochs.push((epoch.validation_loss.unwrap(), epoch.network.clone()));
             ControlFlow::Continue(())
         };
@@ -159,9 +159,9 @@ fn a_training_that_diverges_keeps_its_best_weights() {
 #[test]
 fn a_last_step_that_ruins_the_network_is_found() {
     let network = Dense::<1, 1, Identity>::from_rows([[1.0]], [0.0]);
-    // Slopes of a few thousands, and weights beyond the largest number.
+    // Gradients of a few thousands, and weights beyond the largest number.
     let mut trainer = Trainer::new(network, MeanSquaredError, Sgd::new(3e38), seeded(1));
-    let fit = Fit { epochs: 1, batch_size: 2, shuffle: false };
+    let fit = FitOptions { epochs: 1, batch_size: 2, shuffle: false };
     let result = trainer.fit(&[[30.0], [50.0], [40.0]], &[[0.0]; 3], &fit, ());
     assert_eq!(result, Err(Error::StepNotFinite { epoch: 0, batch: 1 }));
     let mut trainer = Trainer::new(trainer.network, MeanSquaredError, Sgd::new(3e38), seeded(1));
@@ -170,7 +170,7 @@ fn a_last_step_that_ruins_the_network_is_found() {
     assert_eq!(result, Err(Error::StepNotFinite { epoch: 0, batch: 0 }));
 }
 
-/// A loss near the largest number, with slopes beyond it: the network stays as it was.
+/// A loss near the largest number, with gradients beyond it: the network stays as it was.
 #[test]
 fn a_gradient_beyond_all_numbers_is_not_stepped_with() {
     let network = <(Dense<1, 1, Identity>, Dense<1, 1, Identity>)>::new(&mut seeded(0));
@@ -181,25 +181,27 @@ fn a_gradient_beyond_all_numbers_is_not_stepped_with() {
     };
     let mut trainer = Trainer::new(network.clone(), MeanSquaredError, Sgd::new(1.0), seeded(1));
     // The output is 1e18 and its square fits; times 1e18 and 1e3 it does not.
-    let result = trainer.fit(&[[1e3f32]], &[[0.0]], &Fit::default(), ());
+    let result = trainer.fit(&[[1e3f32]], &[[0.0]], &FitOptions::default(), ());
     assert_eq!(result, Err(Error::LossNotFinite { epoch: 0, batch: 0 }));
     assert_eq!(numbers(&trainer.network), numbers(&network));
-    // And a training with a loss as large, but slopes that fit, goes on.
+    // And a training with a loss as large, but gradients that fit, goes on.
     let network = Dense::<1, 1, Identity>::from_rows([[1e8]], [0.0]);
     let mut trainer = Trainer::new(network, MeanSquaredError, Sgd::new(0.4), seeded(1));
     assert!(
-        trainer.fit(&[[1.0f32]], &[[0.0]], &Fit { epochs: 60, ..Fit::default() }, ()).is_ok_and(|end| end.loss < 1e4)
+        trainer
+            .fit(&[[1.0f32]], &[[0.0]], &FitOptions { epochs: 60, ..FitOptions::default() }, ())
+            .is_ok_and(|end| end.loss < 1e4)
     );
 }
 
 #[test]
-fn observers_see_how_a_training_ends() {
+fn callbacks_see_how_a_training_ends() {
     let (inputs, targets) = noisy(10, 0);
     let mut trainer = Trainer::new(Net::new(&mut seeded(0)), MeanSquaredError, Sgd::new(0.1), seeded(1));
     let (mut a, mut b) = (Ends::default(), Ends::default());
-    let fit = Fit { epochs: 3, ..Fit::default() };
+    let fit = FitOptions { epochs: 3, ..FitOptions::default() };
     trainer.fit(&inputs, &targets, &fit, (&mut a, &mut b)).unwrap();
-    trainer.optimizer.set_rate(f32::MAX);
+    trainer.optimizer.set_learning_rate(f32::MAX);
     let error = trainer.fit(&inputs, &targets, &fit, (&mut a, &mut b)).unwrap_err();
     let diverged = matches!(error, Error::LossNotFinite { epoch: 3..6, .. } | Error::StepNotFinite { epoch: 3..6, .. });
     assert!(diverged, "{error}");
@@ -215,12 +217,12 @@ fn a_metric_is_measured_after_each_epoch() {
     let mut trainer = Trainer::new(Net::new(&mut seeded(0)), MeanSquaredError, Sgd::new(0.1), seeded(1));
     let (mut expected, mut history) = (Vec::new(), History::new());
     let mut metric = Metric::new("at one", |network: &Net| f64::from(network.predict_one(&[1.0])[0]));
-    let observer = |epoch: &Epoch<Net>| {
+    let callback = |epoch: &EpochReport<Net>| {
         expected.push(f64::from(epoch.network.predict_one(&[1.0])[0]));
         ControlFlow::Continue(())
     };
-    let fit = Fit { epochs: 5, ..Fit::default() };
-    trainer.fit(&inputs, &targets, &fit, ((&mut metric, observer), &mut history)).unwrap();
+    let fit = FitOptions { epochs: 5, ..FitOptions::default() };
+    trainer.fit(&inputs, &targets, &fit, ((&mut metric, callback), &mut history)).unwrap();
     assert_eq!((metric.name(), metric.values()), ("at one", &expected[..]));
     assert_eq!(expected.len(), 5);
     assert_ne!(expected[0], expected[4]);

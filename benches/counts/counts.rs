@@ -16,8 +16,9 @@ fn xor_steps(count: usize) -> Result<(), tuplenet::Error> {
     let inputs = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
     let targets = [[0.0], [1.0], [1.0], [0.0]];
     let network = Xor::new(&mut seeded(0));
-    let mut trainer = Trainer::<_, _, _, _, 4>::with_tile(network, BinaryCrossEntropy, Sgd::new(0.01), seeded(1));
-    trainer.fit(&inputs, &targets, &Fit { epochs: count, batch_size: 4, shuffle: false }, ())?;
+    let mut trainer =
+        Trainer::<_, _, _, _, 4>::with_micro_batch(network, BinaryCrossEntropy, Sgd::new(0.01), seeded(1));
+    trainer.fit(&inputs, &targets, &FitOptions { epochs: count, batch_size: 4, shuffle: false }, ())?;
     black_box(trainer.network);
     Ok(())
 }

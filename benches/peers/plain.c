@@ -89,7 +89,7 @@ INLINE void dense(int in, int out, const real *restrict layer, const real *restr
     }
 }
 
-/* Adds to the gradient of the layer; gives the slope of its input, unless `dx` is NULL. */
+/* Adds to the gradient of the layer; gives the gradient of its input, unless `dx` is NULL. */
 INLINE void dense_back(int in, int out, const real *restrict layer, const real *restrict x, const real *restrict dy,
                        real *restrict gradient, real *restrict dx) {
     for (int o = 0; o < out; o++) {

@@ -66,10 +66,10 @@ def refuse(operation, what):
 def leaky(layer, factor):
     if factor == 0:
         return "Relu"
-    thousandths = tuplenet_file.whole(factor, 1000)
-    if thousandths is None:
-        refuse(layer, f"expected a negative_slope in thousandths, found {factor}")
-    return f"LeakyRelu<{thousandths}>"
+    per_mille = tuplenet_file.whole(factor, 1000)
+    if per_mille is None:
+        refuse(layer, f"expected a negative_slope in per mille, found {factor}")
+    return f"LeakyRelu<{per_mille}>"
 
 
 def activation_of(layer):
@@ -201,12 +201,12 @@ def layer_of(layer, size):
         return {**common, "kind": "Dense", "outputs": outputs, "activation": activation,
                 "tensors": {"weight": weight, "bias": bias}}  # fmt: skip
     if kind is k.Dropout:
-        thousandths = tuplenet_file.whole(layer.rate, 1000)
+        per_mille = tuplenet_file.whole(layer.rate, 1000)
         if layer.noise_shape is not None:
             refuse(layer, f"expected no noise_shape, found {layer.noise_shape}")
-        if thousandths is None or thousandths >= 1000:
-            refuse(layer, f"expected a rate in thousandths below 1, found {layer.rate}; it can be set, `layer.rate = 0.333`")
-        return {**common, "kind": "Dropout", "thousandths": thousandths}
+        if per_mille is None or per_mille >= 1000:
+            refuse(layer, f"expected a rate in per mille below 1, found {layer.rate}; it can be set, `layer.rate = 0.333`")
+        return {**common, "kind": "Dropout", "per_mille": per_mille}
     if kind is k.BatchNormalization:
         check_last_axis(layer)
         mean, variance = as_numpy(layer.moving_mean), as_numpy(layer.moving_variance)
@@ -226,14 +226,14 @@ def layer_of(layer, size):
         }}  # fmt: skip
     if kind is k.LayerNormalization:
         check_last_axis(layer)
-        billionths = tuplenet_file.whole(layer.epsilon, 10**9)
-        if not billionths:
-            refuse(layer, f"expected an epsilon in billionths, at least one, found {layer.epsilon}")
+        epsilon_nanos = tuplenet_file.whole(layer.epsilon, 10**9)
+        if not epsilon_nanos:
+            refuse(layer, f"expected an epsilon in units of 1e-9, at least one, found {layer.epsilon}")
         if getattr(layer, "rms_scaling", False):
             refuse(layer, "expected no rms_scaling")
         number = numpy.float64 if layer.variable_dtype == "float64" else numpy.float32
         take(layer, "gamma", "beta")
-        return {**common, "kind": "LayerNorm", "billionths": billionths, "tensors": {
+        return {**common, "kind": "LayerNorm", "epsilon_nanos": epsilon_nanos, "tensors": {
             "weight": as_numpy(layer.gamma) if layer.scale else numpy.ones(size, number),
             "bias": as_numpy(layer.beta) if layer.center else numpy.zeros(size, number),
         }}  # fmt: skip

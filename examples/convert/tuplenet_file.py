@@ -46,9 +46,9 @@ def layer_type(layer, number):
     if kind == "Activate":
         return f"Activate<{size}, {layer['activation']}{last}>"
     if kind == "Dropout":
-        return f"Dropout<{size}, {layer['thousandths']}{last}>"
-    if kind == "LayerNorm" and layer["billionths"] != 10_000:
-        return f"LayerNorm<{size}, {number}, {layer['billionths']:_}>"
+        return f"Dropout<{size}, {layer['per_mille']}{last}>"
+    if kind == "LayerNorm" and layer["epsilon_nanos"] != 10_000:
+        return f"LayerNorm<{size}, {number}, {layer['epsilon_nanos']:_}>"
     return f"{kind}<{size}{last}>"
 
 
@@ -142,7 +142,7 @@ def compute(layers, x):
         elif kind == "BatchNorm":
             x = normalize(x, tensors["running_mean"], tensors["running_var"] + x.dtype.type(EPSILON), tensors)
         elif kind == "LayerNorm":
-            square = x.var(axis=1, keepdims=True) + x.dtype.type(layer["billionths"] / 1e9)
+            square = x.var(axis=1, keepdims=True) + x.dtype.type(layer["epsilon_nanos"] / 1e9)
             x = normalize(x, x.mean(axis=1, keepdims=True), square, tensors)
         elif kind != "Dropout":
             raise Unknown(f"expected a layer of tuplenet, found {kind}")

@@ -27,6 +27,7 @@ use std::io;
 /// # Ok::<(), tuplenet::data::CsvError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[doc(alias("read_csv"))]
 pub struct Csv {
     /// Whether the first line holds the names of the columns.
     pub header: bool,

@@ -44,7 +44,7 @@ impl Folds<'_> {
     ///     let network = <Dense<1, 1, Identity>>::new(&mut seeded(0));
     ///     let mut trainer = Trainer::new(network, MeanSquaredError, Sgd::new(0.1), seeded(1));
     ///     let (x, y) = part(train);
-    ///     trainer.fit(&x, &y, &Fit { epochs: 100, ..Fit::default() }, ())?;
+    ///     trainer.fit(&x, &y, &FitOptions { epochs: 100, ..FitOptions::default() }, ())?;
     ///     let (x, y) = part(test);
     ///     assert!(trainer.evaluate(&x, &y)? < 1e-3);
     /// }
@@ -87,6 +87,7 @@ fn check(samples: usize, folds: usize) -> Result<(), Error> {
 /// assert_eq!(tested, [0, 1, 2, 3, 4, 5, 6]);
 /// # Ok::<(), tuplenet::Error>(())
 /// ```
+#[doc(alias("KFold"))]
 pub fn k_folds<'a, R: Rng>(indices: &'a mut [usize], folds: usize, rng: &mut R) -> Result<Folds<'a>, Error> {
     check(indices.len(), folds)?;
     let order = Permutation::new(indices.len(), rng);
@@ -117,6 +118,7 @@ pub fn k_folds<'a, R: Rng>(indices: &'a mut [usize], folds: usize, rng: &mut R) 
 /// assert_eq!(too_many.to_string(), "expected at least 4 samples of class 1, found 3");
 /// # Ok::<(), tuplenet::Error>(())
 /// ```
+#[doc(alias("StratifiedKFold"))]
 pub fn stratified_k_folds<'a, const CLASSES: usize, R: Rng>(
     classes: &[impl Sample<f32, Item = usize>],
     indices: &'a mut [usize],

@@ -49,6 +49,7 @@ use nalgebra::{SMatrix, SVector};
     message = "`{Self}` can't be used as data for a network of `{T}`",
     label = "expected a slice of `[{T}; N]` or `SVector<{T}, N>`, a matrix of `{T}`, or class indices"
 )]
+#[doc(alias("Dataset"))]
 pub trait Samples<T: Real> {
     /// One sample: `[T; N]`, or a class index.
     type Item: Zeroed + Copy;
@@ -88,9 +89,9 @@ pub trait Samples<T: Real> {
     }
 }
 
-/// The samples of a tile, from the one at `begin` on, where they lie in memory.
+/// The samples of a micro-batch, from the one at `begin` on, where they lie in memory.
 #[inline(always)]
-pub(crate) fn tile_in_place<T: Real, X: Samples<T> + ?Sized, const B: usize>(
+pub(crate) fn micro_batch_in_place<T: Real, X: Samples<T> + ?Sized, const B: usize>(
     all: &X,
     wanted: bool,
     begin: usize,
@@ -184,6 +185,7 @@ impl<T: Real, const N: usize> Sample<T> for SVector<T, N> {
 /// assert!(Class::<3>::new(3).is_none());
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[doc(alias("one-hot", "OneHotEncoder"))]
 pub struct Class<const CLASSES: usize>(usize);
 
 impl<const CLASSES: usize> Class<CLASSES> {
@@ -195,19 +197,19 @@ impl<const CLASSES: usize> Class<CLASSES> {
 
 /// A class index among `CLASSES`.
 #[diagnostic::on_unimplemented(message = "`{Self}` is not a class index among {CLASSES}")]
-pub trait Category<const CLASSES: usize>: Copy {
+pub trait ClassIndex<const CLASSES: usize>: Copy {
     /// Counted from zero.
     fn index(&self) -> usize;
 }
 
-impl<const CLASSES: usize> Category<CLASSES> for Class<CLASSES> {
+impl<const CLASSES: usize> ClassIndex<CLASSES> for Class<CLASSES> {
     #[inline(always)]
     fn index(&self) -> usize {
         self.0
     }
 }
 
-impl<const CLASSES: usize> Category<CLASSES> for usize {
+impl<const CLASSES: usize> ClassIndex<CLASSES> for usize {
     #[inline(always)]
     fn index(&self) -> usize {
         *self

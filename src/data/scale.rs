@@ -19,6 +19,7 @@ use crate::num::math::square_root;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(bound = "T: Real"))]
+#[doc(alias("standardize", "z-score", "normalization"))]
 pub struct StandardScaler<T, const N: usize>(pub(crate) Line<T, N>);
 
 /// Maps the smallest value of each feature to 0 and the largest to 1, over the samples it was fitted on. A feature that
@@ -35,6 +36,7 @@ pub struct StandardScaler<T, const N: usize>(pub(crate) Line<T, N>);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(bound = "T: Real"))]
+#[doc(alias("normalize"))]
 pub struct MinMaxScaler<T, const N: usize>(pub(crate) Line<T, N>);
 
 /// `(x - origin) / unit` for each feature.

@@ -27,6 +27,7 @@ const ROUNDS: usize = 6;
 /// assert_eq!(seen, [0, 1, 2, 3, 4]);
 /// ```
 #[derive(Clone, Debug)]
+#[doc(alias("shuffle", "DataLoader"))]
 pub struct Permutation {
     count: usize,
     order: Order,
@@ -264,8 +265,8 @@ mod tests {
     /// The largest distance of a count from the expected one, in standard deviations.
     fn largest(counts: &[u32], trials: usize, probability: f64) -> f64 {
         let expected = trials as f64 * probability;
-        let deviation = (expected * (1.0 - probability)).sqrt();
-        counts.iter().map(|&found| (f64::from(found) - expected).abs() / deviation).fold(0.0, f64::max)
+        let standard_deviation = (expected * (1.0 - probability)).sqrt();
+        counts.iter().map(|&found| (f64::from(found) - expected).abs() / standard_deviation).fold(0.0, f64::max)
     }
 
     /// A million times, or fewer where that would take minutes: a build that is not optimized takes a tenth.

@@ -75,6 +75,7 @@ fn check(count: usize, test: f64) -> Result<usize, Error> {
 
 /// Fills `indices`, which has a place for every sample, with the samples in random order, and divides it into training
 /// and test samples, of which there are the fraction `test`, rounded up. It is an error if either part would be empty.
+#[doc(alias("train_test_split"))]
 pub fn split<'a, R: Rng>(
     indices: &'a mut [usize],
     test: f64,

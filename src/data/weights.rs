@@ -18,6 +18,7 @@ use crate::num::Real;
 /// # Ok::<(), tuplenet::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
+#[doc(alias("sample_weight"))]
 pub struct Weighted<'a, Y: ?Sized, T> {
     /// The targets.
     pub targets: &'a Y,
@@ -70,6 +71,7 @@ impl<T: Real, Y: Samples<T> + ?Sized> Samples<T> for Weighted<'_, Y, T> {
 /// # Ok::<(), tuplenet::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
+#[doc(alias("class_weight"))]
 pub struct ClassWeighted<'a, Y: ?Sized, T, const CLASSES: usize> {
     /// Class indices.
     pub targets: &'a Y,
@@ -80,7 +82,7 @@ pub struct ClassWeighted<'a, Y: ?Sized, T, const CLASSES: usize> {
 impl<T: Real, Y, const CLASSES: usize> Samples<T> for ClassWeighted<'_, Y, T, CLASSES>
 where
     Y: Samples<T> + ?Sized,
-    Y::Item: super::Category<CLASSES>,
+    Y::Item: super::ClassIndex<CLASSES>,
 {
     type Item = Y::Item;
     const WEIGHTED: bool = true;
@@ -106,7 +108,7 @@ where
     fn weight(&self, index: usize) -> T {
         let mut class = <Y::Item as crate::num::zeroed::Zeroed>::ZEROED;
         self.targets.copy(index, &mut class);
-        let class = super::Category::<CLASSES>::index(&class);
+        let class = super::ClassIndex::<CLASSES>::index(&class);
         // A class out of range is reported when its target is checked.
         self.weights.get(class).copied().unwrap_or(T::ONE) * self.targets.weight(index)
     }

@@ -53,14 +53,14 @@ pub enum Error {
     BatchSize,
     /// The number of epochs was zero.
     Epochs,
-    /// A setting made no sense: of an optimizer, a penalty, a limit, a schedule, a loss or an observer.
+    /// A setting made no sense: of an optimizer, a penalty, a limit, a schedule, a loss or a callback.
     Setting {
         /// What there must be, with the name of the setting.
         expected: &'static str,
         /// What there was.
         found: Found,
     },
-    /// A batch had a single sample, or a trainer a tile of one, where a layer such as
+    /// A batch had a single sample, or a trainer a micro-batch of one, where a layer such as
     /// [`BatchNorm`](crate::layers::BatchNorm) learns from several together.
     LoneSample {
         /// Counted from zero within the epoch.
@@ -99,7 +99,7 @@ pub enum Error {
         column: usize,
     },
     /// A range of learning rates did not begin above zero and end higher.
-    Rates,
+    LearningRates,
     /// The number of folds was less than two.
     Folds {
         /// What it was.
@@ -380,7 +380,7 @@ impl fmt::Display for Error {
             Error::LoneSample { batch } => write!(
                 f,
                 "expected at least 2 samples together to train batch normalization, found 1 in batch {batch}: choose a batch \
-                 size that leaves no single sample, and a tile of at least 2"
+                 size that leaves no single sample, and a micro-batch of at least 2"
             ),
             Error::InputNotFinite { sample, column, found, epoch, batch } => write!(
                 f,
@@ -398,7 +398,7 @@ impl fmt::Display for Error {
             Error::Probability { sample, column } => {
                 write!(f, "expected probabilities between 0 and 1, found none in sample {sample}, column {column}")
             }
-            Error::Rates => f.write_str("expected learning rates from one above zero to a higher one, found others"),
+            Error::LearningRates => f.write_str("expected learning rates from one above zero to a higher one, found others"),
             Error::Folds { found } => write!(f, "expected at least 2 folds, found {found}"),
             Error::TooFewSamples { expected, found } => {
                 write!(f, "expected at least {expected} samples, found {found}")

@@ -3,31 +3,32 @@
 use crate::data::Inputs;
 use crate::error::Error;
 use crate::loss::Targets;
-use crate::model::{Entrance, Features, Kind, LastActivation, Layer, Parameter, Visitor, VisitorMut};
+use crate::model::{Features, InputShape, Kind, LastActivation, Layer, Parameter, Visitor, VisitorMut};
 use crate::num::Real;
 use crate::train::Workspace;
 use num_traits::float::FloatCore;
 
 /// What [`gradient_check`] found.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[doc(alias("gradcheck"))]
 pub struct GradientCheck<T> {
-    /// The largest difference between a slope and its estimate, relative to the larger of the two, or to a thousandth of
-    /// the largest slope of all where both are smaller than that.
+    /// The largest difference between a derivative and its estimate, relative to the larger of the two, or to a
+    /// thousandth of the largest derivative of all where both are smaller than that.
     pub error: T,
-    /// Which slope that is.
+    /// Which derivative that is.
     pub parameter: Parameter,
     /// Which number, counted over the whole network.
     pub index: usize,
-    /// The slope by backpropagation.
-    pub slope: T,
-    /// The slope by differences.
+    /// The derivative by backpropagation.
+    pub derivative: T,
+    /// The derivative by differences.
     pub estimate: T,
 }
 
-/// Compares every slope of the mean loss, by each parameter of the network, with central differences of fourth order.
-/// With `f64` the error is far below 1e-7 if layers, activations and loss are right and no sample lies at a kink. The
-/// network is unchanged in the end. The loss is that of a training, where a layer may do something else than in evaluation;
-/// random numbers are the same each time.
+/// Compares every derivative of the mean loss, by each parameter of the network, with central differences of fourth
+/// order. With `f64` the error is far below 1e-7 if layers, activations and loss are right and no sample lies at a
+/// kink. The network is unchanged in the end. The loss is that of a training, where a layer may do something else than
+/// in evaluation; random numbers are the same each time.
 ///
 /// ```
 /// use tuplenet::inspect::gradient_check;
@@ -38,6 +39,7 @@ pub struct GradientCheck<T> {
 /// assert!(check.error < 1e-7, "{check:?}");
 /// # Ok::<(), tuplenet::Error>(())
 /// ```
+#[doc(alias("gradcheck"))]
 pub fn gradient_check<N, L, X, Y, const IN: usize, const OUT: usize>(
     network: &mut N,
     loss: &L,
@@ -45,7 +47,7 @@ pub fn gradient_check<N, L, X, Y, const IN: usize, const OUT: usize>(
     targets: &Y,
 ) -> Result<GradientCheck<N::Scalar>, Error>
 where
-    N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
+    N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
     X: Inputs<N::Scalar, IN> + ?Sized,
     Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
 {
@@ -57,15 +59,15 @@ where
     gradient.visit(&mut largest);
     let floor = largest.0 * N::Scalar::of(1e-3);
 
-    // The loss of a training comes with slopes, which nobody looks at.
+    // The loss of a training comes with derivatives, which nobody looks at.
     let mut unused = N::ZEROED;
     let nothing = Parameter { name: "", kind: Kind::Weight, rows: 0, columns: 0 };
     let zero = N::Scalar::ZERO;
-    let mut worst = GradientCheck { error: zero, parameter: nothing, index: 0, slope: zero, estimate: zero };
-    for index in 0..N::COUNT {
-        let mut slope = Number { index, set: None, found: zero, parameter: nothing };
-        gradient.visit_mut([], &mut slope);
-        let (slope, parameter) = (slope.found, slope.parameter);
+    let mut worst = GradientCheck { error: zero, parameter: nothing, index: 0, derivative: zero, estimate: zero };
+    for index in 0..N::PARAMETERS {
+        let mut derivative = Number { index, set: None, found: zero, parameter: nothing };
+        gradient.visit_mut([], &mut derivative);
+        let (derivative, parameter) = (derivative.found, derivative.parameter);
 
         let mut number = Number { index, set: None, found: zero, parameter };
         network.visit_mut([], &mut number);
@@ -74,7 +76,8 @@ where
         let mut loss_at = |steps: f64| {
             let set = Some(original + step * N::Scalar::of(steps));
             network.visit_mut([], &mut Number { index, set, found: zero, parameter });
-            // The loss of a training, which is what the slopes are of: a layer may do something else in evaluation.
+            // The loss of a training, which is what the derivatives are of: a layer may do something else in
+            // evaluation.
             let loss = workspace.gradient(network, loss, inputs, targets, &mut unused);
             network.visit_mut([], &mut Number { index, set: Some(original), found: zero, parameter });
             loss
@@ -83,11 +86,11 @@ where
         let far = loss_at(2.0)? - loss_at(-2.0)?;
         let estimate = (near * N::Scalar::of(8.0) - far) / (step * N::Scalar::of(12.0));
 
-        let magnitude = slope.abs().max(estimate.abs()).max(floor);
-        let error = (slope - estimate).abs() / magnitude;
+        let magnitude = derivative.abs().max(estimate.abs()).max(floor);
+        let error = (derivative - estimate).abs() / magnitude;
         // Nothing is worse than NaN.
         if magnitude > zero && (error > worst.error || error.is_nan()) {
-            worst = GradientCheck { error, parameter, index, slope, estimate };
+            worst = GradientCheck { error, parameter, index, derivative, estimate };
         }
     }
     Ok(worst)

@@ -2,9 +2,9 @@
 //!
 //! | constant | bytes of |
 //! |---|---|
-//! | [`Params::COUNT`](crate::model::Params::COUNT) | not bytes, but how many parameters |
+//! | [`Params::PARAMETERS`](crate::model::Params::PARAMETERS) | not bytes, but how many parameters |
 //! | [`Params::BYTES`](crate::model::Params::BYTES) | the weights: what a network in a `static` takes of flash, or in RAM |
-//! | [`Workspace::BYTES`](crate::train::Workspace::BYTES) | a workspace with the tile that its type says |
+//! | [`Workspace::BYTES`](crate::train::Workspace::BYTES) | a workspace with the micro-batch that its type says |
 //! | [`Trainer::STATE_BYTES`](crate::train::Trainer::STATE_BYTES) | what the optimizer remembers |
 //! | [`Trainer::BYTES`](crate::train::Trainer::BYTES) | all that training takes: network, gradient, optimizer, generator, workspace |
 //!
@@ -15,19 +15,19 @@
 //! type Xor = (Dense<2, 8, Tanh>, Dense<8, 1, Sigmoid>);
 //! type Learner = Trainer<Xor, MeanSquaredError, Sgd, (), 1>;
 //!
-//! const _: () = assert!(Xor::COUNT == 33);
+//! const _: () = assert!(Xor::PARAMETERS == 33);
 //! const _: () = assert!(Learner::BYTES <= 2 * Xor::BYTES + Workspace::<Xor, 1>::BYTES + 64);
 //! ```
 //!
 //! They are those of the target that is compiled for: on x86-64 each layer begins at a multiple of 64 bytes, on a
 //! microcontroller nothing is filled up and [`BYTES`](crate::model::Params::BYTES) is four times
-//! [`COUNT`](crate::model::Params::COUNT).
+//! [`PARAMETERS`](crate::model::Params::PARAMETERS).
 //!
 //! **What they leave out** is the call stack, and the program itself. A prediction keeps the outputs of the layers inside a
 //! network on the stack, and some registers with each call. The crate in `examples/firmware` measures both: on a
 //! Cortex-M4F, a step of the `Learner` above took 184 to 292 bytes of stack.
 
-use crate::model::{Entrance, Layer};
+use crate::model::{InputShape, Layer};
 use crate::optimizer::{Adam, Sgd};
 use crate::train::Trainer;
 
@@ -51,7 +51,7 @@ use crate::train::Trainer;
 /// assert_fits!(Xor, flash = 100);
 /// ```
 ///
-/// A third budget is the `stack` of the thread that makes a trainer with Adam and the tile 32 by
+/// A third budget is the `stack` of the thread that makes a trainer with Adam and the micro-batch 32 by
 /// [`Trainer::new`](crate::train::Trainer::new) and trains with it, in a program that is not optimized and copies values several
 /// times. A main thread usually has 8 megabytes, a test and other threads have 2:
 ///
@@ -83,18 +83,18 @@ macro_rules! assert_fits {
 }
 
 /// What [`assert_fits!`](crate::assert_fits) says of flash.
-pub const fn assert_flash<N: Entrance + Layer<<N as Entrance>::In>>(name: &str, budget: usize) {
+pub const fn assert_flash<N: InputShape + Layer<<N as InputShape>::In>>(name: &str, budget: usize) {
     assert_at_most(name, N::BYTES, " bytes of flash for its weights", budget);
 }
 
 /// What [`assert_fits!`](crate::assert_fits) says of RAM.
-pub const fn assert_ram<N: Entrance + Layer<<N as Entrance>::In>>(name: &str, budget: usize) {
+pub const fn assert_ram<N: InputShape + Layer<<N as InputShape>::In>>(name: &str, budget: usize) {
     let bytes = Trainer::<N, (), Sgd<N::Scalar>, (), 1>::BYTES;
     assert_at_most(name, bytes, " bytes of RAM to be trained, one sample at a time,", budget);
 }
 
 /// What [`assert_fits!`](crate::assert_fits) says of a thread's stack.
-pub const fn assert_stack<N: Entrance + Layer<<N as Entrance>::In>>(name: &str, budget: usize) {
+pub const fn assert_stack<N: InputShape + Layer<<N as InputShape>::In>>(name: &str, budget: usize) {
     // Measured, where nothing is optimized: 2.5 times a trainer of 1.9 megabytes, 2.7 times one of 330 kilobytes, and 96 kilobytes
     // for a tiny one.
     let bytes = 3 * Trainer::<N, (), Adam<N::Scalar>, (), 32>::BYTES + 128 * 1024;

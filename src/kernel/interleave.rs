@@ -4,22 +4,22 @@
 #![allow(clippy::needless_range_loop, reason = "what an iterator adds to a loop over registers may not be inlined")]
 
 use super::product::{begin, rows, set_rows, transpose_square};
-use super::{WIDEST, load, load_part, store, store_part};
+use super::{MAX_LANES, load, load_part, store, store_part};
 use crate::num::{Lanes, Real};
 use core::marker::PhantomData;
 use fearless_simd::{Bytes, Simd, SimdBase};
 
 /// Up to so many rows are sorted by shuffles, of which each row takes one less than there are rows. From more the registers
 /// are transposed, a square of them at a time.
-const FEW_ROWS: usize = 4;
+const SHUFFLED_ROWS: usize = 4;
 
 const fn sorts(rows: usize) -> bool {
-    rows <= FEW_ROWS
+    rows <= SHUFFLED_ROWS
 }
 
 /// For each register of a result: which bytes of the first two registers it takes, and then, for each register behind those,
 /// which bytes of what it has so far and of that register.
-type Places = [[[u8; BYTES]; FEW_ROWS]; FEW_ROWS];
+type Places = [[[u8; BYTES]; SHUFFLED_ROWS]; SHUFFLED_ROWS];
 
 /// The bytes of the widest register.
 const BYTES: usize = 64;
@@ -45,7 +45,7 @@ impl<S: Simd, T: Real, const SIZE: usize> Order<S, T, SIZE> {
 
     const fn places(sorting: Sorting) -> Places {
         let lanes = Lanes::<S, T>::LEN;
-        let mut places = [[[0; BYTES]; FEW_ROWS]; FEW_ROWS];
+        let mut places = [[[0; BYTES]; SHUFFLED_ROWS]; SHUFFLED_ROWS];
         let mut place = 0;
         while sorts(SIZE) && place < SIZE * lanes {
             let (register, lane) = (place / lanes, place % lanes);
@@ -109,7 +109,7 @@ pub(super) fn rows_of<S: Simd, T: Real, const SIZE: usize>(simd: S, columns: &[[
         return sorted::<S, T, SIZE>(simd, &result, &Order::<S, T, SIZE>::TO_ROWS);
     }
     for first in (0..SIZE).step_by(lanes) {
-        let mut square = [Lanes::<S, T>::splat(simd, T::ZERO); WIDEST];
+        let mut square = [Lanes::<S, T>::splat(simd, T::ZERO); MAX_LANES];
         for i in 0..lanes {
             if i < columns.len() {
                 square[i] = rows::<S, T, _, SIZE, 1>(simd, &numbers[i * SIZE..], first)[0];
@@ -148,7 +148,7 @@ pub(super) fn set_columns<S: Simd, T: Real, const SIZE: usize>(
         return;
     }
     for first in (0..SIZE).step_by(lanes) {
-        let mut square = [Lanes::<S, T>::splat(simd, T::ZERO); WIDEST];
+        let mut square = [Lanes::<S, T>::splat(simd, T::ZERO); MAX_LANES];
         let begin = begin(lanes, SIZE, first, 0);
         for i in 0..lanes {
             if begin + i < SIZE {
@@ -177,7 +177,7 @@ mod tests {
 
     fn there_and_back<S: Simd, T: Real, const SIZE: usize>(simd: S) {
         let lanes = Lanes::<S, T>::LEN;
-        let mut all = [[T::ZERO; SIZE]; WIDEST];
+        let mut all = [[T::ZERO; SIZE]; MAX_LANES];
         for (place, number) in all.as_flattened_mut().iter_mut().enumerate() {
             *number = T::from_count(place);
         }
@@ -188,7 +188,7 @@ mod tests {
                     assert_eq!(numbers.as_slice()[column], all[column][row], "{SIZE}, {count} of {lanes}");
                 }
             }
-            let mut back = [[-T::ONE; SIZE]; WIDEST];
+            let mut back = [[-T::ONE; SIZE]; MAX_LANES];
             set_columns::<S, T, SIZE>(simd, &rows, &mut back[..count]);
             assert_eq!(back[..count], all[..count]);
             assert!(back[count..].as_flattened().iter().all(|&number| number == -T::ONE), "{SIZE}, {count} of {lanes}");

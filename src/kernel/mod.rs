@@ -19,17 +19,19 @@ pub(crate) mod scalar;
 mod softmax;
 
 pub(crate) use column::product_with_column;
-pub(crate) use packed::{packed, shares};
-pub use pass::Tile;
-pub(crate) use product::{Columns, FEW, Rows, add_columns, add_transposed, dots, product, registers, transpose};
+pub(crate) use packed::{packed_product, row_split};
+pub use pass::Pass;
+pub(crate) use product::{
+    Columns, Rows, SMALL_SIZE, add_columns, add_transposed, dot_products, product, registers, transpose,
+};
 pub(crate) use softmax::{Exponentials, softmax};
 
-use crate::num::{Lanes, Real, SCALAR, lanes, number};
+use crate::num::{Lanes, Real, SCALAR, first_lane, lanes};
 use fearless_simd::{Select, Simd, SimdBase, SimdFloat, SimdMask};
 use scalar::each;
 
 /// Room for the widest vector register: 16 numbers of type `f32`.
-pub(crate) const WIDEST: usize = 16;
+pub(crate) const MAX_LANES: usize = 16;
 
 /// A function of one number, which a product applies to its sums while they are in registers: a layer's activation.
 pub(crate) trait Elementwise: 'static {
@@ -60,7 +62,7 @@ fn load_part<S: Simd, T: Real, V: Register<S, T>>(simd: S, from: &[T]) -> V {
 
 /// The lanes' places, counted from zero.
 #[inline(always)]
-fn places<S: Simd, T: Real, V: Register<S, T>>(simd: S) -> V {
+fn lane_indices<S: Simd, T: Real, V: Register<S, T>>(simd: S) -> V {
     V::from_fn(
         simd,
         #[inline(always)]
@@ -123,7 +125,7 @@ pub(crate) fn map_columns<S: Simd, T: Real, const CHANGED: usize>(
 ) {
     let length = shortest(&changed, &[]);
     // A matrix of up to four rows was computed with lanes across its columns.
-    if SCALAR || rows <= 4 || rows >= Lanes::<S, T>::LEN || length > FEW * rows {
+    if SCALAR || rows <= 4 || rows >= Lanes::<S, T>::LEN || length > SMALL_SIZE * rows {
         return map(
             simd,
             changed,
@@ -184,7 +186,7 @@ pub fn map_sum<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
         let mut wanted = count;
         each!(CHANGED, i => wanted = wanted.min(changed[i].len()));
         each!(READ, i => wanted = wanted.min(read[i].len()));
-        let mut sums = [T::ZERO; WIDEST];
+        let mut sums = [T::ZERO; MAX_LANES];
         each_number(
             simd,
             wanted,
@@ -193,7 +195,7 @@ pub fn map_sum<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
             #[inline(always)]
             |at, c, r| {
                 let (results, term) = step(c, r);
-                sums[at % WIDEST] += number::<S, T>(term);
+                sums[at % MAX_LANES] += first_lane::<S, T>(term);
                 results
             },
         );
@@ -201,10 +203,10 @@ pub fn map_sum<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
     }
     let length = shortest(&changed, &read);
     let wanted = if count < length { count } else { length };
-    let mut sums = [zero; WIDEST / 2];
+    let mut sums = [zero; MAX_LANES / 2];
     let mut done = 0;
-    while done + WIDEST <= wanted {
-        for (i, sum) in sums.iter_mut().enumerate().take(WIDEST / lanes) {
+    while done + MAX_LANES <= wanted {
+        for (i, sum) in sums.iter_mut().enumerate().take(MAX_LANES / lanes) {
             let at = done + i * lanes;
             let (mut c, mut r) = ([zero; CHANGED], [zero; READ]);
             for i in 0..CHANGED {
@@ -219,10 +221,10 @@ pub fn map_sum<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
             }
             *sum += term;
         }
-        done += WIDEST;
+        done += MAX_LANES;
     }
     if done < wanted {
-        let mut rest = [T::ZERO; WIDEST];
+        let mut rest = [T::ZERO; MAX_LANES];
         for slice in &mut changed {
             *slice = &mut core::mem::take(slice)[done..length];
         }
@@ -231,7 +233,7 @@ pub fn map_sum<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
             *slice = &slice[done..length];
         }
         let left = wanted - done;
-        let places = places::<S, T, Lanes<S, T>>(simd);
+        let places = lane_indices::<S, T, Lanes<S, T>>(simd);
         each_register(
             simd,
             left,
@@ -249,7 +251,7 @@ pub fn map_sum<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
                 results
             },
         );
-        for (i, sum) in sums.iter_mut().enumerate().take(WIDEST / lanes) {
+        for (i, sum) in sums.iter_mut().enumerate().take(MAX_LANES / lanes) {
             *sum += load::<S, T, Lanes<S, T>>(simd, &rest[i * lanes..]);
         }
     }
@@ -271,7 +273,7 @@ fn shortest<T>(changed: &[&mut [T]], read: &[&[T]]) -> usize {
 
 /// The sum of the 16 numbers in the first registers, added in pairs: the first to the ninth, and so on.
 #[inline(always)]
-fn sum_of_16<S: Simd, T: Real, V: SimdFloat<S, Element = T>>(registers: [V; WIDEST / 2]) -> T {
+fn sum_of_16<S: Simd, T: Real, V: SimdFloat<S, Element = T>>(registers: [V; MAX_LANES / 2]) -> T {
     let mut sum = in_one_register(registers);
     if V::LEN > 8 {
         sum += sum.rotate_elements_left::<8>();
@@ -290,7 +292,7 @@ fn sum_of_16<S: Simd, T: Real, V: SimdFloat<S, Element = T>>(registers: [V; WIDE
 
 /// [`sum_of_16`] for four of them, which take little longer together than one.
 #[cfg_attr(not(debug_assertions), inline(always))]
-fn four_sums_of_16<S: Simd, T: Real, V: SimdFloat<S, Element = T>>(four: [[V; WIDEST / 2]; 4]) -> [T; 4] {
+fn four_sums_of_16<S: Simd, T: Real, V: SimdFloat<S, Element = T>>(four: [[V; MAX_LANES / 2]; 4]) -> [T; 4] {
     let [a, b, c, d] =
         [in_one_register(four[0]), in_one_register(four[1]), in_one_register(four[2]), in_one_register(four[3])];
     // In turn a lane of each, so that the pairs come to stand below each other.
@@ -313,8 +315,8 @@ fn four_sums_of_16<S: Simd, T: Real, V: SimdFloat<S, Element = T>>(four: [[V; WI
 
 /// 16 numbers added up in pairs as far as one register has lanes.
 #[inline(always)]
-fn in_one_register<S: Simd, T: Real, V: SimdFloat<S, Element = T>>(mut registers: [V; WIDEST / 2]) -> V {
-    let mut half = WIDEST / V::LEN / 2;
+fn in_one_register<S: Simd, T: Real, V: SimdFloat<S, Element = T>>(mut registers: [V; MAX_LANES / 2]) -> V {
+    let mut half = MAX_LANES / V::LEN / 2;
     while half > 0 {
         for i in 0..half {
             registers[i] += registers[i + half];
@@ -394,7 +396,7 @@ fn each_number<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
         });
         let results = step(at, c, r);
         each!(CHANGED, i => if let Some(place) = changed[i].get_mut(at) {
-            *place = number::<S, T>(results[i]);
+            *place = first_lane::<S, T>(results[i]);
         });
     }
 }

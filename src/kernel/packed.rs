@@ -4,25 +4,25 @@
 #![allow(clippy::needless_range_loop, reason = "what an iterator adds to a loop over registers may not be inlined")]
 
 use super::interleave::threes_of_fours;
-use super::{Elementwise, WIDEST, load, store, store_part};
+use super::{Elementwise, MAX_LANES, load, store, store_part};
 use crate::num::math::mul_add;
 use crate::num::{Lanes, Real};
 use fearless_simd::{Simd, SimdBase};
 
 /// How many rows of a product with many columns go in registers of their own, and how many are the group behind them: up to
 /// 4, of which each sum has 4, 8 or 16 parts. The sizes alone decide, since the order of summation follows.
-pub(crate) const fn shares(rows: usize, depth: usize) -> (usize, usize) {
+pub(crate) const fn row_split(rows: usize, depth: usize) -> (usize, usize) {
     // What is left over where all else fills registers, or, of few rows, half of one.
-    let rest = if rows < WIDEST { rows % (WIDEST / 2) } else { rows % WIDEST };
+    let rest = if rows < MAX_LANES { rows % (MAX_LANES / 2) } else { rows % MAX_LANES };
     let group = match rest {
         1 | 2 => rest,
-        3 | 4 if rows < WIDEST / 2 || rows > WIDEST => 4,
+        3 | 4 if rows < MAX_LANES / 2 || rows > MAX_LANES => 4,
         _ => return (rows, 0),
     };
     // What it takes for 16 columns, in instructions: products, the sums of the parts, and what writes them.
-    let cost = WIDEST * (depth * group).div_ceil(WIDEST) + 3 * (WIDEST - group) + WIDEST;
+    let cost = MAX_LANES * (depth * group).div_ceil(MAX_LANES) + 3 * (MAX_LANES - group) + MAX_LANES;
     // Half a register of their own would take as many as half of 16 for each number of a column.
-    if cost < WIDEST / 2 * depth { (rows - rest, group) } else { (rows, 0) }
+    if cost < MAX_LANES / 2 * depth { (rows - rest, group) } else { (rows, 0) }
 }
 
 /// Sets the rows left over, up to `GROUP` of them, in the first `columns` columns of `result` to `start + left * right`, or to
@@ -32,7 +32,7 @@ pub(crate) const fn shares(rows: usize, depth: usize) -> (usize, usize) {
 /// Every `16 / GROUP`th product goes into a part of its own, and neighbouring parts are added until one is left.
 #[cfg_attr(not(debug_assertions), inline(always))]
 #[allow(clippy::too_many_arguments, reason = "two factors, a start and a result, and how many of each count")]
-pub(crate) fn packed<
+pub(crate) fn packed_product<
     S: Simd,
     T: Real,
     A: Elementwise,
@@ -49,14 +49,14 @@ pub(crate) fn packed<
     activated: bool,
     result: &mut [T],
 ) {
-    let (first, parts) = (const { shares(ROWS, DEPTH).0 }, WIDEST / GROUP);
+    let (first, parts) = (const { row_split(ROWS, DEPTH).0 }, MAX_LANES / GROUP);
     // As many columns of the left factor as a row's sum has parts make 16 lanes.
     let mut gathered = [[T::ZERO; GROUP]; DEPTH];
-    for (place, to) in gathered.as_flattened_mut().chunks_exact_mut(WIDEST).enumerate() {
+    for (place, to) in gathered.as_flattened_mut().chunks_exact_mut(MAX_LANES).enumerate() {
         gather::<S, T, ROWS, GROUP>(simd, &left[place * parts * ROWS + first..], parts, to);
     }
     let gathered = &gathered.as_flattened()[..(DEPTH - DEPTH % parts) * GROUP];
-    let mut rest = [T::ZERO; WIDEST];
+    let mut rest = [T::ZERO; MAX_LANES];
     if !DEPTH.is_multiple_of(parts) {
         let column = DEPTH - DEPTH % parts;
         gather::<S, T, ROWS, GROUP>(simd, &left[column * ROWS + first..], DEPTH % parts, &mut rest);
@@ -94,7 +94,7 @@ struct Factor<'a, T, const GROUP: usize> {
     /// 16 lanes for as many columns as a sum has parts, and for as many again.
     gathered: &'a [T],
     /// Those of the columns left over.
-    rest: [T; WIDEST],
+    rest: [T; MAX_LANES],
     starts: [T; GROUP],
 }
 
@@ -103,7 +103,7 @@ struct Factor<'a, T, const GROUP: usize> {
 /// fewer than `GROUP` stands anything.
 #[inline(always)]
 fn gather<S: Simd, T: Real, const ROWS: usize, const GROUP: usize>(simd: S, from: &[T], count: usize, to: &mut [T]) {
-    let (lanes, parts) = (Lanes::<S, T>::LEN, WIDEST / GROUP);
+    let (lanes, parts) = (Lanes::<S, T>::LEN, MAX_LANES / GROUP);
     let mut width = GROUP.div_ceil(lanes);
     if count < parts || from.len() < (parts - 1) * ROWS + width * lanes {
         // Near the end of the matrix, one by one.
@@ -116,7 +116,7 @@ fn gather<S: Simd, T: Real, const ROWS: usize, const GROUP: usize>(simd: S, from
         }
         return;
     }
-    let mut registers = [Lanes::<S, T>::splat(simd, T::ZERO); WIDEST];
+    let mut registers = [Lanes::<S, T>::splat(simd, T::ZERO); MAX_LANES];
     for k in 0..parts {
         for i in 0..width {
             registers[k * width + i] = load(simd, &from[k * ROWS + i * lanes..]);
@@ -135,7 +135,7 @@ fn gather<S: Simd, T: Real, const ROWS: usize, const GROUP: usize>(simd: S, from
         }
         (half, width) = (half / 2, wider);
     }
-    for i in 0..WIDEST / lanes {
+    for i in 0..MAX_LANES / lanes {
         store::<S, T, _>(registers[i], &mut to[i * lanes..]);
     }
 }
@@ -147,13 +147,13 @@ fn block<S: Simd, T: Real, A: Elementwise, const DEPTH: usize, const GROUP: usiz
     factor: &Factor<T, GROUP>,
     right: &[T],
     activated: bool,
-) -> [Lanes<S, T>; WIDEST / 2] {
-    let (lanes, parts) = (Lanes::<S, T>::LEN, WIDEST / GROUP);
-    let registers = WIDEST / lanes;
+) -> [Lanes<S, T>; MAX_LANES / 2] {
+    let (lanes, parts) = (Lanes::<S, T>::LEN, MAX_LANES / GROUP);
+    let registers = MAX_LANES / lanes;
     // Of each column as many registers as 16 lanes take.
-    let mut sums = [Lanes::<S, T>::splat(simd, T::ZERO); WIDEST / 2];
+    let mut sums = [Lanes::<S, T>::splat(simd, T::ZERO); MAX_LANES / 2];
     let mut k = 0;
-    for gathered in factor.gathered.chunks_exact(WIDEST) {
+    for gathered in factor.gathered.chunks_exact(MAX_LANES) {
         for n in 0..COLUMNS {
             let numbers = &right[n * DEPTH + k..][..parts];
             for i in 0..registers {
@@ -165,7 +165,7 @@ fn block<S: Simd, T: Real, A: Elementwise, const DEPTH: usize, const GROUP: usiz
     }
     if !DEPTH.is_multiple_of(parts) {
         for n in 0..COLUMNS {
-            let mut numbers = [T::ZERO; WIDEST];
+            let mut numbers = [T::ZERO; MAX_LANES];
             numbers[..DEPTH % parts].copy_from_slice(&right[n * DEPTH + k..][..DEPTH % parts]);
             for i in 0..registers {
                 let right = repeated::<S, T>(simd, &numbers[..parts], i);
@@ -175,7 +175,7 @@ fn block<S: Simd, T: Real, A: Elementwise, const DEPTH: usize, const GROUP: usiz
         }
     }
     // Neighbours are added, until each row of each column is one number.
-    let (mut count, mut left) = (WIDEST / 2, parts);
+    let (mut count, mut left) = (MAX_LANES / 2, parts);
     while left > 1 {
         let old = sums;
         for i in 0..count.div_ceil(2) {
@@ -208,7 +208,7 @@ fn repeated<S: Simd, T: Real>(simd: S, numbers: &[T], register: usize) -> Lanes<
 #[inline(always)]
 fn write<S: Simd, T: Real, const ROWS: usize, const GROUP: usize, const COLUMNS: usize>(
     simd: S,
-    sums: &[Lanes<S, T>; WIDEST / 2],
+    sums: &[Lanes<S, T>; MAX_LANES / 2],
     first: usize,
     result: &mut [T],
 ) {
@@ -226,7 +226,7 @@ fn write<S: Simd, T: Real, const ROWS: usize, const GROUP: usize, const COLUMNS:
         store::<S, T, _>(first, result);
         return store_part::<S, T, _>(second, &mut result[lanes..3 * COLUMNS]);
     }
-    let mut numbers = [T::ZERO; WIDEST * WIDEST / 4];
+    let mut numbers = [T::ZERO; MAX_LANES * MAX_LANES / 4];
     for i in 0..(COLUMNS * GROUP).div_ceil(lanes) {
         store::<S, T, _>(sums[i], &mut numbers[i * lanes..]);
     }

@@ -1,7 +1,7 @@
 //! Products of matrices whose left factor lies column by column: lanes run across its rows.
 
 use super::{
-    Elementwise, Register, WIDEST, four_sums_of_16, load, load_part, map, places, store, store_part, sum_of_16,
+    Elementwise, MAX_LANES, Register, four_sums_of_16, lane_indices, load, load_part, map, store, store_part, sum_of_16,
 };
 use crate::num::math::mul_add;
 use crate::num::{Lanes, Real};
@@ -30,7 +30,7 @@ pub(crate) struct Columns<'a, T, const DEPTH: usize, const ROOM: usize>(pub &'a 
 
 impl<T: Real, const DEPTH: usize, const ROOM: usize> Right<T> for Columns<'_, T, DEPTH, ROOM> {
     const ROOM: usize = ROOM;
-    const FRESH: bool = DEPTH <= FEW && ROOM <= FEW;
+    const FRESH: bool = DEPTH <= SMALL_SIZE && ROOM <= SMALL_SIZE;
 
     #[inline(always)]
     fn part<const COLUMNS: usize>(self, column: usize, depth: usize) -> Self {
@@ -49,11 +49,11 @@ pub(crate) struct Rows<'a, T, const DEPTH: usize, const WIDTH: usize>(pub &'a [T
 
 /// Up to so many products are summed in less time than the CPU needs until it can load what it has just stored, if it is not
 /// loaded in the same pieces. Beyond, it is the work that counts.
-pub(crate) const FEW: usize = 8;
+pub(crate) const SMALL_SIZE: usize = 8;
 
 impl<T: Real, const DEPTH: usize, const WIDTH: usize> Right<T> for Rows<'_, T, DEPTH, WIDTH> {
     const ROOM: usize = WIDTH;
-    const FRESH: bool = DEPTH <= FEW;
+    const FRESH: bool = DEPTH <= SMALL_SIZE;
 
     #[inline(always)]
     fn part<const COLUMNS: usize>(self, column: usize, _: usize) -> Self {
@@ -154,13 +154,13 @@ fn blocks<
         };
     }
     // Conditions on sizes stand in blocks of constants, so that the compiler does not look at blocks that do not occur.
-    if const { many::<S, T>() && REGISTERS == 1 && whole_blocks::<S, T, R>(REGISTERS) >= 16 } {
+    if const { has_many_registers::<S, T>() && REGISTERS == 1 && whole_blocks::<S, T, R>(REGISTERS) >= 16 } {
         while column + 8 < columns && column + 16 <= whole_blocks::<S, T, R>(REGISTERS) {
             block!(16);
             column += 16;
         }
     }
-    if const { (many::<S, T>() || REGISTERS == 1) && whole_blocks::<S, T, R>(REGISTERS) >= 8 } {
+    if const { (has_many_registers::<S, T>() || REGISTERS == 1) && whole_blocks::<S, T, R>(REGISTERS) >= 8 } {
         while column + 4 < columns && column + 8 <= whole_blocks::<S, T, R>(REGISTERS) {
             block!(8);
             column += 8;
@@ -184,7 +184,7 @@ fn blocks<
 
 /// Whether there are 32 registers, as AVX-512 and NEON have, and not 16. One is for each sum; a few are for the factors.
 #[inline(always)]
-const fn many<S: Simd, T: Real>() -> bool {
+const fn has_many_registers<S: Simd, T: Real>() -> bool {
     size_of::<Lanes<S, T>>() == 64 || cfg!(target_arch = "aarch64")
 }
 
@@ -193,7 +193,11 @@ const fn many<S: Simd, T: Real>() -> bool {
 #[inline(always)]
 const fn whole_blocks<S: Simd, T: Real, R: Right<T>>(registers: usize) -> usize {
     let rest = R::ROOM % 4;
-    if rest > 0 && R::ROOM > 4 && (many::<S, T>() || registers == 1) { R::ROOM - rest - 4 } else { R::ROOM - rest }
+    if rest > 0 && R::ROOM > 4 && (has_many_registers::<S, T>() || registers == 1) {
+        R::ROOM - rest - 4
+    } else {
+        R::ROOM - rest
+    }
 }
 
 /// `COLUMNS` columns of some rows of a product, summed in registers.
@@ -361,7 +365,7 @@ fn add_rows<S: Simd, T: Real, V: Register<S, T>, const REGISTERS: usize>(
         totals[r] = if shared == 0 {
             sum
         } else {
-            places::<S, T, V>(simd).simd_lt(V::splat(simd, T::from_count(shared))).select(old, sum)
+            lane_indices::<S, T, V>(simd).simd_lt(V::splat(simd, T::from_count(shared))).select(old, sum)
         };
     }
     // The last first, because it holds the old numbers of the rows that it shares with the one before.
@@ -401,7 +405,7 @@ pub(crate) fn transpose<S: Simd, T: Real, const ROWS: usize, const COLUMNS: usiz
         let row = if row + height > ROWS { ROWS - height } else { row };
         for column in (0..COLUMNS).step_by(lanes) {
             let column = if column + width > COLUMNS { COLUMNS - width } else { column };
-            let mut square = [Lanes::<S, T>::splat(simd, T::ZERO); WIDEST];
+            let mut square = [Lanes::<S, T>::splat(simd, T::ZERO); MAX_LANES];
             for i in 0..width {
                 square[i] = rows::<S, T, Lanes<S, T>, ROWS, 1>(simd, &matrix[(column + i) * ROWS..], row)[0];
             }
@@ -443,7 +447,7 @@ pub(crate) fn add_transposed<S: Simd, T: Real, const ROWS: usize, const COLUMNS:
 
 /// Transposes the square that as many registers hold as one has lanes.
 #[inline(always)]
-pub(super) fn transpose_square<S: Simd, T: Real>(square: &mut [Lanes<S, T>; WIDEST]) {
+pub(super) fn transpose_square<S: Simd, T: Real>(square: &mut [Lanes<S, T>; MAX_LANES]) {
     let lanes = Lanes::<S, T>::LEN;
     let mut turns = lanes;
     while turns > 1 {
@@ -488,7 +492,7 @@ pub(crate) fn add_columns<S: Simd, T: Real, const ROWS: usize>(simd: S, matrix: 
 ///
 /// Each number of the result is the sum of 16 sums, as in [`map_sum`](super::map_sum).
 #[cfg_attr(not(debug_assertions), inline(always))]
-pub(crate) fn dots<S: Simd, T: Real, const ROWS: usize, const DEPTH: usize, const ROOM: usize>(
+pub(crate) fn dot_products<S: Simd, T: Real, const ROWS: usize, const DEPTH: usize, const ROOM: usize>(
     simd: S,
     columns: usize,
     left: &[[T; DEPTH]; ROWS],
@@ -501,7 +505,7 @@ pub(crate) fn dots<S: Simd, T: Real, const ROWS: usize, const DEPTH: usize, cons
     while column < columns && column + 4 <= ROOM {
         let mut four = [[T::ZERO; ROWS]; 4];
         for row in 0..ROWS {
-            let mut products = [[Lanes::<S, T>::splat(simd, T::ZERO); WIDEST / 2]; 4];
+            let mut products = [[Lanes::<S, T>::splat(simd, T::ZERO); MAX_LANES / 2]; 4];
             for i in 0..4 {
                 products[i] = dot(simd, &left[row], &right[(column + i) * DEPTH..]);
             }
@@ -524,11 +528,11 @@ pub(crate) fn dots<S: Simd, T: Real, const ROWS: usize, const DEPTH: usize, cons
 
 /// The products with the first numbers of `b`, added up in 16 sums.
 #[inline(always)]
-fn dot<S: Simd, T: Real, const DEPTH: usize>(simd: S, a: &[T; DEPTH], b: &[T]) -> [Lanes<S, T>; WIDEST / 2] {
+fn dot<S: Simd, T: Real, const DEPTH: usize>(simd: S, a: &[T; DEPTH], b: &[T]) -> [Lanes<S, T>; MAX_LANES / 2] {
     let (lanes, b) = (Lanes::<S, T>::LEN, &b[..DEPTH]);
-    let mut sums = [Lanes::<S, T>::splat(simd, T::ZERO); WIDEST / 2];
-    for first in (0..DEPTH).step_by(WIDEST) {
-        for i in 0..WIDEST / lanes {
+    let mut sums = [Lanes::<S, T>::splat(simd, T::ZERO); MAX_LANES / 2];
+    for first in (0..DEPTH).step_by(MAX_LANES) {
+        for i in 0..MAX_LANES / lanes {
             let begin = first + i * lanes;
             if begin + lanes <= DEPTH {
                 sums[i] = mul_add(load(simd, &a[begin..]), load(simd, &b[begin..]), sums[i]);

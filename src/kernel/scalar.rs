@@ -5,10 +5,10 @@
 //! unroll where the program is optimized for speed; what does not depend on a size stands once in a program.
 
 use super::Elementwise;
-use super::WIDEST;
+use super::MAX_LANES;
 use super::column::chains_of;
 use crate::num::math::{self, exp_negative};
-use crate::num::{Real, lanes, number};
+use crate::num::{Real, first_lane, lanes};
 use fearless_simd::Simd;
 use nalgebra::{ArrayStorage, SMatrix};
 
@@ -31,7 +31,8 @@ macro_rules! each {
 pub(crate) use each;
 
 /// `start + left * right` for a single column, as [`product_with_column`](super::product_with_column) adds it up, or the value of
-/// the activation `A` there. For layers with enough work for so much of a program: others are computed [row by row](brief_row).
+/// the activation `A` there. For layers with enough work for so much of a program: others are computed
+/// [row by row](inlined_row).
 #[inline(always)]
 pub(crate) fn product_with_column<S: Simd, T: Real, A: Elementwise, const ROWS: usize, const DEPTH: usize>(
     simd: S,
@@ -57,7 +58,7 @@ pub(crate) fn product_with_column<S: Simd, T: Real, A: Elementwise, const ROWS: 
         _ => blocks!(8, 1),
     }
     for (row, result) in result.iter_mut().enumerate().skip(first) {
-        *result = brief_row::<S, T, A, ROWS, DEPTH>(simd, left, right, start, (false, activated), row);
+        *result = inlined_row::<S, T, A, ROWS, DEPTH>(simd, left, right, start, (false, activated), row);
     }
 }
 
@@ -165,7 +166,7 @@ pub(crate) fn product_in_order<T: Real, const ROWS: usize, const DEPTH: usize>(
     }
 }
 
-/// A row of `start + left * right`, for few rows, as [`dots`](super::dots) adds it up.
+/// A row of `start + left * right`, for few rows, as [`dot_products`](super::dot_products) adds it up.
 #[inline(always)]
 fn dot<T: Real, const ROWS: usize, const DEPTH: usize>(
     left: &[[T; ROWS]; DEPTH],
@@ -186,9 +187,9 @@ fn dot<T: Real, const ROWS: usize, const DEPTH: usize>(
         loop {
             if k < DEPTH {
                 let product = at(&left[k], row) * right[k];
-                sum = if k < WIDEST { product } else { sum + product };
+                sum = if k < MAX_LANES { product } else { sum + product };
             }
-            k += WIDEST;
+            k += MAX_LANES;
             if k >= DEPTH {
                 return sum;
             }
@@ -224,7 +225,7 @@ pub(crate) fn row_in_parts<T: Real, const ROWS: usize, const DEPTH: usize>(
     row: usize,
     parts: usize,
 ) -> T {
-    let mut sums = [T::ZERO; WIDEST];
+    let mut sums = [T::ZERO; MAX_LANES];
     for (k, (left, right)) in left.iter().zip(right).enumerate() {
         sums[k % parts] += at(left, row) * *right;
     }
@@ -245,14 +246,14 @@ pub(crate) fn at<T: Real, const N: usize>(numbers: &[T; N], index: usize) -> T {
 }
 
 /// Whether there is so little work that a loop over rows is all there is.
-pub(crate) const fn is_brief(few: bool, rows: usize, depth: usize) -> bool {
+pub(crate) const fn is_inlined(few: bool, rows: usize, depth: usize) -> bool {
     few || depth <= chains_of(rows) || rows * depth < 300
 }
 
-/// A row of [`dots`](super::dots) or [`product_with_column`] where it [is brief](is_brief), or the value of the activation `A`
-/// there.
+/// A row of [`dot_products`](super::dot_products) or [`product_with_column`] where it [is inlined](is_inlined), or the
+/// value of the activation `A` there.
 #[inline(always)]
-pub(crate) fn brief_row<S: Simd, T: Real, A: Elementwise, const ROWS: usize, const DEPTH: usize>(
+pub(crate) fn inlined_row<S: Simd, T: Real, A: Elementwise, const ROWS: usize, const DEPTH: usize>(
     simd: S,
     left: &[[T; ROWS]; DEPTH],
     right: &[T; DEPTH],
@@ -268,13 +269,13 @@ pub(crate) fn brief_row<S: Simd, T: Real, A: Elementwise, const ROWS: usize, con
 #[inline(always)]
 pub(crate) fn mul_add<S: Simd, T: Real>(simd: S, x: T, factor: T, add: T) -> T {
     let (x, factor, add) = (lanes::<S, T>(simd, x), lanes::<S, T>(simd, factor), lanes::<S, T>(simd, add));
-    number::<S, T>(math::mul_add(x, factor, add))
+    first_lane::<S, T>(math::mul_add(x, factor, add))
 }
 
 /// The value of an activation.
 #[inline(always)]
 pub(crate) fn value<S: Simd, T: Real, A: Elementwise>(simd: S, x: T) -> T {
-    number::<S, T>(A::value::<S, T>(simd, lanes::<S, T>(simd, x)))
+    first_lane::<S, T>(A::value::<S, T>(simd, lanes::<S, T>(simd, x)))
 }
 
 /// The sum of the first `count` of up to 16 numbers, added in pairs, the first to the ninth, and so on.
@@ -295,19 +296,20 @@ pub(crate) fn sum_in_pairs<T: Real, const N: usize>(mut sums: [T; N], count: usi
     sums[0]
 }
 
-/// Adds to `result`, or sets it to if it is zero, the product of the slopes, one sample a column, and the transposed inputs.
+/// Adds to `result`, or sets it to if it is zero, the product of the gradients, one sample a column, and the transposed
+/// inputs.
 #[inline(always)]
 pub(crate) fn add_outer<T: Real, const ROWS: usize, const COLUMNS: usize, const B: usize>(
-    slopes: &[[T; ROWS]; B],
+    dy: &[[T; ROWS]; B],
     inputs: &[[T; COLUMNS]; B],
-    used: usize,
+    len: usize,
     zero: bool,
     result: &mut [[T; ROWS]; COLUMNS],
 ) {
-    if let ([slopes], [inputs]) = (slopes.as_slice(), inputs.as_slice()) {
+    if let ([dy], [inputs]) = (dy.as_slice(), inputs.as_slice()) {
         for (input, result) in inputs.iter().zip(result) {
-            for (slope, result) in slopes.iter().zip(result) {
-                let product = *slope * *input;
+            for (dy, result) in dy.iter().zip(result) {
+                let product = *dy * *input;
                 *result = if zero { product } else { *result + product };
             }
         }
@@ -316,8 +318,8 @@ pub(crate) fn add_outer<T: Real, const ROWS: usize, const COLUMNS: usize, const 
     for (column, result) in result.iter_mut().enumerate() {
         for (row, result) in result.iter_mut().enumerate() {
             let mut sum = -T::ZERO;
-            for (slopes, inputs) in slopes.iter().zip(inputs).take(used) {
-                sum += at(slopes, row) * at(inputs, column);
+            for (dy, inputs) in dy.iter().zip(inputs).take(len) {
+                sum += at(dy, row) * at(inputs, column);
             }
             *result += sum;
         }
@@ -328,7 +330,7 @@ pub(crate) fn add_outer<T: Real, const ROWS: usize, const COLUMNS: usize, const 
 #[inline(always)]
 pub(crate) fn add_columns<T: Real, const ROWS: usize, const B: usize>(
     columns: &[[T; ROWS]; B],
-    used: usize,
+    len: usize,
     zero: bool,
     result: &mut [T; ROWS],
 ) {
@@ -340,56 +342,56 @@ pub(crate) fn add_columns<T: Real, const ROWS: usize, const B: usize>(
     }
     for (row, result) in result.iter_mut().enumerate() {
         let mut sums = [T::ZERO; 4];
-        let fours = used - used % 4;
-        for (place, column) in columns.iter().enumerate().take(used) {
+        let fours = len - len % 4;
+        for (place, column) in columns.iter().enumerate().take(len) {
             sums[if place < fours { place % 4 } else { 0 }] += at(column, row);
         }
         *result += (sums[0] + sums[1]) + (sums[2] + sums[3]);
     }
 }
 
-/// Sets each column of `result` to the product of the transposed weights with a column of slopes.
+/// Sets each column of `result` to the product of the transposed weights with a column of gradients.
 #[inline(always)]
 pub(crate) fn transposed_product<T: Real, const ROWS: usize, const COLUMNS: usize, const B: usize>(
     weight: &[[T; ROWS]; COLUMNS],
-    slopes: &[[T; ROWS]; B],
-    used: usize,
+    dy: &[[T; ROWS]; B],
+    len: usize,
     result: &mut [[T; COLUMNS]; B],
 ) {
-    for (slopes, result) in slopes.iter().zip(result).take(used) {
+    for (dy, result) in dy.iter().zip(result).take(len) {
         for (weights, result) in weight.iter().zip(result) {
             let mut sum = -T::ZERO;
-            for (weight, slope) in weights.iter().zip(slopes) {
-                sum += *weight * *slope;
+            for (weight, dy) in weights.iter().zip(dy) {
+                sum += *weight * *dy;
             }
             *result = sum;
         }
     }
 }
 
-/// A step down the slopes of a single sample, `w <- w - rate * g` for each weight and bias; gives the slopes by the inputs that
-/// [`transposed_product`] would have given before.
+/// A step down the gradients of a single sample, `w <- w - learning_rate * g` for each weight and bias; gives the
+/// gradients by the inputs that [`transposed_product`] would have given before.
 #[inline(always)]
-pub(crate) fn descend<T: Real, const ROWS: usize, const COLUMNS: usize>(
+pub(crate) fn sgd_step<T: Real, const ROWS: usize, const COLUMNS: usize>(
     weight: &mut [[T; ROWS]; COLUMNS],
     bias: &mut [T; ROWS],
     inputs: &[T; COLUMNS],
-    slopes: &[T; ROWS],
-    rate: T,
-    mut input_slopes: Option<&mut [T; COLUMNS]>,
+    dy: &[T; ROWS],
+    learning_rate: T,
+    mut dx: Option<&mut [T; COLUMNS]>,
 ) {
     for (column, (weights, input)) in weight.iter_mut().zip(inputs).enumerate() {
         let mut sum = -T::ZERO;
-        for (weight, slope) in weights.iter_mut().zip(slopes) {
-            sum += *weight * *slope;
-            *weight -= rate * (*slope * *input);
+        for (weight, dy) in weights.iter_mut().zip(dy) {
+            sum += *weight * *dy;
+            *weight -= learning_rate * (*dy * *input);
         }
-        if let Some(place) = input_slopes.as_deref_mut().and_then(|input_slopes| input_slopes.get_mut(column)) {
+        if let Some(place) = dx.as_deref_mut().and_then(|dx| dx.get_mut(column)) {
             *place = sum;
         }
     }
-    for (bias, slope) in bias.iter_mut().zip(slopes) {
-        *bias -= rate * *slope;
+    for (bias, dy) in bias.iter_mut().zip(dy) {
+        *bias -= learning_rate * *dy;
     }
 }
 
@@ -403,7 +405,7 @@ pub(crate) fn softmax_in_order<S: Simd, T: Real>(simd: S, logits: &mut [T], scal
     }
     let mut sum = T::ZERO;
     for number in logits.iter_mut() {
-        *number = self::number::<S, T>(exp_negative::<S, T>(simd, lanes::<S, T>(simd, *number - largest)));
+        *number = self::first_lane::<S, T>(exp_negative::<S, T>(simd, lanes::<S, T>(simd, *number - largest)));
         sum += *number;
     }
     let factor = scale / sum;

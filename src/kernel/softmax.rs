@@ -1,9 +1,9 @@
 //! Softmax of columns: of one, or of as many at once as a register has lanes.
 
 use super::interleave::{rows_of, set_columns};
-use super::{WIDEST, map, map_sum, scalar, store};
+use super::{MAX_LANES, map, map_sum, scalar, store};
 use crate::num::math::{divide, exp_negative};
-use crate::num::{Lanes, Real, SCALAR, lanes, number};
+use crate::num::{Lanes, Real, SCALAR, first_lane, lanes};
 use fearless_simd::{Simd, SimdBase};
 
 /// What [`softmax`] found on its way, for each column.
@@ -17,19 +17,19 @@ pub(crate) struct Exponentials<T, const B: usize> {
 /// From so many columns on it pays to turn them so that each has a lane.
 const MANY: usize = 8;
 
-/// Replaces the logits of the first `used` columns by `scale` times their softmax. Of the columns behind them, and of what
-/// was found there, nothing is said.
+/// Replaces the logits of the first `len` columns by `scale` times their softmax. Of the columns behind them, and of
+/// what was found there, nothing is said.
 #[cfg_attr(not(debug_assertions), inline(always))]
 pub(crate) fn softmax<S: Simd, T: Real, const SIZE: usize, const B: usize>(
     simd: S,
-    used: usize,
+    len: usize,
     matrix: &mut [[T; SIZE]; B],
     scale: T,
 ) -> Exponentials<T, B> {
     let mut found = Exponentials { largest: [T::ZERO; B], sum: [T::ONE; B] };
     if SCALAR || B < MANY {
         for column in 0..B {
-            if column < used {
+            if column < len {
                 let logits = &mut matrix[column];
                 (found.largest[column], found.sum[column]) = if B < MANY {
                     softmax_of_one(simd, logits, scale)
@@ -42,7 +42,7 @@ pub(crate) fn softmax<S: Simd, T: Real, const SIZE: usize, const B: usize>(
     }
     let lanes = Lanes::<S, T>::LEN;
     let mut first = 0;
-    while first < used {
+    while first < len {
         let columns = if B - first < lanes { B - first } else { lanes };
         let logits = &mut matrix[first..][..columns];
         let mut rows = rows_of::<S, T, SIZE>(simd, logits);
@@ -67,11 +67,11 @@ fn softmax_of_one<S: Simd, T: Real, const SIZE: usize>(simd: S, logits: &mut [T;
     for &logit in logits.iter() {
         largest = if logit > largest { logit } else { largest };
     }
-    let sum = if SCALAR && SIZE <= WIDEST {
+    let sum = if SCALAR && SIZE <= MAX_LANES {
         // The same sum, without room for parts of it.
         for logit in logits.iter_mut() {
             let below = lanes::<S, T>(simd, *logit - largest);
-            *logit = number::<S, T>(exp_negative::<S, T>(simd, below));
+            *logit = first_lane::<S, T>(exp_negative::<S, T>(simd, below));
         }
         scalar::sum_in_pairs(*logits, SIZE)
     } else {
@@ -130,13 +130,13 @@ mod tests {
     use rand::Rng;
 
     #[inline(always)]
-    fn compare<S: Simd, const SIZE: usize, const B: usize>(simd: S, used: usize) {
+    fn compare<S: Simd, const SIZE: usize, const B: usize>(simd: S, len: usize) {
         let mut rng = seeded((SIZE * 100 + B) as u64);
         let mut columns = [[0.0f32; SIZE]; B];
         columns.as_flattened_mut().fill_with(|| 20.0 * f32::from_random_bits(rng.next_u64()) - 10.0);
         let mut numbers = columns;
-        let found = softmax(simd, used, &mut columns, 0.25);
-        for (column, numbers) in numbers.iter_mut().enumerate().take(used) {
+        let found = softmax(simd, len, &mut columns, 0.25);
+        for (column, numbers) in numbers.iter_mut().enumerate().take(len) {
             let (largest, sum) = scalar::softmax_in_order(simd, numbers, 0.25);
             assert_eq!((largest, sum), (found.largest[column], found.sum[column]), "{SIZE} in {B}");
             assert_eq!(*numbers, columns[column], "{SIZE} in {B}");

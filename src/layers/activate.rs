@@ -4,7 +4,7 @@ use super::Dense;
 use crate::activation::{Activation, Identity, assert_varies};
 use crate::kernel::{map_first, scalar};
 use crate::model::{
-    Description, Entrance, Features, Layer, Network, Params, Part, Place, Tile, Visitor, VisitorMut, Zeroed,
+    Description, Features, InputShape, Layer, Network, Op, Params, Pass, Place, Visitor, VisitorMut, Zeroed,
 };
 use crate::num::Real;
 use core::marker::PhantomData;
@@ -23,6 +23,7 @@ use nalgebra::SMatrix;
 /// assert_eq!(Activate::<2, Relu>::new(&mut seeded(0)).predict_one(&[-1.0, 2.0]), [0.0, 2.0]);
 /// ```
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(bound = ""))]
+#[doc(alias("activation layer"))]
 pub struct Activate<const N: usize, A, T = f32>(PhantomData<(A, T)>);
 
 impl<const N: usize, A: Activation, T: Real> Activate<N, A, T> {
@@ -67,7 +68,7 @@ impl<const N: usize, A: Activation, T> Zeroed for Activate<N, A, T> {
 
 impl<const N: usize, A: Activation, T: Real> Params for Activate<N, A, T> {
     type Scalar = T;
-    const COUNT: usize = 0;
+    const PARAMETERS: usize = 0;
 
     #[inline(always)]
     fn visit(&self, _: &mut impl Visitor<T>) {}
@@ -76,7 +77,7 @@ impl<const N: usize, A: Activation, T: Real> Params for Activate<N, A, T> {
     fn visit_mut<const OTHERS: usize>(&mut self, _: [&mut Self; OTHERS], _: &mut impl VisitorMut<T, OTHERS>) {}
 }
 
-impl<const N: usize, A, T> Entrance for Activate<N, A, T> {
+impl<const N: usize, A, T> InputShape for Activate<N, A, T> {
     type In = Features<N>;
 }
 
@@ -84,72 +85,72 @@ impl<const N: usize, A, T> Network for Activate<N, A, T> {}
 
 impl<const N: usize, A: Activation, T: Real> Layer<Features<N>> for Activate<N, A, T> {
     type Out = Features<N>;
-    type Trace<const B: usize> = SMatrix<T, N, B>;
-    type Head = A;
+    type Cache<const B: usize> = SMatrix<T, N, B>;
+    type LastActivation = A;
 
     #[inline(always)]
-    fn output<const B: usize>(trace: &SMatrix<T, N, B>) -> &SMatrix<T, N, B> {
-        trace
+    fn output<const B: usize>(cache: &SMatrix<T, N, B>) -> &SMatrix<T, N, B> {
+        cache
     }
 
     #[inline(always)]
-    fn infer<S: Simd, const B: usize>(&self, tile: Tile<S, B>, x: &SMatrix<T, N, B>, y: &mut SMatrix<T, N, B>) {
-        self.forward(tile, x, y);
+    fn infer<S: Simd, const B: usize>(&self, pass: Pass<S, B>, x: &SMatrix<T, N, B>, y: &mut SMatrix<T, N, B>) {
+        self.forward(pass, x, y);
     }
 
     #[inline(always)]
-    fn answer<S: Simd, const B: usize>(&self, tile: Tile<S, B>, x: &SMatrix<T, N, B>) -> SMatrix<T, N, B> {
-        if tile.is_to_logits() {
+    fn infer_by_value<S: Simd, const B: usize>(&self, pass: Pass<S, B>, x: &SMatrix<T, N, B>) -> SMatrix<T, N, B> {
+        if pass.stops_at_logits() {
             return *x;
         }
         let mut y = scalar::made(
             #[inline(always)]
-            |column, row| scalar::value::<S, T, A>(tile.simd(), scalar::at(&x.data.0[column], row)),
+            |column, row| scalar::value::<S, T, A>(pass.simd(), scalar::at(&x.data.0[column], row)),
         );
-        A::couple(tile, &mut y.data.0);
+        A::value_of_sample(pass, &mut y.data.0);
         y
     }
 
     #[inline(always)]
-    fn forward<S: Simd, const B: usize>(&self, tile: Tile<S, B>, x: &SMatrix<T, N, B>, trace: &mut SMatrix<T, N, B>) {
-        if tile.is_to_logits() {
-            return trace.clone_from(x);
+    fn forward<S: Simd, const B: usize>(&self, pass: Pass<S, B>, x: &SMatrix<T, N, B>, cache: &mut SMatrix<T, N, B>) {
+        if pass.stops_at_logits() {
+            return cache.clone_from(x);
         }
-        let simd = tile.simd();
+        let simd = pass.simd();
         map_first(
             simd,
-            tile.used() * N,
-            [trace.as_mut_slice()],
+            pass.len() * N,
+            [cache.as_mut_slice()],
             [x.as_slice()],
             #[inline(always)]
             |[_], [x]| [A::value::<S, T>(simd, x)],
         );
-        A::couple(tile, &mut trace.data.0);
+        A::value_of_sample(pass, &mut cache.data.0);
     }
 
     #[inline(always)]
     fn backward<S: Simd, const B: usize>(
         &self,
-        tile: Tile<S, B>,
+        pass: Pass<S, B>,
         x: &SMatrix<T, N, B>,
-        trace: &mut SMatrix<T, N, B>,
-        slope: &mut SMatrix<T, N, B>,
+        cache: &mut SMatrix<T, N, B>,
+        output_gradient: &mut SMatrix<T, N, B>,
         _: &mut Self,
-        input_slope: Option<&mut SMatrix<T, N, B>>,
+        input_gradient: Option<&mut SMatrix<T, N, B>>,
     ) {
-        let Some(input_slope) = input_slope else { return };
-        if tile.is_to_logits() {
-            return input_slope.clone_from(slope);
+        let Some(input_gradient) = input_gradient else { return };
+        if pass.stops_at_logits() {
+            return input_gradient.clone_from(output_gradient);
         }
-        let simd = tile.simd();
-        A::couple_slope(tile, &trace.data.0, &mut slope.data.0);
+        let simd = pass.simd();
+        A::backward_of_sample(pass, &cache.data.0, &mut output_gradient.data.0);
         map_first(
             simd,
-            tile.used() * N,
-            [input_slope.as_mut_slice()],
-            [slope.as_slice(), x.as_slice(), trace.as_slice()],
+            pass.len() * N,
+            [input_gradient.as_mut_slice()],
+            [output_gradient.as_slice(), x.as_slice(), cache.as_slice()],
             #[inline(always)]
-            |[_], [slope, x, y]| [A::backward::<S, T>(simd, slope, x, y)],
+            |[_], [output_gradient, x, y]| [A::backward::<S, T>(simd, output_gradient, x, y)],
         );
     }
 
@@ -157,10 +158,10 @@ impl<const N: usize, A: Activation, T: Real> Layer<Features<N>> for Activate<N, 
         tell(Description::of::<Features<N>, Self>(place, Some(0)));
     }
 
-    fn outline<'a>(&'a self, tell: &mut dyn FnMut(Part<'a, T>)) {
-        tell(match A::FUNCTION {
-            Some(function) => Part::Apply { size: N, function },
-            None => Part::Unknown { name: core::any::type_name::<A>() },
+    fn graph<'a>(&'a self, tell: &mut dyn FnMut(Op<'a, T>)) {
+        tell(match A::KIND {
+            Some(function) => Op::Apply { size: N, function },
+            None => Op::Unknown { name: core::any::type_name::<A>() },
         });
     }
 }

@@ -4,7 +4,7 @@ use super::{Dense, EPSILON, gain_and_bias, vector};
 use crate::activation::{Identity, NoActivation};
 use crate::kernel::{map, scalar};
 use crate::model::{
-    Description, Entrance, Features, Kind, Layer, Network, Parameter, Params, Part, Place, Tile, Visitor, VisitorMut,
+    Description, Features, InputShape, Kind, Layer, Network, Op, Parameter, Params, Pass, Place, Visitor, VisitorMut,
     Zeroed,
 };
 use crate::num::Real;
@@ -18,19 +18,19 @@ use rand::Rng;
 /// gain and adds a bias, which are learnt: PyTorch's `BatchNorm1d`. (S. Ioffe and C. Szegedy, 2015.)
 ///
 /// In training, mean and deviation are those of the samples that are computed together. That is the whole batch if it fits
-/// into the trainer's tile, 32 samples unless [chosen](crate::train::Trainer::with_tile). A larger batch is normalized
-/// tile by tile, as if each tile were a batch ("ghost batch normalization").
+/// into the trainer's micro-batch, 32 samples unless [chosen](crate::train::Trainer::with_micro_batch). A larger batch
+/// is normalized micro-batch by micro-batch, as if each micro-batch were a batch ("ghost batch normalization").
 ///
 /// A single sample has no deviation to learn from. To train on a batch of one, on an epoch whose last batch would be one, on one
-/// sample after the other, or with a tile of one is [`Error::LoneSample`](crate::Error::LoneSample), before anything is changed: choose
-/// a batch size that leaves no single sample, or [`fold`](Self::fold) the layer into the one before it, and go on without. A batch of
-/// one sample more than its tiles have room for ends with two tiles of several; in tiles of two the last sample of an odd number is
-/// normalized as in prediction.
+/// sample after the other, or with a micro-batch of one is [`Error::LoneSample`](crate::Error::LoneSample), before
+/// anything is changed: choose a batch size that leaves no single sample, or [`fold`](Self::fold) the layer into the
+/// one before it, and go on without. A batch of one sample more than its micro-batches have room for ends with two
+/// micro-batches of several; in micro-batches of two the last sample of an odd number is normalized as in prediction.
 ///
-/// In prediction they are the running statistics, which follow those of the tiles by a tenth each time, the variance with
-/// the number of samples less one as divisor, as in PyTorch. The standard deviation is the root of the variance plus
-/// 0.00001. They are no parameters: a [visit](Params::visit) hands
-/// them to [`Visitor::statistic`], which optimizers leave alone.
+/// In prediction they are the running statistics, which follow those of the micro-batches by a tenth each time, the
+/// variance with the number of samples less one as divisor, as in PyTorch. The standard deviation is the root of the
+/// variance plus 0.00001. They are no parameters: a [visit](Params::visit) hands
+/// them to [`Visitor::buffer`], which optimizers leave alone.
 ///
 /// ```
 /// use tuplenet::layers::{Activate, BatchNorm};
@@ -39,7 +39,7 @@ use rand::Rng;
 /// type Net = (Dense<2, 8, Identity>, BatchNorm<8>, Activate<8, Relu>, Dense<8, 1, Sigmoid>);
 /// let (inputs, targets) = ([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [false, true, true, false]);
 /// let mut trainer = Trainer::new(Net::new(&mut seeded(0)), BinaryCrossEntropy, Adam::new(0.05), seeded(1));
-/// trainer.fit(&inputs, &targets, &Fit { epochs: 500, ..Fit::default() }, ())?;
+/// trainer.fit(&inputs, &targets, &FitOptions { epochs: 500, ..FitOptions::default() }, ())?;
 ///
 /// // What was learnt, with two layers less.
 /// let (dense, norm, _, last) = trainer.network.clone();
@@ -56,6 +56,7 @@ use rand::Rng;
     derive(serde::Serialize, serde::Deserialize),
     serde(bound = "T: Real", deny_unknown_fields)
 )]
+#[doc(alias("BatchNorm1d", "BatchNormalization"))]
 pub struct BatchNorm<const N: usize, T = f32> {
     /// The gains, `N` numbers.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::column"))]
@@ -63,21 +64,22 @@ pub struct BatchNorm<const N: usize, T = f32> {
     /// The biases, `N` numbers.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::column"))]
     pub bias: SVector<T, N>,
-    /// The mean that is subtracted in prediction; in a gradient, what the tiles of the batch add to it.
+    /// The mean that is subtracted in prediction; in a gradient, what the micro-batches of the batch add to it.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::column"))]
     pub running_mean: SVector<T, N>,
-    /// The variance of prediction; in a gradient, what the tiles of the batch add to it.
+    /// The variance of prediction; in a gradient, what the micro-batches of the batch add to it.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::column"))]
     pub running_variance: SVector<T, N>,
-    /// How many tiles the running statistics come from.
-    pub tiles: usize,
+    /// How many micro-batches the running statistics come from.
+    pub num_batches_tracked: usize,
 }
 
-/// How far the running statistics go towards those of a tile.
+/// How far the running statistics go towards those of a micro-batch.
 const MOMENTUM: f64 = 0.1;
 
 impl<const N: usize, T: Real> BatchNorm<N, T> {
-    /// From gains, biases, and the mean and the variance of prediction. The count of [`tiles`](Self::tiles) is zero.
+    /// From gains, biases, and the mean and the variance of prediction. The count of
+    /// [`num_batches_tracked`](Self::num_batches_tracked) is zero.
     ///
     /// ```
     /// use tuplenet::layers::BatchNorm;
@@ -93,31 +95,31 @@ impl<const N: usize, T: Real> BatchNorm<N, T> {
             bias: SMatrix::from_array_storage(ArrayStorage([bias])),
             running_mean: SMatrix::from_array_storage(ArrayStorage([mean])),
             running_variance: SMatrix::from_array_storage(ArrayStorage([variance])),
-            tiles: 0,
+            num_batches_tracked: 0,
         }
     }
 
     pub(crate) const WEIGHT: Parameter = vector::<N>("weight", Kind::Bias);
     pub(crate) const BIAS: Parameter = vector::<N>("bias", Kind::Bias);
-    pub(crate) const MEAN: Parameter = vector::<N>("running_mean", Kind::Statistic);
-    pub(crate) const VARIANCE: Parameter = vector::<N>("running_var", Kind::Statistic);
-    pub(crate) const TILES: Parameter =
+    pub(crate) const MEAN: Parameter = vector::<N>("running_mean", Kind::Buffer);
+    pub(crate) const VARIANCE: Parameter = vector::<N>("running_var", Kind::Buffer);
+    pub(crate) const BATCHES_TRACKED: Parameter =
         Parameter { name: "num_batches_tracked", kind: Kind::Count, rows: 1, columns: 1 };
 
     #[inline(always)]
-    fn statistics(&self, visitor: &mut impl Visitor<T>) {
-        visitor.statistic(Self::MEAN, self.running_mean.as_slice());
-        visitor.statistic(Self::VARIANCE, self.running_variance.as_slice());
-        visitor.count(Self::TILES, self.tiles as u64);
+    fn visit_buffers(&self, visitor: &mut impl Visitor<T>) {
+        visitor.buffer(Self::MEAN, self.running_mean.as_slice());
+        visitor.buffer(Self::VARIANCE, self.running_variance.as_slice());
+        visitor.count(Self::BATCHES_TRACKED, self.num_batches_tracked as u64);
     }
 
     #[inline(always)]
-    fn statistics_mut<const OTHERS: usize>(&mut self, visitor: &mut impl VisitorMut<T, OTHERS>) {
-        visitor.statistic(Self::MEAN, self.running_mean.as_mut_slice());
-        visitor.statistic(Self::VARIANCE, self.running_variance.as_mut_slice());
-        let mut tiles = self.tiles as u64;
-        visitor.count(Self::TILES, &mut tiles);
-        self.tiles = usize::try_from(tiles).unwrap_or(usize::MAX);
+    fn visit_buffers_mut<const OTHERS: usize>(&mut self, visitor: &mut impl VisitorMut<T, OTHERS>) {
+        visitor.buffer(Self::MEAN, self.running_mean.as_mut_slice());
+        visitor.buffer(Self::VARIANCE, self.running_variance.as_mut_slice());
+        let mut num_batches_tracked = self.num_batches_tracked as u64;
+        visitor.count(Self::BATCHES_TRACKED, &mut num_batches_tracked);
+        self.num_batches_tracked = usize::try_from(num_batches_tracked).unwrap_or(usize::MAX);
     }
 
     /// In prediction the layer is `scale * x + shift`.
@@ -131,11 +133,11 @@ impl<const N: usize, T: Real> BatchNorm<N, T> {
     }
 
     #[inline(always)]
-    fn predict<S: Simd, const B: usize>(&self, tile: Tile<S, B>, x: &SMatrix<T, N, B>, y: &mut SMatrix<T, N, B>) {
+    fn predict<S: Simd, const B: usize>(&self, pass: Pass<S, B>, x: &SMatrix<T, N, B>, y: &mut SMatrix<T, N, B>) {
         let [scale, shift] = self.line();
-        for (x, y) in x.data.0.iter().zip(&mut y.data.0).take(tile.used()) {
+        for (x, y) in x.data.0.iter().zip(&mut y.data.0).take(pass.len()) {
             map(
-                tile.simd(),
+                pass.simd(),
                 [y],
                 [x, scale.as_slice(), shift.as_slice()],
                 #[inline(always)]
@@ -215,13 +217,13 @@ fn reciprocal<T: Real>(variance: T) -> T {
 /// Adds each column in use to `total`.
 #[inline(always)]
 fn add<S: Simd, T: Real, const N: usize, const B: usize>(
-    tile: Tile<S, B>,
+    pass: Pass<S, B>,
     x: &SMatrix<T, N, B>,
     total: &mut SVector<T, N>,
 ) {
-    for x in x.data.0.iter().take(tile.used()) {
+    for x in x.data.0.iter().take(pass.len()) {
         map(
-            tile.simd(),
+            pass.simd(),
             [total.as_mut_slice()],
             [x],
             #[inline(always)]
@@ -236,13 +238,13 @@ impl<const N: usize, T: Real> Zeroed for BatchNorm<N, T> {
         bias: SMatrix::ZEROED,
         running_mean: SMatrix::ZEROED,
         running_variance: SMatrix::ZEROED,
-        tiles: 0,
+        num_batches_tracked: 0,
     };
 }
 
 impl<const N: usize, T: Real> Params for BatchNorm<N, T> {
     type Scalar = T;
-    const COUNT: usize = 2 * N;
+    const PARAMETERS: usize = 2 * N;
     const TOGETHER: usize = 2;
 
     gain_and_bias!();
@@ -254,40 +256,40 @@ impl<const N: usize, T: Real> Params for BatchNorm<N, T> {
     }
 
     #[inline(always)]
-    fn after_batch(&mut self, gradient: &mut Self) {
-        for _ in 0..gradient.tiles {
+    fn update_buffers(&mut self, gradient: &mut Self) {
+        for _ in 0..gradient.num_batches_tracked {
             self.running_mean *= T::of(1.0 - MOMENTUM);
             self.running_variance *= T::of(1.0 - MOMENTUM);
         }
-        if gradient.tiles > 0 {
+        if gradient.num_batches_tracked > 0 {
             self.running_mean += gradient.running_mean;
             self.running_variance += gradient.running_variance;
-            self.tiles += gradient.tiles;
-            gradient.tiles = 0;
+            self.num_batches_tracked += gradient.num_batches_tracked;
+            gradient.num_batches_tracked = 0;
         }
     }
 
     #[inline(always)]
-    fn after_part(&mut self, part: &mut Self) {
-        for _ in 0..part.tiles {
+    fn merge_buffers(&mut self, part: &mut Self) {
+        for _ in 0..part.num_batches_tracked {
             self.running_mean *= T::of(1.0 - MOMENTUM);
             self.running_variance *= T::of(1.0 - MOMENTUM);
         }
         self.running_mean += part.running_mean;
         self.running_variance += part.running_variance;
-        self.tiles += part.tiles;
-        (part.running_mean, part.running_variance, part.tiles) = (SVector::ZEROED, SVector::ZEROED, 0);
+        self.num_batches_tracked += part.num_batches_tracked;
+        (part.running_mean, part.running_variance, part.num_batches_tracked) = (SVector::ZEROED, SVector::ZEROED, 0);
     }
 }
 
-impl<const N: usize, T> Entrance for BatchNorm<N, T> {
+impl<const N: usize, T> InputShape for BatchNorm<N, T> {
     type In = Features<N>;
 }
 
 impl<const N: usize, T> Network for BatchNorm<N, T> {}
 
-/// What [`BatchNorm`] keeps for its backward pass: the output, `N` by `B`, and the statistics of the tile.
-pub struct BatchNormTrace<T: Real, const N: usize, const B: usize> {
+/// What [`BatchNorm`] keeps for its backward pass: the output, `N` by `B`, and the statistics of the micro-batch.
+pub struct BatchNormCache<T: Real, const N: usize, const B: usize> {
     output: SMatrix<T, N, B>,
     mean: SVector<T, N>,
     /// With the number of samples as divisor.
@@ -295,8 +297,8 @@ pub struct BatchNormTrace<T: Real, const N: usize, const B: usize> {
     reciprocal: SVector<T, N>,
 }
 
-impl<T: Real, const N: usize, const B: usize> Zeroed for BatchNormTrace<T, N, B> {
-    const ZEROED: Self = BatchNormTrace {
+impl<T: Real, const N: usize, const B: usize> Zeroed for BatchNormCache<T, N, B> {
+    const ZEROED: Self = BatchNormCache {
         output: SMatrix::ZEROED,
         mean: SMatrix::ZEROED,
         variance: SMatrix::ZEROED,
@@ -306,24 +308,24 @@ impl<T: Real, const N: usize, const B: usize> Zeroed for BatchNormTrace<T, N, B>
 
 impl<const N: usize, T: Real> Layer<Features<N>> for BatchNorm<N, T> {
     type Out = Features<N>;
-    type Trace<const B: usize> = BatchNormTrace<T, N, B>;
-    type Head = NoActivation<Self>;
+    type Cache<const B: usize> = BatchNormCache<T, N, B>;
+    type LastActivation = NoActivation<Self>;
 
     #[inline(always)]
-    fn output<const B: usize>(trace: &Self::Trace<B>) -> &SMatrix<T, N, B> {
-        &trace.output
+    fn output<const B: usize>(cache: &Self::Cache<B>) -> &SMatrix<T, N, B> {
+        &cache.output
     }
 
     #[inline(always)]
-    fn infer<S: Simd, const B: usize>(&self, tile: Tile<S, B>, x: &SMatrix<T, N, B>, y: &mut SMatrix<T, N, B>) {
-        self.predict(tile, x, y);
+    fn infer<S: Simd, const B: usize>(&self, pass: Pass<S, B>, x: &SMatrix<T, N, B>, y: &mut SMatrix<T, N, B>) {
+        self.predict(pass, x, y);
     }
 
     #[inline(always)]
-    fn answer<S: Simd, const B: usize>(&self, tile: Tile<S, B>, x: &SMatrix<T, N, B>) -> SMatrix<T, N, B> {
+    fn infer_by_value<S: Simd, const B: usize>(&self, pass: Pass<S, B>, x: &SMatrix<T, N, B>) -> SMatrix<T, N, B> {
         if B > 1 {
             let mut y = Zeroed::ZEROED;
-            self.predict(tile, x, &mut y);
+            self.predict(pass, x, &mut y);
             return y;
         }
         // Without room for the lines, of which each is used once.
@@ -333,25 +335,25 @@ impl<const N: usize, T: Real> Layer<Features<N>> for BatchNorm<N, T> {
             |column, row| {
                 let (weight, bias) = (of(&self.weight, row), of(&self.bias, row));
                 let [scale, shift] = line(weight, bias, of(&self.running_mean, row), of(&self.running_variance, row));
-                scalar::mul_add(tile.simd(), scalar::at(&x.data.0[column], row), scale, shift)
+                scalar::mul_add(pass.simd(), scalar::at(&x.data.0[column], row), scale, shift)
             },
         )
     }
 
     #[inline(always)]
-    fn forward<S: Simd, const B: usize>(&self, tile: Tile<S, B>, x: &SMatrix<T, N, B>, trace: &mut Self::Trace<B>) {
-        let simd = tile.simd();
-        let BatchNormTrace { output, mean, variance, reciprocal: reciprocals } = trace;
-        if tile.used() < 2 {
+    fn forward<S: Simd, const B: usize>(&self, pass: Pass<S, B>, x: &SMatrix<T, N, B>, cache: &mut Self::Cache<B>) {
+        let simd = pass.simd();
+        let BatchNormCache { output, mean, variance, reciprocal: reciprocals } = cache;
+        if pass.len() < 2 {
             *mean = self.running_mean;
             reciprocals.copy_from(&self.running_variance.map(reciprocal));
-            return self.predict(tile, x, output);
+            return self.predict(pass, x, output);
         }
-        let count = T::from_count(tile.used());
+        let count = T::from_count(pass.len());
         mean.fill(T::ZERO);
-        add(tile, x, mean);
+        add(pass, x, mean);
         *mean /= count;
-        for (x, y) in x.data.0.iter().zip(&mut output.data.0).take(tile.used()) {
+        for (x, y) in x.data.0.iter().zip(&mut output.data.0).take(pass.len()) {
             map(
                 simd,
                 [y],
@@ -361,13 +363,13 @@ impl<const N: usize, T: Real> Layer<Features<N>> for BatchNorm<N, T> {
             );
         }
         variance.fill(T::ZERO);
-        add(tile, output, variance);
+        add(pass, output, variance);
         *variance /= count;
         // Where a square was too large, the deviation is NaN and so is the loss: no step is taken, and the running statistics,
         // which would be infinite for good, stay as they are. Four times, since more samples than one make more of the variance.
         let four = T::of(4.0);
         reciprocals.copy_from(&variance.map(|variance| reciprocal(variance) + (variance * four) * T::ZERO));
-        for (x, y) in x.data.0.iter().zip(&mut output.data.0).take(tile.used()) {
+        for (x, y) in x.data.0.iter().zip(&mut output.data.0).take(pass.len()) {
             map(
                 simd,
                 [y],
@@ -381,38 +383,39 @@ impl<const N: usize, T: Real> Layer<Features<N>> for BatchNorm<N, T> {
     #[inline(always)]
     fn backward<S: Simd, const B: usize>(
         &self,
-        tile: Tile<S, B>,
+        pass: Pass<S, B>,
         x: &SMatrix<T, N, B>,
-        trace: &mut Self::Trace<B>,
-        slope: &mut SMatrix<T, N, B>,
+        cache: &mut Self::Cache<B>,
+        output_gradient: &mut SMatrix<T, N, B>,
         gradient: &mut Self,
-        input_slope: Option<&mut SMatrix<T, N, B>>,
+        input_gradient: Option<&mut SMatrix<T, N, B>>,
     ) {
-        let simd = tile.simd();
-        let BatchNormTrace { mean, variance, reciprocal, .. } = trace;
+        let simd = pass.simd();
+        let BatchNormCache { mean, variance, reciprocal, .. } = cache;
         let mut by_weight = SVector::<T, N>::ZEROED;
         let mut by_bias = SVector::<T, N>::ZEROED;
-        for (x, slope) in x.data.0.iter().zip(&slope.data.0).take(tile.used()) {
+        for (x, output_gradient) in x.data.0.iter().zip(&output_gradient.data.0).take(pass.len()) {
             map(
                 simd,
                 [by_weight.as_mut_slice(), by_bias.as_mut_slice()],
-                [x, slope, mean.as_slice(), reciprocal.as_slice()],
+                [x, output_gradient, mean.as_slice(), reciprocal.as_slice()],
                 #[inline(always)]
-                |[by_weight, by_bias], [x, slope, mean, reciprocal]| {
-                    [mul_add(slope, (x - mean) * reciprocal, by_weight), by_bias + slope]
+                |[by_weight, by_bias], [x, output_gradient, mean, reciprocal]| {
+                    [mul_add(output_gradient, (x - mean) * reciprocal, by_weight), by_bias + output_gradient]
                 },
             );
         }
         gradient.weight += by_weight;
         gradient.bias += by_bias;
 
-        // The first tile of a batch begins anew, whatever a batch that failed has left.
-        if tile.first() == 0 {
-            (gradient.running_mean, gradient.running_variance, gradient.tiles) = (SVector::ZEROED, SVector::ZEROED, 0);
+        // The first micro-batch of a batch begins anew, whatever a batch that failed has left.
+        if pass.offset() == 0 {
+            (gradient.running_mean, gradient.running_variance, gradient.num_batches_tracked) =
+                (SVector::ZEROED, SVector::ZEROED, 0);
         }
-        let samples = T::from_count(tile.used());
+        let samples = T::from_count(pass.len());
         // A lone sample was normalized by the running statistics, which do not depend on it.
-        let together = tile.used() >= 2;
+        let together = pass.len() >= 2;
         if together {
             let unbiased = samples / (samples - T::ONE);
             let (keep, take) = (T::of(1.0 - MOMENTUM), T::of(MOMENTUM));
@@ -420,30 +423,30 @@ impl<const N: usize, T: Real> Layer<Features<N>> for BatchNorm<N, T> {
                 gradient.running_mean[i] = gradient.running_mean[i] * keep + mean[i] * take;
                 gradient.running_variance[i] = gradient.running_variance[i] * keep + variance[i] * unbiased * take;
             }
-            gradient.tiles += 1;
+            gradient.num_batches_tracked += 1;
         }
 
-        let Some(input_slope) = input_slope else { return };
+        let Some(input_gradient) = input_gradient else { return };
         let share = if together { T::ONE / samples } else { T::ZERO };
         by_weight *= share;
         by_bias *= share;
-        let columns = x.data.0.iter().zip(&slope.data.0).zip(&mut input_slope.data.0).take(tile.used());
-        for ((x, slope), input_slope) in columns {
+        let columns = x.data.0.iter().zip(&output_gradient.data.0).zip(&mut input_gradient.data.0).take(pass.len());
+        for ((x, output_gradient), input_gradient) in columns {
             map(
                 simd,
-                [&mut input_slope[..]],
-                [x, slope, mean.as_slice(), reciprocal.as_slice(), by_weight.as_slice(), by_bias.as_slice()],
+                [&mut input_gradient[..]],
+                [x, output_gradient, mean.as_slice(), reciprocal.as_slice(), by_weight.as_slice(), by_bias.as_slice()],
                 #[inline(always)]
-                |[_], [x, slope, mean, reciprocal, along, level]| {
-                    [(slope - level - (x - mean) * reciprocal * along) * reciprocal]
+                |[_], [x, output_gradient, mean, reciprocal, along, level]| {
+                    [(output_gradient - level - (x - mean) * reciprocal * along) * reciprocal]
                 },
             );
             map(
                 simd,
-                [&mut input_slope[..]],
+                [&mut input_gradient[..]],
                 [self.weight.as_slice()],
                 #[inline(always)]
-                |[slope], [weight]| [slope * weight],
+                |[output_gradient], [weight]| [output_gradient * weight],
             );
         }
     }
@@ -453,13 +456,13 @@ impl<const N: usize, T: Real> Layer<Features<N>> for BatchNorm<N, T> {
         tell(Description::of::<Features<N>, Self>(place, Some(N)));
     }
 
-    fn outline<'a>(&'a self, tell: &mut dyn FnMut(Part<'a, T>)) {
-        tell(Part::BatchNorm {
+    fn graph<'a>(&'a self, tell: &mut dyn FnMut(Op<'a, T>)) {
+        tell(Op::BatchNorm {
             weight: self.weight.as_slice(),
             bias: self.bias.as_slice(),
             mean: self.running_mean.as_slice(),
             variance: self.running_variance.as_slice(),
-            tiles: self.tiles,
+            num_batches_tracked: self.num_batches_tracked,
             epsilon: T::of(EPSILON),
         });
     }

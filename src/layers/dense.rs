@@ -1,13 +1,13 @@
 //! [`Dense`]: every output depends on every input.
 
-use crate::activation::{Activation, Identity, Link, SlopeFrom, assert_varies};
+use crate::activation::{Activation, DerivativeFrom, FusedLoss, Identity, assert_varies};
 use crate::init::Init;
 use crate::kernel::{
-    self, Columns, FEW, Rows, add_columns, add_transposed, dots, map, map_first, packed, product, product_with_column,
-    registers, scalar, transpose,
+    self, Columns, Rows, SMALL_SIZE, add_columns, add_transposed, dot_products, map, map_first, packed_product,
+    product, product_with_column, registers, scalar, transpose,
 };
 use crate::model::{
-    Description, Entrance, Features, Kind, Layer, Network, Parameter, Params, Part, Place, Tile, Visitor, VisitorMut,
+    Description, Features, InputShape, Kind, Layer, Network, Op, Parameter, Params, Pass, Place, Visitor, VisitorMut,
     Zeroed,
 };
 use crate::num::dispatch::call;
@@ -31,6 +31,7 @@ use rand::Rng;
 /// On x86-64 it begins at a multiple of 64 bytes, as vector registers do, and its size is one too.
 #[cfg_attr(target_arch = "x86_64", repr(align(64)))]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(bound = "T: Real"))]
+#[doc(alias("Linear", "nn.Linear", "fully connected", "fully connected layer"))]
 pub struct Dense<const IN: usize, const OUT: usize, A, T = f32> {
     /// `W`, `OUT` by `IN`.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::rows"))]
@@ -98,19 +99,19 @@ impl<const IN: usize, const OUT: usize, A, T: Real> Dense<IN, OUT, A, T> {
     pub(crate) const WEIGHT: Parameter = Parameter { name: "weight", kind: Kind::Weight, rows: OUT, columns: IN };
     pub(crate) const BIAS: Parameter = Parameter { name: "bias", kind: Kind::Bias, rows: OUT, columns: 1 };
 
-    /// Whether, in the slope by the weights, lanes run across the inputs instead of the outputs, because fewer of them are idle
-    /// then. Every number is the same sum.
+    /// Whether, in the gradient by the weights, lanes run across the inputs instead of the outputs, because fewer of
+    /// them are idle then. Every number is the same sum.
     const fn is_across_inputs<S: Simd>(columns: usize) -> bool {
         if OUT <= 4 && IN >= 2 * OUT {
             return true;
         }
         // The transpose takes the time of some samples, and room on the stack.
-        let across_inputs = OUT * registers::<S, T>(IN) * (columns + 2 * FEW) / columns;
-        columns > FEW && IN * OUT <= 8192 && across_inputs < IN * registers::<S, T>(OUT)
+        let across_inputs = OUT * registers::<S, T>(IN) * (columns + 2 * SMALL_SIZE) / columns;
+        columns > SMALL_SIZE && IN * OUT <= 8192 && across_inputs < IN * registers::<S, T>(OUT)
     }
 
     /// Whether, in the forward pass, the lanes run across the inputs of one output at a time, because there are so few.
-    const DOTS: bool = OUT <= 4 && IN > 6 * OUT;
+    const DOT_PRODUCTS: bool = OUT <= 4 && IN > 6 * OUT;
 }
 
 impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A, T> {
@@ -118,42 +119,42 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
     /// would be a lot of code; then it is a pass of its own.
     const fn is_fused(columns: usize) -> bool {
         if SCALAR {
-            return Self::is_brief(columns) || (A::BRIEF && columns == 1);
+            return Self::is_inlined(columns) || (A::INLINE && columns == 1);
         }
-        (A::BRIEF || columns == 1) && !Self::is_dots(columns)
+        (A::INLINE || columns == 1) && !Self::is_dot_products(columns)
     }
 
     /// How many rows of the forward pass go in registers of their own, and how many are the group behind them.
-    const fn shares(columns: usize) -> (usize, usize) {
-        if columns > FEW { kernel::shares(OUT, IN) } else { (OUT, 0) }
+    const fn row_split(columns: usize) -> (usize, usize) {
+        if columns > SMALL_SIZE { kernel::row_split(OUT, IN) } else { (OUT, 0) }
     }
 
-    /// Whether [`DOTS`](Self::DOTS) goes for so many columns.
-    const fn is_dots(columns: usize) -> bool {
-        Self::DOTS && columns <= FEW
+    /// Whether [`DOT_PRODUCTS`](Self::DOT_PRODUCTS) goes for so many columns.
+    const fn is_dot_products(columns: usize) -> bool {
+        Self::DOT_PRODUCTS && columns <= SMALL_SIZE
     }
 
     /// Whether the products are functions of their own. Together a network's are one so large that the compiler takes minutes
     /// for it; a single sample's or a small layer's take less time than a call.
     const fn is_apart(columns: usize) -> bool {
-        columns > FEW && IN * OUT >= 64
+        columns > SMALL_SIZE && IN * OUT >= 64
     }
 
     /// `W x + b` for the columns in use, or `A(W x + b)`.
     #[inline(always)]
     fn affine<S: Simd, const B: usize>(
         &self,
-        tile: Tile<S, B>,
+        pass: Pass<S, B>,
         x: &SMatrix<T, IN, B>,
         activated: bool,
         y: &mut SMatrix<T, OUT, B>,
     ) {
         if SCALAR {
-            return self.affine_of_numbers(tile, x, activated, y);
+            return self.affine_of_numbers(pass, x, activated, y);
         }
-        let (simd, weight, bias) = (tile.simd(), self.weight.as_slice(), self.bias.as_slice());
+        let (simd, weight, bias) = (pass.simd(), self.weight.as_slice(), self.bias.as_slice());
         let (right, result) = (x.as_slice(), y.as_mut_slice());
-        let columns = tile.used();
+        let columns = pass.len();
         call(
             simd,
             Self::is_apart(B),
@@ -161,19 +162,19 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
             || {
                 // A closure that is a function of its own does not know what its captured numbers are.
                 let activated = activated && Self::is_fused(B);
-                if const { Self::is_dots(B) } {
+                if const { Self::is_dot_products(B) } {
                     let mut rows = [[T::ZERO; IN]; OUT];
                     transpose::<S, T, OUT, IN>(simd, weight, rows.as_flattened_mut());
-                    return dots::<S, T, OUT, IN, B>(simd, columns, &rows, right, bias, result);
+                    return dot_products::<S, T, OUT, IN, B>(simd, columns, &rows, right, bias, result);
                 }
                 if const { B == 1 } {
                     return product_with_column::<S, T, A, OUT>(simd, weight, right, bias, activated, result);
                 }
-                if const { Self::shares(B).0 > 0 } {
+                if const { Self::row_split(B).0 > 0 } {
                     let right = Columns::<T, IN, B>(right);
                     product::<S, T, A, _, OUT, false>(
                         simd,
-                        const { Self::shares(B).0 },
+                        const { Self::row_split(B).0 },
                         IN,
                         columns,
                         weight,
@@ -186,8 +187,16 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
                 // Conditions on sizes stand in blocks of constants, so that the compiler does not look at what does not occur.
                 macro_rules! group {
                     ($($size:literal)+) => {$(
-                        if const { Self::shares(B).1 == $size } {
-                            packed::<S, T, A, OUT, IN, B, $size>(simd, columns, weight, right, bias, activated, result);
+                        if const { Self::row_split(B).1 == $size } {
+                            packed_product::<S, T, A, OUT, IN, B, $size>(
+                                simd,
+                                columns,
+                                weight,
+                                right,
+                                bias,
+                                activated,
+                                result,
+                            );
                         }
                     )+};
                 }
@@ -200,29 +209,29 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
     #[inline(always)]
     fn affine_of_numbers<S: Simd, const B: usize>(
         &self,
-        tile: Tile<S, B>,
+        pass: Pass<S, B>,
         x: &SMatrix<T, IN, B>,
         activated: bool,
         y: &mut SMatrix<T, OUT, B>,
     ) {
-        let (simd, weight, bias) = (tile.simd(), &self.weight.data.0, &self.bias.data.0[0]);
-        for (x, y) in x.data.0.iter().zip(&mut y.data.0).take(tile.used()) {
-            if Self::is_dots(B) || Self::is_brief(B) {
-                let how = (Self::is_dots(B), activated);
+        let (simd, weight, bias) = (pass.simd(), &self.weight.data.0, &self.bias.data.0[0]);
+        for (x, y) in x.data.0.iter().zip(&mut y.data.0).take(pass.len()) {
+            if Self::is_dot_products(B) || Self::is_inlined(B) {
+                let how = (Self::is_dot_products(B), activated);
                 // Not an iterator: the compiler drops the checks of this index at all levels of optimization.
                 #[allow(clippy::needless_range_loop)]
                 for row in 0..OUT {
-                    y[row] = scalar::brief_row::<S, T, A, OUT, IN>(simd, weight, x, bias, how, row);
+                    y[row] = scalar::inlined_row::<S, T, A, OUT, IN>(simd, weight, x, bias, how, row);
                 }
             } else if B == 1 {
-                let activated = activated && A::BRIEF;
+                let activated = activated && A::INLINE;
                 scalar::product_with_column::<S, T, A, OUT, IN>(simd, weight, x, bias, activated, y);
             } else {
                 scalar::product_in_order(weight, x, bias, y);
-                if const { Self::shares(B).1 > 0 } {
-                    let (whole, group) = Self::shares(B);
+                if const { Self::row_split(B).1 > 0 } {
+                    let (whole, group) = Self::row_split(B);
                     for (row, y) in y.iter_mut().enumerate().skip(whole) {
-                        *y = scalar::row_in_parts(weight, x, bias, row, kernel::WIDEST / group);
+                        *y = scalar::row_in_parts(weight, x, bias, row, kernel::MAX_LANES / group);
                     }
                 }
             }
@@ -230,19 +239,19 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
     }
 
     /// Whether, without vector registers, the rows are computed one by one.
-    const fn is_brief(columns: usize) -> bool {
-        columns == 1 && scalar::is_brief(Self::DOTS, OUT, IN)
+    const fn is_inlined(columns: usize) -> bool {
+        columns == 1 && scalar::is_inlined(Self::DOT_PRODUCTS, OUT, IN)
     }
 
     /// `A(y)` in place of `y`.
     #[inline(always)]
-    fn activate<S: Simd, const B: usize>(tile: Tile<S, B>, fused: bool, y: &mut SMatrix<T, OUT, B>) {
+    fn activate<S: Simd, const B: usize>(pass: Pass<S, B>, fused: bool, y: &mut SMatrix<T, OUT, B>) {
         if SCALAR && !fused {
-            for y in y.data.0.iter_mut().take(tile.used()) {
-                scalar::activate::<S, T, A>(tile.simd(), y);
+            for y in y.data.0.iter_mut().take(pass.len()) {
+                scalar::activate::<S, T, A>(pass.simd(), y);
             }
         } else if !fused {
-            let (simd, count) = (tile.simd(), tile.used() * OUT);
+            let (simd, count) = (pass.simd(), pass.len() * OUT);
             map_first(
                 simd,
                 count,
@@ -252,107 +261,125 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
                 |[x], []| [A::value::<S, T>(simd, x)],
             );
         }
-        A::couple(tile, &mut y.data.0);
+        A::value_of_sample(pass, &mut y.data.0);
     }
 
-    /// The slope by `x` from the slope by `W x + b`. A function of its own, because an unoptimized build reserves the room for
-    /// the transposed weights as soon as the function that has it is entered.
+    /// The gradient by `x` from the gradient by `W x + b`. A function of its own, because an unoptimized build reserves
+    /// the room for the transposed weights as soon as the function that has it is entered.
     #[cfg_attr(not(debug_assertions), inline(always))]
-    fn slope_by_input<S: Simd, const B: usize>(
+    fn input_gradient<S: Simd, const B: usize>(
         &self,
-        tile: Tile<S, B>,
-        slope: &SMatrix<T, OUT, B>,
-        input_slope: &mut SMatrix<T, IN, B>,
+        pass: Pass<S, B>,
+        output_gradient: &SMatrix<T, OUT, B>,
+        input_gradient: &mut SMatrix<T, IN, B>,
     ) {
         if SCALAR {
             return scalar::transposed_product(
                 &self.weight.data.0,
-                &slope.data.0,
-                tile.used(),
-                &mut input_slope.data.0,
+                &output_gradient.data.0,
+                pass.len(),
+                &mut input_gradient.data.0,
             );
         }
         call(
-            tile.simd(),
+            pass.simd(),
             Self::is_apart(B),
             #[inline(always)]
             || {
                 let mut transposed = [[T::ZERO; IN]; OUT];
-                transpose::<S, T, OUT, IN>(tile.simd(), self.weight.as_slice(), transposed.as_flattened_mut());
+                transpose::<S, T, OUT, IN>(pass.simd(), self.weight.as_slice(), transposed.as_flattened_mut());
                 product::<S, T, Identity, _, IN, false>(
-                    tile.simd(),
+                    pass.simd(),
                     IN,
                     OUT,
-                    tile.used(),
+                    pass.len(),
                     transposed.as_flattened(),
-                    Columns::<T, OUT, B>(slope.as_slice()),
+                    Columns::<T, OUT, B>(output_gradient.as_slice()),
                     None,
                     false,
-                    input_slope.as_mut_slice(),
+                    input_gradient.as_mut_slice(),
                 );
             },
         );
     }
 
-    /// Adds the slope by `W` to that of `gradient`, or sets it to that, unless it is `ADDED`.
+    /// Adds the gradient by `W` to that of `gradient`, or sets it to that, unless it is `ADDED`.
     #[inline(always)]
-    fn weight_slope<S: Simd, const B: usize, const ADDED: bool>(
-        tile: Tile<S, B>,
+    fn weight_gradient<S: Simd, const B: usize, const ADDED: bool>(
+        pass: Pass<S, B>,
         x: &SMatrix<T, IN, B>,
-        slope: &SMatrix<T, OUT, B>,
+        output_gradient: &SMatrix<T, OUT, B>,
         gradient: &mut Self,
     ) {
-        let (simd, samples, weight) = (tile.simd(), tile.used(), gradient.weight.as_mut_slice());
-        let (inputs, slopes) = (x.as_slice(), slope.as_slice());
+        let (simd, samples, weight) = (pass.simd(), pass.len(), gradient.weight.as_mut_slice());
+        let (inputs, output_gradients) = (x.as_slice(), output_gradient.as_slice());
         if const { !Self::is_across_inputs::<S>(B) } {
             let inputs = Rows::<T, B, IN>(inputs);
             return product::<S, T, Identity, _, OUT, ADDED>(
-                simd, OUT, samples, IN, slopes, inputs, None, false, weight,
+                simd,
+                OUT,
+                samples,
+                IN,
+                output_gradients,
+                inputs,
+                None,
+                false,
+                weight,
             );
         }
-        let slopes = Rows::<T, B, OUT>(slopes);
+        let output_gradients = Rows::<T, B, OUT>(output_gradients);
         if const { OUT == 1 } {
             return product::<S, T, Identity, _, IN, ADDED>(
-                simd, IN, samples, OUT, inputs, slopes, None, false, weight,
+                simd,
+                IN,
+                samples,
+                OUT,
+                inputs,
+                output_gradients,
+                None,
+                false,
+                weight,
             );
         }
         let mut transposed = [[T::ZERO; IN]; OUT];
         let result = transposed.as_flattened_mut();
-        product::<S, T, Identity, _, IN, false>(simd, IN, samples, OUT, inputs, slopes, None, false, result);
+        product::<S, T, Identity, _, IN, false>(simd, IN, samples, OUT, inputs, output_gradients, None, false, result);
         add_transposed::<S, T, IN, OUT>(simd, &transposed, weight);
     }
 
-    /// Turns the slope by `y` into the slope by `W x + b`.
+    /// Turns the gradient by `y` into the gradient by `W x + b`.
     #[inline(always)]
     fn deactivate<S: Simd, const B: usize>(
-        tile: Tile<S, B>,
-        trace: &DenseTrace<A, T, OUT, B>,
-        slope: &mut SMatrix<T, OUT, B>,
+        pass: Pass<S, B>,
+        cache: &DenseCache<A, T, OUT, B>,
+        output_gradient: &mut SMatrix<T, OUT, B>,
     ) {
-        let simd = tile.simd();
-        A::couple_slope(tile, &trace.output.data.0, &mut slope.data.0);
-        // Where the slope follows from the output, the sums are not looked at.
-        let sums = A::Slope::room(&trace.sums).unwrap_or(&trace.output);
-        let used = tile.used();
-        if SCALAR || B > FEW || OUT >= Lanes::<S, T>::LEN || used == 1 {
+        let simd = pass.simd();
+        A::backward_of_sample(pass, &cache.output.data.0, &mut output_gradient.data.0);
+        // Where the gradient follows from the output, the sums are not looked at.
+        let sums = A::DerivativeFrom::stored(&cache.sums).unwrap_or(&cache.output);
+        let len = pass.len();
+        if SCALAR || B > SMALL_SIZE || OUT >= Lanes::<S, T>::LEN || len == 1 {
             map_first(
                 simd,
-                OUT * used,
-                [slope.as_mut_slice()],
-                [sums.as_slice(), trace.output.as_slice()],
+                OUT * len,
+                [output_gradient.as_mut_slice()],
+                [sums.as_slice(), cache.output.as_slice()],
                 #[inline(always)]
-                |[slope], [sum, y]| [A::backward::<S, T>(simd, slope, sum, y)],
+                |[output_gradient], [sum, y]| [A::backward::<S, T>(simd, output_gradient, sum, y)],
             );
             return;
         }
         // In the pieces in which the columns were written.
-        for ((slope, sums), y) in slope.data.0.iter_mut().zip(&sums.data.0).zip(&trace.output.data.0).take(used) {
+        for ((output_gradient, sums), y) in
+            output_gradient.data.0.iter_mut().zip(&sums.data.0).zip(&cache.output.data.0).take(len)
+        {
             map(
                 simd,
-                [slope],
+                [output_gradient],
                 [sums, y],
                 #[inline(always)]
-                |[slope], [sum, y]| [A::backward::<S, T>(simd, slope, sum, y)],
+                |[output_gradient], [sum, y]| [A::backward::<S, T>(simd, output_gradient, sum, y)],
             );
         }
     }
@@ -385,8 +412,8 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Zeroed for Dense
 
 impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Params for Dense<IN, OUT, A, T> {
     type Scalar = T;
-    const COUNT: usize = OUT * IN + OUT;
-    const MODULES: usize = if matches!(A::LINK, Link::Identity) { 1 } else { 2 };
+    const PARAMETERS: usize = OUT * IN + OUT;
+    const MODULES: usize = if matches!(A::FUSED_LOSS, FusedLoss::EitherCrossEntropy) { 1 } else { 2 };
 
     #[inline(always)]
     fn visit(&self, visitor: &mut impl Visitor<T>) {
@@ -418,7 +445,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Params for Dense
     }
 }
 
-impl<const IN: usize, const OUT: usize, A, T> Entrance for Dense<IN, OUT, A, T> {
+impl<const IN: usize, const OUT: usize, A, T> InputShape for Dense<IN, OUT, A, T> {
     type In = Features<IN>;
 }
 
@@ -426,136 +453,147 @@ impl<const IN: usize, const OUT: usize, A, T> Network for Dense<IN, OUT, A, T> {
 
 /// What [`Dense`] keeps for its backward pass: `y`, `OUT` by `B`, and where the activation needs it `W x + b`.
 #[cfg_attr(target_arch = "x86_64", repr(align(64)))]
-pub struct DenseTrace<A: Activation, T: Real, const OUT: usize, const B: usize> {
+pub struct DenseCache<A: Activation, T: Real, const OUT: usize, const B: usize> {
     output: SMatrix<T, OUT, B>,
-    sums: <A::Slope as SlopeFrom>::Room<SMatrix<T, OUT, B>>,
+    sums: <A::DerivativeFrom as DerivativeFrom>::Stored<SMatrix<T, OUT, B>>,
 }
 
-impl<A: Activation, T: Real, const OUT: usize, const B: usize> Zeroed for DenseTrace<A, T, OUT, B> {
-    const ZEROED: Self = DenseTrace { output: SMatrix::ZEROED, sums: Zeroed::ZEROED };
+impl<A: Activation, T: Real, const OUT: usize, const B: usize> Zeroed for DenseCache<A, T, OUT, B> {
+    const ZEROED: Self = DenseCache { output: SMatrix::ZEROED, sums: Zeroed::ZEROED };
 }
 
 impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<IN>> for Dense<IN, OUT, A, T> {
     type Out = Features<OUT>;
-    type Trace<const B: usize> = DenseTrace<A, T, OUT, B>;
-    type Head = A;
+    type Cache<const B: usize> = DenseCache<A, T, OUT, B>;
+    type LastActivation = A;
 
     #[inline(always)]
-    fn output<const B: usize>(trace: &Self::Trace<B>) -> &SMatrix<T, OUT, B> {
-        &trace.output
+    fn output<const B: usize>(cache: &Self::Cache<B>) -> &SMatrix<T, OUT, B> {
+        &cache.output
     }
 
     #[inline(always)]
-    fn infer<S: Simd, const B: usize>(&self, tile: Tile<S, B>, x: &SMatrix<T, IN, B>, y: &mut SMatrix<T, OUT, B>) {
-        let (wanted, fused) = (!tile.is_to_logits(), Self::is_fused(B));
-        self.affine(tile, x, wanted && fused, y);
+    fn infer<S: Simd, const B: usize>(&self, pass: Pass<S, B>, x: &SMatrix<T, IN, B>, y: &mut SMatrix<T, OUT, B>) {
+        let (wanted, fused) = (!pass.stops_at_logits(), Self::is_fused(B));
+        self.affine(pass, x, wanted && fused, y);
         if wanted {
-            Self::activate(tile, fused, y);
+            Self::activate(pass, fused, y);
         }
     }
 
     #[inline(always)]
-    fn answer<S: Simd, const B: usize>(&self, tile: Tile<S, B>, x: &SMatrix<T, IN, B>) -> SMatrix<T, OUT, B> {
+    fn infer_by_value<S: Simd, const B: usize>(&self, pass: Pass<S, B>, x: &SMatrix<T, IN, B>) -> SMatrix<T, OUT, B> {
         if SCALAR
-            && Self::is_brief(B)
+            && Self::is_inlined(B)
             && let [x] = x.data.0.as_slice()
         {
-            let (simd, weight, bias) = (tile.simd(), &self.weight.data.0, &self.bias.data.0[0]);
-            let how = (Self::DOTS, !tile.is_to_logits());
+            let (simd, weight, bias) = (pass.simd(), &self.weight.data.0, &self.bias.data.0[0]);
+            let how = (Self::DOT_PRODUCTS, !pass.stops_at_logits());
             let column: [T; OUT] = core::array::from_fn(
                 #[inline(always)]
-                |row| scalar::brief_row::<S, T, A, OUT, IN>(simd, weight, x, bias, how, row),
+                |row| scalar::inlined_row::<S, T, A, OUT, IN>(simd, weight, x, bias, how, row),
             );
             // Not `[column; B]`, for which some compilers call a copy of 700 bytes where a program is optimized for size.
             let mut y: [[T; OUT]; B] = core::array::from_fn(
                 #[inline(always)]
                 |_| column,
             );
-            if !tile.is_to_logits() {
-                A::couple(tile, &mut y);
+            if !pass.stops_at_logits() {
+                A::value_of_sample(pass, &mut y);
             }
             return SMatrix::from_array_storage(ArrayStorage(y));
         }
         let mut y = Zeroed::ZEROED;
-        self.infer(tile, x, &mut y);
+        self.infer(pass, x, &mut y);
         y
     }
 
     #[inline(always)]
-    fn forward<S: Simd, const B: usize>(&self, tile: Tile<S, B>, x: &SMatrix<T, IN, B>, trace: &mut Self::Trace<B>) {
-        let (wanted, mut fused) = (!tile.is_to_logits(), Self::is_fused(B));
-        if let Some(sums) = A::Slope::room_mut(&mut trace.sums) {
+    fn forward<S: Simd, const B: usize>(&self, pass: Pass<S, B>, x: &SMatrix<T, IN, B>, cache: &mut Self::Cache<B>) {
+        let (wanted, mut fused) = (!pass.stops_at_logits(), Self::is_fused(B));
+        if let Some(sums) = A::DerivativeFrom::stored_mut(&mut cache.sums) {
             fused = false;
-            self.affine(tile, x, false, sums);
-            trace.output.clone_from(sums);
+            self.affine(pass, x, false, sums);
+            cache.output.clone_from(sums);
         } else {
-            self.affine(tile, x, wanted && fused, &mut trace.output);
+            self.affine(pass, x, wanted && fused, &mut cache.output);
         }
         if wanted {
-            Self::activate(tile, fused, &mut trace.output);
+            Self::activate(pass, fused, &mut cache.output);
         }
     }
 
     #[inline(always)]
     fn backward<S: Simd, const B: usize>(
         &self,
-        tile: Tile<S, B>,
+        pass: Pass<S, B>,
         x: &SMatrix<T, IN, B>,
-        trace: &mut Self::Trace<B>,
-        slope: &mut SMatrix<T, OUT, B>,
+        cache: &mut Self::Cache<B>,
+        output_gradient: &mut SMatrix<T, OUT, B>,
         gradient: &mut Self,
-        input_slope: Option<&mut SMatrix<T, IN, B>>,
+        input_gradient: Option<&mut SMatrix<T, IN, B>>,
     ) {
-        let simd = tile.simd();
-        if !tile.is_to_logits() {
-            Self::deactivate(tile, trace, slope);
+        let simd = pass.simd();
+        if !pass.stops_at_logits() {
+            Self::deactivate(pass, cache, output_gradient);
         }
 
         if SCALAR {
-            let (slopes, used) = (&slope.data.0, tile.used());
-            scalar::add_outer(slopes, &x.data.0, used, tile.is_from_zero(), &mut gradient.weight.data.0);
-            scalar::add_columns(slopes, used, tile.is_from_zero(), &mut gradient.bias.data.0[0]);
+            let (output_gradients, len) = (&output_gradient.data.0, pass.len());
+            scalar::add_outer(output_gradients, &x.data.0, len, pass.gradient_is_zero(), &mut gradient.weight.data.0);
+            scalar::add_columns(output_gradients, len, pass.gradient_is_zero(), &mut gradient.bias.data.0[0]);
         } else {
             call(
                 simd,
                 Self::is_apart(B),
                 #[inline(always)]
                 || {
-                    if B <= FEW && tile.is_from_zero() {
-                        Self::weight_slope::<S, B, false>(tile, x, slope, gradient);
+                    if B <= SMALL_SIZE && pass.gradient_is_zero() {
+                        Self::weight_gradient::<S, B, false>(pass, x, output_gradient, gradient);
                     } else {
-                        Self::weight_slope::<S, B, true>(tile, x, slope, gradient);
+                        Self::weight_gradient::<S, B, true>(pass, x, output_gradient, gradient);
                     }
-                    let samples = tile.used();
-                    add_columns::<S, T, OUT>(simd, &slope.as_slice()[..samples * OUT], gradient.bias.as_mut_slice());
+                    let samples = pass.len();
+                    add_columns::<S, T, OUT>(
+                        simd,
+                        &output_gradient.as_slice()[..samples * OUT],
+                        gradient.bias.as_mut_slice(),
+                    );
                 },
             );
         }
 
-        if let Some(input_slope) = input_slope {
-            self.slope_by_input(tile, slope, input_slope);
+        if let Some(input_gradient) = input_gradient {
+            self.input_gradient(pass, output_gradient, input_gradient);
         }
     }
 
     #[inline(always)]
-    fn descend<S: Simd, const B: usize>(
+    fn sgd_step<S: Simd, const B: usize>(
         &mut self,
-        tile: Tile<S, B>,
+        pass: Pass<S, B>,
         x: &SMatrix<T, IN, B>,
-        trace: &mut Self::Trace<B>,
-        slope: &mut SMatrix<T, OUT, B>,
-        rate: T,
-        input_slope: Option<&mut SMatrix<T, IN, B>>,
+        cache: &mut Self::Cache<B>,
+        output_gradient: &mut SMatrix<T, OUT, B>,
+        learning_rate: T,
+        input_gradient: Option<&mut SMatrix<T, IN, B>>,
     ) {
-        if !tile.is_to_logits() {
-            Self::deactivate(tile, trace, slope);
+        if !pass.stops_at_logits() {
+            Self::deactivate(pass, cache, output_gradient);
         }
-        if let ([slope, ..], [x, ..]) = (slope.data.0.as_slice(), x.data.0.as_slice()) {
-            let input_slope = input_slope.and_then(
+        if let ([output_gradient, ..], [x, ..]) = (output_gradient.data.0.as_slice(), x.data.0.as_slice()) {
+            let input_gradient = input_gradient.and_then(
                 #[inline(always)]
-                |input_slope| input_slope.data.0.first_mut(),
+                |input_gradient| input_gradient.data.0.first_mut(),
             );
-            scalar::descend(&mut self.weight.data.0, &mut self.bias.data.0[0], x, slope, rate, input_slope);
+            scalar::sgd_step(
+                &mut self.weight.data.0,
+                &mut self.bias.data.0[0],
+                x,
+                output_gradient,
+                learning_rate,
+                input_gradient,
+            );
         }
     }
 
@@ -563,11 +601,11 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
         tell(Description::of::<Features<IN>, Self>(place, Some(IN * OUT)));
     }
 
-    fn outline<'a>(&'a self, tell: &mut dyn FnMut(Part<'a, T>)) {
+    fn graph<'a>(&'a self, tell: &mut dyn FnMut(Op<'a, T>)) {
         let (weight, bias) = (self.weight.as_slice(), self.bias.as_slice());
-        tell(match A::FUNCTION {
-            Some(function) => Part::Dense { inputs: IN, outputs: OUT, weight, bias, function },
-            None => Part::Unknown { name: core::any::type_name::<A>() },
+        tell(match A::KIND {
+            Some(function) => Op::Dense { inputs: IN, outputs: OUT, weight, bias, function },
+            None => Op::Unknown { name: core::any::type_name::<A>() },
         });
     }
 }
@@ -579,9 +617,9 @@ mod tests {
     use crate::num::dispatch::{dispatch, level};
     use crate::prelude::seeded;
 
-    /// Both ways through a layer with random numbers, some of them zero, in a tile of which `used` columns count.
+    /// Both ways through a layer with random numbers, some of them zero, in a micro-batch of which `len` columns count.
     #[inline(always)]
-    fn compare<S: Simd, const IN: usize, const OUT: usize, const B: usize>(simd: S, used: usize) {
+    fn compare<S: Simd, const IN: usize, const OUT: usize, const B: usize>(simd: S, len: usize) {
         let mut rng = seeded((IN * 10_000 + OUT * 100 + B) as u64);
         let mut random = || {
             let bits = rng.next_u64();
@@ -590,32 +628,32 @@ mod tests {
         let mut layer = Dense::<IN, OUT, Identity>::ZEROED;
         layer.weight.iter_mut().chain(&mut layer.bias).for_each(|number| *number = random());
         let x = SMatrix::<f32, IN, B>::from_fn(|_, _| random());
-        let mut slope = SMatrix::<f32, OUT, B>::from_fn(|_, _| random());
+        let mut output_gradient = SMatrix::<f32, OUT, B>::from_fn(|_, _| random());
         // What the trainer promises of columns without a sample.
-        slope.columns_range_mut(used..).fill(0.0);
-        let tile = Tile::<S, B>::new(simd, used);
+        output_gradient.columns_range_mut(len..).fill(0.0);
+        let pass = Pass::<S, B>::new(simd, len);
 
         let (mut lanes, mut numbers) = (SMatrix::<f32, OUT, B>::ZEROED, SMatrix::<f32, OUT, B>::ZEROED);
-        layer.affine(tile, &x, false, &mut lanes);
-        layer.affine_of_numbers(tile, &x, false, &mut numbers);
+        layer.affine(pass, &x, false, &mut lanes);
+        layer.affine_of_numbers(pass, &x, false, &mut numbers);
         let same = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits());
-        let count = used * OUT;
-        assert!(same(&lanes.as_slice()[..count], &numbers.as_slice()[..count]), "{IN} to {OUT}, {used} of {B}");
+        let count = len * OUT;
+        assert!(same(&lanes.as_slice()[..count], &numbers.as_slice()[..count]), "{IN} to {OUT}, {len} of {B}");
 
-        let (mut gradient, mut input_slope) = (layer.clone(), SMatrix::<f32, IN, B>::ZEROED);
-        let mut trace = DenseTrace::ZEROED;
-        layer.backward(tile, &x, &mut trace, &mut slope, &mut gradient, Some(&mut input_slope));
+        let (mut gradient, mut input_gradient) = (layer.clone(), SMatrix::<f32, IN, B>::ZEROED);
+        let mut cache = DenseCache::ZEROED;
+        layer.backward(pass, &x, &mut cache, &mut output_gradient, &mut gradient, Some(&mut input_gradient));
         let (mut weight, mut bias) = (layer.weight.data.0, layer.bias.data.0[0]);
         let mut numbers = SMatrix::<f32, IN, B>::ZEROED;
-        scalar::add_outer(&slope.data.0, &x.data.0, used, false, &mut weight);
-        scalar::add_columns(&slope.data.0, used, false, &mut bias);
-        scalar::transposed_product(&layer.weight.data.0, &slope.data.0, used, &mut numbers.data.0);
-        let count = used * IN;
-        assert!(same(gradient.weight.as_slice(), weight.as_flattened()), "{IN} to {OUT}, {used} of {B}: weights");
-        assert!(same(gradient.bias.as_slice(), &bias), "{IN} to {OUT}, {used} of {B}: biases");
+        scalar::add_outer(&output_gradient.data.0, &x.data.0, len, false, &mut weight);
+        scalar::add_columns(&output_gradient.data.0, len, false, &mut bias);
+        scalar::transposed_product(&layer.weight.data.0, &output_gradient.data.0, len, &mut numbers.data.0);
+        let count = len * IN;
+        assert!(same(gradient.weight.as_slice(), weight.as_flattened()), "{IN} to {OUT}, {len} of {B}: weights");
+        assert!(same(gradient.bias.as_slice(), &bias), "{IN} to {OUT}, {len} of {B}: biases");
         assert!(
-            same(&input_slope.as_slice()[..count], &numbers.as_slice()[..count]),
-            "{IN} to {OUT}, {used} of {B}: inputs"
+            same(&input_gradient.as_slice()[..count], &numbers.as_slice()[..count]),
+            "{IN} to {OUT}, {len} of {B}: inputs"
         );
     }
 

@@ -2,7 +2,7 @@
 
 use crate::activation::NoActivation;
 use crate::model::{
-    Description, Entrance, Features, Layer, Network, Params, Part, Place, Tile, Visitor, VisitorMut, Zeroed,
+    Description, Features, InputShape, Layer, Network, Op, Params, Pass, Place, Visitor, VisitorMut, Zeroed,
 };
 use crate::num::Real;
 use core::marker::PhantomData;
@@ -10,13 +10,13 @@ use fearless_simd::Simd;
 use nalgebra::SMatrix;
 use rand::Rng;
 
-/// Leaves out each of `N` numbers, while training, with a probability of `THOUSANDTHS` / 1000, and divides the others by
+/// Leaves out each of `N` numbers, while training, with a probability of `PER_MILLE` / 1000, and divides the others by
 /// the probability of staying, so that nothing is left to do in prediction, where all pass unchanged. ("Inverted" dropout;
 /// N. Srivastava et al., 2014.)
 ///
 /// Which numbers are left out follows from [`seed`](Self::seed), from the place of the sample in its batch and from the
-/// place of the number in the sample, not from the size of the tile. The seed is drawn when the network is made, and moves
-/// on [after each batch](Params::after_batch).
+/// place of the number in the sample, not from the size of the micro-batch. The seed is drawn when the network is made,
+/// and moves on [after each batch](Params::update_buffers).
 ///
 /// ```
 /// use tuplenet::layers::Dropout;
@@ -27,7 +27,7 @@ use rand::Rng;
 ///
 /// let (inputs, targets) = ([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [false, true, true, false]);
 /// let mut trainer = Trainer::new(Net::new(&mut seeded(0)), BinaryCrossEntropy, Adam::new(0.05), seeded(1));
-/// trainer.fit(&inputs, &targets, &Fit { epochs: 1000, ..Fit::default() }, ())?;
+/// trainer.fit(&inputs, &targets, &FitOptions { epochs: 1000, ..FitOptions::default() }, ())?;
 /// for (input, target) in inputs.iter().zip(targets) {
 ///     assert_eq!(trainer.network.predict_one(input)[0] > 0.5, target);
 /// }
@@ -35,21 +35,22 @@ use rand::Rng;
 /// ```
 ///
 /// The share is a whole number because a constant parameter of a type can't be a fraction: 0.5 is `Dropout<16, 500>`, and to
-/// `Dropout<16, 0.5>` the compiler says "expected `u32`, found floating-point number". A share of 1000 thousandths or more does
-/// not compile.
+/// `Dropout<16, 0.5>` the compiler says "expected `u32`, found floating-point number". A share of 1000 per mille or
+/// more does not compile.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(bound = "", deny_unknown_fields))]
-pub struct Dropout<const N: usize, const THOUSANDTHS: u32, T = f32> {
+#[doc(alias("nn.Dropout", "inverted dropout"))]
+pub struct Dropout<const N: usize, const PER_MILLE: u32, T = f32> {
     /// What the choice of this batch follows from.
     pub seed: u64,
     #[cfg_attr(feature = "serde", serde(skip))]
     numbers: PhantomData<T>,
 }
 
-impl<const N: usize, const THOUSANDTHS: u32, T> Dropout<N, THOUSANDTHS, T> {
+impl<const N: usize, const PER_MILLE: u32, T> Dropout<N, PER_MILLE, T> {
     /// With a seed, for a network that is not made by [`Network::new`]. Give each such layer of a network another.
     pub const fn new(seed: u64) -> Self {
-        const { assert!(THOUSANDTHS < 1000, "Dropout can't leave out everything: a share of 1000 thousandths or more") };
+        const { assert!(PER_MILLE < 1000, "Dropout can't leave out everything: a share of 1000 per mille or more") };
         Dropout { seed, numbers: PhantomData }
     }
 }
@@ -62,20 +63,20 @@ pub(crate) const fn mixed(mut bits: u64) -> u64 {
     bits ^ (bits >> 31)
 }
 
-impl<const N: usize, const THOUSANDTHS: u32, T: Real> Dropout<N, THOUSANDTHS, T> {
+impl<const N: usize, const PER_MILLE: u32, T: Real> Dropout<N, PER_MILLE, T> {
     /// Sets each number of `to` to that of `from` divided by the probability of staying, or to zero.
     #[inline(always)]
-    fn drop<S, const B: usize>(&self, tile: Tile<S, B>, from: &SMatrix<T, N, B>, to: &mut SMatrix<T, N, B>)
+    fn drop<S, const B: usize>(&self, pass: Pass<S, B>, from: &SMatrix<T, N, B>, to: &mut SMatrix<T, N, B>)
     where
         S: Simd,
     {
         // Of the upper half of 64 random bits, so many values mean that the number stays out.
         const RANGE: u64 = 1 << 32;
-        let dropped = RANGE * u64::from(THOUSANDTHS) / 1000;
-        let factor = T::of(1.0 / (1.0 - f64::from(THOUSANDTHS) / 1000.0));
-        let columns = from.data.0.iter().zip(&mut to.data.0).take(tile.used()).enumerate();
+        let dropped = RANGE * u64::from(PER_MILLE) / 1000;
+        let factor = T::of(1.0 / (1.0 - f64::from(PER_MILLE) / 1000.0));
+        let columns = from.data.0.iter().zip(&mut to.data.0).take(pass.len()).enumerate();
         for (column, (from, to)) in columns {
-            let place = ((tile.first() + column) as u64).wrapping_mul(N as u64);
+            let place = ((pass.offset() + column) as u64).wrapping_mul(N as u64);
             for (number, (from, to)) in from.iter().zip(to).enumerate() {
                 let index = place.wrapping_add(number as u64);
                 // The numbers of SplitMix64 in turn, from the seed on.
@@ -86,13 +87,13 @@ impl<const N: usize, const THOUSANDTHS: u32, T: Real> Dropout<N, THOUSANDTHS, T>
     }
 }
 
-impl<const N: usize, const THOUSANDTHS: u32, T: Real> Zeroed for Dropout<N, THOUSANDTHS, T> {
+impl<const N: usize, const PER_MILLE: u32, T: Real> Zeroed for Dropout<N, PER_MILLE, T> {
     const ZEROED: Self = Self::new(0);
 }
 
-impl<const N: usize, const THOUSANDTHS: u32, T: Real> Params for Dropout<N, THOUSANDTHS, T> {
+impl<const N: usize, const PER_MILLE: u32, T: Real> Params for Dropout<N, PER_MILLE, T> {
     type Scalar = T;
-    const COUNT: usize = 0;
+    const PARAMETERS: usize = 0;
 
     #[inline(always)]
     fn visit(&self, _: &mut impl Visitor<T>) {}
@@ -105,51 +106,51 @@ impl<const N: usize, const THOUSANDTHS: u32, T: Real> Params for Dropout<N, THOU
     }
 
     #[inline(always)]
-    fn after_batch(&mut self, _: &mut Self) {
+    fn update_buffers(&mut self, _: &mut Self) {
         // Not the next number of the same sequence, or the choices of two batches would be the same but for a shift.
         self.seed = mixed(!self.seed);
     }
 }
 
-impl<const N: usize, const THOUSANDTHS: u32, T> Entrance for Dropout<N, THOUSANDTHS, T> {
+impl<const N: usize, const PER_MILLE: u32, T> InputShape for Dropout<N, PER_MILLE, T> {
     type In = Features<N>;
 }
 
-impl<const N: usize, const THOUSANDTHS: u32, T> Network for Dropout<N, THOUSANDTHS, T> {}
+impl<const N: usize, const PER_MILLE: u32, T> Network for Dropout<N, PER_MILLE, T> {}
 
-impl<const N: usize, const THOUSANDTHS: u32, T: Real> Layer<Features<N>> for Dropout<N, THOUSANDTHS, T> {
+impl<const N: usize, const PER_MILLE: u32, T: Real> Layer<Features<N>> for Dropout<N, PER_MILLE, T> {
     type Out = Features<N>;
-    type Trace<const B: usize> = SMatrix<T, N, B>;
-    type Head = NoActivation<Self>;
+    type Cache<const B: usize> = SMatrix<T, N, B>;
+    type LastActivation = NoActivation<Self>;
 
     #[inline(always)]
-    fn output<const B: usize>(trace: &SMatrix<T, N, B>) -> &SMatrix<T, N, B> {
-        trace
+    fn output<const B: usize>(cache: &SMatrix<T, N, B>) -> &SMatrix<T, N, B> {
+        cache
     }
 
     #[inline(always)]
-    fn infer<S: Simd, const B: usize>(&self, _: Tile<S, B>, x: &SMatrix<T, N, B>, y: &mut SMatrix<T, N, B>) {
+    fn infer<S: Simd, const B: usize>(&self, _: Pass<S, B>, x: &SMatrix<T, N, B>, y: &mut SMatrix<T, N, B>) {
         y.clone_from(x);
     }
 
     #[inline(always)]
-    fn forward<S: Simd, const B: usize>(&self, tile: Tile<S, B>, x: &SMatrix<T, N, B>, trace: &mut SMatrix<T, N, B>) {
-        self.drop(tile, x, trace);
+    fn forward<S: Simd, const B: usize>(&self, pass: Pass<S, B>, x: &SMatrix<T, N, B>, cache: &mut SMatrix<T, N, B>) {
+        self.drop(pass, x, cache);
     }
 
     #[inline(always)]
     fn backward<S: Simd, const B: usize>(
         &self,
-        tile: Tile<S, B>,
+        pass: Pass<S, B>,
         _: &SMatrix<T, N, B>,
         _: &mut SMatrix<T, N, B>,
-        slope: &mut SMatrix<T, N, B>,
+        output_gradient: &mut SMatrix<T, N, B>,
         _: &mut Self,
-        input_slope: Option<&mut SMatrix<T, N, B>>,
+        input_gradient: Option<&mut SMatrix<T, N, B>>,
     ) {
         // The same choice again, so that it need not be kept.
-        if let Some(input_slope) = input_slope {
-            self.drop(tile, slope, input_slope);
+        if let Some(input_gradient) = input_gradient {
+            self.drop(pass, output_gradient, input_gradient);
         }
     }
 
@@ -157,7 +158,7 @@ impl<const N: usize, const THOUSANDTHS: u32, T: Real> Layer<Features<N>> for Dro
         tell(Description::of::<Features<N>, Self>(place, Some(0)));
     }
 
-    fn outline<'a>(&'a self, tell: &mut dyn FnMut(Part<'a, T>)) {
-        tell(Part::Dropout { size: N, thousandths: THOUSANDTHS, seed: self.seed });
+    fn graph<'a>(&'a self, tell: &mut dyn FnMut(Op<'a, T>)) {
+        tell(Op::Dropout { size: N, per_mille: PER_MILLE, seed: self.seed });
     }
 }

@@ -2,9 +2,9 @@
 
 use super::{gain_and_bias, vector};
 use crate::activation::NoActivation;
-use crate::kernel::{WIDEST, map, map_sum, scalar, sum};
+use crate::kernel::{MAX_LANES, map, map_sum, scalar, sum};
 use crate::model::{
-    Description, Entrance, Features, Kind, Layer, Network, Parameter, Params, Part, Place, Tile, Visitor, VisitorMut,
+    Description, Features, InputShape, Kind, Layer, Network, Op, Parameter, Params, Pass, Place, Visitor, VisitorMut,
     Zeroed,
 };
 use crate::num::math::{mul_add, square_root};
@@ -16,9 +16,9 @@ use rand::Rng;
 /// Subtracts from the `N` numbers of each sample their mean, divides by their standard deviation, and then multiplies each
 /// by a gain and adds a bias, which are learnt: PyTorch's `LayerNorm`. (J. Ba, J. Kiros, G. Hinton, 2016.)
 ///
-/// The standard deviation is the root of the mean square plus `BILLIONTHS` / 1,000,000,000, which is 0.00001 unless written:
-/// PyTorch's number. Keras's is `LayerNorm<N, f32, 1_000_000>`. Training and prediction do the same. 0 does not compile: of a
-/// sample whose numbers are equal it would make NaN.
+/// The standard deviation is the root of the mean square plus `EPSILON_NANOS` / 1,000,000,000, which is 0.00001 unless
+/// written: PyTorch's number. Keras's is `LayerNorm<N, f32, 1_000_000>`. Training and prediction do the same. 0 does
+/// not compile: of a sample whose numbers are equal it would make NaN.
 ///
 /// ```
 /// use tuplenet::layers::LayerNorm;
@@ -37,7 +37,8 @@ use rand::Rng;
     derive(serde::Serialize, serde::Deserialize),
     serde(bound = "T: Real", deny_unknown_fields)
 )]
-pub struct LayerNorm<const N: usize, T = f32, const BILLIONTHS: u64 = 10_000> {
+#[doc(alias("LayerNormalization"))]
+pub struct LayerNorm<const N: usize, T = f32, const EPSILON_NANOS: u64 = 10_000> {
     /// The gains, `N` numbers.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::column"))]
     pub weight: SVector<T, N>,
@@ -46,7 +47,7 @@ pub struct LayerNorm<const N: usize, T = f32, const BILLIONTHS: u64 = 10_000> {
     pub bias: SVector<T, N>,
 }
 
-impl<const N: usize, T: Real, const BILLIONTHS: u64> LayerNorm<N, T, BILLIONTHS> {
+impl<const N: usize, T: Real, const EPSILON_NANOS: u64> LayerNorm<N, T, EPSILON_NANOS> {
     /// From gains and biases.
     pub const fn from_arrays(weight: [T; N], bias: [T; N]) -> Self {
         let _ = Self::EPSILON;
@@ -58,24 +59,24 @@ impl<const N: usize, T: Real, const BILLIONTHS: u64> LayerNorm<N, T, BILLIONTHS>
 
     /// What is added to the variance.
     const EPSILON: f64 = {
-        assert!(BILLIONTHS > 0, "LayerNorm needs an epsilon above zero, its third parameter, in billionths");
-        BILLIONTHS as f64 / 1e9
+        assert!(EPSILON_NANOS > 0, "LayerNorm needs an epsilon above zero, its third parameter, in units of 1e-9");
+        EPSILON_NANOS as f64 / 1e9
     };
 
     pub(crate) const WEIGHT: Parameter = vector::<N>("weight", Kind::Bias);
     pub(crate) const BIAS: Parameter = vector::<N>("bias", Kind::Bias);
 
     #[inline(always)]
-    fn statistics(&self, _: &mut impl Visitor<T>) {}
+    fn visit_buffers(&self, _: &mut impl Visitor<T>) {}
 
     #[inline(always)]
-    fn statistics_mut<const OTHERS: usize>(&mut self, _: &mut impl VisitorMut<T, OTHERS>) {}
+    fn visit_buffers_mut<const OTHERS: usize>(&mut self, _: &mut impl VisitorMut<T, OTHERS>) {}
 
     /// The sum of a sample's numbers.
     #[inline(always)]
     fn sum<S: Simd>(simd: S, numbers: &[T; N]) -> T {
         // The same sum, without room for parts of it. A sum that begins with zero is not negative zero.
-        if SCALAR && N <= WIDEST { scalar::sum_in_pairs(*numbers, N) + T::ZERO } else { sum(simd, numbers) }
+        if SCALAR && N <= MAX_LANES { scalar::sum_in_pairs(*numbers, N) + T::ZERO } else { sum(simd, numbers) }
     }
 
     /// Mean and reciprocal deviation of a sample.
@@ -124,16 +125,16 @@ impl<const N: usize, T: Real, const BILLIONTHS: u64> LayerNorm<N, T, BILLIONTHS>
     }
 }
 
-impl<const N: usize, T: Real, const BILLIONTHS: u64> Zeroed for LayerNorm<N, T, BILLIONTHS> {
+impl<const N: usize, T: Real, const EPSILON_NANOS: u64> Zeroed for LayerNorm<N, T, EPSILON_NANOS> {
     const ZEROED: Self = {
         let _ = Self::EPSILON;
         LayerNorm { weight: SMatrix::ZEROED, bias: SMatrix::ZEROED }
     };
 }
 
-impl<const N: usize, T: Real, const BILLIONTHS: u64> Params for LayerNorm<N, T, BILLIONTHS> {
+impl<const N: usize, T: Real, const EPSILON_NANOS: u64> Params for LayerNorm<N, T, EPSILON_NANOS> {
     type Scalar = T;
-    const COUNT: usize = 2 * N;
+    const PARAMETERS: usize = 2 * N;
 
     gain_and_bias!();
 
@@ -143,45 +144,45 @@ impl<const N: usize, T: Real, const BILLIONTHS: u64> Params for LayerNorm<N, T, 
     }
 }
 
-impl<const N: usize, T, const BILLIONTHS: u64> Entrance for LayerNorm<N, T, BILLIONTHS> {
+impl<const N: usize, T, const EPSILON_NANOS: u64> InputShape for LayerNorm<N, T, EPSILON_NANOS> {
     type In = Features<N>;
 }
 
-impl<const N: usize, T, const BILLIONTHS: u64> Network for LayerNorm<N, T, BILLIONTHS> {}
+impl<const N: usize, T, const EPSILON_NANOS: u64> Network for LayerNorm<N, T, EPSILON_NANOS> {}
 
 /// What [`LayerNorm`] keeps for its backward pass: the output, `N` by `B`, and mean and reciprocal deviation of each of the
 /// `B` samples.
-pub struct LayerNormTrace<T: Real, const N: usize, const B: usize> {
+pub struct LayerNormCache<T: Real, const N: usize, const B: usize> {
     output: SMatrix<T, N, B>,
     statistics: [(T, T); B],
 }
 
-impl<T: Real, const N: usize, const B: usize> Zeroed for LayerNormTrace<T, N, B> {
-    const ZEROED: Self = LayerNormTrace { output: SMatrix::ZEROED, statistics: [(T::ZERO, T::ZERO); B] };
+impl<T: Real, const N: usize, const B: usize> Zeroed for LayerNormCache<T, N, B> {
+    const ZEROED: Self = LayerNormCache { output: SMatrix::ZEROED, statistics: [(T::ZERO, T::ZERO); B] };
 }
 
-impl<const N: usize, T: Real, const BILLIONTHS: u64> Layer<Features<N>> for LayerNorm<N, T, BILLIONTHS> {
+impl<const N: usize, T: Real, const EPSILON_NANOS: u64> Layer<Features<N>> for LayerNorm<N, T, EPSILON_NANOS> {
     type Out = Features<N>;
-    type Trace<const B: usize> = LayerNormTrace<T, N, B>;
-    type Head = NoActivation<Self>;
+    type Cache<const B: usize> = LayerNormCache<T, N, B>;
+    type LastActivation = NoActivation<Self>;
 
     #[inline(always)]
-    fn output<const B: usize>(trace: &Self::Trace<B>) -> &SMatrix<T, N, B> {
-        &trace.output
+    fn output<const B: usize>(cache: &Self::Cache<B>) -> &SMatrix<T, N, B> {
+        &cache.output
     }
 
     #[inline(always)]
-    fn infer<S: Simd, const B: usize>(&self, tile: Tile<S, B>, x: &SMatrix<T, N, B>, y: &mut SMatrix<T, N, B>) {
-        for (x, y) in x.data.0.iter().zip(&mut y.data.0).take(tile.used()) {
-            self.normalize(tile.simd(), Self::moments(tile.simd(), x), x, y);
+    fn infer<S: Simd, const B: usize>(&self, pass: Pass<S, B>, x: &SMatrix<T, N, B>, y: &mut SMatrix<T, N, B>) {
+        for (x, y) in x.data.0.iter().zip(&mut y.data.0).take(pass.len()) {
+            self.normalize(pass.simd(), Self::moments(pass.simd(), x), x, y);
         }
     }
 
     #[inline(always)]
-    fn answer<S: Simd, const B: usize>(&self, tile: Tile<S, B>, x: &SMatrix<T, N, B>) -> SMatrix<T, N, B> {
+    fn infer_by_value<S: Simd, const B: usize>(&self, pass: Pass<S, B>, x: &SMatrix<T, N, B>) -> SMatrix<T, N, B> {
         let moments = x.data.0.each_ref().map(
             #[inline(always)]
-            |x| Self::moments(tile.simd(), x),
+            |x| Self::moments(pass.simd(), x),
         );
         scalar::made(
             #[inline(always)]
@@ -189,64 +190,70 @@ impl<const N: usize, T: Real, const BILLIONTHS: u64> Layer<Features<N>> for Laye
                 let (mean, reciprocal) = moments[column];
                 let (weight, bias) = (scalar::at(&self.weight.data.0[0], row), scalar::at(&self.bias.data.0[0], row));
                 let normalized = (scalar::at(&x.data.0[column], row) - mean) * reciprocal;
-                scalar::mul_add(tile.simd(), normalized, weight, bias)
+                scalar::mul_add(pass.simd(), normalized, weight, bias)
             },
         )
     }
 
     #[inline(always)]
-    fn forward<S: Simd, const B: usize>(&self, tile: Tile<S, B>, x: &SMatrix<T, N, B>, trace: &mut Self::Trace<B>) {
-        let places = trace.output.data.0.iter_mut().zip(&mut trace.statistics);
-        for (x, (y, statistics)) in x.data.0.iter().zip(places).take(tile.used()) {
-            *statistics = Self::moments(tile.simd(), x);
-            self.normalize(tile.simd(), *statistics, x, y);
+    fn forward<S: Simd, const B: usize>(&self, pass: Pass<S, B>, x: &SMatrix<T, N, B>, cache: &mut Self::Cache<B>) {
+        let places = cache.output.data.0.iter_mut().zip(&mut cache.statistics);
+        for (x, (y, statistics)) in x.data.0.iter().zip(places).take(pass.len()) {
+            *statistics = Self::moments(pass.simd(), x);
+            self.normalize(pass.simd(), *statistics, x, y);
         }
     }
 
     #[inline(always)]
     fn backward<S: Simd, const B: usize>(
         &self,
-        tile: Tile<S, B>,
+        pass: Pass<S, B>,
         x: &SMatrix<T, N, B>,
-        trace: &mut Self::Trace<B>,
-        slope: &mut SMatrix<T, N, B>,
+        cache: &mut Self::Cache<B>,
+        output_gradient: &mut SMatrix<T, N, B>,
         gradient: &mut Self,
-        mut input_slope: Option<&mut SMatrix<T, N, B>>,
+        mut input_gradient: Option<&mut SMatrix<T, N, B>>,
     ) {
-        let simd = tile.simd();
-        let samples = x.data.0.iter().zip(&mut slope.data.0).zip(&trace.statistics).take(tile.used());
-        for (sample, ((x, slope), &(mean, reciprocal))) in samples.enumerate() {
+        let simd = pass.simd();
+        let samples = x.data.0.iter().zip(&mut output_gradient.data.0).zip(&cache.statistics).take(pass.len());
+        for (sample, ((x, output_gradient), &(mean, reciprocal))) in samples.enumerate() {
             let (mean, reciprocal) = (lanes::<S, T>(simd, mean), lanes::<S, T>(simd, reciprocal));
-            // From here on `slope` is that by the normalized numbers, after it has given the one by gain and bias.
+            // From here on `output_gradient` is that by the normalized numbers, after it has given the one by gain and
+            // bias.
             map(
                 simd,
-                [slope, gradient.weight.as_mut_slice(), gradient.bias.as_mut_slice()],
+                [output_gradient, gradient.weight.as_mut_slice(), gradient.bias.as_mut_slice()],
                 [x, self.weight.as_slice()],
                 #[inline(always)]
-                |[slope, by_weight, by_bias], [x, weight]| {
+                |[output_gradient, by_weight, by_bias], [x, weight]| {
                     let normalized = (x - mean) * reciprocal;
-                    [slope * weight, mul_add(slope, normalized, by_weight), by_bias + slope]
+                    [
+                        output_gradient * weight,
+                        mul_add(output_gradient, normalized, by_weight),
+                        by_bias + output_gradient,
+                    ]
                 },
             );
-            let Some(input_slope) = &mut input_slope else { continue };
+            let Some(input_gradient) = &mut input_gradient else { continue };
             let along = map_sum(
                 simd,
                 N,
                 [],
-                [&*slope, x],
+                [&*output_gradient, x],
                 #[inline(always)]
-                |[], [slope, x]| ([], slope * ((x - mean) * reciprocal)),
+                |[], [output_gradient, x]| ([], output_gradient * ((x - mean) * reciprocal)),
             );
             let count = T::from_count(N);
-            let (level, along) = (lanes::<S, T>(simd, sum(simd, &*slope) / count), lanes::<S, T>(simd, along / count));
+            let (level, along) =
+                (lanes::<S, T>(simd, sum(simd, &*output_gradient) / count), lanes::<S, T>(simd, along / count));
             map(
                 simd,
-                [&mut input_slope.data.0[sample]],
-                [&*slope, x],
+                [&mut input_gradient.data.0[sample]],
+                [&*output_gradient, x],
                 #[inline(always)]
-                |[_], [slope, x]| {
+                |[_], [output_gradient, x]| {
                     let normalized = (x - mean) * reciprocal;
-                    [(slope - level - normalized * along) * reciprocal]
+                    [(output_gradient - level - normalized * along) * reciprocal]
                 },
             );
         }
@@ -257,8 +264,8 @@ impl<const N: usize, T: Real, const BILLIONTHS: u64> Layer<Features<N>> for Laye
         tell(Description::of::<Features<N>, Self>(place, Some(2 * N)));
     }
 
-    fn outline<'a>(&'a self, tell: &mut dyn FnMut(Part<'a, T>)) {
+    fn graph<'a>(&'a self, tell: &mut dyn FnMut(Op<'a, T>)) {
         let (weight, bias) = (self.weight.as_slice(), self.bias.as_slice());
-        tell(Part::LayerNorm { weight, bias, billionths: BILLIONTHS });
+        tell(Op::LayerNorm { weight, bias, epsilon_nanos: EPSILON_NANOS });
     }
 }

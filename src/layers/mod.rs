@@ -30,13 +30,13 @@ mod residual;
 use crate::model::{Kind, Parameter};
 
 pub use activate::Activate;
-pub use batch_norm::{BatchNorm, BatchNormTrace};
-pub use dense::{Dense, DenseTrace};
+pub use batch_norm::{BatchNorm, BatchNormCache};
+pub use dense::{Dense, DenseCache};
 pub use dropout::Dropout;
 #[cfg(feature = "safetensors")]
 pub(crate) use dropout::mixed;
-pub use layer_norm::{LayerNorm, LayerNormTrace};
-pub use residual::{Residual, ResidualTrace};
+pub use layer_norm::{LayerNorm, LayerNormCache};
+pub use residual::{Residual, ResidualCache};
 
 /// What is added to a variance before its root is taken, so that a constant has a deviation: PyTorch's number.
 pub(crate) const EPSILON: f64 = 1e-5;
@@ -48,7 +48,7 @@ macro_rules! gain_and_bias {
         fn visit(&self, visitor: &mut impl Visitor<T>) {
             visitor.slice(Self::WEIGHT, self.weight.as_slice());
             visitor.slice(Self::BIAS, self.bias.as_slice());
-            self.statistics(visitor);
+            self.visit_buffers(visitor);
         }
 
         #[inline(always)]
@@ -67,7 +67,7 @@ macro_rules! gain_and_bias {
                 |other| other.bias.as_mut_slice(),
             );
             visitor.slice(Self::BIAS, self.bias.as_mut_slice(), biases);
-            self.statistics_mut(visitor);
+            self.visit_buffers_mut(visitor);
         }
     };
 }
@@ -82,7 +82,7 @@ const fn vector<const N: usize>(name: &'static str, kind: Kind) -> Parameter {
 #[cfg(all(test, feature = "reproducible"))]
 mod tests {
     use super::*;
-    use crate::model::{Layer, Params, Tile, Zeroed};
+    use crate::model::{Layer, Params, Pass, Zeroed};
     use crate::num::dispatch::{dispatch, level};
     use crate::prelude::*;
     use fearless_simd::Level;
@@ -96,17 +96,17 @@ mod tests {
         let pass = |level: Level| {
             let mut network = Net::new(&mut crate::seeded(0));
             let x = SMatrix::<f64, 3, 7>::from_fn(|row, column| ((row * 7 + column) as f64).sin());
-            let (mut trace, mut gradient) = (Zeroed::ZEROED, Net::ZEROED);
-            let (mut slope, mut input_slope, mut y) =
+            let (mut cache, mut gradient) = (Zeroed::ZEROED, Net::ZEROED);
+            let (mut output_gradient, mut input_gradient, mut y) =
                 (SMatrix::<f64, 19, 7>::repeat(0.3), Zeroed::ZEROED, Zeroed::ZEROED);
             dispatch!(level, simd => {
-                let tile = Tile::<_, 7>::new(simd, 7);
-                network.forward(tile, &x, &mut trace);
-                network.backward(tile, &x, &mut trace, &mut slope, &mut gradient, Some(&mut input_slope));
-                network.after_batch(&mut gradient);
-                network.infer(tile, &x, &mut y);
+                let pass = Pass::<_, 7>::new(simd, 7);
+                network.forward(pass, &x, &mut cache);
+                network.backward(pass, &x, &mut cache, &mut output_gradient, &mut gradient, Some(&mut input_gradient));
+                network.update_buffers(&mut gradient);
+                network.infer(pass, &x, &mut y);
             });
-            std::format!("{gradient:?} {network:?} {input_slope:?} {y:?}")
+            std::format!("{gradient:?} {network:?} {input_gradient:?} {y:?}")
         };
         assert_eq!(pass(Level::baseline()), pass(level()));
     }
@@ -118,14 +118,15 @@ mod tests {
         type Net = (Dense<3, 19, Identity, f64>, Activate<19, Tanh, f64>, Block);
         let mut network = Net::new(&mut crate::seeded(0));
         let mut workspace = Workspace::<Net, 2>::new();
-        let mut trainer = Trainer::<_, _, _, _, 2>::with_tile(network.clone(), MeanSquaredError, Sgd::new(0.1), ());
+        let mut trainer =
+            Trainer::<_, _, _, _, 2>::with_micro_batch(network.clone(), MeanSquaredError, Sgd::new(0.1), ());
         for step in 0..10 {
             let (input, target) = ([0.1, -0.7, step as f64 / 10.0], [0.5; 19]);
-            trainer.learn(&input, &target).unwrap();
+            trainer.step_one(&input, &target).unwrap();
             let before = network.clone();
             dispatch!(level(), simd => {
-                workspace.slope_of_one(simd, &network, &MeanSquaredError, (&[input], &[target]), 0).unwrap();
-                workspace.descend(simd, &mut network, 0.1);
+                workspace.output_gradient_of_one(simd, &network, &MeanSquaredError, (&[input], &[target]), 0).unwrap();
+                workspace.sgd_step(simd, &mut network, 0.1);
             });
             assert!(network == trainer.network && network != before, "step {step}");
         }

@@ -3,7 +3,7 @@
 use crate::activation::NoActivation;
 use crate::kernel::map_first;
 use crate::model::{
-    Description, Element, Entrance, Features, Layer, Network, Params, Part, Place, Tile, Visitor, VisitorMut, Zeroed,
+    Description, Element, Features, InputShape, Layer, Network, Op, Params, Pass, Place, Visitor, VisitorMut, Zeroed,
 };
 use fearless_simd::Simd;
 use nalgebra::SMatrix;
@@ -31,6 +31,7 @@ use rand::Rng;
 /// let network = Residual::<Dense<8, 4, Tanh>>::new(&mut seeded(0));
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[doc(alias("skip connection", "ResNet"))]
 pub struct Residual<L>(pub L);
 
 /// The place of a layer that is not a tuple: that of the only element of one.
@@ -42,7 +43,7 @@ impl<L: Zeroed> Zeroed for Residual<L> {
 
 impl<L: Params> Params for Residual<L> {
     type Scalar = L::Scalar;
-    const COUNT: usize = L::COUNT;
+    const PARAMETERS: usize = L::PARAMETERS;
     const TOGETHER: usize = L::TOGETHER;
 
     #[inline(always)]
@@ -78,42 +79,42 @@ impl<L: Params> Params for Residual<L> {
     }
 
     #[inline(always)]
-    fn after_batch(&mut self, gradient: &mut Self) {
-        self.0.after_batch(&mut gradient.0);
+    fn update_buffers(&mut self, gradient: &mut Self) {
+        self.0.update_buffers(&mut gradient.0);
     }
 
     #[inline(always)]
-    fn after_part(&mut self, part: &mut Self) {
-        self.0.after_part(&mut part.0);
+    fn merge_buffers(&mut self, part: &mut Self) {
+        self.0.merge_buffers(&mut part.0);
     }
 }
 
-impl<L: Entrance> Entrance for Residual<L> {
+impl<L: InputShape> InputShape for Residual<L> {
     type In = L::In;
 }
 
 impl<L> Network for Residual<L> {}
 
 /// What [`Residual`] keeps for its backward pass: the output, `N` by `B`, and what the layer inside keeps.
-pub struct ResidualTrace<T: crate::num::Real, I, const N: usize, const B: usize> {
+pub struct ResidualCache<T: crate::num::Real, I, const N: usize, const B: usize> {
     output: SMatrix<T, N, B>,
     inside: I,
 }
 
-impl<T: crate::num::Real, I: Zeroed, const N: usize, const B: usize> Zeroed for ResidualTrace<T, I, N, B> {
-    const ZEROED: Self = ResidualTrace { output: SMatrix::ZEROED, inside: I::ZEROED };
+impl<T: crate::num::Real, I: Zeroed, const N: usize, const B: usize> Zeroed for ResidualCache<T, I, N, B> {
+    const ZEROED: Self = ResidualCache { output: SMatrix::ZEROED, inside: I::ZEROED };
 }
 
 /// Adds `x` to `y`.
 #[inline(always)]
 fn add<S: Simd, T: crate::num::Real, const N: usize, const B: usize>(
-    tile: Tile<S, B>,
+    pass: Pass<S, B>,
     x: &SMatrix<T, N, B>,
     y: &mut SMatrix<T, N, B>,
 ) {
     map_first(
-        tile.simd(),
-        tile.used() * N,
+        pass.simd(),
+        pass.len() * N,
         [y.as_mut_slice()],
         [x.as_slice()],
         #[inline(always)]
@@ -124,65 +125,65 @@ fn add<S: Simd, T: crate::num::Real, const N: usize, const B: usize>(
 #[diagnostic::do_not_recommend]
 impl<const N: usize, L: Layer<Features<N>, Out = Features<N>>> Layer<Features<N>> for Residual<L> {
     type Out = Features<N>;
-    type Trace<const B: usize> = ResidualTrace<L::Scalar, L::Trace<B>, N, B>;
-    type Head = NoActivation<Residual<()>>;
+    type Cache<const B: usize> = ResidualCache<L::Scalar, L::Cache<B>, N, B>;
+    type LastActivation = NoActivation<Residual<()>>;
 
     #[inline(always)]
-    fn output<const B: usize>(trace: &Self::Trace<B>) -> &SMatrix<L::Scalar, N, B> {
-        &trace.output
+    fn output<const B: usize>(cache: &Self::Cache<B>) -> &SMatrix<L::Scalar, N, B> {
+        &cache.output
     }
 
     #[inline(always)]
     fn infer<S: Simd, const B: usize>(
         &self,
-        tile: Tile<S, B>,
+        pass: Pass<S, B>,
         x: &SMatrix<L::Scalar, N, B>,
         y: &mut SMatrix<L::Scalar, N, B>,
     ) {
-        self.0.infer(tile.inner(), x, y);
-        add(tile, x, y);
+        self.0.infer(pass.hidden(), x, y);
+        add(pass, x, y);
     }
 
     #[inline(always)]
-    fn answer<S: Simd, const B: usize>(
+    fn infer_by_value<S: Simd, const B: usize>(
         &self,
-        tile: Tile<S, B>,
+        pass: Pass<S, B>,
         x: &SMatrix<L::Scalar, N, B>,
     ) -> SMatrix<L::Scalar, N, B> {
-        let mut y = self.0.answer(tile.inner(), x);
-        add(tile, x, &mut y);
+        let mut y = self.0.infer_by_value(pass.hidden(), x);
+        add(pass, x, &mut y);
         y
     }
 
     #[inline(always)]
     fn forward<S: Simd, const B: usize>(
         &self,
-        tile: Tile<S, B>,
+        pass: Pass<S, B>,
         x: &SMatrix<L::Scalar, N, B>,
-        trace: &mut Self::Trace<B>,
+        cache: &mut Self::Cache<B>,
     ) {
-        self.0.forward(tile.inner(), x, &mut trace.inside);
-        trace.output.clone_from(L::output(&trace.inside));
-        add(tile, x, &mut trace.output);
+        self.0.forward(pass.hidden(), x, &mut cache.inside);
+        cache.output.clone_from(L::output(&cache.inside));
+        add(pass, x, &mut cache.output);
     }
 
     #[inline(always)]
     fn backward<S: Simd, const B: usize>(
         &self,
-        tile: Tile<S, B>,
+        pass: Pass<S, B>,
         x: &SMatrix<L::Scalar, N, B>,
-        trace: &mut Self::Trace<B>,
-        slope: &mut SMatrix<L::Scalar, N, B>,
+        cache: &mut Self::Cache<B>,
+        output_gradient: &mut SMatrix<L::Scalar, N, B>,
         gradient: &mut Self,
-        input_slope: Option<&mut SMatrix<L::Scalar, N, B>>,
+        input_gradient: Option<&mut SMatrix<L::Scalar, N, B>>,
     ) {
-        let Some(input_slope) = input_slope else {
-            return self.0.backward(tile.inner(), x, &mut trace.inside, slope, &mut gradient.0, None);
+        let Some(input_gradient) = input_gradient else {
+            return self.0.backward(pass.hidden(), x, &mut cache.inside, output_gradient, &mut gradient.0, None);
         };
-        // The layer inside may overwrite its slope.
-        let mut inside = *slope;
-        self.0.backward(tile.inner(), x, &mut trace.inside, &mut inside, &mut gradient.0, Some(&mut *input_slope));
-        add(tile, slope, input_slope);
+        // The layer inside may overwrite its gradient.
+        let mut inside = *output_gradient;
+        self.0.backward(pass.hidden(), x, &mut cache.inside, &mut inside, &mut gradient.0, Some(&mut *input_gradient));
+        add(pass, output_gradient, input_gradient);
     }
 
     fn describe(place: Place, tell: &mut dyn FnMut(Description)) {
@@ -190,9 +191,9 @@ impl<const N: usize, L: Layer<Features<N>, Out = Features<N>>> Layer<Features<N>
         L::describe(place.inside(0), tell);
     }
 
-    fn outline<'a>(&'a self, tell: &mut dyn FnMut(Part<'a, L::Scalar>)) {
-        tell(Part::ResidualBegins { size: N });
-        self.0.outline(tell);
-        tell(Part::ResidualEnds);
+    fn graph<'a>(&'a self, tell: &mut dyn FnMut(Op<'a, L::Scalar>)) {
+        tell(Op::ResidualBegins { size: N });
+        self.0.graph(tell);
+        tell(Op::ResidualEnds);
     }
 }

@@ -20,6 +20,7 @@ use core::fmt;
 /// # Ok::<(), tuplenet::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[doc(alias("confusion_matrix", "classification_report"))]
 pub struct ConfusionMatrix<const CLASSES: usize> {
     counts: [[usize; CLASSES]; CLASSES],
 }

@@ -22,6 +22,7 @@ use crate::num::float::ln;
 /// assert_eq!(loss, log_loss(&[0u8, 1], &[[0.75, 0.25], [0.5, 0.5]])?);
 /// # Ok::<(), tuplenet::Error>(())
 /// ```
+#[doc(alias("cross entropy"))]
 pub fn log_loss<T: Real, Y, X, const OUT: usize>(classes: &Y, probabilities: &X) -> Result<f64, Error>
 where
     Y: Samples<T, Item = usize> + ?Sized,

@@ -38,6 +38,7 @@ use crate::num::Real;
 /// ```
 /// assert_eq!(tuplenet::metrics::largest_index(&[0.1, 0.7, 0.2]), 1);
 /// ```
+#[doc(alias("argmax"))]
 pub fn largest_index<T: PartialOrd + Copy>(outputs: &[T]) -> usize {
     let mut best = 0;
     for (index, output) in outputs.iter().enumerate() {

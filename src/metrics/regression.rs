@@ -58,6 +58,7 @@ where
 /// assert_eq!(r2(&[[2.0], [2.0]], &[[1.0], [3.0]])?, 0.0);
 /// # Ok::<(), tuplenet::Error>(())
 /// ```
+#[doc(alias("r2_score"))]
 pub fn r2<T: Real, Y, X, const OUT: usize>(targets: &Y, predictions: &X) -> Result<f64, Error>
 where
     Y: Samples<T, Item = [T; OUT]> + ?Sized,

@@ -26,6 +26,7 @@ use core::cmp::Ordering;
 /// assert_eq!(one_class.to_string(), "expected at least 1 sample of class 0, found 0");
 /// # Ok::<(), tuplenet::Error>(())
 /// ```
+#[doc(alias("roc_auc_score"))]
 pub fn roc_auc<T: Real, Y, const SCORES: usize>(
     classes: &Y,
     scores: &[[T; SCORES]],

@@ -10,14 +10,14 @@ const SMALL: usize = 16 * 1024;
 ///
 /// Safe Rust has no way to write a value where a box will be: it is made on a stack and moved. A large one is made by a
 /// thread that ends at once.
-pub(crate) fn roomy<T: Send>(make: impl FnOnce() -> T + Send) -> Box<T> {
-    with_room(size_of::<T>(), || move_in(make))
+pub(crate) fn boxed_on_large_stack<T: Send>(make: impl FnOnce() -> T + Send) -> Box<T> {
+    with_large_stack(size_of::<T>(), || move_in(make))
 }
 
 /// Does `work` on a stack that has room for a value of so many bytes, also in an unoptimized build, which makes several
 /// copies. The operating system gives a stack memory only where it is written to. Where no thread can be had, the caller's
 /// own stack must do.
-pub(crate) fn with_room<T: Send>(bytes: usize, work: impl FnOnce() -> T + Send) -> T {
+pub(crate) fn with_large_stack<T: Send>(bytes: usize, work: impl FnOnce() -> T + Send) -> T {
     if bytes < SMALL {
         return work();
     }

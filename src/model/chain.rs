@@ -4,8 +4,8 @@
 
 use crate::model::summary::CHAIN;
 use crate::model::{
-    Aligned, Batch, Description, Element, Entrance, Layer, Network, Of, Params, Part, Place, Shape, Tile, Visitor,
-    VisitorMut, Zeroed,
+    Aligned, Batch, Description, Element, HasScalar, InputShape, Layer, Network, Op, Params, Pass, Place, Shape,
+    Visitor, VisitorMut, Zeroed,
 };
 use crate::num::SCALAR;
 use fearless_simd::Simd;
@@ -14,14 +14,14 @@ use rand::Rng;
 /// What comes out of the layer `L` when `In` goes in.
 type Out<L, In> = <L as Layer<In>>::Out;
 
-/// What a chain keeps for its backward pass: the layers' traces, and room for the slopes between them.
-pub struct ChainTrace<TRACES, SLOPES> {
-    traces: TRACES,
-    slopes: SLOPES,
+/// What a chain keeps for its backward pass: the layers' caches, and room for the gradients between them.
+pub struct ChainCache<CACHES, GRADIENTS> {
+    caches: CACHES,
+    gradients: GRADIENTS,
 }
 
-impl<TRACES: Zeroed, SLOPES: Zeroed> Zeroed for ChainTrace<TRACES, SLOPES> {
-    const ZEROED: Self = ChainTrace { traces: Zeroed::ZEROED, slopes: Zeroed::ZEROED };
+impl<CACHES: Zeroed, GRADIENTS: Zeroed> Zeroed for ChainCache<CACHES, GRADIENTS> {
+    const ZEROED: Self = ChainCache { caches: Zeroed::ZEROED, gradients: Zeroed::ZEROED };
 }
 
 impl<A: Zeroed> Zeroed for (A,) {
@@ -34,18 +34,20 @@ impl<A: Zeroed> Zeroed for (A,) {
 //     impl<In, A, B, C> Layer<In> for (A, B, C)
 //     where
 //         A: Layer<In>,
-//         B: Of<A::Scalar> + Layer<Out<A, In>>,
-//         C: Of<A::Scalar> + Layer<Out<B, Out<A, In>>>,
+//         B: HasScalar<A::Scalar> + Layer<Out<A, In>>,
+//         C: HasScalar<A::Scalar> + Layer<Out<B, Out<A, In>>>,
 //     {
 //         fn forward(..) {
-//             self.0.forward(tile, x, &mut trace.0);
-//             self.1.forward(tile, A::output(&trace.0), &mut trace.1);
-//             self.2.forward(tile, B::output(&trace.1), &mut trace.2);
+//             self.0.forward(pass, x, &mut cache.0);
+//             self.1.forward(pass, A::output(&cache.0), &mut cache.1);
+//             self.2.forward(pass, B::output(&cache.1), &mut cache.2);
 //         }
 //         fn backward(..) {
-//             self.2.backward(tile, B::output(&trace.1), &mut trace.2, slope, &mut gradient.2, Some(&mut slopes.1));
-//             self.1.backward(tile, A::output(&trace.0), &mut trace.1, &mut slopes.1, &mut gradient.1, Some(&mut slopes.0));
-//             self.0.backward(tile, x, &mut trace.0, &mut slopes.0, &mut gradient.0, input_slope);
+//             self.2.backward(pass, B::output(&cache.1), &mut cache.2, output_gradient, &mut gradient.2,
+//                 Some(&mut gradients.1));
+//             self.1.backward(pass, A::output(&cache.0), &mut cache.1, &mut gradients.1, &mut gradient.1,
+//                 Some(&mut gradients.0));
+//             self.0.backward(pass, x, &mut cache.0, &mut gradients.0, &mut gradient.0, input_gradient);
 //         }
 //     }
 macro_rules! chain {
@@ -66,9 +68,9 @@ macro_rules! chain {
             const ZEROED: Self = ($first::ZEROED, $($rest::ZEROED),+);
         }
 
-        impl<$first: Params, $($rest: Of<$first::Scalar>),+> Params for ($first, $($rest),+) {
+        impl<$first: Params, $($rest: HasScalar<$first::Scalar>),+> Params for ($first, $($rest),+) {
             type Scalar = $first::Scalar;
-            const COUNT: usize = $first::COUNT $(+ $rest::COUNT)+;
+            const PARAMETERS: usize = $first::PARAMETERS $(+ $rest::PARAMETERS)+;
             const IS_CHAIN: bool = true;
             const TOGETHER: usize = {
                 let mut most = $first::TOGETHER;
@@ -122,147 +124,154 @@ macro_rules! chain {
             }
 
             #[inline(always)]
-            fn after_batch(&mut self, gradient: &mut Self) {
-                self.$zero.after_batch(&mut gradient.$zero);
-                $(self.$index.after_batch(&mut gradient.$index);)+
+            fn update_buffers(&mut self, gradient: &mut Self) {
+                self.$zero.update_buffers(&mut gradient.$zero);
+                $(self.$index.update_buffers(&mut gradient.$index);)+
             }
 
             #[inline(always)]
-            fn after_part(&mut self, part: &mut Self) {
-                self.$zero.after_part(&mut part.$zero);
-                $(self.$index.after_part(&mut part.$index);)+
+            fn merge_buffers(&mut self, part: &mut Self) {
+                self.$zero.merge_buffers(&mut part.$zero);
+                $(self.$index.merge_buffers(&mut part.$index);)+
             }
         }
 
         impl<$first, $($rest),+> Network for ($first, $($rest),+) {}
 
-        impl<$first: Entrance, $($rest),+> Entrance for ($first, $($rest),+) {
+        impl<$first: InputShape, $($rest),+> InputShape for ($first, $($rest),+) {
             type In = $first::In;
         }
 
         impl<In: Shape, $first, $($rest),+> Layer<In> for ($first, $($rest),+)
         where
             $first: Layer<In>,
-            $($layer: Of<$first::Scalar> + Layer<$in>),+
+            $($layer: HasScalar<$first::Scalar> + Layer<$in>),+
         {
             type Out = Out<$last, $last_in>;
-            type Trace<const TILE: usize> = ChainTrace<
-                ($first::Trace<TILE>, $(<$layer as Layer<$in>>::Trace<TILE>),+),
-                ($(Aligned<Batch<$in, $first::Scalar, TILE>>,)+),
+            type Cache<const MICRO: usize> = ChainCache<
+                ($first::Cache<MICRO>, $(<$layer as Layer<$in>>::Cache<MICRO>),+),
+                ($(Aligned<Batch<$in, $first::Scalar, MICRO>>,)+),
             >;
-            type Head = <$last as Layer<$last_in>>::Head;
+            type LastActivation = <$last as Layer<$last_in>>::LastActivation;
 
             #[inline(always)]
-            fn output<const TILE: usize>(trace: &Self::Trace<TILE>) -> &Batch<Self::Out, Self::Scalar, TILE> {
-                <$last as Layer<$last_in>>::output::<TILE>(&trace.traces.$l)
+            fn output<const MICRO: usize>(cache: &Self::Cache<MICRO>) -> &Batch<Self::Out, Self::Scalar, MICRO> {
+                <$last as Layer<$last_in>>::output::<MICRO>(&cache.caches.$l)
             }
 
             #[inline(always)]
-            fn infer<S: Simd, const TILE: usize>(
+            fn infer<S: Simd, const MICRO: usize>(
                 &self,
-                tile: Tile<S, TILE>,
-                x: &Batch<In, Self::Scalar, TILE>,
-                y: &mut Batch<Self::Out, Self::Scalar, TILE>,
+                pass: Pass<S, MICRO>,
+                x: &Batch<In, Self::Scalar, MICRO>,
+                y: &mut Batch<Self::Out, Self::Scalar, MICRO>,
             ) {
                 $(
                     let mut between;
                     if SCALAR {
-                        between = Aligned(self.$b.answer(tile.inner(), x));
+                        between = Aligned(self.$b.infer_by_value(pass.hidden(), x));
                     } else {
-                        between = Aligned::<Batch<$in, $first::Scalar, TILE>>::ZEROED;
-                        self.$b.infer(tile.inner(), x, &mut between.0);
+                        between = Aligned::<Batch<$in, $first::Scalar, MICRO>>::ZEROED;
+                        self.$b.infer(pass.hidden(), x, &mut between.0);
                     }
                     let x = &between.0;
                 )+
-                self.$l.infer(tile, x, y);
+                self.$l.infer(pass, x, y);
             }
 
             #[inline(always)]
-            fn answer<S: Simd, const TILE: usize>(
+            fn infer_by_value<S: Simd, const MICRO: usize>(
                 &self,
-                tile: Tile<S, TILE>,
-                x: &Batch<In, Self::Scalar, TILE>,
-            ) -> Batch<Self::Out, Self::Scalar, TILE> {
+                pass: Pass<S, MICRO>,
+                x: &Batch<In, Self::Scalar, MICRO>,
+            ) -> Batch<Self::Out, Self::Scalar, MICRO> {
                 $(
-                    let between = Aligned(self.$b.answer(tile.inner(), x));
+                    let between = Aligned(self.$b.infer_by_value(pass.hidden(), x));
                     let x = &between.0;
                 )+
-                self.$l.answer(tile, x)
+                self.$l.infer_by_value(pass, x)
             }
 
             #[inline(always)]
-            fn forward<S: Simd, const TILE: usize>(
+            fn forward<S: Simd, const MICRO: usize>(
                 &self,
-                tile: Tile<S, TILE>,
-                x: &Batch<In, Self::Scalar, TILE>,
-                trace: &mut Self::Trace<TILE>,
+                pass: Pass<S, MICRO>,
+                x: &Batch<In, Self::Scalar, MICRO>,
+                cache: &mut Self::Cache<MICRO>,
             ) {
-                let trace = &mut trace.traces;
-                self.$zero.forward(tile.inner(), x, &mut trace.$zero);
+                let cache = &mut cache.caches;
+                self.$zero.forward(pass.hidden(), x, &mut cache.$zero);
                 $(
-                    let tile_here = if $i == $l { tile } else { tile.inner() };
-                    self.$i.forward(tile_here, <$before as Layer<$before_in>>::output::<TILE>(&trace.$b), &mut trace.$i);
+                    let here = if $i == $l { pass } else { pass.hidden() };
+                    self.$i.forward(here, <$before as Layer<$before_in>>::output::<MICRO>(&cache.$b), &mut cache.$i);
                 )+
             }
 
             #[inline(always)]
-            fn backward<S: Simd, const TILE: usize>(
+            fn backward<S: Simd, const MICRO: usize>(
                 &self,
-                tile: Tile<S, TILE>,
-                x: &Batch<In, Self::Scalar, TILE>,
-                trace: &mut Self::Trace<TILE>,
-                slope: &mut Batch<Self::Out, Self::Scalar, TILE>,
+                pass: Pass<S, MICRO>,
+                x: &Batch<In, Self::Scalar, MICRO>,
+                cache: &mut Self::Cache<MICRO>,
+                output_gradient: &mut Batch<Self::Out, Self::Scalar, MICRO>,
                 gradient: &mut Self,
-                input_slope: Option<&mut Batch<In, Self::Scalar, TILE>>,
+                input_gradient: Option<&mut Batch<In, Self::Scalar, MICRO>>,
             ) {
-                let ChainTrace { traces: trace, slopes } = trace;
+                let ChainCache { caches: cache, gradients } = cache;
                 $(
-                    let tile_here = if $k == $l { tile } else { tile.inner() };
+                    let here = if $k == $l { pass } else { pass.hidden() };
                     self.$k.backward(
-                        tile_here,
-                        <$back_before as Layer<$back_before_in>>::output::<TILE>(&trace.$j),
-                        &mut trace.$k,
-                        slope,
+                        here,
+                        <$back_before as Layer<$back_before_in>>::output::<MICRO>(&cache.$j),
+                        &mut cache.$k,
+                        output_gradient,
                         &mut gradient.$k,
-                        Some(&mut slopes.$j.0),
+                        Some(&mut gradients.$j.0),
                     );
-                    let slope = &mut slopes.$j.0;
-                    // What a tile before has left there, which `Tile::used` promises to be zero.
-                    if tile.used() < TILE {
-                        <$back_in as Shape>::clear_from(slope, tile.used());
+                    let output_gradient = &mut gradients.$j.0;
+                    // What a micro-batch before has left there, which `Pass::len` promises to be zero.
+                    if pass.len() < MICRO {
+                        <$back_in as Shape>::clear_from(output_gradient, pass.len());
                     }
                 )+
-                self.$zero.backward(tile.inner(), x, &mut trace.$zero, slope, &mut gradient.$zero, input_slope);
+                self.$zero.backward(
+                    pass.hidden(),
+                    x,
+                    &mut cache.$zero,
+                    output_gradient,
+                    &mut gradient.$zero,
+                    input_gradient,
+                );
             }
 
             #[inline(always)]
-            fn descend<S: Simd, const TILE: usize>(
+            fn sgd_step<S: Simd, const MICRO: usize>(
                 &mut self,
-                tile: Tile<S, TILE>,
-                x: &Batch<In, Self::Scalar, TILE>,
-                trace: &mut Self::Trace<TILE>,
-                slope: &mut Batch<Self::Out, Self::Scalar, TILE>,
-                rate: Self::Scalar,
-                input_slope: Option<&mut Batch<In, Self::Scalar, TILE>>,
+                pass: Pass<S, MICRO>,
+                x: &Batch<In, Self::Scalar, MICRO>,
+                cache: &mut Self::Cache<MICRO>,
+                output_gradient: &mut Batch<Self::Out, Self::Scalar, MICRO>,
+                learning_rate: Self::Scalar,
+                input_gradient: Option<&mut Batch<In, Self::Scalar, MICRO>>,
             ) {
-                let ChainTrace { traces: trace, slopes } = trace;
+                let ChainCache { caches: cache, gradients } = cache;
                 $(
-                    let tile_here = if $k == $l { tile } else { tile.inner() };
-                    self.$k.descend(
-                        tile_here,
-                        <$back_before as Layer<$back_before_in>>::output::<TILE>(&trace.$j),
-                        &mut trace.$k,
-                        slope,
-                        rate,
-                        Some(&mut slopes.$j.0),
+                    let here = if $k == $l { pass } else { pass.hidden() };
+                    self.$k.sgd_step(
+                        here,
+                        <$back_before as Layer<$back_before_in>>::output::<MICRO>(&cache.$j),
+                        &mut cache.$k,
+                        output_gradient,
+                        learning_rate,
+                        Some(&mut gradients.$j.0),
                     );
-                    let slope = &mut slopes.$j.0;
-                    // What a tile before has left there, which `Tile::used` promises to be zero.
-                    if tile.used() < TILE {
-                        <$back_in as Shape>::clear_from(slope, tile.used());
+                    let output_gradient = &mut gradients.$j.0;
+                    // What a micro-batch before has left there, which `Pass::len` promises to be zero.
+                    if pass.len() < MICRO {
+                        <$back_in as Shape>::clear_from(output_gradient, pass.len());
                     }
                 )+
-                self.$zero.descend(tile.inner(), x, &mut trace.$zero, slope, rate, input_slope);
+                self.$zero.sgd_step(pass.hidden(), x, &mut cache.$zero, output_gradient, learning_rate, input_gradient);
             }
 
             fn describe(place: Place, tell: &mut dyn FnMut(Description)) {
@@ -271,11 +280,11 @@ macro_rules! chain {
                 $(<$layer as Layer<$in>>::describe(place.inside($i), tell);)+
             }
 
-            fn outline<'a>(&'a self, tell: &mut dyn FnMut(Part<'a, Self::Scalar>)) {
-                tell(Part::ChainBegins);
-                self.$zero.outline(tell);
-                $(self.$i.outline(tell);)+
-                tell(Part::ChainEnds);
+            fn graph<'a>(&'a self, tell: &mut dyn FnMut(Op<'a, Self::Scalar>)) {
+                tell(Op::ChainBegins);
+                self.$zero.graph(tell);
+                $(self.$i.graph(tell);)+
+                tell(Op::ChainEnds);
             }
         }
     };

@@ -1,27 +1,27 @@
-//! [`Part`]: what a layer computes in prediction, told to who writes a network down in another language.
+//! [`Op`]: what a layer computes in prediction, told to who writes a network down in another language.
 //!
 //! ```
-//! use tuplenet::activation::Function;
-//! use tuplenet::model::Part;
+//! use tuplenet::activation::ActivationKind;
+//! use tuplenet::model::Op;
 //! use tuplenet::prelude::*;
 //!
 //! let network = <(Dense<2, 8, Tanh>, Dense<8, 1, Sigmoid>)>::new(&mut seeded(0));
 //! let mut functions = Vec::new();
-//! network.outline(&mut |part| {
-//!     if let Part::Dense { function, .. } = part {
+//! network.graph(&mut |part| {
+//!     if let Op::Dense { function, .. } = part {
 //!         functions.push(function);
 //!     }
 //! });
-//! assert_eq!(functions, [Function::Tanh, Function::Sigmoid]);
+//! assert_eq!(functions, [ActivationKind::Tanh, ActivationKind::Sigmoid]);
 //! ```
 
-use crate::activation::Function;
+use crate::activation::ActivationKind;
 
 /// What a layer computes in prediction. A chain or a [`Residual`](crate::layers::Residual) tells that it begins, then what is
 /// inside, and then that it ends. Slices hold one number for each feature, unless said otherwise.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
-pub enum Part<'a, T> {
+pub enum Op<'a, T> {
     /// `y = f(W x + b)`: a [`Dense`](crate::layers::Dense) layer.
     Dense {
         /// How many numbers go in.
@@ -33,7 +33,7 @@ pub enum Part<'a, T> {
         /// `b`.
         bias: &'a [T],
         /// `f`.
-        function: Function,
+        function: ActivationKind,
     },
     /// `y = f(x)`: an [`Activate`](crate::layers::Activate) layer.
     // Not `Activate`: a second public name like that of the layer makes the compiler write paths in front of both.
@@ -41,14 +41,14 @@ pub enum Part<'a, T> {
         /// How many numbers go in and come out.
         size: usize,
         /// `f`.
-        function: Function,
+        function: ActivationKind,
     },
     /// `y = x`: a [`Dropout`](crate::layers::Dropout) layer.
     Dropout {
         /// How many numbers go in and come out.
         size: usize,
         /// The share that training leaves out.
-        thousandths: u32,
+        per_mille: u32,
         /// What the choice follows from.
         seed: u64,
     },
@@ -62,8 +62,8 @@ pub enum Part<'a, T> {
         mean: &'a [T],
         /// The running variances.
         variance: &'a [T],
-        /// How many tiles the running statistics come from.
-        tiles: usize,
+        /// How many micro-batches the running statistics come from.
+        num_batches_tracked: usize,
         /// What is added to the variance.
         epsilon: T,
     },
@@ -73,8 +73,8 @@ pub enum Part<'a, T> {
         weight: &'a [T],
         /// The biases.
         bias: &'a [T],
-        /// What is added to the variance, in billionths.
-        billionths: u64,
+        /// What is added to the variance, in units of 1e-9.
+        epsilon_nanos: u64,
     },
     /// A tuple begins.
     ChainBegins,

@@ -11,12 +11,12 @@ pub(crate) mod params;
 mod shape;
 pub(crate) mod summary;
 
-pub use crate::kernel::Tile;
+pub use crate::kernel::Pass;
 pub use crate::num::zeroed::{Aligned, Zeroed};
-pub use chain::ChainTrace;
-pub use graph::Part;
-pub use layer::{Entrance, LastActivation, Layer, check};
+pub use chain::ChainCache;
+pub use graph::Op;
+pub use layer::{InputShape, LastActivation, Layer, assert_shapes};
 pub use network::{Columns, Network};
-pub use params::{Element, Kind, Of, Parameter, Params, Visitor, VisitorMut, fill, is_finite};
+pub use params::{Element, HasScalar, Kind, Parameter, Params, Visitor, VisitorMut, fill, is_finite};
 pub use shape::{Batch, Features, Shape};
 pub use summary::{Cost, Description, Place, Summary};

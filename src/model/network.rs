@@ -1,10 +1,11 @@
 //! What users call on a network: [`new`](Network::new), [`predict`](Network::predict) and its kin.
 
-use crate::data::{Inputs, Samples, tile_in_place};
+use crate::data::{Inputs, Samples, micro_batch_in_place};
 use crate::error::Error;
 use crate::init::Init;
 use crate::model::{
-    Aligned, Batch, Entrance, Features, Kind, Layer, Of, Parameter, Params, Shape, Summary, Tile, VisitorMut, Zeroed,
+    Aligned, Batch, Features, HasScalar, InputShape, Kind, Layer, Parameter, Params, Pass, Shape, Summary, VisitorMut,
+    Zeroed,
 };
 use crate::num::dispatch::{dispatch, level};
 use crate::num::{Real, SCALAR};
@@ -13,13 +14,14 @@ use nalgebra::SMatrix;
 use rand::Rng;
 
 /// How many samples [`Network::predict_all`] computes at once.
-pub(crate) const TILE: usize = 32;
+pub(crate) const MICRO_BATCH: usize = 32;
 
 /// Everything a network can do once its sizes match. Every tuple of layers and every layer of this library is a network;
 /// for a layer of your own, write `impl Network for MyLayer {}`.
 ///
 /// The bounds stand on the methods, not on the implementations, so that the compiler names the guilty layer instead of
 /// saying that there is no such method.
+#[doc(alias("nn.Sequential", "Sequential", "model"))]
 pub trait Network: Sized {
     /// A network with random weights, drawn as suits each layer's activation, and biases of zero.
     ///
@@ -31,7 +33,7 @@ pub trait Network: Sized {
     /// ```
     fn new<R: Rng>(rng: &mut R) -> Self
     where
-        Self: Entrance + Layer<<Self as Entrance>::In>,
+        Self: InputShape + Layer<<Self as InputShape>::In>,
     {
         let mut network = Self::ZEROED;
         network.initialize(rng);
@@ -56,9 +58,9 @@ pub trait Network: Sized {
     #[cfg(feature = "std")]
     fn boxed<R: Rng>(rng: &mut R) -> alloc::boxed::Box<Self>
     where
-        Self: Entrance + Layer<<Self as Entrance>::In> + Send,
+        Self: InputShape + Layer<<Self as InputShape>::In> + Send,
     {
-        let mut network = crate::model::boxed::roomy(|| Self::ZEROED);
+        let mut network = crate::model::boxed::boxed_on_large_stack(|| Self::ZEROED);
         network.initialize(rng);
         network
     }
@@ -66,14 +68,14 @@ pub trait Network: Sized {
     /// A network with random weights by the rule `init`. All else begins as in [`new`](Self::new): biases with zero.
     fn with_init<R: Rng>(init: &impl Init, rng: &mut R) -> Self
     where
-        Self: Entrance + Layer<<Self as Entrance>::In>,
+        Self: InputShape + Layer<<Self as InputShape>::In>,
     {
         let mut network = Self::new(rng);
         network.visit_mut([], &mut Initialize { init, rng });
         network
     }
 
-    /// The layers, with outputs, parameters, bytes and multiply-adds, to be printed.
+    /// The layers, with outputs, parameters, bytes and MACs, to be printed.
     ///
     /// ```
     /// use tuplenet::prelude::*;
@@ -82,9 +84,10 @@ pub trait Network: Sized {
     /// println!("{}", Xor::summary());
     /// assert_eq!(Xor::summary().parameters(), 33);
     /// ```
+    #[doc(alias("model.summary"))]
     fn summary() -> Summary<Self>
     where
-        Self: Entrance + Layer<<Self as Entrance>::In>,
+        Self: InputShape + Layer<<Self as InputShape>::In>,
     {
         Summary::new()
     }
@@ -115,6 +118,7 @@ pub trait Network: Sized {
     /// let [probability] = network.predict_one(&[0.5, -0.5]);
     /// assert!(0.0 < probability && probability < 1.0);
     /// ```
+    #[doc(alias("forward", "__call__"))]
     fn predict_one<X, const OUT: usize>(&self, x: &X) -> [<Self as Params>::Scalar; OUT]
     where
         Self: Params,
@@ -134,6 +138,7 @@ pub trait Network: Sized {
     /// assert_eq!(outputs[0], [0.5]);
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
+    #[doc(alias("predict"))]
     fn predict_all<X, const IN: usize, const OUT: usize>(
         &self,
         inputs: &X,
@@ -179,21 +184,23 @@ pub trait Columns<N: Params, const B: usize> {
     fn enter<S: Simd>(&self, simd: S, network: &N) -> Batch<Self::Out, N::Scalar, B>;
 }
 
-impl<T: Real, N: Of<T> + Layer<Features<IN>>, const IN: usize, const B: usize> Columns<N, B> for SMatrix<T, IN, B> {
+impl<T: Real, N: HasScalar<T> + Layer<Features<IN>>, const IN: usize, const B: usize> Columns<N, B>
+    for SMatrix<T, IN, B>
+{
     type Out = N::Out;
 
     #[inline(always)]
     fn enter<S: Simd>(&self, simd: S, network: &N) -> Batch<N::Out, T, B> {
         if SCALAR {
-            return network.answer(Tile::<S, B>::new(simd, B), self);
+            return network.infer_by_value(Pass::<S, B>::new(simd, B), self);
         }
         let mut y = Zeroed::ZEROED;
-        network.infer(Tile::<S, B>::new(simd, B), self, &mut y);
+        network.infer(Pass::<S, B>::new(simd, B), self, &mut y);
         y
     }
 }
 
-impl<T: Real, N: Of<T> + Layer<Features<IN>>, const IN: usize> Columns<N, 1> for [T; IN] {
+impl<T: Real, N: HasScalar<T> + Layer<Features<IN>>, const IN: usize> Columns<N, 1> for [T; IN] {
     type Out = N::Out;
 
     #[inline(always)]
@@ -238,13 +245,13 @@ pub(crate) fn predict_all<S: Simd, N, X, const IN: usize, const OUT: usize>(
     X: Inputs<N::Scalar, IN> + ?Sized,
     N: Layer<Features<IN>, Out = Features<OUT>>,
 {
-    let mut x = Aligned::<SMatrix<N::Scalar, IN, TILE>>::ZEROED;
-    let mut y = Aligned::<SMatrix<N::Scalar, OUT, TILE>>::ZEROED;
-    for (tile, outputs) in outputs.chunks_mut(TILE).enumerate() {
-        let (count, begin) = (outputs.len(), first + tile * TILE);
-        // Whole tiles are read and written where they lie.
-        let x = match tile_in_place::<_, X, TILE>(inputs, true, begin) {
-            Some(samples) => bytemuck::must_cast_ref::<_, SMatrix<N::Scalar, IN, TILE>>(samples),
+    let mut x = Aligned::<SMatrix<N::Scalar, IN, MICRO_BATCH>>::ZEROED;
+    let mut y = Aligned::<SMatrix<N::Scalar, OUT, MICRO_BATCH>>::ZEROED;
+    for (pass, outputs) in outputs.chunks_mut(MICRO_BATCH).enumerate() {
+        let (count, begin) = (outputs.len(), first + pass * MICRO_BATCH);
+        // Whole micro-batches are read and written where they lie.
+        let x = match micro_batch_in_place::<_, X, MICRO_BATCH>(inputs, true, begin) {
+            Some(samples) => bytemuck::must_cast_ref::<_, SMatrix<N::Scalar, IN, MICRO_BATCH>>(samples),
             None => {
                 for (column, place) in x.0.data.0.iter_mut().zip(begin..begin + count) {
                     inputs.copy(place, column);
@@ -252,12 +259,12 @@ pub(crate) fn predict_all<S: Simd, N, X, const IN: usize, const OUT: usize>(
                 &x.0
             }
         };
-        let whole = count == TILE;
-        let places = match outputs.first_chunk_mut::<TILE>() {
-            Some(places) => bytemuck::must_cast_mut::<_, SMatrix<N::Scalar, OUT, TILE>>(places),
+        let whole = count == MICRO_BATCH;
+        let places = match outputs.first_chunk_mut::<MICRO_BATCH>() {
+            Some(places) => bytemuck::must_cast_mut::<_, SMatrix<N::Scalar, OUT, MICRO_BATCH>>(places),
             None => &mut y.0,
         };
-        network.infer(Tile::<S, TILE>::new(simd, count), x, places);
+        network.infer(Pass::<S, MICRO_BATCH>::new(simd, count), x, places);
         if !whole {
             for (output, y) in outputs.iter_mut().zip(&y.0.data.0) {
                 *output = *y;

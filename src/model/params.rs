@@ -13,8 +13,8 @@ pub enum Kind {
     Weight,
     /// Is added, or has another meaning that a pull towards zero would spoil: a gain, a centre.
     Bias,
-    /// Follows the data and not a slope: a running mean. It is no parameter, and goes to [`Visitor::statistic`].
-    Statistic,
+    /// Follows the data and not a gradient: a running mean. It is no parameter, and goes to [`Visitor::buffer`].
+    Buffer,
     /// A whole number, for which `T` may have no room: how many batches there were. It goes to [`Visitor::count`].
     Count,
 }
@@ -82,10 +82,10 @@ pub struct Element {
 pub trait Visitor<T> {
     /// A slice of parameters, a `rows` by `columns` matrix column by column.
     fn slice(&mut self, parameter: Parameter, values: &[T]);
-    /// Numbers that belong to the layer but are not learnt by slopes, a matrix as in [`slice`](Self::slice). Optimizers,
-    /// norms and averages have nothing to do with them; who writes a network down has.
+    /// Numbers that belong to the layer but are not learnt by gradients, a matrix as in [`slice`](Self::slice).
+    /// Optimizers, norms and averages have nothing to do with them; who writes a network down has.
     #[inline(always)]
-    fn statistic(&mut self, _parameter: Parameter, _values: &[T]) {}
+    fn buffer(&mut self, _parameter: Parameter, _values: &[T]) {}
     /// A whole number that belongs to the layer, as one writes a network down.
     #[inline(always)]
     fn count(&mut self, _parameter: Parameter, _value: u64) {}
@@ -105,9 +105,9 @@ pub trait Visitor<T> {
 pub trait VisitorMut<T, const OTHERS: usize> {
     /// A slice of parameters and the same slice of the others, `rows` by `columns` matrices column by column.
     fn slice(&mut self, parameter: Parameter, values: &mut [T], others: [&mut [T]; OTHERS]);
-    /// See [`Visitor::statistic`].
+    /// See [`Visitor::buffer`].
     #[inline(always)]
-    fn statistic(&mut self, _parameter: Parameter, _values: &mut [T]) {}
+    fn buffer(&mut self, _parameter: Parameter, _values: &mut [T]) {}
     /// See [`Visitor::count`].
     #[inline(always)]
     fn count(&mut self, _parameter: Parameter, _value: &mut u64) {}
@@ -126,14 +126,15 @@ pub trait VisitorMut<T, const OTHERS: usize> {
 /// use tuplenet::model::Params;
 ///
 /// type Xor = (Dense<2, 8, Tanh>, Dense<8, 1, Sigmoid>);
-/// assert_eq!(Xor::COUNT, 2 * 8 + 8 + 8 * 1 + 1);
+/// assert_eq!(Xor::PARAMETERS, 2 * 8 + 8 + 8 * 1 + 1);
 /// ```
+#[doc(alias("state_dict", "parameters"))]
 pub trait Params: Zeroed {
     /// The type of the numbers.
     type Scalar: Real;
 
     /// How many numbers.
-    const COUNT: usize;
+    const PARAMETERS: usize;
 
     /// How many modules it is in a `torch.nn.Sequential`: two for a layer with an activation, which is a module of its own
     /// there, else one.
@@ -163,9 +164,10 @@ pub trait Params: Zeroed {
     /// has none, has nothing to do.
     fn initialize<R: Rng>(&mut self, _rng: &mut R) {}
 
-    /// Ends a batch of a training, before the optimizer's step: for what changes in a layer but does not follow a slope,
-    /// such as running statistics and random numbers. `gradient` is that of the batch; what a layer's backward pass has
-    /// left there beside slopes may be taken out of it. After a batch that failed this is not called.
+    /// Ends a batch of a training, before the optimizer's step: for what changes in a layer but does not follow a
+    /// gradient, such as running statistics and random numbers. `gradient` is that of the batch; what a layer's
+    /// backward pass has left there beside gradients may be taken out of it. After a batch that failed this is not
+    /// called.
     ///
     /// The trainer does it; where steps are taken by hand, with a [`Workspace`](crate::train::Workspace), it belongs
     /// between the gradient and the optimizer's step. Most layers have nothing to do.
@@ -182,19 +184,19 @@ pub trait Params: Zeroed {
     /// let (inputs, targets) = ([[0.0, 1.0], [1.0, 1.0]], [[1.0], [0.0]]);
     /// for _ in 0..10 {
     ///     workspace.gradient(&network, &MeanSquaredError, &inputs, &targets, &mut gradient)?;
-    ///     network.after_batch(&mut gradient);
+    ///     network.update_buffers(&mut gradient);
     ///     Sgd::new(0.1).step(&mut network, &mut gradient, &mut state);
     /// }
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
     #[inline(always)]
-    fn after_batch(&mut self, _gradient: &mut Self) {}
+    fn update_buffers(&mut self, _gradient: &mut Self) {}
 
-    /// Takes over what a layer's backward pass has left beside slopes in `part`, which is the gradient of the samples that
-    /// follow in the same batch, and sets it to zero there: where several threads share a batch, `self` and `part` are
-    /// what two of them have computed. Most layers, which leave slopes alone, have nothing to do.
+    /// Takes over what a layer's backward pass has left beside gradients in `part`, which is the gradient of the
+    /// samples that follow in the same batch, and sets it to zero there: where several threads share a batch, `self`
+    /// and `part` are what two of them have computed. Most layers, which leave gradients alone, have nothing to do.
     #[inline(always)]
-    fn after_part(&mut self, _part: &mut Self) {}
+    fn merge_buffers(&mut self, _part: &mut Self) {}
 }
 
 /// Layers whose numbers are of type `T`. Every layer is, for its own type.
@@ -203,11 +205,11 @@ pub trait Params: Zeroed {
     label = "expected a layer with numbers of type `{T}`",
     note = "all layers of a network have the same number type, the last parameter of `Dense`, which is `f32` unless written"
 )]
-pub trait Of<T: Real>: Params<Scalar = T> {}
+pub trait HasScalar<T: Real>: Params<Scalar = T> {}
 
 // Not recommended, so that the compiler says the words above and not that an associated type differs.
 #[diagnostic::do_not_recommend]
-impl<T: Real, N: Params<Scalar = T>> Of<T> for N {}
+impl<T: Real, N: Params<Scalar = T>> HasScalar<T> for N {}
 
 /// Sets every parameter to `value`, in place.
 pub fn fill<N: Params>(network: &mut N, value: N::Scalar) {

@@ -9,8 +9,8 @@ pub trait Shape: 'static {
     /// `B` samples of this shape.
     type Batch<T: Real, const B: usize>: Zeroed + Clone;
 
-    /// Sets all samples but the first `used` to zero.
-    fn clear_from<T: Real, const B: usize>(batch: &mut Self::Batch<T, B>, used: usize);
+    /// Sets all samples but the first `len` to zero.
+    fn clear_from<T: Real, const B: usize>(batch: &mut Self::Batch<T, B>, len: usize);
 }
 
 /// `B` samples of shape `In`, numbers of type `T`.
@@ -24,8 +24,8 @@ impl<const N: usize> Shape for Features<N> {
     type Batch<T: Real, const B: usize> = SMatrix<T, N, B>;
 
     #[inline(always)]
-    fn clear_from<T: Real, const B: usize>(batch: &mut SMatrix<T, N, B>, used: usize) {
-        for column in batch.data.0.iter_mut().skip(used) {
+    fn clear_from<T: Real, const B: usize>(batch: &mut SMatrix<T, N, B>, len: usize) {
+        for column in batch.data.0.iter_mut().skip(len) {
             column.fill(T::ZERO);
         }
     }

@@ -1,6 +1,6 @@
 //! [`Summary`]: the layers of a network with what they take, as a table.
 
-use crate::model::{Entrance, Layer, Shape};
+use crate::model::{InputShape, Layer, Shape};
 use core::any::type_name;
 use core::fmt::{self, Write};
 use core::marker::PhantomData;
@@ -43,13 +43,13 @@ pub struct Cost {
     pub bytes: usize,
     /// Multiplications with an addition for the prediction of one sample, activations not counted; unknown for a layer
     /// that does not tell.
-    pub multiply_adds: Option<usize>,
+    pub macs: Option<usize>,
 }
 
 impl Description {
     /// Of a layer `L` that takes in `In`.
-    pub fn of<In: Shape, L: Layer<In>>(place: Place, multiply_adds: Option<usize>) -> Self {
-        let cost = Cost { parameters: L::COUNT, bytes: size_of::<L>(), multiply_adds };
+    pub fn of<In: Shape, L: Layer<In>>(place: Place, macs: Option<usize>) -> Self {
+        let cost = Cost { parameters: L::PARAMETERS, bytes: size_of::<L>(), macs };
         Description { place, name: type_name::<L>(), output: type_name::<L::Out>(), cost: Some(cost) }
     }
 
@@ -59,7 +59,7 @@ impl Description {
     }
 }
 
-/// The layers of a network `N`, with output, parameters, bytes and multiply-adds of each and of all: Keras's
+/// The layers of a network `N`, with output, parameters, bytes and MACs of each and of all: Keras's
 /// `model.summary()`, of a type, so that it needs no weights. Made by [`Network::summary`](crate::model::Network::summary).
 ///
 /// ```
@@ -69,13 +69,13 @@ impl Description {
 /// type Block = Residual<(LayerNorm<64>, Dense<64, 64, Relu>)>;
 /// type Net = (Dense<784, 64, Relu>, Dropout<64, 200>, Block, Dense<64, 10, Softmax>);
 /// println!("{}", Net::summary());
-/// assert_eq!(Net::summary().multiply_adds(), Some(784 * 64 + 2 * 64 + 64 * 64 + 64 * 10));
+/// assert_eq!(Net::summary().macs(), Some(784 * 64 + 2 * 64 + 64 * 64 + 64 * 10));
 /// ```
 ///
 /// prints, on a CPU on which layers begin at multiples of 64 bytes,
 ///
 /// ```text
-/// layer                         output        parameters   bytes  multiply-adds
+/// layer                         output        parameters   bytes           MACs
 /// 0  Dense<784, 64, Relu>       Features<64>       50240  200960          50176
 /// 1  Dropout<64, 200>           Features<64>           0       8              0
 /// 2  Residual                   Features<64>
@@ -88,16 +88,17 @@ impl Description {
 ///
 /// The numbers before the names lead to the layer in the value: here the `LayerNorm` is `network.2.0.0`. The bytes of all
 /// are the size of the network's type.
+#[doc(alias("torchinfo", "model.summary"))]
 pub struct Summary<N>(PhantomData<N>);
 
-impl<N: Entrance + Layer<<N as Entrance>::In>> Summary<N> {
+impl<N: InputShape + Layer<<N as InputShape>::In>> Summary<N> {
     pub(crate) const fn new() -> Self {
         Summary(PhantomData)
     }
 
     /// How many numbers the network learns.
     pub const fn parameters(&self) -> usize {
-        N::COUNT
+        N::PARAMETERS
     }
 
     /// How much memory the network takes.
@@ -107,11 +108,11 @@ impl<N: Entrance + Layer<<N as Entrance>::In>> Summary<N> {
 
     /// How many multiplications with an addition the prediction of one sample takes, activations not counted; unknown if
     /// a layer does not tell.
-    pub fn multiply_adds(&self) -> Option<usize> {
+    pub fn macs(&self) -> Option<usize> {
         let mut sum = Some(0);
         self.each(&mut |layer| {
             if let Some(cost) = layer.cost {
-                sum = sum.zip(cost.multiply_adds).map(|(sum, more)| sum + more);
+                sum = sum.zip(cost.macs).map(|(sum, more)| sum + more);
             }
         });
         sum
@@ -169,7 +170,7 @@ fn pad(f: &mut fmt::Formatter<'_>, text: impl fmt::Display, columns: usize) -> f
     write!(f, "{text}{:1$}", "", columns.saturating_sub(width(&text)))
 }
 
-impl<N: Entrance + Layer<<N as Entrance>::In>> fmt::Display for Summary<N> {
+impl<N: InputShape + Layer<<N as InputShape>::In>> fmt::Display for Summary<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // A chain as the whole network has no line of its own, and its layers begin at the left.
         let mut outermost = usize::MAX;
@@ -180,12 +181,12 @@ impl<N: Entrance + Layer<<N as Entrance>::In>> fmt::Display for Summary<N> {
             names = names.max(indent(&layer) + width(layer.place.index) + 2 + width(Short(layer.name)));
             outputs = outputs.max(width(Short(layer.output)));
         });
-        let all = Cost { parameters: N::COUNT, bytes: size_of::<N>(), multiply_adds: self.multiply_adds() };
+        let all = Cost { parameters: N::PARAMETERS, bytes: size_of::<N>(), macs: self.macs() };
         let parameters = "parameters".len().max(width(all.parameters));
         let bytes = "bytes".len().max(width(all.bytes));
         let numbers = |f: &mut fmt::Formatter<'_>, cost: Cost| {
             write!(f, "  {:>parameters$}  {:>bytes$}  ", cost.parameters, cost.bytes)?;
-            match cost.multiply_adds {
+            match cost.macs {
                 Some(count) => write!(f, "{count:>13}"),
                 None => write!(f, "{:>13}", "unknown"),
             }
@@ -193,7 +194,7 @@ impl<N: Entrance + Layer<<N as Entrance>::In>> fmt::Display for Summary<N> {
 
         pad(f, "layer", names + 2)?;
         pad(f, "output", outputs)?;
-        write!(f, "  {:>parameters$}  {:>bytes$}  multiply-adds", "parameters", "bytes")?;
+        write!(f, "  {:>parameters$}  {:>bytes$}           MACs", "parameters", "bytes")?;
         let mut result = Ok(());
         self.each(&mut |layer| {
             result = result.and_then(|()| {

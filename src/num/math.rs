@@ -7,7 +7,7 @@
 
 use crate::num::dispatch::dispatch;
 pub use crate::num::fused::mul_add;
-use crate::num::{Lanes, Real, SCALAR, lanes, number};
+use crate::num::{Lanes, Real, SCALAR, first_lane, lanes};
 use fearless_simd::{Level, Select, Simd, SimdBase, SimdFloat};
 
 /// All lanes set to the number of type `T` nearest to `value`.
@@ -18,7 +18,8 @@ pub fn splat<S: Simd, T: Real>(simd: S, value: f64) -> Lanes<S, T> {
 
 /// The larger of `x` and `low`; NaN where `x` is NaN.
 #[inline(always)]
-pub fn at_least<S: Simd, V: SimdFloat<S>>(x: V, low: V) -> V {
+#[doc(alias("max", "fmax", "NaN"))]
+pub fn maximum<S: Simd, V: SimdFloat<S>>(x: V, low: V) -> V {
     // Where the instruction gives its second operand if either is NaN (x86) or gives NaN (NEON), it is enough.
     if cfg!(any(target_arch = "x86", target_arch = "x86_64", target_arch = "aarch64")) {
         low.max(x)
@@ -29,7 +30,8 @@ pub fn at_least<S: Simd, V: SimdFloat<S>>(x: V, low: V) -> V {
 
 /// The smaller of `x` and `high`; NaN where `x` is NaN.
 #[inline(always)]
-pub fn at_most<S: Simd, V: SimdFloat<S>>(x: V, high: V) -> V {
+#[doc(alias("min", "fmin", "NaN"))]
+pub fn minimum<S: Simd, V: SimdFloat<S>>(x: V, high: V) -> V {
     if cfg!(any(target_arch = "x86", target_arch = "x86_64", target_arch = "aarch64")) {
         high.min(x)
     } else {
@@ -135,7 +137,7 @@ fn power_of_two<S: Simd, T: Real>(simd: S, n: Lanes<S, T>) -> Lanes<S, T> {
 #[inline(always)]
 pub fn exp<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
     let limit = lanes::<S, T>(simd, T::LN_MIN + T::LN_MIN);
-    let x = at_most(at_least(x, limit), -limit);
+    let x = minimum(maximum(x, limit), -limit);
     let (n, e) = split_exp::<S, T>(simd, x);
     // Two factors, since `n` may lie outside of what one exponent holds.
     let rounder = lanes::<S, T>(simd, T::ROUNDER);
@@ -147,7 +149,7 @@ pub fn exp<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
 #[inline(always)]
 pub fn exp_negative<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
     let lowest = lanes::<S, T>(simd, T::LN_MIN);
-    let (n, e) = split_exp::<S, T>(simd, at_least(x, lowest));
+    let (n, e) = split_exp::<S, T>(simd, maximum(x, lowest));
     let scale = power_of_two::<S, T>(simd, n);
     x.simd_lt(lowest).select(splat::<S, T>(simd, 0.0), mul_add(e, scale, scale))
 }
@@ -155,7 +157,7 @@ pub fn exp_negative<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
 /// Like [`exp_negative`], but never less than the smallest normal number: for what is added to a larger one.
 #[inline(always)]
 pub(crate) fn exp_negative_above_zero<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
-    let (n, e) = split_exp::<S, T>(simd, at_least(x, lanes::<S, T>(simd, T::LN_MIN)));
+    let (n, e) = split_exp::<S, T>(simd, maximum(x, lanes::<S, T>(simd, T::LN_MIN)));
     let scale = power_of_two::<S, T>(simd, n);
     mul_add(e, scale, scale)
 }
@@ -163,7 +165,7 @@ pub(crate) fn exp_negative_above_zero<S: Simd, T: Real>(simd: S, x: Lanes<S, T>)
 /// `exp(x) - 1` for `x` up to zero, exact for small `x` too. Within 2 ulp.
 #[inline(always)]
 pub fn exp_m1_negative<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
-    let x = at_least(x, lanes::<S, T>(simd, T::LN_MIN));
+    let x = maximum(x, lanes::<S, T>(simd, T::LN_MIN));
     let (n, e) = split_exp::<S, T>(simd, x);
     let scale = power_of_two::<S, T>(simd, n);
     mul_add(e, scale, scale - splat::<S, T>(simd, 1.0))
@@ -292,7 +294,7 @@ pub fn tanh<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
     }
     // With `exp(-2 |x|) = 2^n (q + p) / (q - p)` one division does for `tanh(|x|) = (1 - exp(-2 |x|)) / (1 + exp(-2 |x|))`. Where
     // `n` is zero, `q` cancels before anything is rounded.
-    let (n, r) = reduce::<S, T>(simd, at_least(x.abs() * splat::<S, T>(simd, -2.0), lanes::<S, T>(simd, T::LN_MIN)));
+    let (n, r) = reduce::<S, T>(simd, maximum(x.abs() * splat::<S, T>(simd, -2.0), lanes::<S, T>(simd, T::LN_MIN)));
     let square = r * r;
     let p = r * polynomial::<S, T>(simd, square, &EXP_ODD.map(T::of));
     let q = polynomial::<S, T>(simd, square, &EXP_EVEN.map(T::of));
@@ -319,7 +321,7 @@ fn tanh_of_number<T: Real>(x: T) -> T {
 /// `ln(1 + exp(x))`. Within 3 ulp.
 #[inline(always)]
 pub fn softplus<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
-    at_least(x, splat::<S, T>(simd, 0.0)) + ln_1p::<S, T>(simd, exp_negative::<S, T>(simd, -x.abs()))
+    maximum(x, splat::<S, T>(simd, 0.0)) + ln_1p::<S, T>(simd, exp_negative::<S, T>(simd, -x.abs()))
 }
 
 /// The distribution function of the standard normal distribution, the probability of a number up to `x`. Within 4 ulp
@@ -351,7 +353,7 @@ pub fn normal_density<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> 
 pub fn square_root<T: Real>(x: T) -> T {
     #[inline(always)]
     fn root<S: Simd, T: Real>(simd: S, x: T) -> T {
-        number::<S, T>(T::exact_root(simd, lanes::<S, T>(simd, x)))
+        first_lane::<S, T>(T::exact_root(simd, lanes::<S, T>(simd, x)))
     }
     dispatch!(Level::baseline(), simd => root(simd, x))
 }
@@ -509,13 +511,13 @@ mod tests {
         }
     }
 
-    /// `at_least` and `at_most` rely on which operand an instruction prefers.
+    /// `maximum` and `minimum` rely on which operand an instruction prefers.
     #[test]
     fn bounds_propagate_nan() {
         #[inline(always)]
         fn bounded<S: Simd, T: Real>(simd: S, x: T) -> [T; 2] {
             let (x, one) = (lanes::<S, T>(simd, x), splat::<S, T>(simd, 1.0));
-            [at_least(x, one).as_slice()[0], at_most(x, one).as_slice()[0]]
+            [maximum(x, one).as_slice()[0], minimum(x, one).as_slice()[0]]
         }
         assert!(dispatch!(level(), simd => bounded(simd, f32::NAN)).iter().all(|x| x.is_nan()));
         assert!(dispatch!(level(), simd => bounded(simd, f64::NAN)).iter().all(|x| x.is_nan()));

@@ -13,5 +13,5 @@ mod series;
 pub(crate) mod zeroed;
 
 pub use real::{Lanes, Real};
-pub(crate) use real::{SCALAR, lanes, number};
+pub(crate) use real::{SCALAR, first_lane, lanes};
 pub use series::Series;

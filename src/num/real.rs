@@ -101,7 +101,7 @@ pub(crate) fn lanes<S: Simd, T: Real>(simd: S, number: T) -> Lanes<S, T> {
 
 /// The number in the first lane.
 #[inline(always)]
-pub(crate) fn number<S: Simd, T: Real>(lanes: Lanes<S, T>) -> T {
+pub(crate) fn first_lane<S: Simd, T: Real>(lanes: Lanes<S, T>) -> T {
     lanes.as_slice()[0]
 }
 
@@ -144,7 +144,7 @@ impl Real for f32 {
 
     #[inline(always)]
     fn exact_root<S: Simd>(simd: S, x: Lanes<S, f32>) -> Lanes<S, f32> {
-        if SCALAR { lanes::<S, f32>(simd, root_of_f32(number::<S, f32>(x))) } else { x.sqrt() }
+        if SCALAR { lanes::<S, f32>(simd, root_of_f32(first_lane::<S, f32>(x))) } else { x.sqrt() }
     }
 
     #[inline(always)]

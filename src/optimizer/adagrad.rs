@@ -1,6 +1,6 @@
 //! Adagrad.
 
-use super::{Optimizer, States, check_epsilon, check_rate, largest_to_square};
+use super::{Optimizer, States, check_epsilon, check_learning_rate, largest_to_square};
 use crate::error::Error;
 use crate::kernel::map_columns;
 use crate::model::Parameter;
@@ -8,7 +8,7 @@ use crate::num::math::mul_add;
 use crate::num::{Lanes, Real};
 use fearless_simd::{Simd, SimdBase};
 
-/// `s <- s + g g`, then `w <- w - rate * g / (sqrt(s) + epsilon)`: J. Duchi et al., 2011,
+/// `s <- s + g g`, then `w <- w - learning_rate * g / (sqrt(s) + epsilon)`: J. Duchi et al., 2011,
 /// <https://jmlr.org/papers/v12/duchi11a.html>.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(
@@ -16,10 +16,11 @@ use fearless_simd::{Simd, SimdBase};
     derive(serde::Serialize, serde::Deserialize),
     serde(bound = "T: Real", deny_unknown_fields)
 )]
+#[doc(alias("AdaGrad"))]
 pub struct Adagrad<T = f32> {
     /// The learning rate.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
-    pub rate: T,
+    pub learning_rate: T,
     /// Keeps the divisor from zero.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub epsilon: T,
@@ -27,8 +28,8 @@ pub struct Adagrad<T = f32> {
 
 impl<T: Real> Adagrad<T> {
     /// With that learning rate and an epsilon of 1e-10, as in PyTorch.
-    pub fn new(rate: T) -> Self {
-        Adagrad { rate, epsilon: T::of(1e-10) }
+    pub fn new(learning_rate: T) -> Self {
+        Adagrad { learning_rate, epsilon: T::of(1e-10) }
     }
 }
 
@@ -38,17 +39,17 @@ impl<T: Real> Optimizer for Adagrad<T> {
     type State = States<1>;
     type Shared = ();
 
-    fn rate(&self) -> T {
-        self.rate
+    fn learning_rate(&self) -> T {
+        self.learning_rate
     }
 
-    fn set_rate(&mut self, rate: T) {
-        self.rate = rate;
+    fn set_learning_rate(&mut self, learning_rate: T) {
+        self.learning_rate = learning_rate;
     }
 
     #[inline(always)]
     fn check(&self) -> Result<(), Error> {
-        check_rate(self.rate)?;
+        check_learning_rate(self.learning_rate)?;
         check_epsilon(self.epsilon)
     }
 
@@ -75,7 +76,7 @@ impl<T: Real> Optimizer for Adagrad<T> {
             #[inline(always)]
             |[w, g, s]: [Lanes<S, T>; 3]| {
                 let s = mul_add(g, g, s);
-                [w - g * self.rate / (T::exact_root(simd, s) + self.epsilon), zero, s]
+                [w - g * self.learning_rate / (T::exact_root(simd, s) + self.epsilon), zero, s]
             },
         );
     }

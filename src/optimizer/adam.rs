@@ -1,6 +1,6 @@
 //! Adam and AdamW.
 
-use super::{Optimizer, States, check_epsilon, check_rate, largest_to_square};
+use super::{Optimizer, States, check_epsilon, check_learning_rate, largest_to_square};
 use crate::error::{Error, below_one, not_negative, setting};
 use crate::kernel::map_columns;
 use crate::model::{Kind, Parameter, Zeroed};
@@ -9,18 +9,19 @@ use crate::num::{Lanes, Real, lanes};
 use fearless_simd::Simd;
 
 /// `m <- beta1 * m + (1 - beta1) * g` and `v <- beta2 * v + (1 - beta2) * g g`; then, with `m` and `v` divided by
-/// `1 - beta1^t` and `1 - beta2^t` at step `t`, `w <- w - rate * m / (sqrt(v) + epsilon)`: D. Kingma and J. Ba, 2014,
-/// <https://arxiv.org/abs/1412.6980>.
+/// `1 - beta1^t` and `1 - beta2^t` at step `t`, `w <- w - learning_rate * m / (sqrt(v) + epsilon)`: D. Kingma and J.
+/// Ba, 2014, <https://arxiv.org/abs/1412.6980>.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(
     feature = "serde",
     derive(serde::Serialize, serde::Deserialize),
     serde(bound = "T: Real", deny_unknown_fields)
 )]
+#[doc(alias("optim.Adam"))]
 pub struct Adam<T = f32> {
     /// The learning rate.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
-    pub rate: T,
+    pub learning_rate: T,
     /// What stays of the mean of the gradients from step to step.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub beta1: T,
@@ -34,31 +35,33 @@ pub struct Adam<T = f32> {
 
 impl<T: Real> Adam<T> {
     /// With that learning rate and the paper's 0.9, 0.999 and 1e-8.
-    pub fn new(rate: T) -> Self {
-        Adam { rate, beta1: T::of(0.9), beta2: T::of(0.999), epsilon: T::of(1e-8) }
+    pub fn new(learning_rate: T) -> Self {
+        Adam { learning_rate, beta1: T::of(0.9), beta2: T::of(0.999), epsilon: T::of(1e-8) }
     }
 }
 
-/// [`Adam`] with decoupled weight decay: before each step, weights shrink by the factor `1 - rate * decay`. Biases are
-/// left alone. I. Loshchilov and F. Hutter, 2017, <https://arxiv.org/abs/1711.05101>.
+/// [`Adam`] with decoupled weight decay: before each step, weights shrink by the factor
+/// `1 - learning_rate * weight_decay`. Biases are left alone. I. Loshchilov and F. Hutter, 2017,
+/// <https://arxiv.org/abs/1711.05101>.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(
     feature = "serde",
     derive(serde::Serialize, serde::Deserialize),
     serde(bound = "T: Real", deny_unknown_fields)
 )]
+#[doc(alias("weight decay"))]
 pub struct AdamW<T = f32> {
     /// The rule of the step.
     pub adam: Adam<T>,
-    /// The strength of the decay.
+    /// The factor `lambda` of the decay.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
-    pub decay: T,
+    pub weight_decay: T,
 }
 
 impl<T: Real> AdamW<T> {
     /// With that learning rate, [`Adam`]'s constants and a decay of 0.01, as in PyTorch.
-    pub fn new(rate: T) -> Self {
-        AdamW { adam: Adam::new(rate), decay: T::of(0.01) }
+    pub fn new(learning_rate: T) -> Self {
+        AdamW { adam: Adam::new(learning_rate), weight_decay: T::of(0.01) }
     }
 }
 
@@ -78,17 +81,17 @@ impl<T: Real> Optimizer for Adam<T> {
     type State = States<2>;
     type Shared = BiasCorrection<T>;
 
-    fn rate(&self) -> T {
-        self.rate
+    fn learning_rate(&self) -> T {
+        self.learning_rate
     }
 
-    fn set_rate(&mut self, rate: T) {
-        self.rate = rate;
+    fn set_learning_rate(&mut self, learning_rate: T) {
+        self.learning_rate = learning_rate;
     }
 
     #[inline(always)]
     fn check(&self) -> Result<(), Error> {
-        check_rate(self.rate)?;
+        check_learning_rate(self.learning_rate)?;
         setting(below_one(self.beta1), "a `beta1` of at least 0 and below 1", self.beta1)?;
         setting(below_one(self.beta2), "a `beta2` of at least 0 and below 1", self.beta2)?;
         check_epsilon(self.epsilon)
@@ -116,7 +119,7 @@ impl<T: Real> Optimizer for Adam<T> {
         gradient: &mut [T],
         averages: [&mut [T]; 2],
     ) {
-        AdamW { adam: *self, decay: T::ZERO }.update(simd, correction, parameter, weights, gradient, averages);
+        AdamW { adam: *self, weight_decay: T::ZERO }.update(simd, correction, parameter, weights, gradient, averages);
     }
 }
 
@@ -126,18 +129,22 @@ impl<T: Real> Optimizer for AdamW<T> {
     type State = States<2>;
     type Shared = BiasCorrection<T>;
 
-    fn rate(&self) -> T {
-        self.adam.rate
+    fn learning_rate(&self) -> T {
+        self.adam.learning_rate
     }
 
-    fn set_rate(&mut self, rate: T) {
-        self.adam.rate = rate;
+    fn set_learning_rate(&mut self, learning_rate: T) {
+        self.adam.learning_rate = learning_rate;
     }
 
     #[inline(always)]
     fn check(&self) -> Result<(), Error> {
         self.adam.check()?;
-        setting(not_negative(self.decay), "a `decay` of `AdamW` that is finite and not negative", self.decay)
+        setting(
+            not_negative(self.weight_decay),
+            "a `weight_decay` of `AdamW` that is finite and not negative",
+            self.weight_decay,
+        )
     }
 
     #[inline(always)]
@@ -160,20 +167,21 @@ impl<T: Real> Optimizer for AdamW<T> {
         gradient: &mut [T],
         [mean, square]: [&mut [T]; 2],
     ) {
-        let Adam { rate, beta1, beta2, epsilon } = self.adam;
+        let Adam { learning_rate, beta1, beta2, epsilon } = self.adam;
         let zero = lanes::<S, T>(simd, T::ZERO);
         let rest1 = lanes::<S, T>(simd, T::ONE - beta1);
         let rest2 = lanes::<S, T>(simd, T::ONE - beta2);
-        // Added to both averages, it keeps those of a unit without slopes from becoming subnormal, which many CPUs are very
-        // slow with, and it is far too small to count in any other.
+        // Added to both averages, it keeps those of a unit without gradients from becoming subnormal, which many CPUs
+        // are very slow with, and it is far too small to count in any other.
         let smallest = lanes::<S, T>(simd, T::min_positive_value() / T::epsilon());
         let beta1 = lanes::<S, T>(simd, beta1);
         let beta2 = lanes::<S, T>(simd, beta2);
-        let keep = if matches!(parameter.kind, Kind::Weight) { T::ONE - rate * self.decay } else { T::ONE };
+        let keep =
+            if matches!(parameter.kind, Kind::Weight) { T::ONE - learning_rate * self.weight_decay } else { T::ONE };
         let keep = lanes::<S, T>(simd, keep);
         // Both sides of the fraction times the root, which then need not be taken off each `v`.
         let root = square_root(second);
-        let rate = lanes::<S, T>(simd, -(rate * root / first));
+        let learning_rate = lanes::<S, T>(simd, -(learning_rate * root / first));
         let epsilon = lanes::<S, T>(simd, epsilon * root);
         map_columns(
             simd,
@@ -183,7 +191,7 @@ impl<T: Real> Optimizer for AdamW<T> {
             |[w, g, m, v]: [Lanes<S, T>; 4]| {
                 let m = mul_add(m, beta1, mul_add(g, rest1, smallest));
                 let v = mul_add(v, beta2, mul_add(g * g, rest2, smallest));
-                [mul_add(w, keep, divide_by_root::<S, T>(simd, m * rate, v, epsilon)), zero, m, v]
+                [mul_add(w, keep, divide_by_root::<S, T>(simd, m * learning_rate, v, epsilon)), zero, m, v]
             },
         );
     }

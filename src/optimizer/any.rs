@@ -19,13 +19,14 @@ use fearless_simd::Simd;
 ///     let optimizer: AnyOptimizer = optimizer;
 ///     println!("{optimizer}");
 ///     let mut trainer = Trainer::new(<Dense<1, 1, Identity>>::new(&mut seeded(0)), MeanSquaredError, optimizer, seeded(1));
-///     let outcome = trainer.fit(&inputs, &inputs, &Fit { epochs: 200, ..Fit::default() }, ())?;
+///     let outcome = trainer.fit(&inputs, &inputs, &FitOptions { epochs: 200, ..FitOptions::default() }, ())?;
 ///     assert!(outcome.loss < 1e-3);
 /// }
 /// # Ok::<(), tuplenet::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
+#[doc(alias("dynamic optimizer"))]
 pub enum AnyOptimizer<T = f32> {
     /// Gradient descent.
     Sgd(Sgd<T>),
@@ -61,12 +62,12 @@ impl<T: Real> Optimizer for AnyOptimizer<T> {
     type State = States<2>;
     type Shared = BiasCorrection<T>;
 
-    fn rate(&self) -> T {
-        of_rule!(self, rule => rule.rate())
+    fn learning_rate(&self) -> T {
+        of_rule!(self, rule => rule.learning_rate())
     }
 
-    fn set_rate(&mut self, rate: T) {
-        of_rule!(self, rule => rule.set_rate(rate));
+    fn set_learning_rate(&mut self, learning_rate: T) {
+        of_rule!(self, rule => rule.set_learning_rate(learning_rate));
     }
 
     fn check(&self) -> Result<(), Error> {

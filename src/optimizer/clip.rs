@@ -1,10 +1,10 @@
 //! Limits to the gradient before the steps of any optimizer.
 
-use super::Prepare;
+use super::GradientTransform;
 use crate::error::{Error, setting};
 use crate::kernel::{map, map_sum};
 use crate::model::{Parameter, Params, VisitorMut};
-use crate::num::math::{at_least, at_most, square_root};
+use crate::num::math::{maximum, minimum, square_root};
 use crate::num::{Lanes, Real};
 use fearless_simd::{Simd, SimdBase};
 
@@ -15,15 +15,16 @@ use fearless_simd::{Simd, SimdBase};
     derive(serde::Serialize, serde::Deserialize),
     serde(bound = "T: Real", deny_unknown_fields)
 )]
+#[doc(alias("clip_grad_norm_", "gradient clipping"))]
 pub struct ClipNorm<T> {
     /// The largest length.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub limit: T,
 }
 
-impl<T: Real> Prepare<T> for ClipNorm<T> {
+impl<T: Real> GradientTransform<T> for ClipNorm<T> {
     #[inline(always)]
-    fn prepare<S: Simd, N: Params<Scalar = T>>(&self, simd: S, _: T, _: &mut N, gradient: &mut N) {
+    fn transform<S: Simd, N: Params<Scalar = T>>(&self, simd: S, _: T, _: &mut N, gradient: &mut N) {
         let mut squares = SumOfSquares { simd, sum: T::ZERO };
         gradient.visit_mut([], &mut squares);
         let norm = square_root(squares.sum);
@@ -139,15 +140,16 @@ impl<S: Simd, T: Real> VisitorMut<T, 0> for Scale<S, T> {
     derive(serde::Serialize, serde::Deserialize),
     serde(bound = "T: Real", deny_unknown_fields)
 )]
+#[doc(alias("clip_grad_value_", "gradient clipping"))]
 pub struct ClipValue<T> {
     /// The largest absolute value.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub limit: T,
 }
 
-impl<T: Real> Prepare<T> for ClipValue<T> {
+impl<T: Real> GradientTransform<T> for ClipValue<T> {
     #[inline(always)]
-    fn prepare<S: Simd, N: Params<Scalar = T>>(&self, simd: S, _: T, _: &mut N, gradient: &mut N) {
+    fn transform<S: Simd, N: Params<Scalar = T>>(&self, simd: S, _: T, _: &mut N, gradient: &mut N) {
         gradient.visit_mut([], &mut Bound { simd, limit: self.limit });
     }
 
@@ -176,7 +178,7 @@ impl<S: Simd, T: Real> VisitorMut<T, 0> for Bound<S, T> {
             [values],
             [],
             #[inline(always)]
-            |[g], []| [at_most(at_least(g, -limit), limit)],
+            |[g], []| [minimum(maximum(g, -limit), limit)],
         );
     }
 }

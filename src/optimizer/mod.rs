@@ -2,13 +2,13 @@
 //!
 //! In order of difficulty: [`Sgd`], [`Momentum`], [`Adagrad`], [`RmsProp`], [`Adam`], [`AdamW`]. Around any of them:
 //! [`clip_norm`](Optimizer::clip_norm), [`clip_value`](Optimizer::clip_value), [`l1`](Optimizer::l1),
-//! [`l2`](Optimizer::l2), [`decay`](Optimizer::decay). [`AnyOptimizer`] is one that is chosen at run time. They act in the
-//! order in which they are written:
+//! [`l2`](Optimizer::l2), [`weight_decay`](Optimizer::weight_decay). [`AnyOptimizer`] is one that is chosen at run
+//! time. They act in the order in which they are written:
 //!
 //! ```
 //! use tuplenet::prelude::*;
 //!
-//! // Limits the gradient to length 1, adds the slope of the penalty to it, and lets Adam take the step: what PyTorch does with
+//! // Limits the gradient to length 1, adds the gradient of the penalty to it, and lets Adam take the step: what PyTorch does with
 //! // `clip_grad_norm_` and `weight_decay`.
 //! let optimizer = Adam::new(1e-3f32).clip_norm(1.0).l2(1e-4);
 //! ```
@@ -16,24 +16,24 @@
 //! # Settings
 //!
 //! What makes an optimizer, a penalty, a limit, a schedule or a loss never fails and never panics, so that each can be a constant.
-//! Every entry that trains, [`step`](crate::train::Trainer::step), [`learn`](crate::train::Trainer::learn),
+//! Every entry that trains, [`step`](crate::train::Trainer::step), [`step_one`](crate::train::Trainer::step_one),
 //! [`epoch`](crate::train::Trainer::epoch), [`fit`](crate::train::Trainer::fit) and the others, on several threads, in a
 //! search or from a checkpoint, checks all settings before anything is changed, and gives an
 //! [`Error::Setting`] that says what was expected and what was found. [`Optimizer::check`] is that check.
-//! [`Optimizer::step`], a step by hand, does not check, and does what the formula says. On a microcontroller `step` and `learn` do
-//! not check either: its settings stand in the program.
+//! [`Optimizer::step`], a step by hand, does not check, and does what the formula says. On a microcontroller `step` and
+//! `step_one` do not check either: its settings stand in the program.
 //!
 //! An optimizer of your own is a rule for a slice of parameters:
 //!
 //! ```
-//! use tuplenet::optimizer::{Optimizer, States};
 //! use tuplenet::model::Parameter;
+//! use tuplenet::optimizer::{Optimizer, States};
 //! use tuplenet::prelude::*;
 //! use tuplenet::simd::Simd;
 //!
 //! /// Steps of the same length in every direction: the sign of the momentum alone counts.
 //! struct Signum {
-//!     rate: f32,
+//!     learning_rate: f32,
 //! }
 //!
 //! impl Optimizer for Signum {
@@ -42,27 +42,34 @@
 //!     type State = States<1>;
 //!     type Shared = ();
 //!
-//!     fn rate(&self) -> f32 {
-//!         self.rate
+//!     fn learning_rate(&self) -> f32 {
+//!         self.learning_rate
 //!     }
 //!
-//!     fn set_rate(&mut self, rate: f32) {
-//!         self.rate = rate;
+//!     fn set_learning_rate(&mut self, learning_rate: f32) {
+//!         self.learning_rate = learning_rate;
 //!     }
 //!
 //!     fn update<S: Simd>(
-//!         &self, _: S, (): &(), _: Parameter, weights: &mut [f32], gradient: &mut [f32], [momentum]: [&mut [f32]; 1],
+//!         &self,
+//!         _: S,
+//!         (): &(),
+//!         _: Parameter,
+//!         weights: &mut [f32],
+//!         gradient: &mut [f32],
+//!         [momentum]: [&mut [f32]; 1],
 //!     ) {
 //!         for ((w, g), m) in weights.iter_mut().zip(gradient).zip(momentum) {
 //!             *m = 0.9 * *m + *g;
-//!             *w -= self.rate * m.signum();
+//!             *w -= self.learning_rate * m.signum();
 //!             *g = 0.0;
 //!         }
 //!     }
 //! }
 //!
 //! type Net = Dense<1, 1, Identity>;
-//! let mut trainer = Trainer::new(Net::new(&mut seeded(0)), MeanSquaredError, Signum { rate: 0.1 }, seeded(1));
+//! let mut trainer =
+//!     Trainer::new(Net::new(&mut seeded(0)), MeanSquaredError, Signum { learning_rate: 0.1 }, seeded(1));
 //! trainer.step(&[[1.0]], &[[2.0]])?;
 //! # Ok::<(), tuplenet::Error>(())
 //! ```
@@ -71,8 +78,8 @@ mod adagrad;
 mod adam;
 mod any;
 mod clip;
-mod penalty;
-mod prepare;
+mod gradient_transform;
+mod regularization;
 mod rmsprop;
 pub mod schedule;
 mod scheduled;
@@ -83,8 +90,8 @@ pub use adagrad::Adagrad;
 pub use adam::{Adam, AdamW, BiasCorrection};
 pub use any::AnyOptimizer;
 pub use clip::{ClipNorm, ClipValue};
-pub use penalty::{AnyPenalty, Decay, Penalty};
-pub use prepare::{Prepare, Prepared};
+pub use gradient_transform::{GradientTransform, Transformed};
+pub use regularization::{AnyRegularization, Regularization, WeightDecay};
 pub use rmsprop::RmsProp;
 pub use scheduled::Scheduled;
 use scheduled::Unit;
@@ -101,8 +108,8 @@ use schedule::Schedule;
 
 /// Checks a learning rate.
 #[inline(always)]
-pub(crate) fn check_rate<T: Real>(rate: T) -> Result<(), Error> {
-    setting(not_negative(rate), "a learning rate that is finite and not negative", rate)
+pub(crate) fn check_learning_rate<T: Real>(learning_rate: T) -> Result<(), Error> {
+    setting(not_negative(learning_rate), "a learning rate that is finite and not negative", learning_rate)
 }
 
 /// Checks what keeps a divisor from zero.
@@ -125,6 +132,7 @@ fn largest_to_square<T: Real>() -> T {
 pub type StateSlices<'a, O> = <<O as Optimizer>::State as StateLayout>::OfSlice<'a, <O as Optimizer>::Scalar>;
 
 /// A rule that changes a network by its gradient, slice by slice.
+#[doc(alias("torch.optim"))]
 pub trait Optimizer: Sized {
     /// The type of the numbers.
     type Scalar: Real;
@@ -136,10 +144,12 @@ pub trait Optimizer: Sized {
     type Shared: Zeroed;
 
     /// The learning rate.
-    fn rate(&self) -> Self::Scalar;
+    #[doc(alias("lr"))]
+    fn learning_rate(&self) -> Self::Scalar;
 
     /// Changes the learning rate, for a schedule.
-    fn set_rate(&mut self, rate: Self::Scalar);
+    #[doc(alias("lr"))]
+    fn set_learning_rate(&mut self, learning_rate: Self::Scalar);
 
     /// Begins a step: for what changes from step to step and is the same for all parameters.
     #[inline(always)]
@@ -158,7 +168,7 @@ pub trait Optimizer: Sized {
 
     /// Changes the network or the gradient before a step: what was put around an optimizer, in the order in which it is written.
     #[inline(always)]
-    fn prepare<S: Simd, N: Params<Scalar = Self::Scalar>>(&self, _simd: S, _network: &mut N, _gradient: &mut N) {}
+    fn transform<S: Simd, N: Params<Scalar = Self::Scalar>>(&self, _simd: S, _network: &mut N, _gradient: &mut N) {}
 
     /// Whether all settings make sense; an [`Error::Setting`] with the first that does not. Whoever trains asks first, and a loop
     /// by hand can ask before its first [`step`](Self::step):
@@ -184,9 +194,10 @@ pub trait Optimizer: Sized {
     /// Forgets how far a schedule has come, for a training run from the beginning.
     fn restart(&mut self) {}
 
-    /// The learning rate, if a step is plain gradient descent, `w <- w - rate * g`, and nothing else. Then a chip that learns from
-    /// a single sample need not write its gradient down: see [`Layer::descend`](crate::model::Layer::descend).
-    fn plain_rate(&self) -> Option<Self::Scalar> {
+    /// The learning rate, if a step is plain gradient descent, `w <- w - learning_rate * g`, and nothing else. Then a
+    /// chip that learns from a single sample need not write its gradient down: see
+    /// [`Layer::sgd_step`](crate::model::Layer::sgd_step).
+    fn sgd_learning_rate(&self) -> Option<Self::Scalar> {
         None
     }
 
@@ -209,7 +220,7 @@ pub trait Optimizer: Sized {
         gradient: &mut N,
         state: &mut OptimizerState<Self, N>,
     ) {
-        self.prepare(simd, network, gradient);
+        self.transform(simd, network, gradient);
         state.update(simd, self, network, gradient);
     }
 
@@ -223,11 +234,11 @@ pub trait Optimizer: Sized {
     ///
     /// ```
     /// use tuplenet::prelude::*;
-    /// use tuplenet::optimizer::schedule::Step;
+    /// use tuplenet::optimizer::schedule::StepDecay;
     ///
-    /// let mut optimizer = Sgd::new(0.1f64).by_epoch(Step::new(1, 0.5));
+    /// let mut optimizer = Sgd::new(0.1f64).by_epoch(StepDecay::new(1, 0.5));
     /// optimizer.after_epoch(0.3);
-    /// assert_eq!(optimizer.rate(), 0.05);
+    /// assert_eq!(optimizer.learning_rate(), 0.05);
     /// ```
     fn by_epoch<P: Schedule>(self, schedule: P) -> Scheduled<Self, P> {
         Scheduled::new(self, schedule, Unit::Epoch)
@@ -237,46 +248,51 @@ pub trait Optimizer: Sized {
     ///
     /// ```
     /// use tuplenet::prelude::*;
-    /// use tuplenet::optimizer::schedule::Cosine;
+    /// use tuplenet::optimizer::schedule::CosineAnnealing;
     ///
-    /// let mut optimizer = Sgd::new(0.1f64).by_step(Cosine { length: 2, lowest: 0.5 });
+    /// let mut optimizer = Sgd::new(0.1f64).by_step(CosineAnnealing { length: 2, lowest: 0.5 });
     /// optimizer.after_step();
-    /// assert!((optimizer.rate() - 0.075).abs() < 1e-15);
+    /// assert!((optimizer.learning_rate() - 0.075).abs() < 1e-15);
     /// ```
     fn by_step<P: Schedule>(self, schedule: P) -> Scheduled<Self, P> {
         Scheduled::new(self, schedule, Unit::Step)
     }
 
-    /// This optimizer, with a preparation before each of its steps.
-    fn after<P: Prepare<Self::Scalar>>(self, preparation: P) -> Prepared<Self, P> {
-        Prepared { optimizer: self, preparation }
+    /// This optimizer, with a transform before each of its steps.
+    fn with_transform<P: GradientTransform<Self::Scalar>>(self, transform: P) -> Transformed<Self, P> {
+        Transformed { optimizer: self, transform }
     }
 
-    /// Adds the slope of `strength / 2` times the sum of the squares of all weights: L2 regularization, what PyTorch
+    /// Adds the gradient of `lambda / 2` times the sum of the squares of all weights: L2 regularization, what PyTorch
     /// calls `weight_decay`. Biases are left alone.
-    fn l2(self, strength: Self::Scalar) -> Prepared<Self, Penalty<Self::Scalar>> {
-        self.after(Penalty { l1: Self::Scalar::ZERO, l2: strength })
+    #[doc(alias("weight_decay", "ridge"))]
+    fn l2(self, lambda: Self::Scalar) -> Transformed<Self, Regularization<Self::Scalar>> {
+        self.with_transform(Regularization { l1: Self::Scalar::ZERO, l2: lambda })
     }
 
-    /// Adds the slope of `strength` times the sum of the absolute values of all weights: L1 regularization, which drives
-    /// weights to zero. Biases are left alone.
-    fn l1(self, strength: Self::Scalar) -> Prepared<Self, Penalty<Self::Scalar>> {
-        self.after(Penalty { l1: strength, l2: Self::Scalar::ZERO })
+    /// Adds the gradient of `lambda` times the sum of the absolute values of all weights: L1 regularization, which
+    /// drives weights to zero. Biases are left alone.
+    #[doc(alias("lasso"))]
+    fn l1(self, lambda: Self::Scalar) -> Transformed<Self, Regularization<Self::Scalar>> {
+        self.with_transform(Regularization { l1: lambda, l2: Self::Scalar::ZERO })
     }
 
-    /// Shrinks every weight by the factor `1 - rate * strength` before each step: decoupled weight decay. Biases are left
-    /// alone.
-    fn decay(self, strength: Self::Scalar) -> Prepared<Self, Decay<Self::Scalar>> {
-        self.after(Decay { strength })
+    /// Shrinks every weight by the factor `1 - learning_rate * lambda` before each step: decoupled weight decay. Biases
+    /// are left alone.
+    #[doc(alias("decoupled weight decay"))]
+    fn weight_decay(self, lambda: Self::Scalar) -> Transformed<Self, WeightDecay<Self::Scalar>> {
+        self.with_transform(WeightDecay { lambda })
     }
 
     /// Scales gradients that are longer than `limit`, all parameters taken together, down to that length.
-    fn clip_norm(self, limit: Self::Scalar) -> Prepared<Self, ClipNorm<Self::Scalar>> {
-        self.after(ClipNorm { limit })
+    #[doc(alias("clip_grad_norm_"))]
+    fn clip_norm(self, limit: Self::Scalar) -> Transformed<Self, ClipNorm<Self::Scalar>> {
+        self.with_transform(ClipNorm { limit })
     }
 
     /// Keeps each number of the gradient between `-limit` and `limit`.
-    fn clip_value(self, limit: Self::Scalar) -> Prepared<Self, ClipValue<Self::Scalar>> {
-        self.after(ClipValue { limit })
+    #[doc(alias("clip_grad_value_"))]
+    fn clip_value(self, limit: Self::Scalar) -> Transformed<Self, ClipValue<Self::Scalar>> {
+        self.with_transform(ClipValue { limit })
     }
 }

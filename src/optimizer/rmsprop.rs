@@ -1,6 +1,6 @@
 //! RMSprop.
 
-use super::{Optimizer, States, check_epsilon, check_rate, largest_to_square};
+use super::{Optimizer, States, check_epsilon, check_learning_rate, largest_to_square};
 use crate::error::{Error, below_one, setting};
 use crate::kernel::map_columns;
 use crate::model::Parameter;
@@ -8,7 +8,7 @@ use crate::num::math::{flush, mul_add};
 use crate::num::{Lanes, Real};
 use fearless_simd::{Simd, SimdBase};
 
-/// `s <- smoothing * s + (1 - smoothing) * g g`, then `w <- w - rate * g / (sqrt(s) + epsilon)`: G. Hinton,
+/// `s <- alpha * s + (1 - alpha) * g g`, then `w <- w - learning_rate * g / (sqrt(s) + epsilon)`: G. Hinton,
 /// <https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf>.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(
@@ -16,22 +16,23 @@ use fearless_simd::{Simd, SimdBase};
     derive(serde::Serialize, serde::Deserialize),
     serde(bound = "T: Real", deny_unknown_fields)
 )]
+#[doc(alias("RMSprop"))]
 pub struct RmsProp<T = f32> {
     /// The learning rate.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
-    pub rate: T,
+    pub learning_rate: T,
     /// What stays of the mean square from step to step.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
-    pub smoothing: T,
+    pub alpha: T,
     /// Keeps the divisor from zero.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub epsilon: T,
 }
 
 impl<T: Real> RmsProp<T> {
-    /// With that learning rate, a smoothing of 0.99 and an epsilon of 1e-8, as in PyTorch.
-    pub fn new(rate: T) -> Self {
-        RmsProp { rate, smoothing: T::of(0.99), epsilon: T::of(1e-8) }
+    /// With that learning rate, an `alpha` of 0.99 and an epsilon of 1e-8, as in PyTorch.
+    pub fn new(learning_rate: T) -> Self {
+        RmsProp { learning_rate, alpha: T::of(0.99), epsilon: T::of(1e-8) }
     }
 }
 
@@ -41,18 +42,18 @@ impl<T: Real> Optimizer for RmsProp<T> {
     type State = States<1>;
     type Shared = ();
 
-    fn rate(&self) -> T {
-        self.rate
+    fn learning_rate(&self) -> T {
+        self.learning_rate
     }
 
-    fn set_rate(&mut self, rate: T) {
-        self.rate = rate;
+    fn set_learning_rate(&mut self, learning_rate: T) {
+        self.learning_rate = learning_rate;
     }
 
     #[inline(always)]
     fn check(&self) -> Result<(), Error> {
-        check_rate(self.rate)?;
-        setting(below_one(self.smoothing), "a `smoothing` of at least 0 and below 1", self.smoothing)?;
+        check_learning_rate(self.learning_rate)?;
+        setting(below_one(self.alpha), "an `alpha` of at least 0 and below 1", self.alpha)?;
         check_epsilon(self.epsilon)
     }
 
@@ -72,15 +73,15 @@ impl<T: Real> Optimizer for RmsProp<T> {
         [squares]: [&mut [T]; 1],
     ) {
         let zero = Lanes::<S, T>::splat(simd, T::ZERO);
-        let stays = Lanes::<S, T>::splat(simd, self.smoothing);
+        let stays = Lanes::<S, T>::splat(simd, self.alpha);
         map_columns(
             simd,
             parameter.rows,
             [weights, gradient, squares],
             #[inline(always)]
             |[w, g, s]: [Lanes<S, T>; 3]| {
-                let s = flush::<S, T>(simd, mul_add(s, stays, g * g * (T::ONE - self.smoothing)));
-                [w - g * self.rate / (T::exact_root(simd, s) + self.epsilon), zero, s]
+                let s = flush::<S, T>(simd, mul_add(s, stays, g * g * (T::ONE - self.alpha)));
+                [w - g * self.learning_rate / (T::exact_root(simd, s) + self.epsilon), zero, s]
             },
         );
     }

@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::model::{Parameter, Params};
 use crate::num::Real;
 use crate::optimizer::schedule::Schedule;
-use crate::optimizer::{Optimizer, StateSlices, check_rate};
+use crate::optimizer::{Optimizer, StateSlices, check_learning_rate};
 use fearless_simd::Simd;
 
 /// An optimizer whose learning rate follows a schedule. Made by [`Optimizer::by_epoch`] and [`Optimizer::by_step`].
@@ -23,6 +23,7 @@ use fearless_simd::Simd;
         deny_unknown_fields
     )
 )]
+#[doc(alias("LRScheduler"))]
 pub struct Scheduled<O: Optimizer, P> {
     optimizer: O,
     schedule: P,
@@ -43,7 +44,7 @@ pub(crate) enum Unit {
 
 impl<O: Optimizer, P: Schedule> Scheduled<O, P> {
     pub(crate) fn new(optimizer: O, schedule: P, unit: Unit) -> Self {
-        let mut scheduled = Scheduled { whole: optimizer.rate(), optimizer, schedule, position: 0, unit };
+        let mut scheduled = Scheduled { whole: optimizer.learning_rate(), optimizer, schedule, position: 0, unit };
         scheduled.seek(0);
         scheduled
     }
@@ -67,16 +68,16 @@ impl<O: Optimizer, P: Schedule> Scheduled<O, P> {
     ///
     /// ```
     /// use tuplenet::prelude::*;
-    /// use tuplenet::optimizer::schedule::Exponential;
+    /// use tuplenet::optimizer::schedule::ExponentialDecay;
     ///
-    /// let mut optimizer = Sgd::new(0.8f64).by_epoch(Exponential::new(0.5));
+    /// let mut optimizer = Sgd::new(0.8f64).by_epoch(ExponentialDecay::new(0.5));
     /// optimizer.seek(3);
-    /// assert_eq!((optimizer.position(), optimizer.rate()), (3, 0.1));
+    /// assert_eq!((optimizer.position(), optimizer.learning_rate()), (3, 0.1));
     /// ```
     pub fn seek(&mut self, position: usize) {
         self.position = position;
         let whole = self.whole.exact();
-        self.optimizer.set_rate(O::Scalar::of(whole * self.schedule.factor(position)));
+        self.optimizer.set_learning_rate(O::Scalar::of(whole * self.schedule.factor(position)));
     }
 }
 
@@ -86,19 +87,19 @@ impl<O: Optimizer, P: Schedule> Optimizer for Scheduled<O, P> {
     type Shared = O::Shared;
 
     /// The rate now, by the schedule.
-    fn rate(&self) -> O::Scalar {
-        self.optimizer.rate()
+    fn learning_rate(&self) -> O::Scalar {
+        self.optimizer.learning_rate()
     }
 
     #[inline(always)]
-    fn plain_rate(&self) -> Option<O::Scalar> {
-        self.optimizer.plain_rate()
+    fn sgd_learning_rate(&self) -> Option<O::Scalar> {
+        self.optimizer.sgd_learning_rate()
     }
 
     /// Checks the rate that the schedule's factors are of too: the rate now may be zero times it.
     #[inline(always)]
     fn check(&self) -> Result<(), Error> {
-        check_rate(self.whole)?;
+        check_learning_rate(self.whole)?;
         self.schedule.check()?;
         self.optimizer.check()
     }
@@ -115,8 +116,8 @@ impl<O: Optimizer, P: Schedule> Optimizer for Scheduled<O, P> {
     }
 
     /// Changes the rate that the schedule's factors are of.
-    fn set_rate(&mut self, rate: O::Scalar) {
-        self.whole = rate;
+    fn set_learning_rate(&mut self, learning_rate: O::Scalar) {
+        self.whole = learning_rate;
         self.seek(self.position);
     }
 
@@ -139,8 +140,8 @@ impl<O: Optimizer, P: Schedule> Optimizer for Scheduled<O, P> {
     }
 
     #[inline(always)]
-    fn prepare<S: Simd, N: Params<Scalar = O::Scalar>>(&self, simd: S, network: &mut N, gradient: &mut N) {
-        self.optimizer.prepare(simd, network, gradient);
+    fn transform<S: Simd, N: Params<Scalar = O::Scalar>>(&self, simd: S, network: &mut N, gradient: &mut N) {
+        self.optimizer.transform(simd, network, gradient);
     }
 
     fn after_step(&mut self) {

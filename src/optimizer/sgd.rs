@@ -1,41 +1,42 @@
 //! Gradient descent, plain and with momentum.
 
-use super::{Optimizer, States, check_rate};
+use super::{Optimizer, States, check_learning_rate};
 use crate::error::{Error, setting};
 use crate::kernel::map_columns;
 use crate::model::Parameter;
-use crate::model::layer::descend;
+use crate::model::layer::sgd_step;
 use crate::num::math::{flush, mul_add};
 use crate::num::{Lanes, Real, lanes};
 use fearless_simd::Simd;
 
-/// Gradient descent: `w <- w - rate * g`.
+/// Gradient descent: `w <- w - learning_rate * g`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(
     feature = "serde",
     derive(serde::Serialize, serde::Deserialize),
     serde(bound = "T: Real", deny_unknown_fields)
 )]
+#[doc(alias("SGD", "gradient descent"))]
 pub struct Sgd<T = f32> {
     /// The learning rate.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
-    pub rate: T,
+    pub learning_rate: T,
 }
 
 impl<T: Real> Sgd<T> {
     /// With that learning rate.
-    pub const fn new(rate: T) -> Self {
-        Sgd { rate }
+    pub const fn new(learning_rate: T) -> Self {
+        Sgd { learning_rate }
     }
 
     /// With momentum; 0.9 is usual.
     pub const fn momentum(self, momentum: T) -> Momentum<T> {
-        Momentum { rate: self.rate, momentum, nesterov: false }
+        Momentum { learning_rate: self.learning_rate, momentum, nesterov: false }
     }
 
     /// With Nesterov's momentum; 0.9 is usual.
     pub const fn nesterov(self, momentum: T) -> Momentum<T> {
-        Momentum { rate: self.rate, momentum, nesterov: true }
+        Momentum { learning_rate: self.learning_rate, momentum, nesterov: true }
     }
 }
 
@@ -44,22 +45,22 @@ impl<T: Real> Optimizer for Sgd<T> {
     type State = States<0>;
     type Shared = ();
 
-    fn rate(&self) -> T {
-        self.rate
+    fn learning_rate(&self) -> T {
+        self.learning_rate
     }
 
-    fn set_rate(&mut self, rate: T) {
-        self.rate = rate;
+    fn set_learning_rate(&mut self, learning_rate: T) {
+        self.learning_rate = learning_rate;
     }
 
     #[inline(always)]
     fn check(&self) -> Result<(), Error> {
-        check_rate(self.rate)
+        check_learning_rate(self.learning_rate)
     }
 
     #[inline(always)]
-    fn plain_rate(&self) -> Option<T> {
-        Some(self.rate)
+    fn sgd_learning_rate(&self) -> Option<T> {
+        Some(self.learning_rate)
     }
 
     #[inline(always)]
@@ -72,22 +73,23 @@ impl<T: Real> Optimizer for Sgd<T> {
         gradient: &mut [T],
         []: [&mut [T]; 0],
     ) {
-        descend(simd, self.rate, parameter, weights, gradient);
+        sgd_step(simd, self.learning_rate, parameter, weights, gradient);
     }
 }
 
-/// Gradient descent with momentum, as in PyTorch: `v <- momentum * v + g`, then `w <- w - rate * v`, or with Nesterov's
-/// look ahead `w <- w - rate * (g + momentum * v)`.
+/// Gradient descent with momentum, as in PyTorch: `v <- momentum * v + g`, then `w <- w - learning_rate * v`, or with
+/// Nesterov's look ahead `w <- w - learning_rate * (g + momentum * v)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(
     feature = "serde",
     derive(serde::Serialize, serde::Deserialize),
     serde(bound = "T: Real", deny_unknown_fields)
 )]
+#[doc(alias("heavy ball", "Nesterov"))]
 pub struct Momentum<T = f32> {
     /// The learning rate.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
-    pub rate: T,
+    pub learning_rate: T,
     /// What stays of the velocity from step to step.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub momentum: T,
@@ -101,17 +103,17 @@ impl<T: Real> Optimizer for Momentum<T> {
     type State = States<1>;
     type Shared = ();
 
-    fn rate(&self) -> T {
-        self.rate
+    fn learning_rate(&self) -> T {
+        self.learning_rate
     }
 
-    fn set_rate(&mut self, rate: T) {
-        self.rate = rate;
+    fn set_learning_rate(&mut self, learning_rate: T) {
+        self.learning_rate = learning_rate;
     }
 
     #[inline(always)]
     fn check(&self) -> Result<(), Error> {
-        check_rate(self.rate)?;
+        check_learning_rate(self.learning_rate)?;
         let valid = self.momentum >= T::ZERO && self.momentum <= T::ONE;
         setting(valid, "a `momentum` between 0 and 1", self.momentum)
     }
@@ -127,7 +129,7 @@ impl<T: Real> Optimizer for Momentum<T> {
         [velocity]: [&mut [T]; 1],
     ) {
         let zero = lanes::<S, T>(simd, T::ZERO);
-        let rate = lanes::<S, T>(simd, -self.rate);
+        let learning_rate = lanes::<S, T>(simd, -self.learning_rate);
         let momentum = lanes::<S, T>(simd, self.momentum);
         map_columns(
             simd,
@@ -137,7 +139,7 @@ impl<T: Real> Optimizer for Momentum<T> {
             |[w, g, v]: [Lanes<S, T>; 3]| {
                 let v = flush::<S, T>(simd, mul_add(v, momentum, g));
                 let direction = if self.nesterov { mul_add(v, momentum, g) } else { v };
-                [mul_add(direction, rate, w), zero, v]
+                [mul_add(direction, learning_rate, w), zero, v]
             },
         );
     }

@@ -13,7 +13,7 @@ pub struct States<const VALUES: usize>;
 /// How many values an optimizer keeps for each parameter: [`States`].
 pub trait StateLayout: sealed::Sealed {
     /// Those of a whole network.
-    type OfNetwork<N: Params>: Zeroed;
+    type SeesNetwork<N: Params>: Zeroed;
 
     /// Those of a slice of its parameters: an array of as many slices.
     type OfSlice<'a, T: Real>;
@@ -24,12 +24,12 @@ pub trait StateLayout: sealed::Sealed {
         rule: Rule<S, O>,
         network: &mut N,
         gradient: &mut N,
-        states: &mut Self::OfNetwork<N>,
+        states: &mut Self::SeesNetwork<N>,
     );
 
     /// Whether no value is infinite or NaN.
     #[doc(hidden)]
-    fn is_finite<N: Params>(states: &Self::OfNetwork<N>) -> bool;
+    fn is_finite<N: Params>(states: &Self::SeesNetwork<N>) -> bool;
 }
 
 mod sealed {
@@ -56,7 +56,7 @@ pub struct Rule<'a, S, O: Optimizer> {
 macro_rules! states {
     ($($values:literal and the gradient $all:literal: $($state:ident)*;)+) => {$(
         impl StateLayout for States<$values> {
-            type OfNetwork<N: Params> = PerParameter<N, $values>;
+            type SeesNetwork<N: Params> = PerParameter<N, $values>;
             type OfSlice<'a, T: Real> = [&'a mut [T]; $values];
 
             #[inline(always)]
@@ -98,11 +98,11 @@ states! {
 #[cfg_attr(
     feature = "serde",
     derive(serde::Serialize),
-    serde(bound = "<O::State as StateLayout>::OfNetwork<N>: serde::Serialize, O::Shared: serde::Serialize")
+    serde(bound = "<O::State as StateLayout>::SeesNetwork<N>: serde::Serialize, O::Shared: serde::Serialize")
 )]
 pub struct OptimizerState<O: Optimizer, N: Params<Scalar = O::Scalar>> {
     /// For each parameter.
-    pub per_parameter: <O::State as StateLayout>::OfNetwork<N>,
+    pub per_parameter: <O::State as StateLayout>::SeesNetwork<N>,
     /// For all together.
     pub shared: O::Shared,
 }

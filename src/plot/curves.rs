@@ -27,7 +27,7 @@ extern crate std;
 /// let network = <Dense<1, 1, Identity>>::new(&mut seeded(0));
 /// let mut trainer = Trainer::new(network, MeanSquaredError, Sgd::new(0.1), seeded(1));
 /// let mut history = History::new();
-/// trainer.fit(&[[1.0], [2.0]], &[[2.0], [4.0]], &Fit { epochs: 20, ..Fit::default() }, &mut history)?;
+/// trainer.fit(&[[1.0], [2.0]], &[[2.0], [4.0]], &FitOptions { epochs: 20, ..FitOptions::default() }, &mut history)?;
 /// # let file = |name| std::env::temp_dir().join(format!("{}-{name}", std::process::id()));
 /// # let (losses_svg, losses_txt) = (file("losses.svg"), file("losses.txt"));
 ///

@@ -11,7 +11,7 @@
 //!
 //! let mut trainer = Trainer::new(Xor::new(&mut seeded(0)), BinaryCrossEntropy, Adam::new(0.05), seeded(1));
 //! let mut history = History::new();
-//! trainer.fit(&inputs, &classes, &Fit { epochs: 200, ..Fit::default() }, &mut history)?;
+//! trainer.fit(&inputs, &classes, &FitOptions { epochs: 200, ..FitOptions::default() }, &mut history)?;
 //!
 //! plot::losses(&history, "losses.svg")?;
 //! plot::decision_surface(&trainer.network, &inputs, &classes, ["x", "y"], &["no", "yes"], "surface.png")?;

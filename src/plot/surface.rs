@@ -201,8 +201,8 @@ impl<F: Fn([f64; 2]) -> (usize, f64)> Picture for Surface<'_, F> {
             colors.dedup();
             for (class, step) in colors {
                 let fill = shade(color(class), 0.15 + 0.4 * f64::from(step) / SHADES).filled();
-                for outline in outlines(&rows, |cell| cell.0 == class && cell.1 >= step) {
-                    let inside = outline.into_iter().map(|(x, y)| ((x * CELL).min(width), (y * CELL).min(height)));
+                for polygon in outlines(&rows, |cell| cell.0 == class && cell.1 >= step) {
+                    let inside = polygon.into_iter().map(|(x, y)| ((x * CELL).min(width), (y * CELL).min(height)));
                     plane.draw(&Polygon::new(inside.collect::<Vec<_>>(), fill))?;
                 }
             }

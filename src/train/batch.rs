@@ -1,4 +1,4 @@
-//! [`Chosen`]: the samples of a batch, their weights and their loss.
+//! [`BatchView`]: the samples of a batch, their weights and their loss.
 
 use crate::data::{Permutation, Samples};
 use crate::error::Error;
@@ -8,7 +8,7 @@ use core::ops::Range;
 
 /// One batch: the samples that `order` gives for the places in `range`.
 #[derive(Clone)]
-pub(crate) struct Chosen<'a, X: ?Sized, Y: ?Sized> {
+pub(crate) struct BatchView<'a, X: ?Sized, Y: ?Sized> {
     pub inputs: &'a X,
     pub targets: &'a Y,
     pub order: &'a Permutation,
@@ -18,9 +18,9 @@ pub(crate) struct Chosen<'a, X: ?Sized, Y: ?Sized> {
     pub batch: usize,
 }
 
-/// Of which batch the samples of a [`Chosen`] are all, or a part.
+/// Of which batch the samples of a [`BatchView`] are all, or a part.
 #[derive(Clone, Copy)]
-pub(crate) struct Whole<T> {
+pub(crate) struct Totals<T> {
     /// The place of the batch's first sample.
     pub start: usize,
     /// The sum of the weights of all samples of the batch.
@@ -29,14 +29,14 @@ pub(crate) struct Whole<T> {
 
 /// The mean loss of some samples, and the sum of their weights, which is zero where all of them are.
 #[derive(Clone, Copy)]
-pub(crate) struct Mean<T> {
+pub(crate) struct MeanLoss<T> {
     pub loss: T,
     pub weight: T,
 }
 
-impl<T: Real> Mean<T> {
+impl<T: Real> MeanLoss<T> {
     /// Of samples that all have the weight zero.
-    pub(crate) const NOTHING: Self = Mean { loss: T::ZERO, weight: T::ZERO };
+    pub(crate) const NOTHING: Self = MeanLoss { loss: T::ZERO, weight: T::ZERO };
 
     /// The loss, unless all weights are zero.
     #[inline(always)]
@@ -70,7 +70,7 @@ impl<T: Real> Sum<T> {
     }
 }
 
-impl<T: Real> Whole<T> {
+impl<T: Real> Totals<T> {
     /// Whether all samples have the weight zero, so that there is nothing to learn from.
     #[inline(always)]
     pub(crate) fn is_nothing<Y: Samples<T> + ?Sized>(&self) -> bool {
@@ -78,16 +78,16 @@ impl<T: Real> Whole<T> {
     }
 }
 
-impl<'a, X: ?Sized, Y: ?Sized> Chosen<'a, X, Y> {
+impl<'a, X: ?Sized, Y: ?Sized> BatchView<'a, X, Y> {
     /// All samples of an order, as one batch.
     #[inline(always)]
     pub(crate) fn all(inputs: &'a X, targets: &'a Y, order: &'a Permutation, epoch: usize) -> Self {
-        Chosen { inputs, targets, order, range: 0..order.count(), epoch, batch: 0 }
+        BatchView { inputs, targets, order, range: 0..order.count(), epoch, batch: 0 }
     }
 
     /// Takes the samples as a batch of their own, and sums up their weights.
     #[inline(always)]
-    pub(crate) fn whole<T: Real>(&self) -> Result<Whole<T>, Error>
+    pub(crate) fn totals<T: Real>(&self) -> Result<Totals<T>, Error>
     where
         Y: Samples<T>,
     {
@@ -104,22 +104,22 @@ impl<'a, X: ?Sized, Y: ?Sized> Chosen<'a, X, Y> {
                 return Err(Error::Weight { epoch: self.epoch, batch: self.batch });
             }
         }
-        Ok(Whole { start: self.range.start, weight })
+        Ok(Totals { start: self.range.start, weight })
     }
 
     /// Fails if the mean loss of the batch is not finite.
     #[inline(always)]
-    pub(crate) fn mean<T: Real>(&self, whole: Whole<T>, loss: T) -> Result<Mean<T>, Error> {
+    pub(crate) fn mean<T: Real>(&self, totals: Totals<T>, loss: T) -> Result<MeanLoss<T>, Error> {
         if loss.is_finite() {
-            Ok(Mean { loss, weight: whole.weight })
+            Ok(MeanLoss { loss, weight: totals.weight })
         } else {
             Err(Error::LossNotFinite { epoch: self.epoch, batch: self.batch })
         }
     }
 }
 
-/// Fails if an epoch of `count` samples in batches of `batch_size` has a batch of a single one, or the tile is one sample, and the
-/// network learns from several together.
+/// Fails if an epoch of `count` samples in batches of `batch_size` has a batch of a single one, or the micro-batch is
+/// one sample, and the network learns from several together.
 #[inline(always)]
 pub(crate) fn check_together<N: Params, const B: usize>(count: usize, batch_size: usize) -> Result<(), Error> {
     if N::TOGETHER < 2 {

@@ -1,5 +1,6 @@
 //! Training: [`Trainer`] takes steps, epochs and whole trainings; [`Workspace`] has the single pieces, forward, loss and
-//! gradient; [`callbacks`] are told of each epoch; `Crew` shares the work between threads, and `checkpoint` keeps it in a file.
+//! gradient; [`callbacks`] are told of each epoch; `Parallel` shares the work between threads, and `checkpoint` keeps
+//! it in a file.
 
 mod batch;
 pub mod callbacks;
@@ -14,6 +15,6 @@ mod trainer;
 mod workspace;
 
 #[cfg(feature = "rayon")]
-pub use parallel::Crew;
-pub use trainer::{Fit, Outcome, Trainer};
+pub use parallel::Parallel;
+pub use trainer::{FitOptions, FitReport, Trainer};
 pub use workspace::Workspace;

@@ -1,18 +1,18 @@
-//! [`Crew`]: training, evaluation and prediction on several threads, with the feature `rayon`.
+//! [`Parallel`]: training, evaluation and prediction on several threads, with the feature `rayon`.
 
 use crate::data::Inputs;
 use crate::error::Error;
 use crate::loss::Targets;
-use crate::model::boxed::roomy;
-use crate::model::network::{TILE, check_places, predict_all};
-use crate::model::{Entrance, Features, LastActivation, Layer, Parameter, Params, VisitorMut};
+use crate::model::boxed::boxed_on_large_stack;
+use crate::model::network::{MICRO_BATCH, check_places, predict_all};
+use crate::model::{Features, InputShape, LastActivation, Layer, Parameter, Params, VisitorMut};
 use crate::num::Real;
 use crate::num::dispatch::{dispatch, level};
 use crate::optimizer::Optimizer;
-use crate::train::batch::{Chosen, Mean, Whole};
-use crate::train::callbacks::Follower;
-use crate::train::trainer::Hands;
-use crate::train::{Fit, Outcome, Trainer, Workspace};
+use crate::train::batch::{BatchView, MeanLoss, Totals};
+use crate::train::callbacks::TrainerCallback;
+use crate::train::trainer::Executor;
+use crate::train::{FitOptions, FitReport, Trainer, Workspace};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -24,7 +24,7 @@ use rand::Rng;
 /// than any before.
 ///
 /// ```
-/// use tuplenet::train::Crew;
+/// use tuplenet::train::Parallel;
 /// use tuplenet::prelude::*;
 ///
 /// type Net = (Dense<1, 32, Tanh>, Dense<32, 1, Identity>);
@@ -32,13 +32,13 @@ use rand::Rng;
 /// let targets: Vec<[f32; 1]> = inputs.iter().map(|[x]| [x * x]).collect();
 /// let mut trainer = Trainer::new(Net::new(&mut seeded(0)), MeanSquaredError, Adam::new(0.01), seeded(1));
 ///
-/// let mut crew = Crew::new();
-/// let fit = Fit { epochs: 1000, batch_size: 2000, ..Fit::default() };
-/// crew.fit(&mut trainer, &inputs, &targets, &fit, ())?;
-/// assert!(crew.evaluate(&mut trainer, &inputs, &targets)? < 1e-3);
+/// let mut parallel = Parallel::new();
+/// let fit = FitOptions { epochs: 1000, batch_size: 2000, ..FitOptions::default() };
+/// parallel.fit(&mut trainer, &inputs, &targets, &fit, ())?;
+/// assert!(parallel.evaluate(&mut trainer, &inputs, &targets)? < 1e-3);
 ///
 /// let mut outputs = vec![[0.0]; inputs.len()];
-/// Crew::predict_all(&trainer.network, &inputs, &mut outputs)?;
+/// Parallel::predict_all(&trainer.network, &inputs, &mut outputs)?;
 /// assert!((outputs[500][0] - 0.25).abs() < 0.1);
 /// # Ok::<(), tuplenet::Error>(())
 /// ```
@@ -46,57 +46,59 @@ use rand::Rng;
 /// The threads are those of rayon, one for each core unless its documentation is followed: `ThreadPool::install` for a
 /// pool of one's own, `RAYON_NUM_THREADS`.
 ///
-/// A batch is divided into at most 32 parts whose length follows from the sizes of batch, tile and network, never from the
-/// number of threads, and the gradients of the parts are added in an order that follows from their number: the results
-/// are the same bits with any number of threads. They differ from those of the trainer alone by rounding, since its sums
-/// have another order. A part is at least so much work that sharing it pays; a batch that is less than two parts, such as
-/// the usual 32 samples of a small network, is computed by the calling thread and is what the trainer alone computes.
-pub struct Crew<N: Entrance + Layer<<N as Entrance>::In>, const B: usize = 32> {
+/// A batch is divided into at most 32 parts whose length follows from the sizes of batch, micro-batch and network,
+/// never from the number of threads, and the gradients of the parts are added in an order that follows from their
+/// number: the results are the same bits with any number of threads. They differ from those of the trainer alone by
+/// rounding, since its sums have another order. A part is at least so much work that sharing it pays; a batch that is
+/// less than two parts, such as the usual 32 samples of a small network, is computed by the calling thread and is what
+/// the trainer alone computes.
+#[doc(alias("DataParallel", "multithreading", "n_jobs"))]
+pub struct Parallel<N: InputShape + Layer<<N as InputShape>::In>, const B: usize = 32> {
     /// One for each part of a batch except the first, which has the trainer's memory. Gradients are zero between batches.
-    parts: Vec<Box<Part<N, B>>>,
+    shards: Vec<Box<Shard<N, B>>>,
 }
 
-struct Part<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> {
+struct Shard<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> {
     workspace: Workspace<N, B>,
     gradient: N,
 }
 
 /// Into how many parts a batch is divided at most.
-const MOST_PARTS: usize = 32;
+const MOST_SHARDS: usize = 32;
 
 /// How many parameters times samples a part has at least: some microseconds, against a fraction of one for handing it to
 /// another thread.
 const LEAST_WORK: usize = 1 << 17;
 
-/// How many of `count` samples are a part, a multiple of the tile.
-fn part_length(parameters: usize, tile: usize, count: usize) -> usize {
-    let samples = count.div_ceil(MOST_PARTS).max(LEAST_WORK.div_ceil(parameters.max(1)));
-    samples.div_ceil(tile) * tile
+/// How many of `count` samples are a part, a multiple of the micro-batch.
+fn shard_length(parameters: usize, micro_batch: usize, count: usize) -> usize {
+    let samples = count.div_ceil(MOST_SHARDS).max(LEAST_WORK.div_ceil(parameters.max(1)));
+    samples.div_ceil(micro_batch) * micro_batch
 }
 
 /// How many parts a batch has. Where a layer learns from several samples together, one that would have a single sample is no part,
 /// and its sample the last of the one before.
-fn part_count(count: usize, length: usize, together: usize) -> usize {
+fn shard_count(count: usize, length: usize, together: usize) -> usize {
     count.saturating_sub(together.min(2) - 1).max(1).div_ceil(length)
 }
 
-impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Default for Crew<N, B> {
+impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Default for Parallel<N, B> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Crew<N, B> {
-    /// A crew that has no memory yet.
+impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Parallel<N, B> {
+    /// A `Parallel` that has no memory yet.
     pub const fn new() -> Self {
-        Crew { parts: Vec::new() }
+        Parallel { shards: Vec::new() }
     }
 }
 
-impl<N, const B: usize, const IN: usize, const OUT: usize> Crew<N, B>
+impl<N, const B: usize, const IN: usize, const OUT: usize> Parallel<N, B>
 where
-    N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Send + Sync,
-    N::Trace<B>: Send,
+    N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Send + Sync,
+    N::Cache<B>: Send,
 {
     /// [`Trainer::step`], shared.
     pub fn step<L, O, R, X, Y>(
@@ -138,9 +140,9 @@ where
         trainer: &mut Trainer<N, L, O, R, B>,
         inputs: &X,
         targets: &Y,
-        fit: &Fit,
-        observer: impl Follower<N, Trainer<N, L, O, R, B>, V>,
-    ) -> Result<Outcome<N::Scalar>, Error>
+        fit: &FitOptions,
+        callback: impl TrainerCallback<N, Trainer<N, L, O, R, B>, V>,
+    ) -> Result<FitReport<N::Scalar>, Error>
     where
         L: Sync,
         O: Optimizer<Scalar = N::Scalar>,
@@ -148,19 +150,20 @@ where
         Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + Sync + ?Sized,
         R: Rng,
     {
-        trainer.run(self, inputs, targets, None::<(&X, &Y)>, fit, observer)
+        trainer.run(self, inputs, targets, None::<(&X, &Y)>, fit, callback)
     }
 
     /// [`Trainer::fit_validated`], each batch and the validation shared.
+    #[doc(alias("validation_data"))]
     pub fn fit_validated<L, O, R, X, Y, VX, VY, V>(
         &mut self,
         trainer: &mut Trainer<N, L, O, R, B>,
         inputs: &X,
         targets: &Y,
         validation: (&VX, &VY),
-        fit: &Fit,
-        observer: impl Follower<N, Trainer<N, L, O, R, B>, V>,
-    ) -> Result<Outcome<N::Scalar>, Error>
+        fit: &FitOptions,
+        callback: impl TrainerCallback<N, Trainer<N, L, O, R, B>, V>,
+    ) -> Result<FitReport<N::Scalar>, Error>
     where
         L: Sync,
         O: Optimizer<Scalar = N::Scalar>,
@@ -170,7 +173,7 @@ where
         VY: Targets<N::Scalar, L, LastActivation<N>, OUT> + Sync + ?Sized,
         R: Rng,
     {
-        trainer.run(self, inputs, targets, Some(validation), fit, observer)
+        trainer.run(self, inputs, targets, Some(validation), fit, callback)
     }
 
     /// [`Trainer::evaluate`], shared.
@@ -190,7 +193,7 @@ where
     }
 }
 
-impl<N: Entrance + Layer<<N as Entrance>::In> + Sync> Crew<N> {
+impl<N: InputShape + Layer<<N as InputShape>::In> + Sync> Parallel<N> {
     /// [`Network::predict_all`](crate::model::Network::predict_all), shared: the outputs for any number of samples, into
     /// `outputs`, which must be as many. The same bits, and no memory of its own.
     pub fn predict_all<X, const IN: usize, const OUT: usize>(
@@ -203,14 +206,14 @@ impl<N: Entrance + Layer<<N as Entrance>::In> + Sync> Crew<N> {
         X: Inputs<N::Scalar, IN> + Sync + ?Sized,
     {
         check_places(inputs, outputs)?;
-        let length = part_length(N::COUNT, TILE, outputs.len());
-        dispatch!(level(), simd => predict_parts(simd, network, inputs, 0, length, outputs));
+        let length = shard_length(N::PARAMETERS, MICRO_BATCH, outputs.len());
+        dispatch!(level(), simd => predict_shards(simd, network, inputs, 0, length, outputs));
         Ok(())
     }
 }
 
 /// Predicts for the samples from `first` on, as many as there are `outputs`, by halves as long as they are more than a part.
-fn predict_parts<S: Simd, N, X, const IN: usize, const OUT: usize>(
+fn predict_shards<S: Simd, N, X, const IN: usize, const OUT: usize>(
     simd: S,
     network: &N,
     inputs: &X,
@@ -221,26 +224,26 @@ fn predict_parts<S: Simd, N, X, const IN: usize, const OUT: usize>(
     X: Inputs<N::Scalar, IN> + Sync + ?Sized,
     N: Layer<Features<IN>, Out = Features<OUT>> + Sync,
 {
-    let parts = outputs.len().div_ceil(length);
-    if parts <= 1 {
+    let shards = outputs.len().div_ceil(length);
+    if shards <= 1 {
         // On a thread of rayon, which knows nothing of the instruction set.
         return simd.vectorize(
             #[inline(always)]
             || predict_all(simd, network, inputs, first, outputs),
         );
     }
-    let half = parts.div_ceil(2) * length;
+    let half = shards.div_ceil(2) * length;
     let (left, right) = outputs.split_at_mut(half);
     rayon::join(
-        || predict_parts(simd, network, inputs, first, length, left),
-        || predict_parts(simd, network, inputs, first + half, length, right),
+        || predict_shards(simd, network, inputs, first, length, left),
+        || predict_shards(simd, network, inputs, first + half, length, right),
     );
 }
 
-impl<N, L, X, Y, const B: usize, const IN: usize, const OUT: usize> Hands<N, L, X, Y, B> for Crew<N, B>
+impl<N, L, X, Y, const B: usize, const IN: usize, const OUT: usize> Executor<N, L, X, Y, B> for Parallel<N, B>
 where
-    N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Send + Sync,
-    N::Trace<B>: Send,
+    N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Send + Sync,
+    N::Cache<B>: Send,
     L: Sync,
     X: Inputs<N::Scalar, IN> + Sync + ?Sized,
     Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + Sync + ?Sized,
@@ -252,47 +255,47 @@ where
         workspace: &mut Workspace<N, B>,
         network: &N,
         loss: &L,
-        chosen: Chosen<X, Y>,
+        view: BatchView<X, Y>,
         gradient: &mut N,
-    ) -> Result<Mean<N::Scalar>, Error> {
-        let length = part_length(N::COUNT, B, chosen.range.len());
-        if part_count(chosen.range.len(), length, N::TOGETHER) < 2 {
-            return workspace.accumulate(simd, network, loss, chosen, gradient);
+    ) -> Result<MeanLoss<N::Scalar>, Error> {
+        let length = shard_length(N::PARAMETERS, B, view.range.len());
+        if shard_count(view.range.len(), length, N::TOGETHER) < 2 {
+            return workspace.accumulate(simd, network, loss, view, gradient);
         }
-        let whole = chosen.whole()?;
-        if whole.is_nothing::<Y>() {
-            return Ok(Mean::NOTHING);
+        let totals = view.totals()?;
+        if totals.is_nothing::<Y>() {
+            return Ok(MeanLoss::NOTHING);
         }
-        let rest = self.parts(part_count(chosen.range.len(), length, N::TOGETHER) - 1);
-        let shared = Shared { simd, network, loss, chosen: &chosen, whole, length };
-        let result = shared.over_parts(workspace, Some(&mut *gradient), rest, chosen.range.clone());
+        let rest = self.shards(shard_count(view.range.len(), length, N::TOGETHER) - 1);
+        let shared = Shared { simd, network, loss, view: &view, totals, length };
+        let result = shared.over_shards(workspace, Some(&mut *gradient), rest, view.range.clone());
         workspace.large |=
-            rest.iter_mut().fold(false, |large, part| large | core::mem::take(&mut part.workspace.large));
+            rest.iter_mut().fold(false, |large, shard| large | core::mem::take(&mut shard.workspace.large));
         let result = match result {
-            Ok(sum) => chosen.mean(whole, sum),
+            Ok(sum) => view.mean(totals, sum),
             Err(error) => Err(error),
         };
         if result.is_err() {
             *gradient = N::ZEROED;
-            for part in rest {
-                part.gradient = N::ZEROED;
+            for shard in rest {
+                shard.gradient = N::ZEROED;
             }
         }
         result
     }
 
-    /// One tile is not shared.
+    /// One micro-batch is not shared.
     #[inline(always)]
-    fn accumulate_tile<S: Simd>(
+    fn accumulate_micro_batch<S: Simd>(
         &mut self,
         simd: S,
         workspace: &mut Workspace<N, B>,
         network: &N,
         loss: &L,
-        chosen: Chosen<X, Y>,
+        view: BatchView<X, Y>,
         gradient: &mut N,
-    ) -> Result<Mean<N::Scalar>, Error> {
-        workspace.accumulate_tile(simd, network, loss, &chosen, gradient)
+    ) -> Result<MeanLoss<N::Scalar>, Error> {
+        workspace.accumulate_micro_batch(simd, network, loss, &view, gradient)
     }
 
     #[inline(always)]
@@ -302,33 +305,33 @@ where
         workspace: &mut Workspace<N, B>,
         network: &N,
         loss: &L,
-        chosen: Chosen<X, Y>,
-    ) -> Result<Mean<N::Scalar>, Error> {
-        let length = part_length(N::COUNT, B, chosen.range.len());
-        if part_count(chosen.range.len(), length, N::TOGETHER) < 2 {
-            return workspace.evaluate(simd, network, loss, chosen);
+        view: BatchView<X, Y>,
+    ) -> Result<MeanLoss<N::Scalar>, Error> {
+        let length = shard_length(N::PARAMETERS, B, view.range.len());
+        if shard_count(view.range.len(), length, N::TOGETHER) < 2 {
+            return workspace.evaluate(simd, network, loss, view);
         }
-        let whole = chosen.whole()?;
-        if whole.is_nothing::<Y>() {
-            return Ok(Mean::NOTHING);
+        let totals = view.totals()?;
+        if totals.is_nothing::<Y>() {
+            return Ok(MeanLoss::NOTHING);
         }
-        let rest = self.parts(part_count(chosen.range.len(), length, N::TOGETHER) - 1);
-        let shared = Shared { simd, network, loss, chosen: &chosen, whole, length };
-        let sum = shared.over_parts(workspace, None, rest, chosen.range.clone())?;
-        chosen.mean(whole, sum)
+        let rest = self.shards(shard_count(view.range.len(), length, N::TOGETHER) - 1);
+        let shared = Shared { simd, network, loss, view: &view, totals, length };
+        let sum = shared.over_shards(workspace, None, rest, view.range.clone())?;
+        view.mean(totals, sum)
     }
 }
 
-impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Crew<N, B> {
+impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Parallel<N, B> {
     /// The first `count` parts, which are made where there are fewer.
-    fn parts(&mut self, count: usize) -> &mut [Box<Part<N, B>>]
+    fn shards(&mut self, count: usize) -> &mut [Box<Shard<N, B>>]
     where
-        Part<N, B>: Send,
+        Shard<N, B>: Send,
     {
-        while self.parts.len() < count {
-            self.parts.push(roomy(|| Part { workspace: Workspace::new(), gradient: N::ZEROED }));
+        while self.shards.len() < count {
+            self.shards.push(boxed_on_large_stack(|| Shard { workspace: Workspace::new(), gradient: N::ZEROED }));
         }
-        &mut self.parts[..count]
+        &mut self.shards[..count]
     }
 }
 
@@ -337,58 +340,58 @@ struct Shared<'a, S, N: Params, L, X: ?Sized, Y: ?Sized> {
     simd: S,
     network: &'a N,
     loss: &'a L,
-    chosen: &'a Chosen<'a, X, Y>,
-    whole: Whole<N::Scalar>,
+    view: &'a BatchView<'a, X, Y>,
+    totals: Totals<N::Scalar>,
     /// How many samples are a part.
     length: usize,
 }
 
 impl<S: Simd, N, L, X, Y, const IN: usize, const OUT: usize> Shared<'_, S, N, L, X, Y>
 where
-    N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Send + Sync,
+    N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Send + Sync,
     L: Sync,
     X: Inputs<N::Scalar, IN> + Sync + ?Sized,
     Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + Sync + ?Sized,
 {
-    /// What the samples in `range` add to the mean loss, and their slopes in `gradient`, if asked for. Halves the range until
-    /// it is one part; `rest` has the memory of all parts of it but the first. Of several errors it is the one of the
-    /// first part.
-    fn over_parts<const B: usize>(
+    /// What the samples in `range` add to the mean loss, and their gradients in `gradient`, if asked for. Halves the
+    /// range until it is one part; `rest` has the memory of all parts of it but the first. Of several errors it is the
+    /// one of the first part.
+    fn over_shards<const B: usize>(
         &self,
         workspace: &mut Workspace<N, B>,
         mut gradient: Option<&mut N>,
-        rest: &mut [Box<Part<N, B>>],
+        rest: &mut [Box<Shard<N, B>>],
         range: Range<usize>,
     ) -> Result<N::Scalar, Error>
     where
-        N::Trace<B>: Send,
+        N::Cache<B>: Send,
     {
         let simd = self.simd;
-        let parts = rest.len() + 1;
-        let (left, right) = rest.split_at_mut(parts.div_ceil(2) - 1);
+        let shards = rest.len() + 1;
+        let (left, right) = rest.split_at_mut(shards.div_ceil(2) - 1);
         let Some((other, right)) = right.split_first_mut() else {
-            let chosen = &Chosen { range, ..*self.chosen };
+            let view = &BatchView { range, ..*self.view };
             // On a thread of rayon, which knows nothing of the instruction set.
             return simd.vectorize(
                 #[inline(always)]
-                || workspace.over_tiles(simd, self.network, self.loss, chosen, self.whole, gradient),
+                || workspace.over_micro_batches(simd, self.network, self.loss, view, self.totals, gradient),
             );
         };
-        let half = range.start + parts.div_ceil(2) * self.length;
+        let half = range.start + shards.div_ceil(2) * self.length;
         let (left_range, right_range) = (range.start..half, half..range.end);
-        let Part { workspace: other_workspace, gradient: other_gradient } = &mut **other;
+        let Shard { workspace: other_workspace, gradient: other_gradient } = &mut **other;
         let other_wanted = gradient.is_some().then_some(&mut *other_gradient);
         let (left, right) = rayon::join(
-            || self.over_parts(workspace, gradient.as_deref_mut(), left, left_range),
-            || self.over_parts(other_workspace, other_wanted, right, right_range),
+            || self.over_shards(workspace, gradient.as_deref_mut(), left, left_range),
+            || self.over_shards(other_workspace, other_wanted, right, right_range),
         );
         let sum = left? + right?;
         if let Some(gradient) = gradient {
             simd.vectorize(
                 #[inline(always)]
                 || {
-                    gradient.visit_mut([other_gradient], &mut Gather);
-                    gradient.after_part(other_gradient);
+                    gradient.visit_mut([other_gradient], &mut Accumulate);
+                    gradient.merge_buffers(other_gradient);
                 },
             );
         }
@@ -396,10 +399,10 @@ where
     }
 }
 
-/// Adds the slopes of another part, and sets them to zero there.
-struct Gather;
+/// Adds the gradients of another part, and sets them to zero there.
+struct Accumulate;
 
-impl<T: Real> VisitorMut<T, 1> for Gather {
+impl<T: Real> VisitorMut<T, 1> for Accumulate {
     #[inline(always)]
     fn slice(&mut self, _: Parameter, values: &mut [T], [others]: [&mut [T]; 1]) {
         for (value, other) in values.iter_mut().zip(others) {

@@ -3,7 +3,7 @@
 use crate::data::{Inputs, Permutation, Samples, check_data};
 use crate::error::Error;
 use crate::loss::Loss;
-use crate::model::{Entrance, Features, LastActivation, Layer};
+use crate::model::{Features, InputShape, LastActivation, Layer};
 use crate::num::Real;
 use crate::num::float::{exp, ln};
 use crate::optimizer::Optimizer;
@@ -38,19 +38,19 @@ impl<T: Real, X: Samples<T> + ?Sized> Samples<T> for Batch<'_, X> {
 
 impl<N, L, O, R, const B: usize, const IN: usize, const OUT: usize> Trainer<N, L, O, R, B>
 where
-    N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
+    N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
     O: Optimizer<Scalar = N::Scalar>,
     R: Rng,
 {
     /// A learning rate range test: takes as many steps as `curve` has places, each with a larger rate, from the lowest to
-    /// the highest of `rates` by the same factor each time, and fills `curve` with pairs of the rate and the mean loss of the
-    /// batch before the step. Gives how many there are: the test ends early when the loss is not finite any more. (L. Smith,
-    /// "Cyclical learning rates for training neural networks", 2017.)
+    /// the highest of `learning_rates` by the same factor each time, and fills `curve` with pairs of the rate and the
+    /// mean loss of the batch before the step. Gives how many there are: the test ends early when the loss is not
+    /// finite any more. (L. Smith, "Cyclical learning rates for training neural networks", 2017.)
     ///
     /// A good rate to train with is where the loss falls fastest, well below the one where it begins to rise. The test uses
     /// the trainer up; give it a copy of the network.
     ///
-    /// It is an error if `rates` does not begin above zero and end higher, and what is an error for
+    /// It is an error if `learning_rates` does not begin above zero and end higher, and what is an error for
     /// [`step`](Self::step) is one here, except for a loss that is not finite after the first step.
     ///
     /// ```
@@ -68,12 +68,13 @@ where
     /// assert!(0.01 < best && best < 10.0, "{best}");
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
+    #[doc(alias("LRFinder", "lr_find"))]
     pub fn range_test<X, Y>(
         mut self,
         inputs: &X,
         targets: &Y,
         batch_size: usize,
-        rates: RangeInclusive<N::Scalar>,
+        learning_rates: RangeInclusive<N::Scalar>,
         curve: &mut [(N::Scalar, N::Scalar)],
     ) -> Result<usize, Error>
     where
@@ -85,9 +86,9 @@ where
         if batch_size == 0 {
             return Err(Error::BatchSize);
         }
-        let [low, high] = [rates.start(), rates.end()].map(|rate| rate.exact());
+        let [low, high] = [learning_rates.start(), learning_rates.end()].map(|learning_rate| learning_rate.exact());
         if !(low > 0.0 && high > low && high.is_finite()) {
-            return Err(Error::Rates);
+            return Err(Error::LearningRates);
         }
         let (first_log, last_log) = (ln(low), ln(high));
         let last = curve.len().saturating_sub(1);
@@ -99,17 +100,17 @@ where
                 (order, first) = (Permutation::new(samples, &mut self.rng), 0);
             }
             let count = batch_size.min(samples - first);
-            self.optimizer.set_rate(match step {
-                0 => *rates.start(),
-                step if step == last => *rates.end(),
+            self.optimizer.set_learning_rate(match step {
+                0 => *learning_rates.start(),
+                step if step == last => *learning_rates.end(),
                 step => N::Scalar::of(exp(first_log + (last_log - first_log) * (step as f64 / last as f64))),
             });
             // What is really taken, where a schedule changes it.
-            let rate = self.optimizer.rate();
+            let learning_rate = self.optimizer.learning_rate();
             let inputs = Batch { data: inputs, order: &order, first, count };
             let targets = Batch { data: targets, order: &order, first, count };
             match self.step(&inputs, &targets) {
-                Ok(loss) => *place = (rate, loss),
+                Ok(loss) => *place = (learning_rate, loss),
                 Err(Error::LossNotFinite { .. } | Error::WeightNotFinite | Error::GradientTooLarge { .. })
                     if step > 0 =>
                 {

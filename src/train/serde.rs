@@ -1,10 +1,10 @@
 //! A [`Trainer`] and what early stopping remembers, as serde writes them.
 
 use crate::io::serde::in_place::{Fields, OptionalPlace, Ordered, Place, fill};
-use crate::model::{Entrance, Layer, Params};
+use crate::model::{InputShape, Layer, Params};
 use crate::optimizer::{Optimizer, OptimizerState};
 use crate::train::Trainer;
-use crate::train::callbacks::{Best, Standing};
+use crate::train::callbacks::{Best, EarlyStoppingState};
 use serde::de::SeqAccess;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -22,7 +22,7 @@ pub(crate) struct Parts<N, L, O, R, S> {
 
 impl<N, L, O, R, const B: usize> Serialize for Trainer<N, L, O, R, B>
 where
-    N: Entrance + Layer<<N as Entrance>::In> + Serialize,
+    N: InputShape + Layer<<N as InputShape>::In> + Serialize,
     L: Serialize,
     O: Optimizer<Scalar = N::Scalar> + Serialize,
     OptimizerState<O, N>: Serialize,
@@ -36,7 +36,7 @@ where
 
 impl<'de, N, L, O, R, const B: usize> Deserialize<'de> for Trainer<N, L, O, R, B>
 where
-    N: Entrance + Layer<<N as Entrance>::In> + Deserialize<'de>,
+    N: InputShape + Layer<<N as InputShape>::In> + Deserialize<'de>,
     L: Deserialize<'de>,
     O: Optimizer<Scalar = N::Scalar> + Deserialize<'de>,
     OptimizerState<O, N>: Deserialize<'de>,
@@ -46,14 +46,14 @@ where
         let parts = Parts::<N, L, O, R, OptimizerState<O, N>>::deserialize(deserializer)?;
         let Parts { network, loss, optimizer, rng, epochs, state } = parts;
         optimizer.check().map_err(serde::de::Error::custom)?;
-        let mut trainer = Trainer::with_tile(network, loss, optimizer, rng);
+        let mut trainer = Trainer::with_micro_batch(network, loss, optimizer, rng);
         (trainer.epochs, trainer.state) = (epochs, state);
         Ok(trainer)
     }
 }
 
-impl<'de, N: Deserialize<'de> + Params> Fields<'de> for Standing<N> {
-    const NAME: &'static str = "Standing";
+impl<'de, N: Deserialize<'de> + Params> Fields<'de> for EarlyStoppingState<N> {
+    const NAME: &'static str = "EarlyStoppingState";
     const NAMES: &'static [&'static str] = &["best", "network", "stalled"];
 
     fn in_order<S: SeqAccess<'de>>(&mut self, mut fields: Ordered<'de, S>) -> Result<(), S::Error> {
@@ -71,16 +71,16 @@ impl<'de, N: Deserialize<'de> + Params> Fields<'de> for Standing<N> {
             stalled: usize,
         }
         let Named { best, network, stalled } = Named::deserialize(fields)?;
-        *self = Standing { best, network, stalled };
+        *self = EarlyStoppingState { best, network, stalled };
         Ok(())
     }
 }
 
-impl<'de, N: Deserialize<'de> + Params> Deserialize<'de> for Standing<N> {
+impl<'de, N: Deserialize<'de> + Params> Deserialize<'de> for EarlyStoppingState<N> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut standing = Self::default();
-        fill(deserializer, &mut standing)?;
-        Ok(standing)
+        let mut state = Self::default();
+        fill(deserializer, &mut state)?;
+        Ok(state)
     }
 
     fn deserialize_in_place<D: Deserializer<'de>>(deserializer: D, place: &mut Self) -> Result<(), D::Error> {

@@ -2,15 +2,15 @@
 
 use crate::data::{Inputs, Permutation, check_data};
 use crate::error::Error;
-use crate::kernel::FEW;
+use crate::kernel::SMALL_SIZE;
 use crate::loss::Targets;
-use crate::model::{Entrance, Features, LastActivation, Layer, Parameter, Params, Visitor, Zeroed, fill, is_finite};
+use crate::model::{Features, InputShape, LastActivation, Layer, Parameter, Params, Visitor, Zeroed, fill, is_finite};
 use crate::num::dispatch::{dispatch, level};
 use crate::num::{Real, SCALAR};
 use crate::optimizer::{Optimizer, OptimizerState};
 use crate::train::Workspace;
-use crate::train::batch::{Chosen, Mean, Sum, cause, cause_in_evaluation, check_together};
-use crate::train::callbacks::{Epoch, Follower};
+use crate::train::batch::{BatchView, MeanLoss, Sum, cause, cause_in_evaluation, check_together};
+use crate::train::callbacks::{EpochReport, TrainerCallback};
 use fearless_simd::Simd;
 use num_traits::float::FloatCore;
 use rand::Rng;
@@ -20,12 +20,13 @@ use rand::Rng;
 /// ```
 /// use tuplenet::prelude::*;
 ///
-/// let fit = Fit { epochs: 100, ..Fit::default() };
+/// let fit = FitOptions { epochs: 100, ..FitOptions::default() };
 /// assert_eq!((fit.batch_size, fit.shuffle), (32, true));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
-pub struct Fit {
+#[doc(alias("max_iter", "batch_size"))]
+pub struct FitOptions {
     /// How many times every sample is shown.
     pub epochs: usize,
     /// After how many samples the optimizer takes a step; the last batch of an epoch has what is left.
@@ -34,10 +35,10 @@ pub struct Fit {
     pub shuffle: bool,
 }
 
-impl Default for Fit {
+impl Default for FitOptions {
     /// One epoch, shuffled, in batches of 32.
     fn default() -> Self {
-        Fit { epochs: 1, batch_size: 32, shuffle: true }
+        FitOptions { epochs: 1, batch_size: 32, shuffle: true }
     }
 }
 
@@ -48,8 +49,8 @@ impl Default for Fit {
     derive(serde::Serialize, serde::Deserialize),
     serde(bound = "T: Real", deny_unknown_fields)
 )]
-pub struct Outcome<T> {
-    /// How many epochs were run, the one in which the observer stopped the training included.
+pub struct FitReport<T> {
+    /// How many epochs were run, the one in which the callback stopped the training included.
     pub epochs: usize,
     /// The mean loss over the samples of the last epoch, each measured just before its step; NaN if there was none.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one_or_nan"))]
@@ -59,9 +60,9 @@ pub struct Outcome<T> {
 /// Everything that changes while a network learns, in one value without a heap: the network, its gradient, the
 /// optimizer's memory, the generator, and a workspace for `B` samples at once.
 ///
-/// `N` is the network, `L` the loss, `O` the optimizer, `R` the generator that shuffles. The tile `B` is how many samples
-/// are computed together, 32 unless chosen with [`with_tile`](Self::with_tile); the batch size is another matter, and any
-/// size goes with any tile.
+/// `N` is the network, `L` the loss, `O` the optimizer, `R` the generator that shuffles. The micro-batch `B` is how
+/// many samples are computed together, 32 unless chosen with [`with_micro_batch`](Self::with_micro_batch); the batch
+/// size is another matter, and any size goes with any micro-batch.
 ///
 /// ```
 /// use tuplenet::prelude::*;
@@ -72,13 +73,14 @@ pub struct Outcome<T> {
 ///
 /// let network = Xor::new(&mut seeded(0));
 /// let mut trainer = Trainer::new(network, BinaryCrossEntropy, Adam::new(0.05), seeded(1));
-/// let fit = Fit { epochs: 1000, ..Fit::default() };
+/// let fit = FitOptions { epochs: 1000, ..FitOptions::default() };
 /// let outcome = trainer.fit(&inputs, &targets, &fit, ())?;
 /// assert!(outcome.loss < 0.05);
 /// # Ok::<(), tuplenet::Error>(())
 /// ```
+#[doc(alias("MLPClassifier", "MLPRegressor", "model.compile"))]
 pub struct Trainer<
-    N: Entrance + Layer<<N as Entrance>::In>,
+    N: InputShape + Layer<<N as InputShape>::In>,
     L,
     O: Optimizer<Scalar = N::Scalar>,
     R,
@@ -101,29 +103,29 @@ pub struct Trainer<
 
 /// Who computes the loss and the gradient of a batch for a trainer, with the trainer's memory: one thread, or several. The
 /// parameters stand with the trait and not with its methods, so that several threads can ask for data that all may read.
-pub(crate) trait Hands<N: Entrance + Layer<<N as Entrance>::In>, L, X: ?Sized, Y: ?Sized, const B: usize> {
-    /// The mean loss of a batch; adds its slopes to `gradient`, which is zero after an error.
+pub(crate) trait Executor<N: InputShape + Layer<<N as InputShape>::In>, L, X: ?Sized, Y: ?Sized, const B: usize> {
+    /// The mean loss of a batch; adds its gradients to `gradient`, which is zero after an error.
     fn accumulate<S: Simd>(
         &mut self,
         simd: S,
         workspace: &mut Workspace<N, B>,
         network: &N,
         loss: &L,
-        chosen: Chosen<X, Y>,
+        view: BatchView<X, Y>,
         gradient: &mut N,
-    ) -> Result<Mean<N::Scalar>, Error>;
+    ) -> Result<MeanLoss<N::Scalar>, Error>;
 
-    /// [`accumulate`](Self::accumulate) for a batch that fills one tile, with a `gradient` that is zero; after an error it is of
-    /// no account.
-    fn accumulate_tile<S: Simd>(
+    /// [`accumulate`](Self::accumulate) for a batch that fills one micro-batch, with a `gradient` that is zero; after
+    /// an error it is of no account.
+    fn accumulate_micro_batch<S: Simd>(
         &mut self,
         simd: S,
         workspace: &mut Workspace<N, B>,
         network: &N,
         loss: &L,
-        chosen: Chosen<X, Y>,
+        view: BatchView<X, Y>,
         gradient: &mut N,
-    ) -> Result<Mean<N::Scalar>, Error>;
+    ) -> Result<MeanLoss<N::Scalar>, Error>;
 
     /// The mean loss of a batch, in evaluation.
     fn evaluate<S: Simd>(
@@ -132,16 +134,16 @@ pub(crate) trait Hands<N: Entrance + Layer<<N as Entrance>::In>, L, X: ?Sized, Y
         workspace: &mut Workspace<N, B>,
         network: &N,
         loss: &L,
-        chosen: Chosen<X, Y>,
-    ) -> Result<Mean<N::Scalar>, Error>;
+        view: BatchView<X, Y>,
+    ) -> Result<MeanLoss<N::Scalar>, Error>;
 }
 
 /// The thread that calls, alone.
-struct Alone<const IN: usize, const OUT: usize>;
+struct SingleThread<const IN: usize, const OUT: usize>;
 
-impl<N, L, X, Y, const B: usize, const IN: usize, const OUT: usize> Hands<N, L, X, Y, B> for Alone<IN, OUT>
+impl<N, L, X, Y, const B: usize, const IN: usize, const OUT: usize> Executor<N, L, X, Y, B> for SingleThread<IN, OUT>
 where
-    N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
+    N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
     X: Inputs<N::Scalar, IN> + ?Sized,
     Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
 {
@@ -152,23 +154,23 @@ where
         workspace: &mut Workspace<N, B>,
         network: &N,
         loss: &L,
-        chosen: Chosen<X, Y>,
+        view: BatchView<X, Y>,
         gradient: &mut N,
-    ) -> Result<Mean<N::Scalar>, Error> {
-        workspace.accumulate(simd, network, loss, chosen, gradient)
+    ) -> Result<MeanLoss<N::Scalar>, Error> {
+        workspace.accumulate(simd, network, loss, view, gradient)
     }
 
     #[inline(always)]
-    fn accumulate_tile<S: Simd>(
+    fn accumulate_micro_batch<S: Simd>(
         &mut self,
         simd: S,
         workspace: &mut Workspace<N, B>,
         network: &N,
         loss: &L,
-        chosen: Chosen<X, Y>,
+        view: BatchView<X, Y>,
         gradient: &mut N,
-    ) -> Result<Mean<N::Scalar>, Error> {
-        workspace.accumulate_tile(simd, network, loss, &chosen, gradient)
+    ) -> Result<MeanLoss<N::Scalar>, Error> {
+        workspace.accumulate_micro_batch(simd, network, loss, &view, gradient)
     }
 
     #[inline(always)]
@@ -178,15 +180,15 @@ where
         workspace: &mut Workspace<N, B>,
         network: &N,
         loss: &L,
-        chosen: Chosen<X, Y>,
-    ) -> Result<Mean<N::Scalar>, Error> {
-        workspace.evaluate(simd, network, loss, chosen)
+        view: BatchView<X, Y>,
+    ) -> Result<MeanLoss<N::Scalar>, Error> {
+        workspace.evaluate(simd, network, loss, view)
     }
 }
 
 impl<N, L, O, R> Trainer<N, L, O, R>
 where
-    N: Entrance + Layer<<N as Entrance>::In>,
+    N: InputShape + Layer<<N as InputShape>::In>,
     O: Optimizer<Scalar = N::Scalar>,
 {
     /// A trainer that has taken no step yet.
@@ -197,18 +199,18 @@ where
     /// the feature `std`. The main thread has 8 megabytes as a rule, enough for 170,000.
     /// [`assert_fits!`](crate::assert_fits) with a budget `stack` has the compiler look.
     pub const fn new(network: N, loss: L, optimizer: O, rng: R) -> Self {
-        Self::with_tile(network, loss, optimizer, rng)
+        Self::with_micro_batch(network, loss, optimizer, rng)
     }
 }
 
 impl<N, L, O, R, const B: usize> Trainer<N, L, O, R, B>
 where
-    N: Entrance + Layer<<N as Entrance>::In>,
+    N: InputShape + Layer<<N as InputShape>::In>,
     O: Optimizer<Scalar = N::Scalar>,
 {
-    /// A trainer that has taken no step yet, with the tile that its type says: `Trainer::<_, _, _, _, 1>::with_tile(..)`
-    /// for the least memory.
-    pub const fn with_tile(network: N, loss: L, optimizer: O, rng: R) -> Self {
+    /// A trainer that has taken no step yet, with the micro-batch that its type says:
+    /// `Trainer::<_, _, _, _, 1>::with_micro_batch(..)` for the least memory.
+    pub const fn with_micro_batch(network: N, loss: L, optimizer: O, rng: R) -> Self {
         Trainer {
             network,
             loss,
@@ -224,7 +226,7 @@ where
 
 impl<N, L, O, R, const B: usize> Trainer<N, L, O, R, B>
 where
-    N: Entrance + Layer<<N as Entrance>::In>,
+    N: InputShape + Layer<<N as InputShape>::In>,
     O: Optimizer<Scalar = N::Scalar>,
 {
     /// The bytes that a trainer takes: all the memory of training but the call stack. It is the sum of the network, its
@@ -247,10 +249,10 @@ where
     /// type Xor = (Dense<2, 8, Tanh>, Dense<8, 1, Sigmoid>);
     /// type Learner = Trainer<Xor, MeanSquaredError, Sgd, (), 1>;
     /// static LEARNER: std::sync::Mutex<Learner> =
-    ///     std::sync::Mutex::new(Learner::with_tile(Xor::ZEROED, MeanSquaredError, Sgd::new(0.0), ()));
+    ///     std::sync::Mutex::new(Learner::with_micro_batch(Xor::ZEROED, MeanSquaredError, Sgd::new(0.0), ()));
     ///
     /// let mut learner = LEARNER.lock().unwrap();
-    /// learner.optimizer.set_rate(0.5);
+    /// learner.optimizer.set_learning_rate(0.5);
     /// learner.initialize(&mut seeded(0));
     /// assert!(learner.network != Xor::ZEROED);
     /// ```
@@ -267,7 +269,7 @@ where
 #[cfg(feature = "std")]
 impl<N, L, O, R> Trainer<N, L, O, R>
 where
-    N: Entrance + Layer<<N as Entrance>::In>,
+    N: InputShape + Layer<<N as InputShape>::In>,
     O: Optimizer<Scalar = N::Scalar>,
     Self: Send,
 {
@@ -289,42 +291,48 @@ where
         O: Send,
         R: Send,
     {
-        Self::boxed_with_tile(network, loss, optimizer, rng)
+        Self::boxed_with_micro_batch(network, loss, optimizer, rng)
     }
 }
 
 #[cfg(feature = "std")]
 impl<N, L, O, R, const B: usize> Trainer<N, L, O, R, B>
 where
-    N: Entrance + Layer<<N as Entrance>::In>,
+    N: InputShape + Layer<<N as InputShape>::In>,
     O: Optimizer<Scalar = N::Scalar>,
     Self: Send,
 {
-    /// Like [`boxed`](Trainer::boxed), with the tile that its type says.
+    /// Like [`boxed`](Trainer::boxed), with the micro-batch that its type says.
     ///
     /// ```
     /// use tuplenet::prelude::*;
     ///
     /// type Large = (Dense<1000, 1000, Relu>, Dense<1000, 10, Softmax>);
     /// let network = Large::boxed(&mut seeded(0));
-    /// let mut trainer = Trainer::<_, _, _, _, 4>::boxed_with_tile(network, CrossEntropy, Adam::new(1e-3), seeded(1));
+    /// let mut trainer =
+    ///     Trainer::<_, _, _, _, 4>::boxed_with_micro_batch(network, CrossEntropy, Adam::new(1e-3), seeded(1));
     /// trainer.step(&vec![[0.5; 1000]; 4], &[0usize, 1, 2, 3])?;
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
-    pub fn boxed_with_tile(network: alloc::boxed::Box<N>, loss: L, optimizer: O, rng: R) -> alloc::boxed::Box<Self>
+    pub fn boxed_with_micro_batch(
+        network: alloc::boxed::Box<N>,
+        loss: L,
+        optimizer: O,
+        rng: R,
+    ) -> alloc::boxed::Box<Self>
     where
         N: Send,
         L: Send,
         O: Send,
         R: Send,
     {
-        crate::model::boxed::roomy(|| Self::with_tile(*network, loss, optimizer, rng))
+        crate::model::boxed::boxed_on_large_stack(|| Self::with_micro_batch(*network, loss, optimizer, rng))
     }
 }
 
 impl<N, L, O, R, const B: usize, const IN: usize, const OUT: usize> Trainer<N, L, O, R, B>
 where
-    N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
+    N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
     O: Optimizer<Scalar = N::Scalar>,
 {
     /// Takes one step of the optimizer, with all samples as one batch; gives their mean loss before the step.
@@ -336,11 +344,11 @@ where
         X: Inputs<N::Scalar, IN> + ?Sized,
         Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
     {
-        self.step_by(&mut Alone, inputs, targets)
+        self.step_by(&mut SingleThread, inputs, targets)
     }
 
     /// Takes one step of the optimizer by a single sample; gives its loss before the step. The same as [`step`](Self::step)
-    /// with one sample, for a program that learns while it runs: the time is bounded, and with the tile 1 of
+    /// with one sample, for a program that learns while it runs: the time is bounded, and with the micro-batch 1 of
     /// `Trainer<_, _, _, _, 1>` and such a trainer in a `static` all memory is known beforehand. The generator is not asked:
     /// `()` will do.
     ///
@@ -349,18 +357,20 @@ where
     /// use tuplenet::prelude::*;
     ///
     /// type Net = (Dense<1, 4, Tanh>, Dense<4, 1, Identity>);
-    /// let mut trainer = Trainer::<Net, _, _, _, 1>::with_tile(Net::ZEROED, MeanSquaredError, Sgd::new(0.1), ());
+    /// let mut trainer =
+    ///     Trainer::<Net, _, _, _, 1>::with_micro_batch(Net::ZEROED, MeanSquaredError, Sgd::new(0.1), ());
     /// trainer.initialize(&mut seeded(0));
     ///
     /// // Half of what the sensor says.
     /// for moment in 0..1000 {
     ///     let sensor = (moment % 20) as f32 / 10.0 - 1.0;
-    ///     trainer.learn(&[sensor], &[sensor / 2.0])?;
+    ///     trainer.step_one(&[sensor], &[sensor / 2.0])?;
     /// }
     /// assert!((trainer.network.predict_one(&[0.6])[0] - 0.3).abs() < 0.05);
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
-    pub fn learn<X, Y>(&mut self, input: &X, target: &Y) -> Result<N::Scalar, Error>
+    #[doc(alias("partial_fit", "online learning"))]
+    pub fn step_one<X, Y>(&mut self, input: &X, target: &Y) -> Result<N::Scalar, Error>
     where
         [X]: Inputs<N::Scalar, IN>,
         [Y]: Targets<N::Scalar, L, LastActivation<N>, OUT>,
@@ -374,13 +384,13 @@ where
         check_together::<N, B>(1, 1)?;
         dispatch!(level(), simd => {
             let Trainer { network, loss, workspace, gradient, optimizer, state, .. } = self;
-            let loss = match workspace.slope_of_one(simd, network, loss, sample, epoch) {
+            let loss = match workspace.output_gradient_of_one(simd, network, loss, sample, epoch) {
                 Ok(loss) => loss,
                 Err(error) => return Err(cause(network, error)),
             };
-            match optimizer.plain_rate() {
-                Some(rate) if SCALAR => {
-                    workspace.descend(simd, network, rate);
+            match optimizer.sgd_learning_rate() {
+                Some(learning_rate) if SCALAR => {
+                    workspace.sgd_step(simd, network, learning_rate);
                     optimizer.after_step();
                 }
                 _ => {
@@ -407,7 +417,7 @@ where
     /// let network = <Dense<1, 1, Identity>>::new(&mut seeded(0));
     /// let mut trainer = Trainer::new(network, MeanSquaredError, Sgd::new(0.1), seeded(1));
     /// for epoch in 0..100 {
-    ///     trainer.optimizer.set_rate(0.1 * 0.9f32.powi(epoch / 10));
+    ///     trainer.optimizer.set_learning_rate(0.1 * 0.9f32.powi(epoch / 10));
     ///     trainer.epoch(&[[1.0], [2.0], [3.0]], &[[2.0], [4.0], [6.0]], 2)?;
     /// }
     /// assert!((trainer.network.predict_one(&[4.0])[0] - 8.0).abs() < 0.1);
@@ -419,15 +429,15 @@ where
         Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
         R: Rng,
     {
-        self.epoch_by(&mut Alone, inputs, targets, batch_size)
+        self.epoch_by(&mut SingleThread, inputs, targets, batch_size)
     }
 
-    /// Trains for some epochs. `observer` is told of each and may stop the training: `()` looks away, `&mut History::new()`
-    /// takes notes, and a function `|epoch: &Epoch<_>| ..`, which returns `()` or a `ControlFlow<()>`, does what you write;
-    /// `(a, b)` are two.
+    /// Trains for some epochs. `callback` is told of each and may stop the training: `()` looks away,
+    /// `&mut History::new()` takes notes, and a function `|epoch: &EpochReport<_>| ..`, which returns `()` or a
+    /// `ControlFlow<()>`, does what you write; `(a, b)` are two.
     ///
     /// What is an error for [`step`](Self::step) is one here, and so is a batch size of zero. After an error the network is
-    /// as the last good step left it, unless the observer puts something else there.
+    /// as the last good step left it, unless the callback puts something else there.
     ///
     /// A training that diverges ends with [`Error::LossNotFinite`], which names the epoch: at the first batch whose loss or,
     /// where the loss is huge, whose gradient is infinite or NaN, and no step is taken with it. A step that took the
@@ -438,15 +448,15 @@ where
         &mut self,
         inputs: &X,
         targets: &Y,
-        fit: &Fit,
-        observer: impl Follower<N, Self, V>,
-    ) -> Result<Outcome<N::Scalar>, Error>
+        fit: &FitOptions,
+        callback: impl TrainerCallback<N, Self, V>,
+    ) -> Result<FitReport<N::Scalar>, Error>
     where
         X: Inputs<N::Scalar, IN> + ?Sized,
         Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
         R: Rng,
     {
-        self.run(&mut Alone, inputs, targets, None::<(&X, &Y)>, fit, observer)
+        self.run(&mut SingleThread, inputs, targets, None::<(&X, &Y)>, fit, callback)
     }
 
     /// Like [`fit`](Self::fit), and after each epoch computes the loss of samples that are not trained on, a pair of
@@ -460,25 +470,32 @@ where
     /// let validation = (&[[1.5], [2.5]], &[[3.0], [5.0]]);
     ///
     /// // Until the validation loss is good enough.
-    /// let good_enough = |epoch: &Epoch<_>| match epoch.validation_loss {
+    /// let good_enough = |epoch: &EpochReport<_>| match epoch.validation_loss {
     ///     Some(loss) if loss < 1e-6 => ControlFlow::Break(()),
     ///     _ => ControlFlow::Continue(()),
     /// };
     /// let network = <Dense<1, 1, Identity>>::new(&mut seeded(0));
     /// let mut trainer = Trainer::new(network, MeanSquaredError, Sgd::new(0.1), seeded(1));
-    /// let outcome = trainer.fit_validated(&inputs, &targets, validation, &Fit { epochs: 10_000, ..Fit::default() }, good_enough)?;
+    /// let outcome = trainer.fit_validated(
+    ///     &inputs,
+    ///     &targets,
+    ///     validation,
+    ///     &FitOptions { epochs: 10_000, ..FitOptions::default() },
+    ///     good_enough,
+    /// )?;
     /// assert!(outcome.epochs < 10_000);
     /// assert!(trainer.evaluate(validation.0, validation.1)? < 1e-6);
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
+    #[doc(alias("validation_data"))]
     pub fn fit_validated<X, Y, VX, VY, V>(
         &mut self,
         inputs: &X,
         targets: &Y,
         validation: (&VX, &VY),
-        fit: &Fit,
-        observer: impl Follower<N, Self, V>,
-    ) -> Result<Outcome<N::Scalar>, Error>
+        fit: &FitOptions,
+        callback: impl TrainerCallback<N, Self, V>,
+    ) -> Result<FitReport<N::Scalar>, Error>
     where
         X: Inputs<N::Scalar, IN> + ?Sized,
         Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
@@ -486,7 +503,7 @@ where
         VY: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
         R: Rng,
     {
-        self.run(&mut Alone, inputs, targets, Some(validation), fit, observer)
+        self.run(&mut SingleThread, inputs, targets, Some(validation), fit, callback)
     }
 
     /// The mean loss over any number of samples, without learning from them.
@@ -495,20 +512,20 @@ where
         X: Inputs<N::Scalar, IN> + ?Sized,
         Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
     {
-        self.evaluate_by(&mut Alone, inputs, targets)
+        self.evaluate_by(&mut SingleThread, inputs, targets)
     }
 
-    pub(crate) fn step_by<H, X, Y>(&mut self, hands: &mut H, inputs: &X, targets: &Y) -> Result<N::Scalar, Error>
+    pub(crate) fn step_by<H, X, Y>(&mut self, executor: &mut H, inputs: &X, targets: &Y) -> Result<N::Scalar, Error>
     where
-        H: Hands<N, L, X, Y, B>,
+        H: Executor<N, L, X, Y, B>,
         X: Inputs<N::Scalar, IN> + ?Sized,
         Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
     {
         let count = self.check(inputs, targets, usize::MAX)?;
         let order = &Permutation::identity(count);
         let epoch = self.epochs;
-        let chosen = Chosen::all(inputs, targets, order, epoch);
-        match dispatch!(level(), simd => self.step_on(simd, hands, chosen)) {
+        let view = BatchView::all(inputs, targets, order, epoch);
+        match dispatch!(level(), simd => self.step_on(simd, executor, view)) {
             Ok(mean) => mean.loss(epoch),
             Err(error) => Err(cause(&self.network, error)),
         }
@@ -535,13 +552,13 @@ where
 
     pub(crate) fn epoch_by<H, X, Y>(
         &mut self,
-        hands: &mut H,
+        executor: &mut H,
         inputs: &X,
         targets: &Y,
         batch_size: usize,
     ) -> Result<N::Scalar, Error>
     where
-        H: Hands<N, L, X, Y, B>,
+        H: Executor<N, L, X, Y, B>,
         X: Inputs<N::Scalar, IN> + ?Sized,
         Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
         R: Rng,
@@ -550,25 +567,25 @@ where
         if !is_finite(&self.network) {
             return Err(Error::WeightNotFinite);
         }
-        let fit = Fit { epochs: 1, batch_size, shuffle: true };
-        let result = dispatch!(level(), simd => self.epoch_on(simd, hands, inputs, targets, count, &fit));
+        let fit = FitOptions { epochs: 1, batch_size, shuffle: true };
+        let result = dispatch!(level(), simd => self.epoch_on(simd, executor, inputs, targets, count, &fit));
         let loss = result.map_err(|error| cause_in_run(&self.network, error))?;
         self.check_state(count, batch_size)?;
         Ok(loss)
     }
 
-    pub(crate) fn evaluate_by<H, X, Y>(&mut self, hands: &mut H, inputs: &X, targets: &Y) -> Result<N::Scalar, Error>
+    pub(crate) fn evaluate_by<H, X, Y>(&mut self, executor: &mut H, inputs: &X, targets: &Y) -> Result<N::Scalar, Error>
     where
-        H: Hands<N, L, X, Y, B>,
+        H: Executor<N, L, X, Y, B>,
         X: Inputs<N::Scalar, IN> + ?Sized,
         Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
     {
         let count = check_data(inputs, targets)?;
         Y::check_loss(&self.loss)?;
         let order = &Permutation::identity(count);
-        let chosen = Chosen::all(inputs, targets, order, 0);
+        let view = BatchView::all(inputs, targets, order, 0);
         let Trainer { network, loss, workspace, .. } = self;
-        match dispatch!(level(), simd => hands.evaluate(simd, workspace, network, loss, chosen)) {
+        match dispatch!(level(), simd => executor.evaluate(simd, workspace, network, loss, view)) {
             Ok(mean) => mean.loss(0),
             Err(error) => Err(cause_in_evaluation(&self.network, error)),
         }
@@ -576,15 +593,15 @@ where
 
     pub(crate) fn run<H, X, Y, VX, VY, V>(
         &mut self,
-        hands: &mut H,
+        executor: &mut H,
         inputs: &X,
         targets: &Y,
         validation: Option<(&VX, &VY)>,
-        fit: &Fit,
-        mut observer: impl Follower<N, Self, V>,
-    ) -> Result<Outcome<N::Scalar>, Error>
+        fit: &FitOptions,
+        mut callback: impl TrainerCallback<N, Self, V>,
+    ) -> Result<FitReport<N::Scalar>, Error>
     where
-        H: Hands<N, L, X, Y, B> + Hands<N, L, VX, VY, B>,
+        H: Executor<N, L, X, Y, B> + Executor<N, L, VX, VY, B>,
         X: Inputs<N::Scalar, IN> + ?Sized,
         Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
         VX: Inputs<N::Scalar, IN> + ?Sized,
@@ -598,31 +615,31 @@ where
         if !is_finite(&self.network) {
             return Err(Error::WeightNotFinite);
         }
-        if fit.epochs == 0 && !observer.may_be_complete() {
+        if fit.epochs == 0 && !callback.may_be_complete() {
             return Err(Error::Epochs);
         }
-        let begin = observer.begin(self)?;
+        let begin = callback.begin(self)?;
         // One dispatch for all epochs: it costs more than a step of a small network.
         let result = dispatch!(level(), simd => {
-            let mut outcome = Outcome { epochs: 0, loss: N::Scalar::nan() };
+            let mut outcome = FitReport { epochs: 0, loss: N::Scalar::nan() };
             if begin.is_break() {
                 return Ok(outcome);
             }
             while outcome.epochs < fit.epochs {
                 let epoch = self.epochs;
-                let loss = self.epoch_on(simd, hands, inputs, targets, count, fit)?;
-                outcome = Outcome { epochs: outcome.epochs + 1, loss };
+                let loss = self.epoch_on(simd, executor, inputs, targets, count, fit)?;
+                outcome = FitReport { epochs: outcome.epochs + 1, loss };
                 let validation_loss = match validation {
                     Some((inputs, targets)) => {
                         let order = &Permutation::identity(inputs.count());
-                        let chosen = Chosen::all(inputs, targets, order, epoch);
-                        let mean = hands.evaluate(simd, &mut self.workspace, &self.network, &self.loss, chosen)?;
+                        let view = BatchView::all(inputs, targets, order, epoch);
+                        let mean = executor.evaluate(simd, &mut self.workspace, &self.network, &self.loss, view)?;
                         Some(mean.loss(epoch)?)
                     }
                     None => None,
                 };
-                let report = Epoch { number: epoch, loss, validation_loss, network: &self.network };
-                if observer.epoch(&report, self)?.is_break() {
+                let report = EpochReport { number: epoch, loss, validation_loss, network: &self.network };
+                if callback.epoch(&report, self)?.is_break() {
                     break;
                 }
             }
@@ -637,7 +654,7 @@ where
             Ok(outcome) if outcome.epochs > 0 => self.check_state(count, fit.batch_size).map(|()| outcome),
             result => result.map_err(|error| cause_in_run(&self.network, error)),
         };
-        observer.end(self, result)
+        callback.end(self, result)
     }
 
     /// Fails if a gradient was too large to be squared, after the last epoch: what the optimizer remembers is infinite then for
@@ -654,14 +671,14 @@ where
     fn epoch_on<S: Simd, H, X, Y>(
         &mut self,
         simd: S,
-        hands: &mut H,
+        executor: &mut H,
         inputs: &X,
         targets: &Y,
         count: usize,
-        fit: &Fit,
+        fit: &FitOptions,
     ) -> Result<N::Scalar, Error>
     where
-        H: Hands<N, L, X, Y, B>,
+        H: Executor<N, L, X, Y, B>,
         X: Inputs<N::Scalar, IN> + ?Sized,
         Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
         R: Rng,
@@ -679,8 +696,8 @@ where
         let (mut first, mut batch) = (0, 0);
         while first < count {
             let last = if count - first > fit.batch_size { first + fit.batch_size } else { count };
-            let chosen = Chosen { inputs, targets, order, range: first..last, epoch: self.epochs, batch };
-            let mean = self.step_on(simd, hands, chosen)?;
+            let view = BatchView { inputs, targets, order, range: first..last, epoch: self.epochs, batch };
+            let mean = self.step_on(simd, executor, view)?;
             sum.add(mean.loss * mean.weight);
             weight.add(mean.weight);
             (first, batch) = (last, batch + 1);
@@ -702,35 +719,36 @@ where
     fn step_on<S: Simd, H, X, Y>(
         &mut self,
         simd: S,
-        hands: &mut H,
-        chosen: Chosen<X, Y>,
-    ) -> Result<Mean<N::Scalar>, Error>
+        executor: &mut H,
+        view: BatchView<X, Y>,
+    ) -> Result<MeanLoss<N::Scalar>, Error>
     where
-        H: Hands<N, L, X, Y, B>,
+        H: Executor<N, L, X, Y, B>,
         X: ?Sized,
         Y: ?Sized,
     {
         let Trainer { network, loss, optimizer, state, workspace, gradient, .. } = self;
-        let (epoch, batch) = (chosen.epoch, chosen.batch);
-        let step = Step { network, optimizer, state, epoch, batch };
-        if Self::IN_REGISTERS && chosen.range.len() == B {
+        let (epoch, batch) = (view.epoch, view.batch);
+        let step = OptimizerStep { network, optimizer, state, epoch, batch };
+        if Self::IN_REGISTERS && view.range.len() == B {
             let (mut workspace, mut gradient) = (Workspace::<N, B>::new(), N::ZEROED);
-            let mean = hands.accumulate_tile(simd, &mut workspace, step.network, loss, chosen, &mut gradient)?;
+            let mean =
+                executor.accumulate_micro_batch(simd, &mut workspace, step.network, loss, view, &mut gradient)?;
             return step.take(simd, mean, workspace.large, &mut gradient);
         }
-        let mean = hands.accumulate(simd, workspace, step.network, loss, chosen, gradient)?;
+        let mean = executor.accumulate(simd, workspace, step.network, loss, view, gradient)?;
         let large = core::mem::take(&mut workspace.large);
         step.take(simd, mean, large, gradient)
     }
 
-    /// Whether a network and a tile are so small that a step's memory is made for it and gone with it: what no one else can
-    /// see, the compiler keeps in registers.
+    /// Whether a network and a micro-batch are so small that a step's memory is made for it and gone with it: what no
+    /// one else can see, the compiler keeps in registers.
     const IN_REGISTERS: bool =
-        !SCALAR && !cfg!(debug_assertions) && B <= FEW && size_of::<Workspace<N, B>>() + size_of::<N>() <= 2048;
+        !SCALAR && !cfg!(debug_assertions) && B <= SMALL_SIZE && size_of::<Workspace<N, B>>() + size_of::<N>() <= 2048;
 }
 
 /// A step of the optimizer, after the batch whose place in the training it knows for the messages of errors.
-struct Step<'a, N: Params, O: Optimizer<Scalar = N::Scalar>> {
+struct OptimizerStep<'a, N: Params, O: Optimizer<Scalar = N::Scalar>> {
     network: &'a mut N,
     optimizer: &'a mut O,
     state: &'a mut OptimizerState<O, N>,
@@ -738,23 +756,23 @@ struct Step<'a, N: Params, O: Optimizer<Scalar = N::Scalar>> {
     batch: usize,
 }
 
-impl<N: Params, O: Optimizer<Scalar = N::Scalar>> Step<'_, N, O> {
+impl<N: Params, O: Optimizer<Scalar = N::Scalar>> OptimizerStep<'_, N, O> {
     /// Changes the network by the gradient of a batch with that mean loss, unless that would ruin it. A batch whose samples all
     /// have the weight zero changes nothing. `large` says that an input was.
     #[inline(always)]
     fn take<S: Simd>(
         self,
         simd: S,
-        mean: Mean<N::Scalar>,
+        mean: MeanLoss<N::Scalar>,
         large: bool,
         gradient: &mut N,
-    ) -> Result<Mean<N::Scalar>, Error> {
-        let Step { network, optimizer, state, epoch, batch } = self;
+    ) -> Result<MeanLoss<N::Scalar>, Error> {
+        let OptimizerStep { network, optimizer, state, epoch, batch } = self;
         if mean.weight == N::Scalar::ZERO {
             return Ok(mean);
         }
-        // Slopes can be infinite, or too large to be squared, where the loss is neither. One of the two must be large then, so
-        // that the slopes of other batches need not be looked at.
+        // Gradients can be infinite, or too large to be squared, where the loss is neither. One of the two must be
+        // large then, so that the gradients of other batches need not be looked at.
         if large || mean.loss > N::Scalar::of(HUGE) {
             check_gradient(gradient, optimizer, mean.loss, epoch, batch)?;
         }
@@ -772,7 +790,7 @@ fn take_step<S: Simd, N: Params, O: Optimizer<Scalar = N::Scalar>>(
     optimizer: &mut O,
     state: &mut OptimizerState<O, N>,
 ) {
-    network.after_batch(gradient);
+    network.update_buffers(gradient);
     optimizer.step_with(simd, network, gradient, state);
     optimizer.after_step();
 }
@@ -812,7 +830,7 @@ fn check_gradient<N: Params, O: Optimizer<Scalar = N::Scalar>>(
     let mut largest = Largest(N::Scalar::ZERO);
     gradient.visit(&mut largest);
     let Largest(largest) = largest;
-    let can_be_stepped = (largest * optimizer.rate().max(N::Scalar::ONE) * N::Scalar::of(1e3)).is_finite();
+    let can_be_stepped = (largest * optimizer.learning_rate().max(N::Scalar::ONE) * N::Scalar::of(1e3)).is_finite();
     if can_be_stepped && largest <= optimizer.largest_gradient() {
         return Ok(());
     }
@@ -835,7 +853,7 @@ fn cause_in_run<N: Params>(network: &N, error: Error) -> Error {
     }
 }
 
-impl Fit {
+impl FitOptions {
     /// Fails if there is no epoch, or no sample in a batch.
     #[cfg(feature = "alloc")]
     pub(crate) fn check(&self) -> Result<(), Error> {

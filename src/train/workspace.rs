@@ -1,20 +1,20 @@
 //! [`Workspace`]: the memory of a training step, owned by the caller and used again and again.
 
-use crate::data::{Inputs, Permutation, Samples, check_data, tile_in_place};
+use crate::data::{Inputs, Permutation, Samples, check_data, micro_batch_in_place};
 use crate::error::{Error, NotFinite};
 use crate::kernel::is_moderate;
 use crate::loss::Targets;
-use crate::model::{Aligned, Batch, Entrance, Features, LastActivation, Layer, Shape, Tile, Zeroed, fill};
+use crate::model::{Aligned, Batch, Features, InputShape, LastActivation, Layer, Pass, Shape, Zeroed, fill};
 use crate::num::dispatch::{dispatch, level};
 use crate::num::{Real, SCALAR};
-use crate::train::batch::{Chosen, Mean, Sum, Whole, cause, cause_in_evaluation, check_together};
+use crate::train::batch::{BatchView, MeanLoss, Sum, Totals, cause, cause_in_evaluation, check_together};
 use core::ops::Range;
 use fearless_simd::Simd;
 use nalgebra::SMatrix;
 use num_traits::float::FloatCore;
 
-/// What training the network `N` needs besides the network and its gradient: inputs, traces and slopes of a tile of `B`
-/// samples. `size_of::<Workspace<N, B>>()` tells how much before anything runs.
+/// What training the network `N` needs besides the network and its gradient: inputs, caches and gradients of a
+/// micro-batch of `B` samples. `size_of::<Workspace<N, B>>()` tells how much before anything runs.
 ///
 /// ```
 /// use tuplenet::prelude::*;
@@ -25,32 +25,33 @@ use num_traits::float::FloatCore;
 /// let (mut gradient, mut state) = (Net::ZEROED, Zeroed::ZEROED);
 /// let mut workspace = Workspace::<Net, 4>::new();
 ///
-/// // The pieces of a training step, one by one, with a slope of one's own instead of a loss.
+/// // The pieces of a training step, one by one, with a gradient of one's own instead of a loss.
 /// let x = SMatrix::<f32, 2, 4>::repeat(0.5);
 /// let y = workspace.forward(&network, &x);
-/// let slope = y.map(|y| y - 1.0);
-/// workspace.backward(&network, &slope, &mut gradient);
+/// let output_gradient = y.map(|y| y - 1.0);
+/// workspace.backward(&network, &output_gradient, &mut gradient);
 /// Sgd::new(0.1).step(&mut network, &mut gradient, &mut state);
 /// ```
-pub struct Workspace<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> {
+#[doc(alias("autograd", "backward"))]
+pub struct Workspace<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> {
     input: Aligned<Batch<N::In, N::Scalar, B>>,
-    trace: N::Trace<B>,
-    slope: Aligned<Batch<N::Out, N::Scalar, B>>,
+    cache: N::Cache<B>,
+    output_gradient: Aligned<Batch<N::Out, N::Scalar, B>>,
     /// Whether an input was so large that a gradient may be too large to be squared. Who takes the step looks and sets it back.
     pub(crate) large: bool,
 }
 
-impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Zeroed for Workspace<N, B> {
+impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Zeroed for Workspace<N, B> {
     const ZEROED: Self =
-        Workspace { input: Zeroed::ZEROED, trace: Zeroed::ZEROED, slope: Zeroed::ZEROED, large: false };
+        Workspace { input: Zeroed::ZEROED, cache: Zeroed::ZEROED, output_gradient: Zeroed::ZEROED, large: false };
 }
 
-/// Tiles of at most so many columns get a pass of their own for when each has a sample: it has no conditions, of which a
-/// small network's pass otherwise mostly consists.
+/// Micro-batches of at most so many columns get a pass of their own for when each has a sample: it has no conditions,
+/// of which a small network's pass otherwise mostly consists.
 const SMALL: usize = 8;
 
 /// The first number of some samples that is infinite or NaN: its sample, its place in that, and what it is. Reads the data once
-/// more, so that no one but the pass sees the tile: it may be in registers.
+/// more, so that no one but the pass sees the micro-batch: it may be in registers.
 #[cold]
 fn first_not_finite<T: Real, X: Inputs<T, IN> + ?Sized, const IN: usize>(
     inputs: &X,
@@ -75,9 +76,9 @@ fn first_not_finite_at<T: Real, X: Inputs<T, IN> + ?Sized, const IN: usize>(
     first_not_finite(inputs, places.map(|place| order.at(place)))
 }
 
-/// Copies the samples of a tile: those from `begin` on, or those with the given numbers.
+/// Copies the samples of a micro-batch: those from `begin` on, or those with the given numbers.
 #[inline(always)]
-fn copy_tile<T: Real, X: Samples<T> + ?Sized>(
+fn copy_micro_batch<T: Real, X: Samples<T> + ?Sized>(
     all: &X,
     in_order: bool,
     begin: usize,
@@ -86,8 +87,8 @@ fn copy_tile<T: Real, X: Samples<T> + ?Sized>(
 ) {
     if in_order {
         // Not an index, of which a way to a panic is left.
-        let used = samples.len();
-        all.copy_from(begin, to.get_mut(..used).unwrap_or_default());
+        let len = samples.len();
+        all.copy_from(begin, to.get_mut(..len).unwrap_or_default());
     } else {
         for (&sample, to) in samples.iter().zip(to) {
             all.copy(sample, to);
@@ -95,19 +96,19 @@ fn copy_tile<T: Real, X: Samples<T> + ?Sized>(
     }
 }
 
-impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Default for Workspace<N, B> {
+impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Default for Workspace<N, B> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
+impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Workspace<N, B> {
     /// The bytes that a workspace takes.
     pub const BYTES: usize = size_of::<Self>();
 
     /// All zeros; can stand in a `static`.
     pub const fn new() -> Self {
-        const { assert!(B > 0, "a tile needs room for at least one sample") };
+        const { assert!(B > 0, "a micro-batch needs room for at least one sample") };
         Self::ZEROED
     }
 
@@ -115,32 +116,33 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
     /// [`backward`](Self::backward) needs.
     pub fn forward(&mut self, network: &N, x: &Batch<N::In, N::Scalar, B>) -> &Batch<N::Out, N::Scalar, B> {
         self.input.0.clone_from(x);
-        dispatch!(level(), simd => network.forward(Tile::new(simd, B), &self.input.0, &mut self.trace));
-        N::output(&self.trace)
+        dispatch!(level(), simd => network.forward(Pass::new(simd, B), &self.input.0, &mut self.cache));
+        N::output(&self.cache)
     }
 
-    /// From the slope of what is to become smaller, by the outputs of the last [`forward`](Self::forward): adds its
-    /// slopes by the parameters of the network, which must be the same still, to `gradient`.
-    pub fn backward(&mut self, network: &N, slope: &Batch<N::Out, N::Scalar, B>, gradient: &mut N) {
-        self.slope.0.clone_from(slope);
+    /// From the gradient of what is to become smaller, by the outputs of the last [`forward`](Self::forward): adds its
+    /// gradients by the parameters of the network, which must be the same still, to `gradient`.
+    pub fn backward(&mut self, network: &N, output_gradient: &Batch<N::Out, N::Scalar, B>, gradient: &mut N) {
+        self.output_gradient.0.clone_from(output_gradient);
         dispatch!(level(), simd => network.backward(
-            Tile::new(simd, B), &self.input.0, &mut self.trace, &mut self.slope.0, gradient, None,
+            Pass::new(simd, B), &self.input.0, &mut self.cache, &mut self.output_gradient.0, gradient, None,
         ));
     }
 
-    /// Like [`backward`](Self::backward), and gives the slope by the inputs.
+    /// Like [`backward`](Self::backward), and gives the gradient by the inputs.
     pub fn backward_to_input(
         &mut self,
         network: &N,
-        slope: &Batch<N::Out, N::Scalar, B>,
+        output_gradient: &Batch<N::Out, N::Scalar, B>,
         gradient: &mut N,
     ) -> Batch<N::In, N::Scalar, B> {
-        self.slope.0.clone_from(slope);
-        let mut input_slope = Zeroed::ZEROED;
+        self.output_gradient.0.clone_from(output_gradient);
+        let mut input_gradient = Zeroed::ZEROED;
         dispatch!(level(), simd => network.backward(
-            Tile::new(simd, B), &self.input.0, &mut self.trace, &mut self.slope.0, gradient, Some(&mut input_slope),
+            Pass::new(simd, B), &self.input.0, &mut self.cache, &mut self.output_gradient.0, gradient,
+            Some(&mut input_gradient),
         ));
-        input_slope
+        input_gradient
     }
 
     /// The mean loss over any number of samples, in evaluation. What is an error for
@@ -153,20 +155,20 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
         targets: &Y,
     ) -> Result<N::Scalar, Error>
     where
-        N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
+        N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
         X: Inputs<N::Scalar, IN> + ?Sized,
         Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
     {
         Y::check_loss(loss)?;
         let count = check_data(inputs, targets)?;
         let order = &Permutation::identity(count);
-        let chosen = Chosen::all(inputs, targets, order, 0);
-        let mean = dispatch!(level(), simd => self.evaluate(simd, network, loss, chosen));
+        let view = BatchView::all(inputs, targets, order, 0);
+        let mean = dispatch!(level(), simd => self.evaluate(simd, network, loss, view));
         mean.map_err(|error| cause_in_evaluation(network, error))?.loss(0)
     }
 
-    /// Adds the slopes of the mean loss over any number of samples to `gradient`, and gives that loss. What is an error for
-    /// [`Trainer::step`](crate::train::Trainer::step) is one here; after an error `gradient` is zero.
+    /// Adds the gradients of the mean loss over any number of samples to `gradient`, and gives that loss. What is an
+    /// error for [`Trainer::step`](crate::train::Trainer::step) is one here; after an error `gradient` is zero.
     pub fn gradient<L, X, Y, const IN: usize, const OUT: usize>(
         &mut self,
         network: &N,
@@ -176,7 +178,7 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
         gradient: &mut N,
     ) -> Result<N::Scalar, Error>
     where
-        N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
+        N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
         X: Inputs<N::Scalar, IN> + ?Sized,
         Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
     {
@@ -184,8 +186,8 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
         let count = check_data(inputs, targets)?;
         let result = check_together::<N, B>(count, count).and_then(|()| {
             let order = &Permutation::identity(count);
-            let chosen = Chosen::all(inputs, targets, order, 0);
-            dispatch!(level(), simd => self.accumulate(simd, network, loss, chosen, gradient))
+            let view = BatchView::all(inputs, targets, order, 0);
+            dispatch!(level(), simd => self.accumulate(simd, network, loss, view, gradient))
         });
         let result = result.and_then(|mean| mean.loss(0));
         if result.is_err() {
@@ -194,28 +196,28 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
         result.map_err(|error| cause(network, error))
     }
 
-    /// The mean loss of a batch; adds its slopes to `gradient`, which is zero after an error.
+    /// The mean loss of a batch; adds its gradients to `gradient`, which is zero after an error.
     #[inline(always)]
     pub(crate) fn accumulate<S: Simd, L, X, Y, const IN: usize, const OUT: usize>(
         &mut self,
         simd: S,
         network: &N,
         loss: &L,
-        chosen: Chosen<X, Y>,
+        view: BatchView<X, Y>,
         gradient: &mut N,
-    ) -> Result<Mean<N::Scalar>, Error>
+    ) -> Result<MeanLoss<N::Scalar>, Error>
     where
-        N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
+        N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
         X: Inputs<N::Scalar, IN> + ?Sized,
         Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
     {
-        let whole = chosen.whole()?;
-        if whole.is_nothing::<Y>() {
-            return Ok(Mean::NOTHING);
+        let totals = view.totals()?;
+        if totals.is_nothing::<Y>() {
+            return Ok(MeanLoss::NOTHING);
         }
-        let sum = self.over_tiles(simd, network, loss, &chosen, whole, Some(gradient));
+        let sum = self.over_micro_batches(simd, network, loss, &view, totals, Some(gradient));
         let mean = match sum {
-            Ok(sum) => chosen.mean(whole, sum),
+            Ok(sum) => view.mean(totals, sum),
             Err(error) => Err(error),
         };
         if mean.is_err() {
@@ -224,29 +226,29 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
         mean
     }
 
-    /// [`accumulate`](Self::accumulate) for a batch that fills the tile, with a `gradient` that is zero; after an error it is of no
-    /// account. The compiler knows how many columns there are, and that every one has a sample.
+    /// [`accumulate`](Self::accumulate) for a batch that fills the micro-batch, with a `gradient` that is zero; after
+    /// an error it is of no account. The compiler knows how many columns there are, and that every one has a sample.
     #[inline(always)]
-    pub(crate) fn accumulate_tile<S: Simd, L, X, Y, const IN: usize, const OUT: usize>(
+    pub(crate) fn accumulate_micro_batch<S: Simd, L, X, Y, const IN: usize, const OUT: usize>(
         &mut self,
         simd: S,
         network: &N,
         loss: &L,
-        chosen: &Chosen<X, Y>,
+        view: &BatchView<X, Y>,
         gradient: &mut N,
-    ) -> Result<Mean<N::Scalar>, Error>
+    ) -> Result<MeanLoss<N::Scalar>, Error>
     where
-        N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
+        N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
         X: Inputs<N::Scalar, IN> + ?Sized,
         Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
     {
-        let whole = chosen.whole()?;
-        if whole.is_nothing::<Y>() {
-            return Ok(Mean::NOTHING);
+        let totals = view.totals()?;
+        if totals.is_nothing::<Y>() {
+            return Ok(MeanLoss::NOTHING);
         }
-        let tile = Tile::<S, B>::new(simd, B).to_logits().from_zero();
-        let sum = self.over_tile(tile, network, loss, chosen, whole, Some(gradient))?;
-        chosen.mean(whole, sum)
+        let pass = Pass::<S, B>::new(simd, B).stop_at_logits().with_zero_gradient();
+        let sum = self.over_micro_batch(pass, network, loss, view, totals, Some(gradient))?;
+        view.mean(totals, sum)
     }
 
     /// The mean loss of a batch, in evaluation.
@@ -256,64 +258,66 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
         simd: S,
         network: &N,
         loss: &L,
-        chosen: Chosen<X, Y>,
-    ) -> Result<Mean<N::Scalar>, Error>
+        view: BatchView<X, Y>,
+    ) -> Result<MeanLoss<N::Scalar>, Error>
     where
-        N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
+        N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
         X: Inputs<N::Scalar, IN> + ?Sized,
         Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
     {
-        let whole = chosen.whole()?;
-        if whole.is_nothing::<Y>() {
-            return Ok(Mean::NOTHING);
+        let totals = view.totals()?;
+        if totals.is_nothing::<Y>() {
+            return Ok(MeanLoss::NOTHING);
         }
-        let sum = self.over_tiles(simd, network, loss, &chosen, whole, None)?;
-        chosen.mean(whole, sum)
+        let sum = self.over_micro_batches(simd, network, loss, &view, totals, None)?;
+        view.mean(totals, sum)
     }
 
-    /// What the samples add to the mean loss of their batch, which may be infinite or NaN; adds their slopes to `gradient`.
+    /// What the samples add to the mean loss of their batch, which may be infinite or NaN; adds their gradients to
+    /// `gradient`.
     #[inline(always)]
-    pub(crate) fn over_tiles<S: Simd, L, X, Y, const IN: usize, const OUT: usize>(
+    pub(crate) fn over_micro_batches<S: Simd, L, X, Y, const IN: usize, const OUT: usize>(
         &mut self,
         simd: S,
         network: &N,
         loss: &L,
-        chosen: &Chosen<X, Y>,
-        whole: Whole<N::Scalar>,
+        view: &BatchView<X, Y>,
+        totals: Totals<N::Scalar>,
         mut gradient: Option<&mut N>,
     ) -> Result<N::Scalar, Error>
     where
-        N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
+        N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
         X: Inputs<N::Scalar, IN> + ?Sized,
         Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
     {
-        let Chosen { range, .. } = chosen;
+        let BatchView { range, .. } = view;
         let mut sum = Sum::ZERO;
         let mut first = range.start;
         while first < range.end {
-            let (place, mut left) = (first - whole.start, range.end - first);
+            let (place, mut left) = (first - totals.start, range.end - first);
             if N::TOGETHER > 1 && B > 2 && left == B + 1 {
-                // Two tiles of several samples, and not one of a single one after a full one.
+                // Two micro-batches of several samples, and not one of a single one after a full one.
                 left = B - 1;
             }
-            let tile = Tile::<S, B>::new(simd, left).starting_at(place).to_logits();
+            let pass = Pass::<S, B>::new(simd, left).with_offset(place).stop_at_logits();
             let gradient = gradient.as_deref_mut();
             sum.add(if B == 1 || (B <= SMALL && left >= B) {
                 // The same pass once more, where the compiler knows that no column is without a sample.
-                let full = Tile::<S, B>::new(simd, B).starting_at(place).to_logits();
-                self.over_tile(full, network, loss, chosen, whole, gradient)?
+                let full = Pass::<S, B>::new(simd, B).with_offset(place).stop_at_logits();
+                self.over_micro_batch(full, network, loss, view, totals, gradient)?
             } else {
-                self.over_tile(tile, network, loss, chosen, whole, gradient)?
+                self.over_micro_batch(pass, network, loss, view, totals, gradient)?
             });
-            first += tile.used();
+            first += pass.len();
         }
         Ok(sum.rounded())
     }
 
-    /// The loss of a single sample, the first of `inputs`, and its slope by the outputs, which is left in the workspace for
-    /// [`gradient_of_one`](Self::gradient_of_one) or [`descend`](Self::descend): in bounded time and with no other memory.
+    /// The loss of a single sample, the first of `inputs`, and its gradient by the outputs, which is left in the
+    /// workspace for [`gradient_of_one`](Self::gradient_of_one) or [`sgd_step`](Self::sgd_step): in bounded time and
+    /// with no other memory.
     #[inline(always)]
-    pub(crate) fn slope_of_one<S: Simd, L, X, Y, const IN: usize, const OUT: usize>(
+    pub(crate) fn output_gradient_of_one<S: Simd, L, X, Y, const IN: usize, const OUT: usize>(
         &mut self,
         simd: S,
         network: &N,
@@ -322,17 +326,17 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
         epoch: usize,
     ) -> Result<N::Scalar, Error>
     where
-        N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
+        N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
         X: Inputs<N::Scalar, IN> + ?Sized,
         Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
     {
-        let tile = Tile::<S, B>::new(simd, 1).to_logits();
-        let mut tile_targets = [Y::Item::ZEROED; B];
-        if let ([x, ..], [target, ..]) = (self.input.0.data.0.as_mut_slice(), tile_targets.as_mut_slice()) {
+        let pass = Pass::<S, B>::new(simd, 1).stop_at_logits();
+        let mut pass_targets = [Y::Item::ZEROED; B];
+        if let ([x, ..], [target, ..]) = (self.input.0.data.0.as_mut_slice(), pass_targets.as_mut_slice()) {
             inputs.copy(0, x);
             targets.copy(0, target);
         }
-        Y::check_targets(loss, &tile_targets[..1]).map_err(|(sample, problem)| Error::Target { sample, problem })?;
+        Y::check_targets(loss, &pass_targets[..1]).map_err(|(sample, problem)| Error::Target { sample, problem })?;
         if !is_moderate(simd, self.input.0.as_slice(), IN) {
             if let Some((column, found)) = NotFinite::first_of(&self.input.0.as_slice()[..IN]) {
                 self.input = Zeroed::ZEROED;
@@ -340,79 +344,80 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
             }
             self.large = true;
         }
-        network.forward(tile, &self.input.0, &mut self.trace);
-        self.slope.0.clone_from(N::output(&self.trace));
-        let slopes = &mut self.slope.0.data.0;
-        let value = Y::evaluate::<S, B>(loss, tile, N::Scalar::ONE, slopes, &tile_targets);
-        N::Out::clear_from(&mut self.slope.0, 1);
+        network.forward(pass, &self.input.0, &mut self.cache);
+        self.output_gradient.0.clone_from(N::output(&self.cache));
+        let output_gradients = &mut self.output_gradient.0.data.0;
+        let value = Y::evaluate::<S, B>(loss, pass, N::Scalar::ONE, output_gradients, &pass_targets);
+        N::Out::clear_from(&mut self.output_gradient.0, 1);
         if value.is_finite() { Ok(value) } else { Err(Error::LossNotFinite { epoch, batch: 0 }) }
     }
 
-    /// Sets `gradient`, which is zero, to the slopes of a single sample.
+    /// Sets `gradient`, which is zero, to the gradients of a single sample.
     #[inline(always)]
     pub(crate) fn gradient_of_one<S: Simd>(&mut self, simd: S, network: &N, gradient: &mut N) {
-        let tile = Tile::<S, B>::new(simd, 1).to_logits().from_zero();
-        network.backward(tile, &self.input.0, &mut self.trace, &mut self.slope.0, gradient, None);
+        let pass = Pass::<S, B>::new(simd, 1).stop_at_logits().with_zero_gradient();
+        network.backward(pass, &self.input.0, &mut self.cache, &mut self.output_gradient.0, gradient, None);
     }
 
-    /// Takes a step of plain gradient descent along the slopes of a single sample.
+    /// Takes a step of plain gradient descent along the gradients of a single sample.
     #[inline(always)]
-    pub(crate) fn descend<S: Simd>(&mut self, simd: S, network: &mut N, rate: N::Scalar) {
-        let tile = Tile::<S, B>::new(simd, 1).to_logits();
-        network.descend(tile, &self.input.0, &mut self.trace, &mut self.slope.0, rate, None);
+    pub(crate) fn sgd_step<S: Simd>(&mut self, simd: S, network: &mut N, learning_rate: N::Scalar) {
+        let pass = Pass::<S, B>::new(simd, 1).stop_at_logits();
+        network.sgd_step(pass, &self.input.0, &mut self.cache, &mut self.output_gradient.0, learning_rate, None);
     }
 
-    /// [`over_tiles`](Self::over_tiles) for a single tile.
+    /// [`over_micro_batches`](Self::over_micro_batches) for a single micro-batch.
     #[inline(always)]
-    fn over_tile<S: Simd, L, X, Y, const IN: usize, const OUT: usize>(
+    fn over_micro_batch<S: Simd, L, X, Y, const IN: usize, const OUT: usize>(
         &mut self,
-        tile: Tile<S, B>,
+        pass: Pass<S, B>,
         network: &N,
         loss: &L,
-        chosen: &Chosen<X, Y>,
-        whole: Whole<N::Scalar>,
+        view: &BatchView<X, Y>,
+        totals: Totals<N::Scalar>,
         gradient: Option<&mut N>,
     ) -> Result<N::Scalar, Error>
     where
-        N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
+        N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
         X: Inputs<N::Scalar, IN> + ?Sized,
         Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
     {
-        let Chosen { inputs, targets, order, epoch, batch, .. } = chosen;
-        let (simd, used) = (tile.simd(), tile.used());
-        let (scale, begin) = (N::Scalar::ONE / whole.weight, whole.start + tile.first());
+        let BatchView { inputs, targets, order, epoch, batch, .. } = view;
+        let (simd, len) = (pass.simd(), pass.len());
+        let (scale, begin) = (N::Scalar::ONE / totals.weight, totals.start + pass.offset());
 
         let in_order = order.is_identity();
         let samples: [usize; B] = if in_order { [0; B] } else { order.from(begin) };
-        // A whole tile that lies in order is read where it lies, unless it goes into registers, which only a copy can.
-        let in_place = in_order && used == B && !tile.is_from_zero();
-        let x = match tile_in_place::<_, X, B>(*inputs, in_place, begin) {
+        // A whole micro-batch that lies in order is read where it lies, unless it goes into registers, which only a
+        // copy can.
+        let in_place = in_order && len == B && !pass.gradient_is_zero();
+        let x = match micro_batch_in_place::<_, X, B>(*inputs, in_place, begin) {
             Some(samples) => bytemuck::must_cast_ref::<_, SMatrix<N::Scalar, IN, B>>(samples),
             None => {
-                copy_tile(*inputs, in_order, begin, &samples[..used], &mut self.input.0.data.0);
+                copy_micro_batch(*inputs, in_order, begin, &samples[..len], &mut self.input.0.data.0);
                 &self.input.0
             }
         };
         let mut copied;
-        let tile_targets = match tile_in_place::<_, Y, B>(*targets, in_place, begin) {
+        let pass_targets = match micro_batch_in_place::<_, Y, B>(*targets, in_place, begin) {
             Some(targets) => targets,
             None => {
                 copied = Aligned([Y::Item::ZEROED; B]);
-                copy_tile(*targets, in_order, begin, &samples[..used], &mut copied.0);
+                copy_micro_batch(*targets, in_order, begin, &samples[..len], &mut copied.0);
                 &copied.0
             }
         };
-        Y::check_targets(loss, &tile_targets[..used])
+        Y::check_targets(loss, &pass_targets[..len])
             .map_err(|(place, problem)| Error::Target { sample: order.at(begin + place), problem })?;
-        if !is_moderate(simd, x.as_slice(), used * IN) {
-            let places = begin..begin + used;
+        if !is_moderate(simd, x.as_slice(), len * IN) {
+            let places = begin..begin + len;
             let first = if SCALAR {
                 first_not_finite_at(*inputs, order, places)
             } else {
                 first_not_finite(*inputs, places.map(|place| order.at(place)))
             };
             if let Some((sample, column, found)) = first {
-                // The next tile may be smaller, and the check looks a little further than it must.
+                // The next micro-batch may be smaller, and the check looks a little further than it must.
                 self.input = Zeroed::ZEROED;
                 return Err(Error::InputNotFinite { sample, column, found, epoch: *epoch, batch: *batch });
             }
@@ -420,25 +425,27 @@ impl<N: Entrance + Layer<<N as Entrance>::In>, const B: usize> Workspace<N, B> {
         }
 
         if gradient.is_some() {
-            network.forward(tile, x, &mut self.trace);
-            self.slope.0.clone_from(N::output(&self.trace));
+            network.forward(pass, x, &mut self.cache);
+            self.output_gradient.0.clone_from(N::output(&self.cache));
         } else {
-            network.infer(tile, x, &mut self.slope.0);
+            network.infer(pass, x, &mut self.output_gradient.0);
         }
-        let slopes = &mut self.slope.0.data.0;
+        let output_gradients = &mut self.output_gradient.0.data.0;
         let mut sum = N::Scalar::ZERO;
         if Y::WEIGHTED {
-            for (place, (slope, target)) in slopes.iter_mut().zip(tile_targets).take(used).enumerate() {
+            for (place, (output_gradient, target)) in
+                output_gradients.iter_mut().zip(pass_targets).take(len).enumerate()
+            {
                 let scale = scale * targets.weight(order.at(begin + place));
-                let (slope, target) = (core::array::from_mut(slope), core::array::from_ref(target));
-                sum += Y::evaluate::<S, 1>(loss, Tile::new(simd, 1), scale, slope, target);
+                let (output_gradient, target) = (core::array::from_mut(output_gradient), core::array::from_ref(target));
+                sum += Y::evaluate::<S, 1>(loss, Pass::new(simd, 1), scale, output_gradient, target);
             }
         } else {
-            sum = Y::evaluate::<S, B>(loss, tile, scale, slopes, tile_targets);
+            sum = Y::evaluate::<S, B>(loss, pass, scale, output_gradients, pass_targets);
         }
         if let Some(gradient) = gradient {
-            N::Out::clear_from(&mut self.slope.0, used);
-            network.backward(tile, x, &mut self.trace, &mut self.slope.0, gradient, None);
+            N::Out::clear_from(&mut self.output_gradient.0, len);
+            network.backward(pass, x, &mut self.cache, &mut self.output_gradient.0, gradient, None);
         }
         Ok(sum)
     }

@@ -1,12 +1,12 @@
 //! [`Architecture`]: a network type as a value, and [`networks!`](crate::tuning::networks), which lists many.
 
-use super::recipe::Complete;
-use super::validation::Lesson;
-use super::{Fitted, Recipe};
+use super::hyperparameters::Complete;
+use super::validation::FoldTask;
+use super::{Fitted, Hyperparameters};
 use crate::data::{Samples, Subset};
 use crate::error::Error;
 use crate::loss::Loss;
-use crate::model::{Entrance, Features, LastActivation, Layer, Network, Params};
+use crate::model::{Features, InputShape, LastActivation, Layer, Network, Params};
 use crate::num::Real;
 use crate::num::random::seeded;
 use crate::optimizer::Optimizer;
@@ -17,12 +17,12 @@ use alloc::vec;
 use alloc::vec::Vec;
 use rand::rngs::Xoshiro256PlusPlus;
 
-/// How many samples are computed together: two tiles for the usual batch of 200, and one for what is smaller. What a tile
-/// begins with, turned weights and sums of slopes, then counts for little.
-const TILE: usize = 104;
+/// How many samples are computed together: two micro-batches for the usual batch of 200, and one for what is smaller.
+/// What a micro-batch begins with, turned weights and sums of gradients, then counts for little.
+const MICRO_BATCH: usize = 104;
 
 /// Everything that a search changes while one network learns.
-pub(crate) type Learner<N, L, O, T> = Trainer<N, L, Complete<O, T>, Xoshiro256PlusPlus, TILE>;
+pub(crate) type Learner<N, L, O, T> = Trainer<N, L, Complete<O, T>, Xoshiro256PlusPlus, MICRO_BATCH>;
 
 /// A network type as a value: one that a search trains, without knowing which. Made by [`networks!`](super::networks).
 ///
@@ -33,17 +33,19 @@ pub struct Architecture<T, Y: ?Sized, L, O, const IN: usize, const OUT: usize> {
     pub(crate) parameters: Vec<(&'static str, String)>,
     pub(crate) count: usize,
     pub(crate) bytes: usize,
-    pub(crate) learn: Teach<T, Y, L, O, Learnt<T, OUT>, IN>,
-    pub(crate) predictor: Teach<T, Y, L, O, Predictor<T, IN, OUT>, IN>,
+    pub(crate) learn: TrainFn<T, Y, L, O, FoldOutput<T, OUT>, IN>,
+    pub(crate) predictor: TrainFn<T, Y, L, O, Predictor<T, IN, OUT>, IN>,
     #[cfg_attr(not(feature = "std"), allow(dead_code, reason = "there is no clock"))]
     pub(crate) ask: fn(&[[T; IN]], usize),
 }
 
-/// Trains a network by a lesson and a recipe, and gives what came of it.
-type Teach<T, Y, L, O, Outcome, const IN: usize> = fn(&Lesson<T, Y, L, IN>, &Recipe<O>) -> Result<Outcome, Error>;
+/// Trains a network for a task with hyperparameters, and gives what came of it.
+type TrainFn<T, Y, L, O, Output, const IN: usize> =
+    fn(&FoldTask<T, Y, L, IN>, &Hyperparameters<O>) -> Result<Output, Error>;
 
-/// What a lesson ended with: the outputs for the samples that were not learnt from, and the number of epochs.
-pub(crate) struct Learnt<T, const OUT: usize> {
+/// What the training of a fold ended with: the outputs for the samples that were not learnt from, and the number of
+/// epochs.
+pub(crate) struct FoldOutput<T, const OUT: usize> {
     pub outputs: Vec<[T; OUT]>,
     pub epochs: usize,
 }
@@ -61,7 +63,7 @@ where
     /// The type `N`, with the parameters by which a table tells it from others.
     pub fn of<N>(parameters: &[(&'static str, String)]) -> Self
     where
-        N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T>,
+        N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T>,
         N: Network + Send + Sync + 'static,
         L: Loss<T, Y::Item, LastActivation<N>, OUT>,
         Learner<N, L, O, T>: Send,
@@ -69,17 +71,17 @@ where
         Architecture {
             name: core::any::type_name::<N>(),
             parameters: parameters.to_vec(),
-            count: N::COUNT,
+            count: N::PARAMETERS,
             bytes: size_of::<N>(),
-            learn: |lesson, recipe| {
-                let (network, epochs) = train::<N, _, _, _, _, IN, OUT>(lesson, recipe)?;
-                let mut outputs = vec![[T::ZERO; OUT]; lesson.part.test_inputs.len()];
-                network.predict_all(&lesson.part.test_inputs, &mut outputs)?;
-                Ok(Learnt { outputs, epochs })
+            learn: |task, hyperparameters| {
+                let (network, epochs) = train::<N, _, _, _, _, IN, OUT>(task, hyperparameters)?;
+                let mut outputs = vec![[T::ZERO; OUT]; task.part.test_inputs.len()];
+                network.predict_all(&task.part.test_inputs, &mut outputs)?;
+                Ok(FoldOutput { outputs, epochs })
             },
-            predictor: |lesson, recipe| {
-                let (network, _) = train::<N, _, _, _, _, IN, OUT>(lesson, recipe)?;
-                let fitted = Fitted { network, scaler: lesson.part.scaler.clone() };
+            predictor: |task, hyperparameters| {
+                let (network, _) = train::<N, _, _, _, _, IN, OUT>(task, hyperparameters)?;
+                let fitted = Fitted { network, scaler: task.part.scaler.clone() };
                 Ok(Box::new(move |sample| fitted.predict_one(sample)))
             },
             ask: |samples, count| {
@@ -98,7 +100,9 @@ where
 }
 
 /// A new network in a box.
-pub(crate) fn make<N: Network + Entrance + Layer<<N as Entrance>::In> + Send>(rng: &mut Xoshiro256PlusPlus) -> Box<N> {
+pub(crate) fn make<N: Network + InputShape + Layer<<N as InputShape>::In> + Send>(
+    rng: &mut Xoshiro256PlusPlus,
+) -> Box<N> {
     #[cfg(feature = "std")]
     return N::boxed(rng);
     #[cfg(not(feature = "std"))]
@@ -110,24 +114,24 @@ const SMALL: usize = 1 << 17;
 
 /// Trains a network of type `N`; gives it and the number of epochs.
 pub(crate) fn train<N, T, Y, L, O, const IN: usize, const OUT: usize>(
-    lesson: &Lesson<T, Y, L, IN>,
-    recipe: &Recipe<O>,
+    task: &FoldTask<T, Y, L, IN>,
+    hyperparameters: &Hyperparameters<O>,
 ) -> Result<(Box<N>, usize), Error>
 where
     T: Real,
-    N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T> + Network + Send,
+    N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T> + Network + Send,
     Y: Samples<T> + ?Sized,
     L: Loss<T, Y::Item, LastActivation<N>, OUT> + Clone + Send,
     O: Optimizer<Scalar = T> + Clone + Send,
     Learner<N, L, O, T>: Send,
 {
-    let mut rng = seeded(lesson.seed);
+    let mut rng = seeded(task.seed);
     let network = make::<N>(&mut rng);
-    let optimizer = recipe.complete(lesson.part.train.len());
+    let optimizer = hyperparameters.complete(task.part.train.len());
     if cfg!(feature = "std") && size_of::<Learner<N, L, O, T>>() > SMALL {
-        large(lesson, recipe, network, optimizer, rng)
+        large(task, hyperparameters, network, optimizer, rng)
     } else {
-        small(lesson, recipe, network, optimizer, rng)
+        small(task, hyperparameters, network, optimizer, rng)
     }
 }
 
@@ -136,45 +140,46 @@ type Trained<N> = Result<(Box<N>, usize), Error>;
 /// With the trainer on the stack. Apart, so that this is all that has room for it there.
 #[inline(never)]
 fn small<N, T, Y, L, O, const IN: usize, const OUT: usize>(
-    lesson: &Lesson<T, Y, L, IN>,
-    recipe: &Recipe<O>,
+    task: &FoldTask<T, Y, L, IN>,
+    hyperparameters: &Hyperparameters<O>,
     mut network: Box<N>,
     optimizer: Complete<O, T>,
     rng: Xoshiro256PlusPlus,
 ) -> Trained<N>
 where
     T: Real,
-    N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T>,
+    N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T>,
     Y: Samples<T> + ?Sized,
     L: Loss<T, Y::Item, LastActivation<N>, OUT> + Clone,
     O: Optimizer<Scalar = T> + Clone,
 {
     let start = core::mem::replace(&mut *network, N::ZEROED);
-    let mut trainer: Learner<N, L, O, T> = Trainer::with_tile(start, lesson.loss.clone(), optimizer, rng);
-    let epochs = learn(&mut trainer, lesson, recipe)?;
+    let mut trainer: Learner<N, L, O, T> = Trainer::with_micro_batch(start, task.loss.clone(), optimizer, rng);
+    let epochs = learn(&mut trainer, task, hyperparameters)?;
     *network = trainer.network;
     Ok((network, epochs))
 }
 
 #[cfg(feature = "std")]
 fn large<N, T, Y, L, O, const IN: usize, const OUT: usize>(
-    lesson: &Lesson<T, Y, L, IN>,
-    recipe: &Recipe<O>,
+    task: &FoldTask<T, Y, L, IN>,
+    hyperparameters: &Hyperparameters<O>,
     network: Box<N>,
     optimizer: Complete<O, T>,
     rng: Xoshiro256PlusPlus,
 ) -> Trained<N>
 where
     T: Real,
-    N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T> + Network + Send,
+    N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T> + Network + Send,
     Y: Samples<T> + ?Sized,
     L: Loss<T, Y::Item, LastActivation<N>, OUT> + Clone + Send,
     O: Optimizer<Scalar = T> + Clone + Send,
     Learner<N, L, O, T>: Send,
 {
-    let mut trainer: Box<Learner<N, L, O, T>> = Trainer::boxed_with_tile(network, lesson.loss.clone(), optimizer, rng);
-    let epochs = learn(&mut trainer, lesson, recipe)?;
-    let mut network = crate::model::boxed::roomy(|| N::ZEROED);
+    let mut trainer: Box<Learner<N, L, O, T>> =
+        Trainer::boxed_with_micro_batch(network, task.loss.clone(), optimizer, rng);
+    let epochs = learn(&mut trainer, task, hyperparameters)?;
+    let mut network = crate::model::boxed::boxed_on_large_stack(|| N::ZEROED);
     core::mem::swap(&mut *network, &mut trainer.network);
     Ok((network, epochs))
 }
@@ -184,18 +189,18 @@ use small as large;
 
 fn learn<N, T, Y, L, O, const IN: usize, const OUT: usize>(
     trainer: &mut Learner<N, L, O, T>,
-    lesson: &Lesson<T, Y, L, IN>,
-    recipe: &Recipe<O>,
+    task: &FoldTask<T, Y, L, IN>,
+    hyperparameters: &Hyperparameters<O>,
 ) -> Result<usize, Error>
 where
     T: Real,
-    N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T>,
+    N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T>,
     Y: Samples<T> + ?Sized,
     L: Loss<T, Y::Item, LastActivation<N>, OUT>,
     O: Optimizer<Scalar = T> + Clone,
 {
-    let targets = Subset { data: lesson.targets, indices: &lesson.part.train };
-    Ok(trainer.fit(&lesson.part.inputs, &targets, &recipe.fit, recipe.observer())?.epochs)
+    let targets = Subset { data: task.targets, indices: &task.part.train };
+    Ok(trainer.fit(&task.part.inputs, &targets, &hyperparameters.fit, hyperparameters.callback())?.epochs)
 }
 
 /// What [`networks!`](super::networks) fills.
@@ -229,7 +234,7 @@ where
 
     pub fn add<N>(&mut self)
     where
-        N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T>,
+        N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T>,
         N: Network + Send + Sync + 'static,
         L: Loss<T, Y::Item, LastActivation<N>, OUT>,
         Learner<N, L, O, T>: Send,

@@ -3,12 +3,14 @@
 //! `std`, and all cores `rayon`.
 //!
 //! Sizes are types, so that the networks to try are listed where the compiler sees them, by [`networks!`]. Everything else is
-//! a [`Recipe`], and a [`Space`] says what of it varies:
+//! [`Hyperparameters`], and a [`SearchSpace`] says what of them varies:
 //!
 //! ```
 //! use tuplenet::optimizer::AnyOptimizer;
 //! use tuplenet::prelude::*;
-//! use tuplenet::tuning::{CrossValidation, Recipe, Setup, Space, accuracy, networks};
+//! use tuplenet::tuning::{
+//!     CrossValidation, CrossValidationOptions, Hyperparameters, SearchSpace, accuracy, networks,
+//! };
 //!
 //! # let inputs: Vec<[f32; 2]> = (0..80).map(|i| [(i % 9) as f32, (i % 7) as f32]).collect();
 //! # let classes: Vec<usize> = inputs.iter().map(|[x, y]| usize::from(x * y > 8.5)).collect();
@@ -16,9 +18,12 @@
 //!     for hidden in [4, 8] for activation in [Tanh, Relu] (Dense<2, hidden, activation>, Dense<hidden, 2, Softmax>)
 //! ];
 //! let sgd: AnyOptimizer = Sgd::new(0.001).nesterov(0.9).into();
-//! let grid = Space::new(Recipe::new(sgd)).optimizer([sgd, Adam::new(0.001).into()]).rate([0.01, 0.1]);
+//! let grid = SearchSpace::new(Hyperparameters::new(sgd))
+//!     .optimizer([sgd, Adam::new(0.001).into()])
+//!     .learning_rate([0.01, 0.1]);
 //!
-//! let validation = CrossValidation::stratified(&inputs, &classes, CrossEntropy, accuracy, &Setup::default())?;
+//! let validation =
+//!     CrossValidation::stratified(&inputs, &classes, CrossEntropy, accuracy, &CrossValidationOptions::default())?;
 //! let table = validation.grid(&networks, &grid)?;
 //! println!("{table:.5}");
 //! let best = table.best().expect("one did not fail");
@@ -33,20 +38,20 @@
 //! | `cross_val_score` | [`CrossValidation::scores`] |
 //! | `GridSearchCV` | [`CrossValidation::grid`] |
 //! | `RandomizedSearchCV` | [`CrossValidation::random`] |
-//! | `Pipeline` with a scaler | [`Setup::scaling`] |
+//! | `Pipeline` with a scaler | [`CrossValidationOptions::scaling`] |
 //! | `best_score_`, `best_params_` | [`Table::best`]: [`Row::mean`], [`Row::parameters`] |
 //! | `cv_results_` | [`Table::rows`], [`Table::to_csv`] |
 //! | `refit`, `best_estimator_` | [`CrossValidation::predictor`], or [`CrossValidation::fit`] for the network itself |
 //! | `loguniform` | [`log_uniform`] |
 //!
 //! Each network type takes the compiler about as long as a training that is written out. All optimizers are compiled for it,
-//! if the recipe's is [`AnyOptimizer`](crate::optimizer::AnyOptimizer); a space of one optimizer takes less.
+//! if theirs is [`AnyOptimizer`](crate::optimizer::AnyOptimizer); a space of one optimizer takes less.
 
 #[cfg(feature = "std")]
 extern crate std;
 
 mod architecture;
-mod recipe;
+mod hyperparameters;
 mod score;
 mod space;
 mod table;
@@ -55,11 +60,11 @@ mod validation;
 #[doc(inline)]
 pub use crate::__networks as networks;
 pub use architecture::{Architecture, Predictor};
-pub use recipe::{Recipe, Stall, Stalls};
-pub use score::{accuracy, minus_absolute_error, minus_squared_error, r2};
-pub use space::{Between, Pick, Space, Values, log_uniform, uniform};
+pub use hyperparameters::{Hyperparameters, NoImprovement, StopWithoutImprovement};
+pub use score::{accuracy, neg_mean_absolute_error, neg_mean_squared_error, r2};
+pub use space::{Choice, SearchSpace, Uniform, Values, log_uniform, uniform};
 pub use table::{Row, Table};
-pub use validation::{CrossValidation, Fitted, Scaler, Scaling, Scores, Setup};
+pub use validation::{CrossValidation, CrossValidationOptions, Fitted, Scaler, Scaling, Scores};
 
 /// What [`networks!`] expands to.
 #[doc(hidden)]

@@ -1,6 +1,6 @@
 //! Scores, of which more is better: what [`CrossValidation`](super::CrossValidation) makes of a network's outputs.
 
-use crate::data::Category;
+use crate::data::ClassIndex;
 use crate::error::{Error, TargetError};
 use crate::metrics::{self, largest_index};
 use crate::num::Real;
@@ -8,7 +8,7 @@ use crate::num::Real;
 /// The share of samples whose class is that of the largest output, or with one output whether that is at least one half.
 ///
 /// It is an error if there are no samples, if a class is out of range, or if an output is infinite or NaN.
-pub fn accuracy<T: Real, C: Category<OUT>, const OUT: usize>(
+pub fn accuracy<T: Real, C: ClassIndex<OUT>, const OUT: usize>(
     classes: &[C],
     outputs: &[[T; OUT]],
 ) -> Result<f64, Error> {
@@ -30,12 +30,13 @@ pub fn accuracy<T: Real, C: Category<OUT>, const OUT: usize>(
 }
 
 /// The coefficient of determination, [`metrics::r2`].
+#[doc(alias("r2_score"))]
 pub fn r2<T: Real, const OUT: usize>(targets: &[[T; OUT]], outputs: &[[T; OUT]]) -> Result<f64, Error> {
     metrics::r2(targets, outputs)
 }
 
 /// The [mean squared error](metrics::mean_squared_error) with the other sign, so that more is better.
-pub fn minus_squared_error<T: Real, const OUT: usize>(
+pub fn neg_mean_squared_error<T: Real, const OUT: usize>(
     targets: &[[T; OUT]],
     outputs: &[[T; OUT]],
 ) -> Result<f64, Error> {
@@ -43,7 +44,7 @@ pub fn minus_squared_error<T: Real, const OUT: usize>(
 }
 
 /// The [mean absolute error](metrics::mean_absolute_error) with the other sign, so that more is better.
-pub fn minus_absolute_error<T: Real, const OUT: usize>(
+pub fn neg_mean_absolute_error<T: Real, const OUT: usize>(
     targets: &[[T; OUT]],
     outputs: &[[T; OUT]],
 ) -> Result<f64, Error> {

@@ -1,6 +1,6 @@
-//! [`Space`]: the values that a search tries.
+//! [`SearchSpace`]: the values that a search tries.
 
-use super::Recipe;
+use super::Hyperparameters;
 use crate::error::Error;
 use crate::num::Real;
 use crate::num::float::{exp, ln};
@@ -14,32 +14,35 @@ use alloc::vec::Vec;
 use core::fmt::Display;
 use rand::Rng;
 
-/// What a search varies: a recipe to begin with, and values for some of its fields. A list of values can be searched as a
-/// grid or at random, a distribution such as [`log_uniform`] at random alone.
+/// What a search varies: a set of hyperparameters to begin with, and values for some of its fields. A list of values
+/// can be searched as a grid or at random, a distribution such as [`log_uniform`] at random alone.
 ///
 /// ```
+/// use tuplenet::optimizer::schedule::{Constant, ReduceOnPlateau};
 /// use tuplenet::prelude::*;
-/// use tuplenet::optimizer::schedule::{Adaptive, Constant};
-/// use tuplenet::tuning::{Recipe, Space, log_uniform};
+/// use tuplenet::tuning::{Hyperparameters, SearchSpace, log_uniform};
 ///
-/// let grid = Space::new(Recipe::new(Adam::new(1e-3f32)))
+/// let grid = SearchSpace::new(Hyperparameters::new(Adam::new(1e-3f32)))
 ///     .alpha([1e-4, 1e-3, 1e-2])
-///     .schedule([Constant.into(), Adaptive::new().into()]);
+///     .schedule([Constant.into(), ReduceOnPlateau::new().into()]);
 /// assert_eq!(grid.size(), Some(6));
 ///
-/// let anywhere = Space::new(Recipe::new(Adam::new(1e-3f32))).rate(log_uniform(1e-4, 1e-1)).batch_size([16, 32, 64]);
+/// let anywhere = SearchSpace::new(Hyperparameters::new(Adam::new(1e-3f32)))
+///     .learning_rate(log_uniform(1e-4, 1e-1))
+///     .batch_size([16, 32, 64]);
 /// assert_eq!(anywhere.size(), None);
 /// ```
 ///
-/// With [`vary`](Self::vary) anything in the recipe can be varied, and with [`or`](Self::or) a space is two of them: a grid of
-/// rates for one optimizer and another grid for another, say.
-pub struct Space<'a, O> {
-    parts: Vec<Part<'a, O>>,
+/// With [`vary`](Self::vary) anything in the hyperparameters can be varied, and with [`or`](Self::or) a space is two of
+/// them: a grid of rates for one optimizer and another grid for another, say.
+#[doc(alias("param_grid", "ParameterGrid"))]
+pub struct SearchSpace<'a, O> {
+    parts: Vec<Subspace<'a, O>>,
 }
 
 /// All combinations of some values.
-struct Part<'a, O> {
-    start: Recipe<O>,
+struct Subspace<'a, O> {
+    start: Hyperparameters<O>,
     axes: Vec<Axis<'a, O>>,
 }
 
@@ -52,12 +55,12 @@ struct Axis<'a, O> {
     set: Box<Set<'a, O>>,
 }
 
-/// Puts a value into a recipe, and says which.
-type Set<'a, O> = dyn Fn(&mut Recipe<O>, Pick) -> String + Send + Sync + 'a;
+/// Puts a value into a set of hyperparameters, and says which.
+type Set<'a, O> = dyn Fn(&mut Hyperparameters<O>, Choice) -> String + Send + Sync + 'a;
 
 /// Which of some values.
 #[derive(Clone, Copy, Debug)]
-pub enum Pick {
+pub enum Choice {
     /// The one at that place of a list.
     Place(usize),
     /// From a distribution the one below which this share lies, between 0 and 1.
@@ -70,7 +73,7 @@ pub trait Values<V> {
     fn count(&self) -> Option<usize>;
 
     /// The value of that pick, of those that fit [`count`](Self::count).
-    fn value(&self, pick: Pick) -> Option<V>;
+    fn value(&self, choice: Choice) -> Option<V>;
 
     /// What is wrong with the values of that name.
     fn problem(&self, name: &'static str) -> Option<Error> {
@@ -78,10 +81,10 @@ pub trait Values<V> {
     }
 }
 
-fn at<V: Clone>(list: &[V], pick: Pick) -> Option<V> {
-    match pick {
-        Pick::Place(place) => list.get(place).cloned(),
-        Pick::Share(_) => None,
+fn at<V: Clone>(list: &[V], choice: Choice) -> Option<V> {
+    match choice {
+        Choice::Place(place) => list.get(place).cloned(),
+        Choice::Share(_) => None,
     }
 }
 
@@ -89,8 +92,8 @@ impl<V: Clone, const COUNT: usize> Values<V> for [V; COUNT] {
     fn count(&self) -> Option<usize> {
         Some(COUNT)
     }
-    fn value(&self, pick: Pick) -> Option<V> {
-        at(self, pick)
+    fn value(&self, choice: Choice) -> Option<V> {
+        at(self, choice)
     }
 }
 
@@ -98,8 +101,8 @@ impl<V: Clone> Values<V> for &[V] {
     fn count(&self) -> Option<usize> {
         Some(self.len())
     }
-    fn value(&self, pick: Pick) -> Option<V> {
-        at(self, pick)
+    fn value(&self, choice: Choice) -> Option<V> {
+        at(self, choice)
     }
 }
 
@@ -107,55 +110,57 @@ impl<V: Clone> Values<V> for Vec<V> {
     fn count(&self) -> Option<usize> {
         Some(self.len())
     }
-    fn value(&self, pick: Pick) -> Option<V> {
-        at(self, pick)
+    fn value(&self, choice: Choice) -> Option<V> {
+        at(self, choice)
     }
 }
 
 /// A distribution of numbers. Made by [`uniform`] and [`log_uniform`]; whole numbers are rounded to the nearest.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Between {
+#[doc(alias("loguniform", "LogUniform"))]
+pub struct Uniform {
     low: f64,
     high: f64,
     by_logarithm: bool,
 }
 
 /// Numbers between `low` and `high`, each as likely.
-pub const fn uniform(low: f64, high: f64) -> Between {
-    Between { low, high, by_logarithm: false }
+pub const fn uniform(low: f64, high: f64) -> Uniform {
+    Uniform { low, high, by_logarithm: false }
 }
 
 /// Numbers between `low` and `high`, each order of magnitude as likely: right for rates and penalties.
-pub const fn log_uniform(low: f64, high: f64) -> Between {
-    Between { low, high, by_logarithm: true }
+#[doc(alias("loguniform"))]
+pub const fn log_uniform(low: f64, high: f64) -> Uniform {
+    Uniform { low, high, by_logarithm: true }
 }
 
-impl Values<f64> for Between {
+impl Values<f64> for Uniform {
     fn count(&self) -> Option<usize> {
         None
     }
 
-    fn value(&self, pick: Pick) -> Option<f64> {
-        let Pick::Share(share) = pick else { return None };
-        let Between { low, high, by_logarithm } = *self;
+    fn value(&self, choice: Choice) -> Option<f64> {
+        let Choice::Share(share) = choice else { return None };
+        let Uniform { low, high, by_logarithm } = *self;
         let value = if by_logarithm { exp(ln(low) + share * (ln(high) - ln(low))) } else { low + share * (high - low) };
         Some(value.clamp(low, high))
     }
 
     fn problem(&self, name: &'static str) -> Option<Error> {
-        let Between { low, high, by_logarithm } = *self;
+        let Uniform { low, high, by_logarithm } = *self;
         let is_right = low < high && low.is_finite() && high.is_finite() && (low > 0.0 || !by_logarithm);
         (!is_right).then_some(Error::Bounds { name })
     }
 }
 
-impl Values<usize> for Between {
+impl Values<usize> for Uniform {
     fn count(&self) -> Option<usize> {
         None
     }
 
-    fn value(&self, pick: Pick) -> Option<usize> {
-        let value: Option<f64> = self.value(pick);
+    fn value(&self, choice: Choice) -> Option<usize> {
+        let value: Option<f64> = self.value(choice);
         value.map(|value| (value + 0.5) as usize)
     }
 
@@ -165,34 +170,39 @@ impl Values<usize> for Between {
 }
 
 /// One of the trainings that a search tries.
-pub(crate) struct Choice<O> {
-    pub recipe: Recipe<O>,
+pub(crate) struct Candidate<O> {
+    pub hyperparameters: Hyperparameters<O>,
     pub parameters: Vec<(&'static str, String)>,
 }
 
-impl<'a, O: Optimizer + Clone + Send + Sync> Space<'a, O> {
-    /// Nothing but that recipe.
-    pub fn new(start: Recipe<O>) -> Self {
-        Space { parts: vec![Part { start, axes: Vec::new() }] }
+impl<'a, O: Optimizer + Clone + Send + Sync> SearchSpace<'a, O> {
+    /// Nothing but that set of hyperparameters.
+    pub fn new(start: Hyperparameters<O>) -> Self {
+        SearchSpace { parts: vec![Subspace { start, axes: Vec::new() }] }
     }
 
-    /// Tries all of these values with all others: `set` puts one into a recipe, and the table shows it under the name `name`.
+    /// Tries all of these values with all others: `set` puts one into a set of hyperparameters, and the table shows it
+    /// under the name `name`.
     ///
     /// ```
     /// use tuplenet::prelude::*;
-    /// use tuplenet::tuning::{Recipe, Space};
+    /// use tuplenet::tuning::{Hyperparameters, SearchSpace};
     ///
     /// let momentum = Sgd::new(0.1f32).momentum(0.9);
-    /// let space = Space::new(Recipe::new(momentum)).vary("momentum", [0.5, 0.9], |recipe, momentum| {
-    ///     recipe.optimizer.momentum = momentum;
-    /// });
+    /// let space = SearchSpace::new(Hyperparameters::new(momentum)).vary(
+    ///     "momentum",
+    ///     [0.5, 0.9],
+    ///     |hyperparameters, momentum| {
+    ///         hyperparameters.optimizer.momentum = momentum;
+    ///     },
+    /// );
     /// assert_eq!(space.size(), Some(2));
     /// ```
     pub fn vary<V: Display>(
         mut self,
         name: &'static str,
         values: impl Values<V> + Clone + Send + Sync + 'a,
-        set: impl Fn(&mut Recipe<O>, V) + Clone + Send + Sync + 'a,
+        set: impl Fn(&mut Hyperparameters<O>, V) + Clone + Send + Sync + 'a,
     ) -> Self {
         for part in &mut self.parts {
             let (values, set) = (values.clone(), set.clone());
@@ -200,10 +210,10 @@ impl<'a, O: Optimizer + Clone + Send + Sync> Space<'a, O> {
                 name,
                 count: values.count(),
                 problem: values.problem(name),
-                set: Box::new(move |recipe, pick| {
-                    let Some(value) = values.value(pick) else { return String::new() };
+                set: Box::new(move |hyperparameters, choice| {
+                    let Some(value) = values.value(choice) else { return String::new() };
                     let text = short(&value.to_string());
-                    set(recipe, value);
+                    set(hyperparameters, value);
                     text
                 }),
             });
@@ -216,42 +226,44 @@ impl<'a, O: Optimizer + Clone + Send + Sync> Space<'a, O> {
     where
         O: Display,
     {
-        self.vary("optimizer", values, |recipe, optimizer| recipe.optimizer = optimizer)
+        self.vary("optimizer", values, |hyperparameters, optimizer| hyperparameters.optimizer = optimizer)
     }
 
     /// Learning rates.
-    pub fn rate(self, values: impl Values<f64> + Clone + Send + Sync + 'a) -> Self {
-        self.vary("rate", values, |recipe, rate| recipe.rate = Some(rate))
+    pub fn learning_rate(self, values: impl Values<f64> + Clone + Send + Sync + 'a) -> Self {
+        self.vary("learning_rate", values, |hyperparameters, learning_rate| {
+            hyperparameters.learning_rate = Some(learning_rate)
+        })
     }
 
-    /// Strengths of the L2 penalty as in scikit-learn, divided by the size of the batch.
+    /// Factors of the L2 penalty as in scikit-learn, divided by the size of the batch.
     pub fn alpha(self, values: impl Values<f64> + Clone + Send + Sync + 'a) -> Self {
-        self.vary("alpha", values, |recipe, alpha| recipe.alpha = alpha)
+        self.vary("alpha", values, |hyperparameters, alpha| hyperparameters.alpha = alpha)
     }
 
-    /// Strengths of the L1 penalty.
+    /// Factors of the L1 penalty.
     pub fn l1(self, values: impl Values<f64> + Clone + Send + Sync + 'a) -> Self {
-        self.vary("l1", values, |recipe, strength| recipe.l1 = strength)
+        self.vary("l1", values, |hyperparameters, lambda| hyperparameters.l1 = lambda)
     }
 
-    /// Strengths of the L2 penalty.
+    /// Factors of the L2 penalty.
     pub fn l2(self, values: impl Values<f64> + Clone + Send + Sync + 'a) -> Self {
-        self.vary("l2", values, |recipe, strength| recipe.l2 = strength)
+        self.vary("l2", values, |hyperparameters, lambda| hyperparameters.l2 = lambda)
     }
 
     /// Schedules of the learning rate.
     pub fn schedule(self, values: impl Values<AnySchedule> + Clone + Send + Sync + 'a) -> Self {
-        self.vary("schedule", values, |recipe, schedule| recipe.schedule = schedule)
+        self.vary("schedule", values, |hyperparameters, schedule| hyperparameters.schedule = schedule)
     }
 
     /// Batch sizes.
     pub fn batch_size(self, values: impl Values<usize> + Clone + Send + Sync + 'a) -> Self {
-        self.vary("batch", values, |recipe, batch_size| recipe.fit.batch_size = batch_size)
+        self.vary("batch", values, |hyperparameters, batch_size| hyperparameters.fit.batch_size = batch_size)
     }
 
     /// Numbers of epochs.
     pub fn epochs(self, values: impl Values<usize> + Clone + Send + Sync + 'a) -> Self {
-        self.vary("epochs", values, |recipe, epochs| recipe.fit.epochs = epochs)
+        self.vary("epochs", values, |hyperparameters, epochs| hyperparameters.fit.epochs = epochs)
     }
 
     /// The combinations of this space and those of another one.
@@ -259,11 +271,13 @@ impl<'a, O: Optimizer + Clone + Send + Sync> Space<'a, O> {
     /// ```
     /// use tuplenet::optimizer::AnyOptimizer;
     /// use tuplenet::prelude::*;
-    /// use tuplenet::tuning::{Recipe, Space};
+    /// use tuplenet::tuning::{Hyperparameters, SearchSpace};
     ///
-    /// let with = |optimizer: AnyOptimizer| Space::new(Recipe::new(optimizer.clone())).optimizer([optimizer]);
-    /// let sgd = with(Sgd::new(0.1).nesterov(0.9).into()).rate([0.1, 0.01]);
-    /// let adam = with(Adam::new(0.1).into()).rate([0.01, 0.003, 0.001]);
+    /// let with = |optimizer: AnyOptimizer| {
+    ///     SearchSpace::new(Hyperparameters::new(optimizer.clone())).optimizer([optimizer])
+    /// };
+    /// let sgd = with(Sgd::new(0.1).nesterov(0.9).into()).learning_rate([0.1, 0.01]);
+    /// let adam = with(Adam::new(0.1).into()).learning_rate([0.01, 0.003, 0.001]);
     /// assert_eq!(sgd.or(adam).size(), Some(5));
     /// ```
     pub fn or(mut self, mut other: Self) -> Self {
@@ -273,7 +287,7 @@ impl<'a, O: Optimizer + Clone + Send + Sync> Space<'a, O> {
 
     /// How many combinations there are; none if something is a distribution.
     pub fn size(&self) -> Option<usize> {
-        self.parts.iter().map(Part::size).sum()
+        self.parts.iter().map(Subspace::size).sum()
     }
 
     fn check(&self) -> Result<(), Error> {
@@ -284,7 +298,7 @@ impl<'a, O: Optimizer + Clone + Send + Sync> Space<'a, O> {
     }
 
     /// All combinations.
-    pub(crate) fn grid(&self) -> Result<Vec<Choice<O>>, Error> {
+    pub(crate) fn grid(&self) -> Result<Vec<Candidate<O>>, Error> {
         self.check()?;
         let axes = self.parts.iter().flat_map(|part| &part.axes);
         if let Some(axis) = axes.into_iter().find(|axis| axis.count.is_none()) {
@@ -294,7 +308,7 @@ impl<'a, O: Optimizer + Clone + Send + Sync> Space<'a, O> {
     }
 
     /// The combination at that place of the grid.
-    pub(crate) fn at(&self, mut place: usize) -> Choice<O> {
+    pub(crate) fn at(&self, mut place: usize) -> Candidate<O> {
         let mut chosen = &self.parts[0];
         for part in &self.parts {
             chosen = part;
@@ -310,34 +324,34 @@ impl<'a, O: Optimizer + Clone + Send + Sync> Space<'a, O> {
             rest /= axis.count.unwrap_or(1);
             let index = place / rest;
             place %= rest;
-            Pick::Place(index)
+            Choice::Place(index)
         })
     }
 
     /// A combination drawn from the distributions.
-    pub(crate) fn draw(&self, rng: &mut impl Rng) -> Result<Choice<O>, Error> {
+    pub(crate) fn draw(&self, rng: &mut impl Rng) -> Result<Candidate<O>, Error> {
         self.check()?;
         let part = &self.parts[below(self.parts.len(), rng)];
         Ok(part.choose(|axis| match axis.count {
-            Some(count) => Pick::Place(below(count, rng)),
-            None => Pick::Share(f64::from_random_bits(rng.next_u64())),
+            Some(count) => Choice::Place(below(count, rng)),
+            None => Choice::Share(f64::from_random_bits(rng.next_u64())),
         }))
     }
 }
 
-impl<O: Optimizer + Clone> Part<'_, O> {
+impl<O: Optimizer + Clone> Subspace<'_, O> {
     fn size(&self) -> Option<usize> {
         self.axes.iter().map(|axis| axis.count).product()
     }
 
-    fn choose(&self, mut pick: impl FnMut(&Axis<O>) -> Pick) -> Choice<O> {
-        let mut recipe = self.start.clone();
+    fn choose(&self, mut choice: impl FnMut(&Axis<O>) -> Choice) -> Candidate<O> {
+        let mut hyperparameters = self.start.clone();
         let mut parameters = Vec::new();
         for axis in &self.axes {
-            let text = (axis.set)(&mut recipe, pick(axis));
+            let text = (axis.set)(&mut hyperparameters, choice(axis));
             parameters.push((axis.name, text));
         }
-        Choice { recipe, parameters }
+        Candidate { hyperparameters, parameters }
     }
 }
 

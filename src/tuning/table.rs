@@ -1,6 +1,6 @@
 //! [`Table`]: what a search has found.
 
-use super::Recipe;
+use super::Hyperparameters;
 use crate::error::Error;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use core::cmp::Ordering;
 use core::fmt;
 
-/// One candidate: a network type with a recipe, and what came of it.
+/// One candidate: a network type with a set of hyperparameters, and what came of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row<O> {
     /// Which network of the list that was searched.
@@ -19,7 +19,7 @@ pub struct Row<O> {
     /// What was varied: names and values, those of the network first.
     pub parameters: Vec<(&'static str, String)>,
     /// How it was trained.
-    pub recipe: Recipe<O>,
+    pub hyperparameters: Hyperparameters<O>,
     /// The score of each fold, or why there is none.
     pub folds: Vec<Result<f64, Error>>,
     /// The number of epochs in each fold; 0 where it failed.
@@ -39,8 +39,8 @@ impl<O> Row<O> {
     }
 
     /// The standard deviation of the folds' scores, with their number as divisor; NaN if a fold failed.
-    pub fn deviation(&self) -> f64 {
-        self.of_folds(|scores| scores.deviation())
+    pub fn standard_deviation(&self) -> f64 {
+        self.of_folds(|scores| scores.standard_deviation())
     }
 
     /// The first fold that failed, and why.
@@ -71,6 +71,7 @@ impl<O> Row<O> {
 /// 3      10  Relu        nesterov   0.01   constant  failed in fold 0: expected a finite loss, found ...
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[doc(alias("cv_results_"))]
 pub struct Table<O> {
     rows: Vec<Row<O>>,
 }
@@ -123,7 +124,7 @@ impl<O> Table<O> {
     pub fn smallest_within_one_error(&self) -> Option<&Row<O>> {
         let best = self.best()?;
         // The standard error of a mean of k scores, from their deviation with k as divisor.
-        let error = best.deviation() / crate::num::math::square_root((best.folds.len() as f64 - 1.0).max(1.0));
+        let error = best.standard_deviation() / crate::num::math::square_root((best.folds.len() as f64 - 1.0).max(1.0));
         self.smallest(best.mean() - error)
     }
 
@@ -148,7 +149,7 @@ impl<O> Table<O> {
         let folds = self.rows.first().map_or(0, |row| row.folds.len());
         let mut line: Vec<String> = vec!["network".into()];
         line.extend(names.iter().map(|name| name.to_string()));
-        line.extend(["mean", "deviation"].map(String::from));
+        line.extend(["mean", "standard_deviation"].map(String::from));
         line.extend((0..folds).map(|fold| format!("fold_{fold}")));
         line.extend(["epochs", "parameters", "bytes", "nanoseconds", "failure"].map(String::from));
         let mut text = csv_line(&line);
@@ -156,7 +157,7 @@ impl<O> Table<O> {
             let number = |number: f64| if number.is_nan() { String::new() } else { number.to_string() };
             let mut line = vec![row.network.clone()];
             line.extend(names.iter().map(|name| row.parameter(name).unwrap_or("").into()));
-            line.extend([number(row.mean()), number(row.deviation())]);
+            line.extend([number(row.mean()), number(row.standard_deviation())]);
             line.extend(row.folds.iter().map(|fold| fold.map_or(String::new(), number)));
             let epochs: usize = row.epochs.iter().sum();
             line.extend([epochs, row.count, row.bytes].map(|count| count.to_string()));
@@ -222,7 +223,7 @@ impl<O> fmt::Display for Table<O> {
             line.extend(names.iter().map(|name| row.parameter(name).unwrap_or("").into()));
             failures.push(row.failure());
             if row.failure().is_none() {
-                line.push(format!("{:.4} ± {:.4}", row.mean(), row.deviation()));
+                line.push(format!("{:.4} ± {:.4}", row.mean(), row.standard_deviation()));
                 line.extend([row.count.to_string(), row.bytes.to_string()]);
                 line.push(row.nanoseconds.map_or(String::new(), |time| format!("{time:.1}")));
             }

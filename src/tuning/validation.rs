@@ -1,15 +1,16 @@
-//! [`CrossValidation`]: how good a training is on samples that it has not seen, of one recipe or of many.
+//! [`CrossValidation`]: how good a training is on samples that it has not seen, of one set of hyperparameters or of
+//! many.
 
 use super::architecture::{Architecture, Learner, Predictor, train};
-use super::space::{Choice, below};
+use super::space::{Candidate, below};
 use super::table::{Row, Table};
-use super::{Recipe, Space};
+use super::{Hyperparameters, SearchSpace};
 use crate::activation::NoActivation;
-use crate::data::{Category, Inputs, MinMaxScaler, Permutation, Samples, StandardScaler, check_data, deal, k_folds};
+use crate::data::{ClassIndex, Inputs, MinMaxScaler, Permutation, Samples, StandardScaler, check_data, deal, k_folds};
 use crate::error::Error;
 use crate::layers::Dense;
 use crate::loss::Loss;
-use crate::model::{Entrance, Features, LastActivation, Layer, Network, Params, Zeroed};
+use crate::model::{Features, InputShape, LastActivation, Layer, Network, Params, Zeroed};
 use crate::num::Real;
 use crate::num::random::seeded;
 use crate::optimizer::Optimizer;
@@ -70,6 +71,7 @@ impl<T: Real, const N: usize> Scaler<T, N> {
 
 /// A trained network with the scaling of its inputs.
 #[derive(Clone, Debug)]
+#[doc(alias("Pipeline", "best_estimator_"))]
 pub struct Fitted<N, T, const IN: usize> {
     /// For scaled samples.
     pub network: Box<N>,
@@ -90,13 +92,14 @@ impl<N, T: Real, const IN: usize> Fitted<N, T, IN> {
 /// What to divide samples into, and how to scale them.
 ///
 /// ```
-/// use tuplenet::tuning::{Scaling, Setup};
+/// use tuplenet::tuning::{CrossValidationOptions, Scaling};
 ///
-/// let setup = Setup { folds: 3, ..Setup::default() };
-/// assert_eq!((setup.scaling, setup.seed), (Scaling::Standard, 0));
+/// let options = CrossValidationOptions { folds: 3, ..CrossValidationOptions::default() };
+/// assert_eq!((options.scaling, options.seed), (Scaling::Standard, 0));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Setup {
+#[doc(alias("cv"))]
+pub struct CrossValidationOptions {
     /// How many folds.
     pub folds: usize,
     /// How inputs are scaled, fitted in each fold on the samples to learn from.
@@ -105,15 +108,15 @@ pub struct Setup {
     pub seed: u64,
 }
 
-impl Default for Setup {
+impl Default for CrossValidationOptions {
     /// Five folds, standard scaling, seed 0.
     fn default() -> Self {
-        Setup { folds: 5, scaling: Scaling::Standard, seed: 0 }
+        CrossValidationOptions { folds: 5, scaling: Scaling::Standard, seed: 0 }
     }
 }
 
 /// The scaled samples of one fold.
-pub(crate) struct Part<T, const IN: usize> {
+pub(crate) struct FoldData<T, const IN: usize> {
     pub scaler: Scaler<T, IN>,
     /// Which samples are learnt from.
     pub train: Vec<usize>,
@@ -125,7 +128,7 @@ pub(crate) struct Part<T, const IN: usize> {
     pub test_inputs: Vec<[T; IN]>,
 }
 
-impl<T: Real, const IN: usize> Part<T, IN> {
+impl<T: Real, const IN: usize> FoldData<T, IN> {
     /// Of the samples `all`.
     fn new(scaling: Scaling, all: &[[T; IN]], train: Vec<usize>, test: Vec<usize>) -> Result<Self, Error> {
         let of = |indices: &[usize]| indices.iter().map(|&index| all[index]).collect::<Vec<_>>();
@@ -134,17 +137,17 @@ impl<T: Real, const IN: usize> Part<T, IN> {
         for sample in inputs.iter_mut().chain(&mut test_inputs) {
             *sample = scaler.transform(sample);
         }
-        Ok(Part { scaler, train, inputs, test, test_inputs })
+        Ok(FoldData { scaler, train, inputs, test, test_inputs })
     }
 }
 
 /// What a network learns from and is asked about.
-pub(crate) struct Lesson<'a, T, Y: ?Sized, L, const IN: usize> {
+pub(crate) struct FoldTask<'a, T, Y: ?Sized, L, const IN: usize> {
     pub seed: u64,
     pub loss: &'a L,
     /// Of all samples.
     pub targets: &'a Y,
-    pub part: &'a Part<T, IN>,
+    pub part: &'a FoldData<T, IN>,
 }
 
 /// Cross-validation: every fold of the data is predicted by a network that has learnt from the others, and what it predicts
@@ -152,27 +155,29 @@ pub(crate) struct Lesson<'a, T, Y: ?Sized, L, const IN: usize> {
 ///
 /// ```
 /// use tuplenet::prelude::*;
-/// use tuplenet::tuning::{CrossValidation, Recipe, Setup, accuracy};
+/// use tuplenet::tuning::{CrossValidation, CrossValidationOptions, Hyperparameters, accuracy};
 ///
 /// let inputs: Vec<[f32; 1]> = (0..60).map(|i| [i as f32]).collect();
 /// let classes: Vec<usize> = inputs.iter().map(|[x]| usize::from(*x > 24.5)).collect();
 ///
 /// type Net = (Dense<1, 8, Tanh>, Dense<8, 2, Softmax>);
-/// let validation = CrossValidation::stratified(&inputs, &classes, CrossEntropy, accuracy, &Setup::default())?;
-/// let scores = validation.scores::<Net, _>(&Recipe::new(Adam::new(0.03)))?;
+/// let validation =
+///     CrossValidation::stratified(&inputs, &classes, CrossEntropy, accuracy, &CrossValidationOptions::default())?;
+/// let scores = validation.scores::<Net, _>(&Hyperparameters::new(Adam::new(0.03)))?;
 /// println!("{scores}");
 /// assert!(scores.mean() > 0.9);
 /// # Ok::<(), tuplenet::Error>(())
 /// ```
 ///
 /// A score is a function of the outputs and the targets of a fold: one of [`accuracy`](super::accuracy), [`r2`](super::r2),
-/// [`minus_squared_error`](super::minus_squared_error), [`minus_absolute_error`](super::minus_absolute_error), or one of your
-/// own, with anything out of [`metrics`](crate::metrics) in it:
+/// [`neg_mean_squared_error`](super::neg_mean_squared_error),
+/// [`neg_mean_absolute_error`](super::neg_mean_absolute_error), or one of your own, with anything out of
+/// [`metrics`](crate::metrics) in it:
 ///
 /// ```
 /// use tuplenet::metrics::{ConfusionMatrix, largest_index};
 /// use tuplenet::prelude::*;
-/// use tuplenet::tuning::{CrossValidation, Recipe, Setup};
+/// use tuplenet::tuning::{CrossValidation, CrossValidationOptions, Hyperparameters};
 ///
 /// # let inputs: Vec<[f32; 1]> = (0..60).map(|i| [i as f32]).collect();
 /// # let classes: Vec<usize> = inputs.iter().map(|[x]| usize::from(*x > 24.5)).collect();
@@ -180,17 +185,19 @@ pub(crate) struct Lesson<'a, T, Y: ?Sized, L, const IN: usize> {
 ///     let predicted: Vec<usize> = outputs.iter().map(|output| largest_index(output)).collect();
 ///     Ok(ConfusionMatrix::<2>::from_classes(classes, &predicted)?.balanced_accuracy())
 /// };
-/// let validation = CrossValidation::stratified(&inputs, &classes, CrossEntropy, balanced, &Setup::default())?;
-/// assert!(validation.scores::<Dense<1, 2, Softmax>, _>(&Recipe::new(Adam::new(0.1)))?.mean() > 0.8);
+/// let validation =
+///     CrossValidation::stratified(&inputs, &classes, CrossEntropy, balanced, &CrossValidationOptions::default())?;
+/// assert!(validation.scores::<Dense<1, 2, Softmax>, _>(&Hyperparameters::new(Adam::new(0.1)))?.mean() > 0.8);
 /// # Ok::<(), tuplenet::Error>(())
 /// ```
 ///
 /// Where the targets have weights ([`Weighted`](crate::data::Weighted), [`ClassWeighted`](crate::data::ClassWeighted)), these
-/// count in trainings and not in scores, as in scikit-learn. Tiles are of 104 samples, so that a
+/// count in trainings and not in scores, as in scikit-learn. Micro-batches are of 104 samples, so that a
 /// [`BatchNorm`](crate::layers::BatchNorm) sees batches of up to as many as a whole.
 ///
 /// The scaled samples of all folds are kept, as many copies as there are folds. With the feature `rayon` the trainings are
 /// shared among its threads; the results are the same bits with any number of them.
+#[doc(alias("cross_val_score", "GridSearchCV", "RandomizedSearchCV", "KFold"))]
 pub struct CrossValidation<'a, T: Real, Y: Samples<T> + ?Sized, L, F, const IN: usize, const OUT: usize> {
     inputs: Vec<[T; IN]>,
     targets: &'a Y,
@@ -198,9 +205,9 @@ pub struct CrossValidation<'a, T: Real, Y: Samples<T> + ?Sized, L, F, const IN: 
     score: F,
     scaling: Scaling,
     seed: u64,
-    folds: Vec<Part<T, IN>>,
+    folds: Vec<FoldData<T, IN>>,
     /// The targets of each fold's test samples.
-    truths: Vec<Vec<Y::Item>>,
+    test_targets: Vec<Vec<Y::Item>>,
 }
 
 /// The scores of the folds.
@@ -217,7 +224,7 @@ impl Scores {
     }
 
     /// The standard deviation of the folds' scores, with their number as divisor as in scikit-learn.
-    pub fn deviation(&self) -> f64 {
+    pub fn standard_deviation(&self) -> f64 {
         let mean = self.mean();
         let squares = self.folds.iter().map(|score| (score - mean) * (score - mean)).sum::<f64>();
         crate::num::math::square_root(squares / self.folds.len() as f64)
@@ -227,7 +234,7 @@ impl Scores {
 /// Mean and deviation.
 impl core::fmt::Display for Scores {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "{:.4} ± {:.4}", self.mean(), self.deviation())
+        write!(f, "{:.4} ± {:.4}", self.mean(), self.standard_deviation())
     }
 }
 
@@ -244,10 +251,16 @@ where
     ///
     /// It is an error if there are fewer than two folds, if a class has fewer samples than there are folds or is out of
     /// range, if there are not as many targets as inputs, or if a number is infinite or NaN.
-    pub fn stratified<X>(inputs: &X, targets: &'a Y, loss: L, score: F, setup: &Setup) -> Result<Self, Error>
+    pub fn stratified<X>(
+        inputs: &X,
+        targets: &'a Y,
+        loss: L,
+        score: F,
+        options: &CrossValidationOptions,
+    ) -> Result<Self, Error>
     where
         X: Inputs<T, IN> + ?Sized,
-        Y::Item: Category<OUT>,
+        Y::Item: ClassIndex<OUT>,
     {
         let count = check_data(inputs, targets)?;
         let class_of = |sample: usize| {
@@ -258,11 +271,12 @@ where
         let (mut counts, mut ranks) = (vec![0; OUT.max(2)], vec![None; OUT.max(2)]);
         let mut indices = vec![0; count];
         let mut folds = Vec::new();
-        let mut dealt = deal(class_of, &mut counts, &mut ranks, &mut indices, setup.folds, &mut seeded(setup.seed))?;
+        let mut dealt =
+            deal(class_of, &mut counts, &mut ranks, &mut indices, options.folds, &mut seeded(options.seed))?;
         while let Some((train, test)) = dealt.next_fold() {
             folds.push((train.to_vec(), test.to_vec()));
         }
-        Self::with_folds(inputs, targets, loss, score, folds, setup)
+        Self::with_folds(inputs, targets, loss, score, folds, options)
     }
 
     /// In folds by chance, for targets that are numbers.
@@ -272,31 +286,42 @@ where
     ///
     /// ```
     /// use tuplenet::prelude::*;
-    /// use tuplenet::tuning::{CrossValidation, Recipe, Setup, r2};
+    /// use tuplenet::tuning::{CrossValidation, CrossValidationOptions, Hyperparameters, r2};
     ///
     /// let inputs: Vec<[f32; 1]> = (0..60).map(|i| [i as f32]).collect();
     /// let targets: Vec<[f32; 1]> = inputs.iter().map(|[x]| [2.0 - 0.1 * x]).collect();
-    /// let validation = CrossValidation::shuffled(&inputs, &targets, MeanSquaredError, r2, &Setup::default())?;
-    /// let recipe = Recipe { fit: Fit { epochs: 500, ..Fit::default() }, stall: None, ..Recipe::new(Adam::new(0.03)) };
-    /// let scores = validation.scores::<Dense<1, 1, Identity>, _>(&recipe)?;
+    /// let validation =
+    ///     CrossValidation::shuffled(&inputs, &targets, MeanSquaredError, r2, &CrossValidationOptions::default())?;
+    /// let hyperparameters = Hyperparameters {
+    ///     fit: FitOptions { epochs: 500, ..FitOptions::default() },
+    ///     no_improvement: None,
+    ///     ..Hyperparameters::new(Adam::new(0.03))
+    /// };
+    /// let scores = validation.scores::<Dense<1, 1, Identity>, _>(&hyperparameters)?;
     /// assert!(scores.mean() > 0.99);
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
-    pub fn shuffled<X>(inputs: &X, targets: &'a Y, loss: L, score: F, setup: &Setup) -> Result<Self, Error>
+    pub fn shuffled<X>(
+        inputs: &X,
+        targets: &'a Y,
+        loss: L,
+        score: F,
+        options: &CrossValidationOptions,
+    ) -> Result<Self, Error>
     where
         X: Inputs<T, IN> + ?Sized,
     {
         let mut indices = vec![0; check_data(inputs, targets)?];
         let mut folds = Vec::new();
-        let mut dealt = k_folds(&mut indices, setup.folds, &mut seeded(setup.seed))?;
+        let mut dealt = k_folds(&mut indices, options.folds, &mut seeded(options.seed))?;
         while let Some((train, test)) = dealt.next_fold() {
             folds.push((train.to_vec(), test.to_vec()));
         }
-        Self::with_folds(inputs, targets, loss, score, folds, setup)
+        Self::with_folds(inputs, targets, loss, score, folds, options)
     }
 
     /// In folds of your own, each the samples to learn from and those to predict: by time, by group, or one split alone. Of
-    /// `setup` the number of folds does not count.
+    /// `options` the number of folds does not count.
     ///
     /// It is an error if there is no fold, if one has no samples to learn from or to predict or one that is not there, if
     /// there are not as many targets as inputs, or if a number is infinite or NaN.
@@ -306,7 +331,7 @@ where
         loss: L,
         score: F,
         folds: Vec<(Vec<usize>, Vec<usize>)>,
-        setup: &Setup,
+        options: &CrossValidationOptions,
     ) -> Result<Self, Error>
     where
         X: Inputs<T, IN> + ?Sized,
@@ -325,7 +350,7 @@ where
         if folds.is_empty() {
             return Err(Error::NoValues { name: "fold" });
         }
-        let (mut truths, mut parts) = (Vec::new(), Vec::new());
+        let (mut test_targets, mut parts) = (Vec::new(), Vec::new());
         for (train, test) in folds {
             if train.is_empty() || test.is_empty() {
                 return Err(Error::NoSamples);
@@ -333,11 +358,11 @@ where
             if let Some(&found) = train.iter().chain(&test).find(|&&index| index >= count) {
                 return Err(Error::Index { found, count });
             }
-            truths.push(test.iter().map(|&index| items[index]).collect());
-            parts.push(Part::new(setup.scaling, &all, train, test)?);
+            test_targets.push(test.iter().map(|&index| items[index]).collect());
+            parts.push(FoldData::new(options.scaling, &all, train, test)?);
         }
-        let Setup { scaling, seed, .. } = *setup;
-        Ok(CrossValidation { inputs: all, targets, loss, score, scaling, seed, folds: parts, truths })
+        let CrossValidationOptions { scaling, seed, .. } = *options;
+        Ok(CrossValidation { inputs: all, targets, loss, score, scaling, seed, folds: parts, test_targets })
     }
 
     /// The samples to learn from and to predict of each fold.
@@ -345,11 +370,12 @@ where
         self.folds.iter().map(|part| (&part.train[..], &part.test[..]))
     }
 
-    /// The scores of one network type with one recipe, a fold each. An error of any fold, such as that a training has
-    /// diverged, is one of this.
-    pub fn scores<N, O>(&self, recipe: &Recipe<O>) -> Result<Scores, Error>
+    /// The scores of one network type with one set of hyperparameters, a fold each. An error of any fold, such as that
+    /// a training has diverged, is one of this.
+    #[doc(alias("cross_val_score"))]
+    pub fn scores<N, O>(&self, hyperparameters: &Hyperparameters<O>) -> Result<Scores, Error>
     where
-        N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T>,
+        N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T>,
         N: Network + Send + Sync + 'static,
         L: Loss<T, Y::Item, LastActivation<N>, OUT>,
         O: Optimizer<Scalar = T> + Clone + Send + Sync,
@@ -357,7 +383,7 @@ where
         Y::Item: Sync,
     {
         let networks = [Architecture::of::<N>(&[])];
-        let candidates = [(0, Choice { recipe: recipe.clone(), parameters: Vec::new() })];
+        let candidates = [(0, Candidate { hyperparameters: hyperparameters.clone(), parameters: Vec::new() })];
         let mut folds = Vec::new();
         for result in self.results(&networks, &candidates) {
             folds.push(result?.score);
@@ -375,17 +401,21 @@ where
     /// ```
     /// use tuplenet::optimizer::AnyOptimizer;
     /// use tuplenet::prelude::*;
-    /// use tuplenet::tuning::{CrossValidation, Recipe, Setup, Space, accuracy, networks};
+    /// use tuplenet::tuning::{
+    ///     CrossValidation, CrossValidationOptions, Hyperparameters, SearchSpace, accuracy, networks,
+    /// };
     ///
     /// # let inputs: Vec<[f32; 2]> = (0..80).map(|i| [(i % 9) as f32, (i % 7) as f32]).collect();
     /// # let classes: Vec<usize> = inputs.iter().map(|[x, y]| usize::from(x * y > 8.5)).collect();
     /// let networks = networks![for hidden in [4, 8] for activation in [Tanh, Relu]
-    ///     (Dense<2, hidden, activation>, Dense<hidden, 2, Softmax>)];
+    /// (Dense<2, hidden, activation>, Dense<hidden, 2, Softmax>)];
     /// let adam: AnyOptimizer = Adam::new(0.01).into();
-    /// let grid = Space::new(Recipe::new(adam)).optimizer([adam, Sgd::new(0.1).nesterov(0.9).into()]).alpha([1e-4, 1e-2]);
+    /// let grid = SearchSpace::new(Hyperparameters::new(adam))
+    ///     .optimizer([adam, Sgd::new(0.1).nesterov(0.9).into()])
+    ///     .alpha([1e-4, 1e-2]);
     ///
-    /// let setup = Setup { folds: 3, ..Setup::default() };
-    /// let validation = CrossValidation::stratified(&inputs, &classes, CrossEntropy, accuracy, &setup)?;
+    /// let options = CrossValidationOptions { folds: 3, ..CrossValidationOptions::default() };
+    /// let validation = CrossValidation::stratified(&inputs, &classes, CrossEntropy, accuracy, &options)?;
     /// let table = validation.grid(&networks, &grid)?;
     /// println!("{table}");
     ///
@@ -396,7 +426,12 @@ where
     /// println!("{:?}", predict(&[3.0, 4.0]));
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
-    pub fn grid<O>(&self, networks: &[Architecture<T, Y, L, O, IN, OUT>], space: &Space<O>) -> Result<Table<O>, Error>
+    #[doc(alias("GridSearchCV"))]
+    pub fn grid<O>(
+        &self,
+        networks: &[Architecture<T, Y, L, O, IN, OUT>],
+        space: &SearchSpace<O>,
+    ) -> Result<Table<O>, Error>
     where
         O: Optimizer<Scalar = T> + Clone + Send + Sync,
         Y::Item: Sync,
@@ -414,22 +449,28 @@ where
     ///
     /// ```
     /// use tuplenet::prelude::*;
-    /// use tuplenet::tuning::{CrossValidation, Recipe, Setup, Space, log_uniform, networks, r2};
+    /// use tuplenet::tuning::{
+    ///     CrossValidation, CrossValidationOptions, Hyperparameters, SearchSpace, log_uniform, networks, r2,
+    /// };
     ///
     /// # let inputs: Vec<[f32; 1]> = (0..60).map(|i| [i as f32]).collect();
     /// # let targets: Vec<[f32; 1]> = inputs.iter().map(|[x]| [2.0 - 0.1 * x]).collect();
     /// let networks = networks![Dense<1, 1, Identity>; (Dense<1, 4, Tanh>, Dense<4, 1, Identity>)];
-    /// let space = Space::new(Recipe::new(Adam::new(0.01))).rate(log_uniform(1e-4, 1.0)).batch_size(log_uniform(8.0, 64.0));
-    /// let validation = CrossValidation::shuffled(&inputs, &targets, MeanSquaredError, r2, &Setup::default())?;
+    /// let space = SearchSpace::new(Hyperparameters::new(Adam::new(0.01)))
+    ///     .learning_rate(log_uniform(1e-4, 1.0))
+    ///     .batch_size(log_uniform(8.0, 64.0));
+    /// let validation =
+    ///     CrossValidation::shuffled(&inputs, &targets, MeanSquaredError, r2, &CrossValidationOptions::default())?;
     /// let table = validation.random(&networks, &space, 10)?;
     /// assert_eq!(table.rows().len(), 10);
     /// assert!(table.best().is_some_and(|best| best.mean() > 0.9));
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
+    #[doc(alias("RandomizedSearchCV"))]
     pub fn random<O>(
         &self,
         networks: &[Architecture<T, Y, L, O, IN, OUT>],
-        space: &Space<O>,
+        space: &SearchSpace<O>,
         count: usize,
     ) -> Result<Table<O>, Error>
     where
@@ -457,38 +498,48 @@ where
         self.table(networks, candidates)
     }
 
-    /// Trains a network with a recipe on all samples, with their scaling: for use.
+    /// Trains a network with a set of hyperparameters on all samples, with their scaling: for use.
     ///
     /// ```
     /// # use tuplenet::prelude::*;
-    /// # use tuplenet::tuning::{CrossValidation, Recipe, Setup, r2};
+    /// # use tuplenet::tuning::{CrossValidation, CrossValidationOptions, Hyperparameters, r2};
     /// # let inputs: Vec<[f32; 1]> = (0..60).map(|i| [i as f32]).collect();
     /// # let targets: Vec<[f32; 1]> = inputs.iter().map(|[x]| [2.0 - 0.1 * x]).collect();
-    /// let validation = CrossValidation::shuffled(&inputs, &targets, MeanSquaredError, r2, &Setup::default())?;
-    /// let recipe = Recipe { fit: Fit { epochs: 500, ..Fit::default() }, stall: None, ..Recipe::new(Adam::new(0.03)) };
-    /// let fitted = validation.fit::<Dense<1, 1, Identity>, _>(&recipe)?;
+    /// let validation =
+    ///     CrossValidation::shuffled(&inputs, &targets, MeanSquaredError, r2, &CrossValidationOptions::default())?;
+    /// let hyperparameters = Hyperparameters {
+    ///     fit: FitOptions { epochs: 500, ..FitOptions::default() },
+    ///     no_improvement: None,
+    ///     ..Hyperparameters::new(Adam::new(0.03))
+    /// };
+    /// let fitted = validation.fit::<Dense<1, 1, Identity>, _>(&hyperparameters)?;
     /// assert!((fitted.predict_one(&[10.0])[0] - 1.0).abs() < 0.05);
     /// // For samples as they are, without a scaler.
     /// let network = fitted.scaler.fold(*fitted.network);
     /// assert!((network.predict_one(&[10.0])[0] - 1.0).abs() < 0.05);
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
-    pub fn fit<N, O>(&self, recipe: &Recipe<O>) -> Result<Fitted<N, T, IN>, Error>
+    pub fn fit<N, O>(&self, hyperparameters: &Hyperparameters<O>) -> Result<Fitted<N, T, IN>, Error>
     where
-        N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T> + Network + Send,
+        N: InputShape<In = Features<IN>>
+            + Layer<Features<IN>, Out = Features<OUT>>
+            + Params<Scalar = T>
+            + Network
+            + Send,
         L: Loss<T, Y::Item, LastActivation<N>, OUT>,
         O: Optimizer<Scalar = T> + Clone + Send,
         Learner<N, L, O, T>: Send,
     {
         let part = self.whole()?;
-        let (network, _) = train::<N, _, _, _, _, IN, OUT>(&self.lesson(&part, 0), recipe)?;
+        let (network, _) = train::<N, _, _, _, _, IN, OUT>(&self.task(&part, 0), hyperparameters)?;
         Ok(Fitted { network, scaler: part.scaler })
     }
 
-    /// Trains the network of a row with its recipe on all samples: scikit-learn's `refit`. `networks` is the list that was
-    /// searched.
+    /// Trains the network of a row with its hyperparameters on all samples: scikit-learn's `refit`. `networks` is the
+    /// list that was searched.
     ///
     /// It is an error if the list has no such network.
+    #[doc(alias("refit", "best_estimator_"))]
     pub fn predictor<O>(
         &self,
         networks: &[Architecture<T, Y, L, O, IN, OUT>],
@@ -498,28 +549,28 @@ where
         O: Optimizer<Scalar = T> + Clone + Send + Sync,
     {
         match networks.get(row.place) {
-            Some(network) => (network.predictor)(&self.lesson(&self.whole()?, 0), &row.recipe),
+            Some(network) => (network.predictor)(&self.task(&self.whole()?, 0), &row.hyperparameters),
             None => Err(Error::Index { found: row.place, count: networks.len() }),
         }
     }
 
     /// All samples, to learn from.
-    fn whole(&self) -> Result<Part<T, IN>, Error> {
-        Part::new(self.scaling, &self.inputs, (0..self.inputs.len()).collect(), Vec::new())
+    fn whole(&self) -> Result<FoldData<T, IN>, Error> {
+        FoldData::new(self.scaling, &self.inputs, (0..self.inputs.len()).collect(), Vec::new())
     }
 
-    fn lesson<'b>(&'b self, part: &'b Part<T, IN>, fold: usize) -> Lesson<'b, T, Y, L, IN> {
+    fn task<'b>(&'b self, part: &'b FoldData<T, IN>, fold: usize) -> FoldTask<'b, T, Y, L, IN> {
         // The same for all candidates, which then differ by what is tried and not by chance.
         let seed = self.seed.wrapping_add(fold as u64);
-        Lesson { seed, loss: &self.loss, targets: self.targets, part }
+        FoldTask { seed, loss: &self.loss, targets: self.targets, part }
     }
 
     /// What every candidate, a network's place and a choice, reaches in each fold: all folds of the first, then the next.
     fn results<O>(
         &self,
         networks: &[Architecture<T, Y, L, O, IN, OUT>],
-        candidates: &[(usize, Choice<O>)],
-    ) -> Vec<Result<Reached, Error>>
+        candidates: &[(usize, Candidate<O>)],
+    ) -> Vec<Result<FoldScore, Error>>
     where
         O: Optimizer<Scalar = T> + Clone + Send + Sync,
         Y::Item: Sync,
@@ -527,10 +578,10 @@ where
         let folds = self.folds.len();
         let result = |job: usize| {
             let ((network, choice), fold) = (&candidates[job / folds], job % folds);
-            let lesson = self.lesson(&self.folds[fold], fold);
-            let learnt = (networks[*network].learn)(&lesson, &choice.recipe)?;
-            let score = (self.score)(&self.truths[fold], &learnt.outputs)?;
-            Ok(Reached { score, epochs: learnt.epochs })
+            let task = self.task(&self.folds[fold], fold);
+            let output = (networks[*network].learn)(&task, &choice.hyperparameters)?;
+            let score = (self.score)(&self.test_targets[fold], &output.outputs)?;
+            Ok(FoldScore { score, epochs: output.epochs })
         };
         let jobs = 0..candidates.len() * folds;
         #[cfg(feature = "rayon")]
@@ -545,7 +596,7 @@ where
     fn table<O>(
         &self,
         networks: &[Architecture<T, Y, L, O, IN, OUT>],
-        candidates: Vec<(usize, Choice<O>)>,
+        candidates: Vec<(usize, Candidate<O>)>,
     ) -> Result<Table<O>, Error>
     where
         O: Optimizer<Scalar = T> + Clone + Send + Sync,
@@ -556,7 +607,7 @@ where
         }
         let samples = self.folds.iter().map(|part| part.train.len()).min().unwrap_or(0);
         for (_, choice) in &candidates {
-            choice.recipe.check(samples)?;
+            choice.hyperparameters.check(samples)?;
         }
         self.loss.check_settings()?;
         let results = self.results(networks, &candidates);
@@ -571,9 +622,9 @@ where
                 place,
                 network: network.name(),
                 parameters,
-                recipe: choice.recipe,
-                folds: results.iter().map(|result| result.map(|reached| reached.score)).collect(),
-                epochs: results.iter().map(|result| result.map_or(0, |reached| reached.epochs)).collect(),
+                hyperparameters: choice.hyperparameters,
+                folds: results.iter().map(|result| result.map(|fold| fold.score)).collect(),
+                epochs: results.iter().map(|result| result.map_or(0, |fold| fold.epochs)).collect(),
                 count: network.count,
                 bytes: network.bytes,
                 nanoseconds: times[place],
@@ -614,7 +665,7 @@ where
 
 /// What a candidate reaches in one fold.
 #[derive(Clone, Copy)]
-struct Reached {
+struct FoldScore {
     score: f64,
     epochs: usize,
 }

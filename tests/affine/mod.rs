@@ -2,7 +2,7 @@
 //! through many sizes and activations.
 
 use core::marker::PhantomData;
-use tuplenet::model::{Entrance, Kind, Parameter, Params, Tile, Visitor, VisitorMut, Zeroed};
+use tuplenet::model::{InputShape, Kind, Parameter, Params, Pass, Visitor, VisitorMut, Zeroed};
 use tuplenet::prelude::*;
 use tuplenet::simd::Simd;
 
@@ -24,7 +24,7 @@ impl<const IN: usize, const OUT: usize, A, T: Real> Zeroed for Affine<IN, OUT, A
 
 impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Params for Affine<IN, OUT, A, T> {
     type Scalar = T;
-    const COUNT: usize = OUT * IN + OUT;
+    const PARAMETERS: usize = OUT * IN + OUT;
 
     fn visit(&self, visitor: &mut impl Visitor<T>) {
         visitor.slice(Self::WEIGHT, self.weight.as_slice());
@@ -42,54 +42,54 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Params for Affin
     }
 }
 
-impl<const IN: usize, const OUT: usize, A, T> Entrance for Affine<IN, OUT, A, T> {
+impl<const IN: usize, const OUT: usize, A, T> InputShape for Affine<IN, OUT, A, T> {
     type In = Features<IN>;
 }
 
 impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<IN>> for Affine<IN, OUT, A, T> {
     type Out = Features<OUT>;
-    type Trace<const B: usize> = SMatrix<T, OUT, B>;
-    type Head = A;
+    type Cache<const B: usize> = SMatrix<T, OUT, B>;
+    type LastActivation = A;
 
-    fn output<const B: usize>(trace: &SMatrix<T, OUT, B>) -> &SMatrix<T, OUT, B> {
-        trace
+    fn output<const B: usize>(cache: &SMatrix<T, OUT, B>) -> &SMatrix<T, OUT, B> {
+        cache
     }
 
     fn forward<S: Simd, const B: usize>(
         &self,
-        tile: Tile<S, B>,
+        pass: Pass<S, B>,
         x: &SMatrix<T, IN, B>,
-        trace: &mut SMatrix<T, OUT, B>,
+        cache: &mut SMatrix<T, OUT, B>,
     ) {
-        assert!(tile.is_to_logits());
-        for sample in 0..tile.used() {
+        assert!(pass.stops_at_logits());
+        for sample in 0..pass.len() {
             for row in 0..OUT {
                 let product = |column| self.weight[(row, column)] * x[(column, sample)];
-                trace[(row, sample)] = (0..IN).map(product).fold(self.bias[row], |sum, product| sum + product);
+                cache[(row, sample)] = (0..IN).map(product).fold(self.bias[row], |sum, product| sum + product);
             }
         }
     }
 
     fn backward<S: Simd, const B: usize>(
         &self,
-        tile: Tile<S, B>,
+        pass: Pass<S, B>,
         x: &SMatrix<T, IN, B>,
         _: &mut SMatrix<T, OUT, B>,
-        slope: &mut SMatrix<T, OUT, B>,
+        output_gradient: &mut SMatrix<T, OUT, B>,
         gradient: &mut Self,
-        input_slope: Option<&mut SMatrix<T, IN, B>>,
+        input_gradient: Option<&mut SMatrix<T, IN, B>>,
     ) {
-        assert!(tile.is_to_logits());
-        if let Some(input_slope) = input_slope {
-            *input_slope = self.weight.transpose() * *slope;
+        assert!(pass.stops_at_logits());
+        if let Some(input_gradient) = input_gradient {
+            *input_gradient = self.weight.transpose() * *output_gradient;
         }
-        for sample in 0..tile.used() {
+        for sample in 0..pass.len() {
             for row in 0..OUT {
-                let slope = slope[(row, sample)];
-                gradient.bias[row] += slope;
+                let output_gradient = output_gradient[(row, sample)];
+                gradient.bias[row] += output_gradient;
                 for column in 0..IN {
                     let weight = &mut gradient.weight[(row, column)];
-                    *weight += slope * x[(column, sample)];
+                    *weight += output_gradient * x[(column, sample)];
                 }
             }
         }

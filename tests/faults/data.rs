@@ -177,10 +177,10 @@ fn statistics_are_exact_whatever_the_order_and_the_size_of_the_values() {
         ("tinier", tinier),
         ("huge", huge),
     ] {
-        let [mean, deviation] = standardized(&samples);
+        let [mean, standard_deviation] = standardized(&samples);
         assert!(
-            mean.abs() < 2e-4 && (deviation - 1.0).abs() < 1e-3,
-            "{name}: mean {mean}, standard deviation {deviation}"
+            mean.abs() < 2e-4 && (standard_deviation - 1.0).abs() < 1e-3,
+            "{name}: mean {mean}, standard deviation {standard_deviation}"
         );
     }
     for size in [1e-300, 1e-160, 1.0, 1e160, 1e300] {

@@ -250,11 +250,11 @@ mod checkpoints {
         let path = folder.join("missing").join("net.checkpoint");
         let mut trainer = Trainer::new(Line::new(&mut seeded(0)), MeanSquaredError, Sgd::new(0.1), seeded(1));
         let mut epochs = 0;
-        let count = |_: &Epoch<Line>| {
+        let count = |_: &EpochReport<Line>| {
             epochs += 1;
             ControlFlow::Continue(())
         };
-        let fit = Fit { epochs: 3, ..Fit::default() };
+        let fit = FitOptions { epochs: 3, ..FitOptions::default() };
         let error = trainer.fit(&[[1.0]], &[[2.0]], &fit, &mut Checkpoint::new(&path, count)).unwrap_err();
         assert!(matches!(error, Error::Checkpoint { kind: std::io::ErrorKind::NotFound, .. }));
         assert_eq!((epochs, trainer.epochs), (0, 0));
@@ -288,7 +288,7 @@ mod checkpoints {
 #[cfg(feature = "safetensors")]
 mod weights {
     use super::*;
-    use tuplenet::io::safetensors::{self, Misfit, Safetensors};
+    use tuplenet::io::safetensors::{self, LoadError, Safetensors};
     use tuplenet::layers::BatchNorm;
 
     type Net = (Dense<2, 3, Tanh>, Dense<3, 1, Sigmoid>);
@@ -351,9 +351,9 @@ mod weights {
         ];
         for (bytes, word) in cases {
             let mut network = Net::new(&mut seeded(0));
-            let misfit = Safetensors::DEFAULT.read(&bytes, &mut network).unwrap_err();
-            let error = misfit.to_string();
-            assert!(matches!(misfit, Misfit::Format { .. }), "{error}");
+            let load_error = Safetensors::DEFAULT.read(&bytes, &mut network).unwrap_err();
+            let error = load_error.to_string();
+            assert!(matches!(load_error, LoadError::Format { .. }), "{error}");
             assert!(
                 error.starts_with("expected a safetensors file, found ") && error.contains(word),
                 "{word}: {error}"
@@ -370,8 +370,8 @@ mod weights {
     fn what_is_cut_is_not_taken_for_another_format() {
         for length in (0..=0xffffu64).chain([0x0008_1208, 0x0095_0480, 0x0004_0350]) {
             let bytes = [&length.to_le_bytes()[..], b"{\"0.bias\":{\"dt"].concat();
-            let misfit = safetensors::from_bytes::<Net>(&bytes).unwrap_err();
-            assert!(!matches!(misfit, Misfit::Format { .. }), "{length:x}: {misfit}");
+            let load_error = safetensors::from_bytes::<Net>(&bytes).unwrap_err();
+            assert!(!matches!(load_error, LoadError::Format { .. }), "{length:x}: {load_error}");
         }
     }
 
@@ -420,13 +420,16 @@ mod weights {
             assert!(!(outputs[1].is_finite() && scaled[1].is_finite()), "{index}: {outputs:?}, {scaled:?}");
             let bytes = any.to_vec(&network).unwrap();
             let mut place = good.clone();
-            let misfit = Safetensors::DEFAULT.read(&bytes, &mut place).unwrap_err();
-            assert!(matches!(misfit, Misfit::Normalization { row: 1, .. }), "{index}: {misfit}");
-            assert!(misfit.to_string().starts_with(&format!("tensor `1.{tensor}`: expected a ")), "{index}: {misfit}");
-            assert!(misfit.to_string().ends_with(", found another in row 1"), "{index}: {misfit}");
+            let load_error = Safetensors::DEFAULT.read(&bytes, &mut place).unwrap_err();
+            assert!(matches!(load_error, LoadError::Normalization { row: 1, .. }), "{index}: {load_error}");
+            assert!(
+                load_error.to_string().starts_with(&format!("tensor `1.{tensor}`: expected a ")),
+                "{index}: {load_error}"
+            );
+            assert!(load_error.to_string().ends_with(", found another in row 1"), "{index}: {load_error}");
             assert!(place == good);
             // What could not be read again is not written.
-            assert_eq!(safetensors::to_vec(&network).unwrap_err(), misfit);
+            assert_eq!(safetensors::to_vec(&network).unwrap_err(), load_error);
             any.read(&bytes, &mut place).unwrap();
             assert!(place == network);
         }
@@ -448,10 +451,10 @@ mod weights {
         let mut wide = <(Dense<2, 3, Identity, f64>, BatchNorm<3, f64>)>::new(&mut seeded(0));
         (wide.1.weight[2], wide.1.running_variance[2]) = (1e37, 0.0);
         let bytes = safetensors::to_vec(&wide).unwrap();
-        let misfit = safetensors::from_bytes::<(Dense<2, 3, Identity>, BatchNorm<3>)>(&bytes).unwrap_err();
+        let load_error = safetensors::from_bytes::<(Dense<2, 3, Identity>, BatchNorm<3>)>(&bytes).unwrap_err();
         assert!(
-            misfit.to_string().starts_with("tensor `1.weight`: expected a number that is finite after"),
-            "{misfit}"
+            load_error.to_string().starts_with("tensor `1.weight`: expected a number that is finite after"),
+            "{load_error}"
         );
     }
 }

@@ -6,7 +6,7 @@ use tuplenet::activation::{FromInput, NoActivation};
 use tuplenet::error::{Found, TargetError};
 use tuplenet::layers::{Activate, BatchNorm, Dropout, LayerNorm, Residual};
 use tuplenet::loss::{Distribution, Loss, Probabilities};
-use tuplenet::model::{Entrance, Params, Tile, Visitor, VisitorMut, Zeroed};
+use tuplenet::model::{InputShape, Params, Pass, Visitor, VisitorMut, Zeroed};
 use tuplenet::prelude::*;
 use tuplenet::simd::*;
 
@@ -19,39 +19,39 @@ impl<const N: usize, A> Zeroed for Same<N, A> {
 
 impl<const N: usize, A> Params for Same<N, A> {
     type Scalar = f32;
-    const COUNT: usize = 0;
+    const PARAMETERS: usize = 0;
     fn visit(&self, _: &mut impl Visitor<f32>) {}
     fn visit_mut<const OTHERS: usize>(&mut self, _: [&mut Self; OTHERS], _: &mut impl VisitorMut<f32, OTHERS>) {}
 }
 
-impl<const N: usize, A> Entrance for Same<N, A> {
+impl<const N: usize, A> InputShape for Same<N, A> {
     type In = Features<N>;
 }
 
 impl<const N: usize, A: Activation> Layer<Features<N>> for Same<N, A> {
     type Out = Features<N>;
-    type Trace<const B: usize> = SMatrix<f32, N, B>;
-    type Head = A;
+    type Cache<const B: usize> = SMatrix<f32, N, B>;
+    type LastActivation = A;
 
-    fn output<const B: usize>(trace: &SMatrix<f32, N, B>) -> &SMatrix<f32, N, B> {
-        trace
+    fn output<const B: usize>(cache: &SMatrix<f32, N, B>) -> &SMatrix<f32, N, B> {
+        cache
     }
 
-    fn forward<S: Simd, const B: usize>(&self, _: Tile<S, B>, x: &SMatrix<f32, N, B>, trace: &mut SMatrix<f32, N, B>) {
-        trace.clone_from(x);
+    fn forward<S: Simd, const B: usize>(&self, _: Pass<S, B>, x: &SMatrix<f32, N, B>, cache: &mut SMatrix<f32, N, B>) {
+        cache.clone_from(x);
     }
 
     fn backward<S: Simd, const B: usize>(
         &self,
-        _: Tile<S, B>,
+        _: Pass<S, B>,
         _: &SMatrix<f32, N, B>,
         _: &mut SMatrix<f32, N, B>,
-        slope: &mut SMatrix<f32, N, B>,
+        output_gradient: &mut SMatrix<f32, N, B>,
         _: &mut Self,
-        input_slope: Option<&mut SMatrix<f32, N, B>>,
+        input_gradient: Option<&mut SMatrix<f32, N, B>>,
     ) {
-        if let Some(input_slope) = input_slope {
-            input_slope.clone_from(slope);
+        if let Some(input_gradient) = input_gradient {
+            input_gradient.clone_from(output_gradient);
         }
     }
 }
@@ -160,12 +160,12 @@ fn an_activation_of_the_users_says_that_it_gives_probabilities() {
     /// A logistic function of twice the input.
     struct Steep;
     impl Activation for Steep {
-        type Slope = FromInput;
+        type DerivativeFrom = FromInput;
         type Init = tuplenet::init::GlorotUniform;
         fn value<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
             tuplenet::num::math::sigmoid::<S, T>(simd, x + x)
         }
-        fn slope<S: Simd, T: Real>(_: S, _: Lanes<S, T>, y: Lanes<S, T>) -> Lanes<S, T> {
+        fn derivative<S: Simd, T: Real>(_: S, _: Lanes<S, T>, y: Lanes<S, T>) -> Lanes<S, T> {
             (y - y * y) * T::of(2.0)
         }
     }
@@ -200,7 +200,7 @@ fn targets_that_are_no_distribution_are_refused() {
                 let error = Error::Target { sample: 2, problem };
                 assert_eq!(trainer.step(&inputs, &targets), Err(error));
                 assert_eq!(trainer.evaluate(&inputs, &targets), Err(error));
-                assert_eq!(trainer.learn(&inputs[0], &bad), Err(Error::Target { sample: 0, problem }));
+                assert_eq!(trainer.step_one(&inputs[0], &bad), Err(Error::Target { sample: 0, problem }));
                 let expected =
                     format!("target of sample 2: expected probabilities that add up to 1, found a sum of {message}");
                 assert_eq!(error.to_string(), expected);
@@ -236,14 +236,15 @@ fn a_smoothed_target_of_very_many_classes_is_a_distribution() {
 fn a_function_that_returns_nothing_observes() {
     let network = <Dense<1, 1, Identity>>::new(&mut seeded(0));
     let mut trainer = Trainer::new(network, MeanSquaredError, Sgd::new(0.1), seeded(1));
-    let fit = Fit { epochs: 5, ..Fit::default() };
+    let fit = FitOptions { epochs: 5, ..FitOptions::default() };
     let mut losses = Vec::new();
-    let outcome = trainer.fit(&[[1.0]], &[[2.0]], &fit, |epoch: &Epoch<_>| losses.push(epoch.loss)).unwrap();
+    let outcome = trainer.fit(&[[1.0]], &[[2.0]], &fit, |epoch: &EpochReport<_>| losses.push(epoch.loss)).unwrap();
     assert_eq!((losses.len(), losses[4]), (5, outcome.loss));
 
     // Together with one that may stop.
     let mut count = 0;
-    let stop = |epoch: &Epoch<_>| if epoch.number == 6 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-    let outcome = trainer.fit(&[[1.0]], &[[2.0]], &fit, (|_: &Epoch<_>| count += 1, stop)).unwrap();
+    let stop =
+        |epoch: &EpochReport<_>| if epoch.number == 6 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+    let outcome = trainer.fit(&[[1.0]], &[[2.0]], &fit, (|_: &EpochReport<_>| count += 1, stop)).unwrap();
     assert_eq!((outcome.epochs, count), (2, 2));
 }

@@ -5,9 +5,11 @@ use tuplenet::Error;
 use tuplenet::activation::Identity as NoActivation;
 use tuplenet::data::{ClassWeighted, Weighted};
 use tuplenet::layers::{BatchNorm, Residual};
-use tuplenet::model::{Entrance, Layer, Params, Tile, Visitor, VisitorMut, Zeroed};
+use tuplenet::model::{InputShape, Layer, Params, Pass, Visitor, VisitorMut, Zeroed};
 use tuplenet::optimizer::AnyOptimizer;
-use tuplenet::optimizer::schedule::{Adaptive, AnySchedule, Cosine, Exponential, OneCycle, Schedule, Step};
+use tuplenet::optimizer::schedule::{
+    AnySchedule, CosineAnnealing, ExponentialDecay, OneCycle, ReduceOnPlateau, Schedule, StepDecay,
+};
 use tuplenet::prelude::*;
 use tuplenet::simd::Simd;
 use tuplenet::train::callbacks::{Best, Metric};
@@ -74,7 +76,7 @@ mod long_sums {
     #[test]
     fn the_mean_loss_of_an_epoch_of_batches_of_one() {
         let mut trainer =
-            Trainer::<_, _, _, _, 1>::with_tile(line(0.0, 0.3), MeanSquaredError, Sgd::new(0.0), seeded(0));
+            Trainer::<_, _, _, _, 1>::with_micro_batch(line(0.0, 0.3), MeanSquaredError, Sgd::new(0.0), seeded(0));
         let loss = trainer.epoch(&samples([0.5], 200_000), &samples([0.0], 200_000), 1).unwrap();
         assert!(error(loss, 0.3f32.into_squared()) < 1e-6, "{loss}");
     }
@@ -95,7 +97,7 @@ mod one_run {
     use super::*;
 
     const INPUTS: [[f32; 1]; 4] = [[-1.0], [0.0], [0.5], [1.0]];
-    const FIT: Fit = Fit { epochs: 40, batch_size: 2, shuffle: true };
+    const FIT: FitOptions = FitOptions { epochs: 40, batch_size: 2, shuffle: true };
 
     fn fold(target: f32) -> (Trainer<Line, MeanSquaredError, Sgd, impl Rng>, [[f32; 1]; 4]) {
         (trainer(line(0.0, 0.0), Sgd::new(0.05)), INPUTS.map(|[x]| [target * x]))
@@ -116,22 +118,23 @@ mod one_run {
 
     #[test]
     fn notes_of_one_trainer_are_not_those_of_the_next() {
-        let (mut history, mut slope) = (History::new(), Metric::new("slope", |line: &Line| f64::from(line.weight[0])));
+        let (mut history, mut weight) =
+            (History::new(), Metric::new("weight", |line: &Line| f64::from(line.weight[0])));
         for target in [1.0, 3.0] {
             let (mut trainer, targets) = fold(target);
             for calls in 1..=2 {
-                trainer.fit(&INPUTS, &targets, &FIT, (&mut history, &mut slope)).unwrap();
-                assert_eq!((history.losses().len(), slope.values().len()), (40 * calls, 40 * calls));
+                trainer.fit(&INPUTS, &targets, &FIT, (&mut history, &mut weight)).unwrap();
+                assert_eq!((history.losses().len(), weight.values().len()), (40 * calls, 40 * calls));
             }
         }
     }
 
-    /// The best epoch of several calls is that of all, beside an observer that changes the weights in the end.
+    /// The best epoch of several calls is that of all, beside a callback that changes the weights in the end.
     #[test]
     fn a_trainer_that_goes_on_keeps_its_best_epoch() {
         let (mut trainer, targets) = fold(2.0);
         let mut worse = 0.0;
-        let mut first = EarlyStopping::new(usize::MAX).watching(move |_: &Epoch<Line>| {
+        let mut first = EarlyStopping::new(usize::MAX).watching(move |_: &EpochReport<Line>| {
             worse += 1.0;
             worse
         });
@@ -149,10 +152,10 @@ mod one_run {
 
     #[test]
     fn a_schedule_begins_anew_with_its_trainer() {
-        let mut trainer = trainer(line(1.0, 0.0), Sgd::new(0.1).by_epoch(Adaptive::new().after_warmup(2, 0.5)));
+        let mut trainer = trainer(line(1.0, 0.0), Sgd::new(0.1).by_epoch(ReduceOnPlateau::new().after_warmup(2, 0.5)));
         let before = trainer.optimizer;
         trainer.fit(&INPUTS, &INPUTS, &FIT, ()).unwrap();
-        assert!(trainer.optimizer != before && trainer.optimizer.rate() < 0.1);
+        assert!(trainer.optimizer != before && trainer.optimizer.learning_rate() < 0.1);
         trainer.initialize(&mut seeded(0));
         assert_eq!(trainer.optimizer, before);
     }
@@ -166,22 +169,22 @@ mod one_run {
         let trainer = || Trainer::new(network(), MeanSquaredError, Sgd::new(0.05), seeded(1));
         let targets = INPUTS.map(|[x]| [2.0 * x]);
         let (mut whole, mut history, mut stopping) = (trainer(), History::new(), EarlyStopping::new(5));
-        whole.fit(&INPUTS, &targets, &Fit { epochs: 20, ..FIT }, (&mut history, &mut stopping)).unwrap();
+        whole.fit(&INPUTS, &targets, &FitOptions { epochs: 20, ..FIT }, (&mut history, &mut stopping)).unwrap();
 
         let (mut others, mut other) = (History::new(), EarlyStopping::new(5));
         {
             let mut checkpoint = Checkpoint::new(&path, (&mut others, &mut other));
-            trainer().fit(&INPUTS, &targets, &Fit { epochs: 7, ..FIT }, &mut checkpoint).unwrap();
+            trainer().fit(&INPUTS, &targets, &FitOptions { epochs: 7, ..FIT }, &mut checkpoint).unwrap();
         }
         trainer().fit(&INPUTS, &INPUTS, &FIT, (&mut others, &mut other)).unwrap();
         let mut resumed = trainer();
         let mut checkpoint = Checkpoint::new(&path, (&mut others, &mut other));
         assert!(checkpoint.resume(&mut resumed).unwrap());
-        resumed.fit(&INPUTS, &targets, &Fit { epochs: 13, ..FIT }, &mut checkpoint).unwrap();
+        resumed.fit(&INPUTS, &targets, &FitOptions { epochs: 13, ..FIT }, &mut checkpoint).unwrap();
         // A training that is complete has no epoch left.
         let mut complete = trainer();
         assert!(checkpoint.resume(&mut complete).unwrap());
-        let outcome = complete.fit(&INPUTS, &targets, &Fit { epochs: 0, ..FIT }, &mut checkpoint).unwrap();
+        let outcome = complete.fit(&INPUTS, &targets, &FitOptions { epochs: 0, ..FIT }, &mut checkpoint).unwrap();
         assert_eq!((outcome.epochs, complete.network), (0, whole.network.clone()));
         std::fs::remove_file(&path).unwrap();
         assert_eq!(resumed.network, whole.network);
@@ -201,7 +204,7 @@ impl Zeroed for Trusting {
 
 impl Params for Trusting {
     type Scalar = f32;
-    const COUNT: usize = 1;
+    const PARAMETERS: usize = 1;
     fn visit(&self, visitor: &mut impl Visitor<f32>) {
         visitor.slice(Self::PARAMETER, core::slice::from_ref(&self.factor));
     }
@@ -220,42 +223,42 @@ impl Trusting {
         tuplenet::model::Parameter { name: "factor", kind: tuplenet::model::Kind::Weight, rows: 1, columns: 1 };
 }
 
-impl Entrance for Trusting {
+impl InputShape for Trusting {
     type In = Features<1>;
 }
 
 impl Layer<Features<1>> for Trusting {
     type Out = Features<1>;
-    type Trace<const B: usize> = SMatrix<f32, 1, B>;
-    type Head = NoActivation;
-    fn output<const B: usize>(trace: &SMatrix<f32, 1, B>) -> &SMatrix<f32, 1, B> {
-        trace
+    type Cache<const B: usize> = SMatrix<f32, 1, B>;
+    type LastActivation = NoActivation;
+    fn output<const B: usize>(cache: &SMatrix<f32, 1, B>) -> &SMatrix<f32, 1, B> {
+        cache
     }
-    fn forward<S: Simd, const B: usize>(&self, _: Tile<S, B>, x: &SMatrix<f32, 1, B>, trace: &mut SMatrix<f32, 1, B>) {
-        *trace = x * self.factor;
+    fn forward<S: Simd, const B: usize>(&self, _: Pass<S, B>, x: &SMatrix<f32, 1, B>, cache: &mut SMatrix<f32, 1, B>) {
+        *cache = x * self.factor;
     }
     fn backward<S: Simd, const B: usize>(
         &self,
-        _: Tile<S, B>,
+        _: Pass<S, B>,
         x: &SMatrix<f32, 1, B>,
         _: &mut SMatrix<f32, 1, B>,
-        slope: &mut SMatrix<f32, 1, B>,
+        output_gradient: &mut SMatrix<f32, 1, B>,
         gradient: &mut Self,
-        input_slope: Option<&mut SMatrix<f32, 1, B>>,
+        input_gradient: Option<&mut SMatrix<f32, 1, B>>,
     ) {
-        gradient.factor += slope.dot(x);
-        if let Some(input_slope) = input_slope {
-            *input_slope = *slope * self.factor;
+        gradient.factor += output_gradient.dot(x);
+        if let Some(input_gradient) = input_gradient {
+            *input_gradient = *output_gradient * self.factor;
         }
     }
 }
 
-/// A tile of four with two samples, after one that was full: the same as one of two.
+/// A micro-batch of four with two samples, after one that was full: the same as one of two.
 #[test]
 fn gradients_of_unused_columns_are_zero() {
     fn compare<N>(network: N)
     where
-        N: Clone + std::fmt::Debug + PartialEq + Entrance<In = Features<1>> + Layer<Features<1>, Out = Features<1>>,
+        N: Clone + std::fmt::Debug + PartialEq + InputShape<In = Features<1>> + Layer<Features<1>, Out = Features<1>>,
         N: Params<Scalar = f32>,
     {
         let (full, few) = ([[1.0], [2.0], [3.0], [4.0]], [[0.5], [-0.7]]);
@@ -267,13 +270,14 @@ fn gradients_of_unused_columns_are_zero() {
         narrow.gradient(&network, &MeanSquaredError, &few, &[[7.0]; 2], &mut gradients[1]).unwrap();
         assert_eq!(gradients[0], gradients[1]);
 
-        // A batch of six is a full tile and one that is half empty; one sample alone leaves three columns.
+        // A batch of six is a full micro-batch and one that is half empty; one sample alone leaves three columns.
         let six = [[1.0], [2.0], [3.0], [4.0], [0.5], [-0.7]];
-        let mut wide = Trainer::<_, _, _, _, 4>::with_tile(network.clone(), MeanSquaredError, Momentum::default(), ());
-        let mut narrow = Trainer::<_, _, _, _, 1>::with_tile(network, MeanSquaredError, Momentum::default(), ());
+        let mut wide =
+            Trainer::<_, _, _, _, 4>::with_micro_batch(network.clone(), MeanSquaredError, Momentum::default(), ());
+        let mut narrow = Trainer::<_, _, _, _, 1>::with_micro_batch(network, MeanSquaredError, Momentum::default(), ());
         let losses = [wide.step(&six, &[[7.0]; 6]).unwrap(), narrow.step(&six, &[[7.0]; 6]).unwrap()];
         assert!((losses[0] - losses[1]).abs() < 1e-4, "{losses:?}");
-        let losses = [wide.learn(&[0.3], &[2.0]).unwrap(), narrow.learn(&[0.3], &[2.0]).unwrap()];
+        let losses = [wide.step_one(&[0.3], &[2.0]).unwrap(), narrow.step_one(&[0.3], &[2.0]).unwrap()];
         assert!((losses[0] - losses[1]).abs() < 1e-4, "{losses:?}");
         for _ in 0..2 {
             let losses = [wide.evaluate(&six, &[[7.0]; 6]).unwrap(), narrow.evaluate(&six, &[[7.0]; 6]).unwrap()];
@@ -316,7 +320,7 @@ mod squares {
                     let before = trainer.network.clone();
                     for refused in [
                         trainer.step(&[[1e10]], &[[0.0]]),
-                        trainer.learn(&[1e10], &[0.0]),
+                        trainer.step_one(&[1e10], &[0.0]),
                         trainer.epoch(&[[1e10], [1e10]], &[[0.0], [0.0]], 1),
                     ] {
                         let message = refused.unwrap_err().to_string();
@@ -336,7 +340,7 @@ mod squares {
         let network: Net = (Dense::from_rows([[0.0]], [0.0]), Dense::from_rows([[1e25]], [0.0]));
         for optimizer in [AnyOptimizer::Adam(Adam::new(0.0)), RmsProp::new(0.0).into(), Adagrad::new(0.0).into()] {
             let trainer = || Trainer::new(network.clone(), MeanSquaredError, optimizer, seeded(0));
-            let outcome = trainer().fit(&[[0.0]], &[[0.5]], &Fit { epochs: 3, ..Fit::default() }, ());
+            let outcome = trainer().fit(&[[0.0]], &[[0.5]], &FitOptions { epochs: 3, ..FitOptions::default() }, ());
             assert_eq!(outcome, Err(Error::GradientTooLarge { epoch: 2, batch: 0 }), "{optimizer}");
             assert_eq!(trainer().epoch(&[[0.0]], &[[0.5]], 1), Err(Error::GradientTooLarge { epoch: 0, batch: 0 }));
         }
@@ -349,7 +353,7 @@ mod squares {
         let network = Net::from_rows([[0.0], [0.0]], [0.0, 0.0]);
         let mut trainer = Trainer::new(network.clone(), CrossEntropy, Adam::new(0.1), seeded(0));
         assert!(matches!(trainer.step(&[[1e20]], &[0usize]), Err(Error::GradientTooLarge { .. })));
-        assert!(matches!(trainer.learn(&[1e20], &0usize), Err(Error::GradientTooLarge { .. })));
+        assert!(matches!(trainer.step_one(&[1e20], &0usize), Err(Error::GradientTooLarge { .. })));
         assert_eq!(trainer.network, network);
         // Clipped, it can be squared.
         let mut trainer = Trainer::new(network.clone(), CrossEntropy, Adam::new(0.1).clip_norm(1.0), seeded(0));
@@ -366,7 +370,7 @@ mod squares {
         let inputs: Vec<[f32; 1]> = (0..10).map(|i| [1.7e12 + 1e10 * i as f32]).collect();
         let targets: Vec<[f32; 1]> = (0..10).map(|i| [i as f32]).collect();
         let mut trainer = trainer(line(1.0, 0.0), Sgd::new(1e-3).clip_norm(1.0));
-        let fit = Fit { epochs: 2000, batch_size: 10, ..Fit::default() };
+        let fit = FitOptions { epochs: 2000, batch_size: 10, ..FitOptions::default() };
         trainer.fit(&inputs, &targets, &fit, ()).unwrap();
         assert!(trainer.network.weight[0] < 0.01, "{:?}", trainer.network);
 
@@ -430,7 +434,7 @@ mod batches_of_one {
     type Net = (Dense<1, 4, Identity>, BatchNorm<4>, Dense<4, 1, Identity>);
 
     fn learner<const B: usize>() -> Trainer<Net, MeanSquaredError, Sgd, impl Rng, B> {
-        Trainer::with_tile(Net::new(&mut seeded(0)), MeanSquaredError, Sgd::new(0.01), seeded(1))
+        Trainer::with_micro_batch(Net::new(&mut seeded(0)), MeanSquaredError, Sgd::new(0.01), seeded(1))
     }
 
     fn data(count: usize) -> Vec<[f32; 1]> {
@@ -443,10 +447,10 @@ mod batches_of_one {
         let before = trainer.network.clone();
         let lone = |batch| Err(Error::LoneSample { batch });
         assert_eq!(trainer.step(&data[..1], &data[..1]), lone(0));
-        assert_eq!(trainer.learn(&[0.5], &[0.5]), lone(0));
+        assert_eq!(trainer.step_one(&[0.5], &[0.5]), lone(0));
         assert_eq!(trainer.epoch(&data, &data, 32), lone(3));
         assert_eq!(trainer.epoch(&data, &data, 1), lone(0));
-        let fit = Fit { epochs: 2, batch_size: 16, shuffle: true };
+        let fit = FitOptions { epochs: 2, batch_size: 16, shuffle: true };
         assert_eq!(trainer.fit(&data, &data, &fit, ()).unwrap_err(), Error::LoneSample { batch: 6 });
         let mut gradient = Net::ZEROED;
         let mut workspace = Workspace::<Net, 8>::new();
@@ -468,31 +472,31 @@ mod batches_of_one {
         trainer.evaluate(&data[..1], &data[..1]).unwrap();
     }
 
-    /// A batch of one more than a tile has two tiles of several samples.
+    /// A batch of one more than a micro-batch has two micro-batches of several samples.
     #[test]
     fn no_tile_of_a_larger_batch_is_a_single_sample() {
         let data = data(33);
         let mut trainer = learner::<32>();
         trainer.step(&data, &data).unwrap();
-        assert_eq!(trainer.network.1.tiles, 2);
+        assert_eq!(trainer.network.1.num_batches_tracked, 2);
     }
 
     #[cfg(feature = "rayon")]
     #[test]
     fn no_part_of_a_shared_batch_is_a_single_sample() {
-        use tuplenet::train::Crew;
+        use tuplenet::train::Parallel;
         let (mut trainer, data) = (learner::<32>(), data(200_001));
-        let mut crew = Crew::new();
-        assert_eq!(crew.step(&mut trainer, &data[..1], &data[..1]), Err(Error::LoneSample { batch: 0 }));
-        crew.step(&mut trainer, &data, &data).unwrap();
-        assert_eq!(trainer.network.1.tiles, 6251);
+        let mut parallel = Parallel::new();
+        assert_eq!(parallel.step(&mut trainer, &data[..1], &data[..1]), Err(Error::LoneSample { batch: 0 }));
+        parallel.step(&mut trainer, &data, &data).unwrap();
+        assert_eq!(trainer.network.1.num_batches_tracked, 6251);
     }
 }
 
 #[test]
 fn no_epoch_is_an_error() {
     let mut trainer = trainer(line(1.0, 0.0), Sgd::new(0.1));
-    let none = Fit { epochs: 0, ..Fit::default() };
+    let none = FitOptions { epochs: 0, ..FitOptions::default() };
     assert_eq!(trainer.fit(&[[1.0]], &[[1.0]], &none, ()), Err(Error::Epochs));
     let result = trainer.fit_validated(&[[1.0]], &[[1.0]], (&[[1.0]], &[[1.0]]), &none, &mut History::new());
     assert_eq!(result.unwrap_err().to_string(), "expected at least 1 epoch, found 0");
@@ -512,23 +516,23 @@ mod weights_of_zero {
     #[test]
     fn a_batch_that_weighs_nothing_is_passed_over() {
         let weighted = ClassWeighted { targets: &CLASSES, weights: [0.0, 1.0] };
-        let in_order = Fit { epochs: 1, batch_size: 2, shuffle: false };
+        let in_order = FitOptions { epochs: 1, batch_size: 2, shuffle: false };
         let (mut trainer, mut expected) = (learner(), learner());
         let loss = trainer.fit(&INPUTS, &weighted, &in_order, ()).unwrap().loss;
         let pair = expected.step(&INPUTS[2..4], &CLASSES[2..4]).unwrap();
         let last = expected.step(&INPUTS[5..], &CLASSES[5..]).unwrap();
         assert!((loss - (2.0 * pair + last) / 3.0).abs() < 1e-6, "{loss}");
         assert!((trainer.network.weight - expected.network.weight).norm() < 1e-6);
-        trainer.fit(&INPUTS, &weighted, &Fit { epochs: 20, batch_size: 1, shuffle: true }, ()).unwrap();
+        trainer.fit(&INPUTS, &weighted, &FitOptions { epochs: 20, batch_size: 1, shuffle: true }, ()).unwrap();
     }
 
     /// No step: neither momentum nor a schedule goes on.
     #[test]
     fn it_is_no_step() {
         let weighted = Weighted { targets: &CLASSES, weights: &[1.0, 1.0, 0.0, 0.0, 0.0, 0.0] };
-        let optimizer = Adam::new(0.1).by_step(Exponential::new(0.5));
+        let optimizer = Adam::new(0.1).by_step(ExponentialDecay::new(0.5));
         let mut trainer = Trainer::new(Net::new(&mut seeded(0)), CrossEntropy, optimizer, seeded(1));
-        trainer.fit(&INPUTS, &weighted, &Fit { epochs: 1, batch_size: 2, shuffle: false }, ()).unwrap();
+        trainer.fit(&INPUTS, &weighted, &FitOptions { epochs: 1, batch_size: 2, shuffle: false }, ()).unwrap();
         assert_eq!(trainer.optimizer.position(), 1);
     }
 
@@ -540,8 +544,8 @@ mod weights_of_zero {
         assert_eq!(trainer.step(&INPUTS, &weighted), error);
         assert_eq!(trainer.epoch(&INPUTS, &weighted, 2), error);
         assert_eq!(trainer.evaluate(&INPUTS, &weighted), error);
-        assert_eq!(trainer.learn(&INPUTS[0], &CLASSES[0]).map(|loss| loss.is_finite()), Ok(true));
-        assert!(trainer.fit(&INPUTS, &weighted, &Fit::default(), ()).is_err());
+        assert_eq!(trainer.step_one(&INPUTS[0], &CLASSES[0]).map(|loss| loss.is_finite()), Ok(true));
+        assert!(trainer.fit(&INPUTS, &weighted, &FitOptions::default(), ()).is_err());
     }
 }
 
@@ -556,29 +560,31 @@ mod settings {
         let (inputs, targets) = ([[1.0], [2.0]], [[2.0], [4.0]]);
         let mut history = History::new();
         assert_eq!(trainer.step(&inputs, &targets), Err(error));
-        assert_eq!(trainer.learn(&[1.0], &[2.0]), Err(error));
+        assert_eq!(trainer.step_one(&[1.0], &[2.0]), Err(error));
         assert_eq!(trainer.epoch(&inputs, &targets, 1), Err(error));
-        assert_eq!(trainer.fit(&inputs, &targets, &Fit::default(), &mut history), Err(error));
-        let result = trainer.fit_validated(&inputs, &targets, (&inputs, &targets), &Fit::default(), &mut history);
+        assert_eq!(trainer.fit(&inputs, &targets, &FitOptions::default(), &mut history), Err(error));
+        let result =
+            trainer.fit_validated(&inputs, &targets, (&inputs, &targets), &FitOptions::default(), &mut history);
         assert_eq!(result, Err(error));
         #[cfg(feature = "rayon")]
-        assert_eq!(tuplenet::train::Crew::new().step(&mut trainer, &inputs, &targets), Err(error));
+        assert_eq!(tuplenet::train::Parallel::new().step(&mut trainer, &inputs, &targets), Err(error));
         assert_eq!((trainer.network.clone(), trainer.epochs, history.losses().len()), (line(1.0, 0.5), 0, 0));
     }
 
     #[test]
     fn of_optimizers() {
-        let rate = |found: &str| format!("expected a learning rate that is finite and not negative, found {found}");
+        let learning_rate =
+            |found: &str| format!("expected a learning rate that is finite and not negative, found {found}");
         for (value, found) in [(-0.1f32, "-0.1"), (f32::NAN, "NaN"), (f32::INFINITY, "inf"), (-1e-30, "-1e-30")] {
-            refused(Sgd::new(value), &rate(found));
-            refused(Sgd::new(value).momentum(0.9), &rate(found));
-            refused(Adagrad::new(value), &rate(found));
-            refused(RmsProp::new(value), &rate(found));
-            refused(Adam::new(value), &rate(found));
-            refused(AdamW::new(value), &rate(found));
-            refused(AnyOptimizer::from(AdamW::new(value)), &rate(found));
-            refused(Sgd::new(value).l2(0.1).clip_norm(1.0), &rate(found));
-            refused(Sgd::new(value).by_epoch(Exponential::new(0.0)), &rate(found));
+            refused(Sgd::new(value), &learning_rate(found));
+            refused(Sgd::new(value).momentum(0.9), &learning_rate(found));
+            refused(Adagrad::new(value), &learning_rate(found));
+            refused(RmsProp::new(value), &learning_rate(found));
+            refused(Adam::new(value), &learning_rate(found));
+            refused(AdamW::new(value), &learning_rate(found));
+            refused(AnyOptimizer::from(AdamW::new(value)), &learning_rate(found));
+            refused(Sgd::new(value).l2(0.1).clip_norm(1.0), &learning_rate(found));
+            refused(Sgd::new(value).by_epoch(ExponentialDecay::new(0.0)), &learning_rate(found));
         }
         refused(Sgd::new(0.1).momentum(-0.5), "expected a `momentum` between 0 and 1, found -0.5");
         refused(Sgd::new(0.1).nesterov(1.5), "expected a `momentum` between 0 and 1, found 1.5");
@@ -588,10 +594,10 @@ mod settings {
         refused(Adam { epsilon: -1.0, ..Adam::new(0.1) }, epsilon);
         refused(Adagrad { epsilon: -1.0, ..Adagrad::new(0.1) }, epsilon);
         refused(RmsProp { epsilon: -1.0, ..RmsProp::new(0.1) }, epsilon);
-        let smoothing = RmsProp { smoothing: 1.0, ..RmsProp::new(0.1) };
-        refused(smoothing, "expected a `smoothing` of at least 0 and below 1, found 1");
-        let decay = AdamW { decay: -0.01, ..AdamW::new(0.1) };
-        refused(decay, "expected a `decay` of `AdamW` that is finite and not negative, found -0.01");
+        let alpha = RmsProp { alpha: 1.0, ..RmsProp::new(0.1) };
+        refused(alpha, "expected an `alpha` of at least 0 and below 1, found 1");
+        let weight_decay = AdamW { weight_decay: -0.01, ..AdamW::new(0.1) };
+        refused(weight_decay, "expected a `weight_decay` of `AdamW` that is finite and not negative, found -0.01");
         assert_eq!(Adam::new(0.0f32).check(), Ok(()));
         assert_eq!(Sgd::new(0.0f64).momentum(0.0).check(), Ok(()));
     }
@@ -608,14 +614,14 @@ mod settings {
                 &format!("expected a limit above zero for `clip_value`, found {found}"),
             );
         }
-        for (strength, found) in [(-1.0, "-1"), (f32::NAN, "NaN"), (f32::INFINITY, "inf")] {
+        for (lambda, found) in [(-1.0, "-1"), (f32::NAN, "NaN"), (f32::INFINITY, "inf")] {
             let words =
-                |name: &str| format!("expected a strength of `{name}` that is finite and not negative, found {found}");
-            refused(Sgd::new(0.1).l1(strength), &words("l1"));
-            refused(Sgd::new(0.1).clip_norm(1.0).l2(strength).clip_value(1.0), &words("l2"));
-            refused(Sgd::new(0.1).decay(strength), &words("decay"));
+                |name: &str| format!("expected a `lambda` of `{name}` that is finite and not negative, found {found}");
+            refused(Sgd::new(0.1).l1(lambda), &words("l1"));
+            refused(Sgd::new(0.1).clip_norm(1.0).l2(lambda).clip_value(1.0), &words("l2"));
+            refused(Sgd::new(0.1).weight_decay(lambda), &words("weight_decay"));
         }
-        assert_eq!(Sgd::new(0.1f32).clip_norm(f32::INFINITY).l1(0.0).l2(0.0).decay(0.0).check(), Ok(()));
+        assert_eq!(Sgd::new(0.1f32).clip_norm(f32::INFINITY).l1(0.0).l2(0.0).weight_decay(0.0).check(), Ok(()));
     }
 
     #[test]
@@ -625,26 +631,32 @@ mod settings {
             refused(Adam::new(0.1).by_step(schedule.clone()).clip_norm(1.0), words);
             refused(Sgd::new(0.1).by_step(schedule.after_warmup(3, 0.1)), words);
         }
-        wrong(Step::new(0, 0.5), "expected a `length` of `Step` of at least 1, found 0");
-        wrong(Step::new(2, -0.5), "expected a `factor` of `Step` that is finite and not negative, found -0.5");
+        wrong(StepDecay::new(0, 0.5), "expected a `length` of `StepDecay` of at least 1, found 0");
         wrong(
-            Exponential::new(f64::NAN),
-            "expected a `factor` of `Exponential` that is finite and not negative, found NaN",
+            StepDecay::new(2, -0.5),
+            "expected a `factor` of `StepDecay` that is finite and not negative, found -0.5",
         );
-        wrong(Cosine::new(0), "expected a `length` of `Cosine` of at least 1, found 0");
-        let cosine = Cosine { length: 5, lowest: -1.0 };
-        wrong(cosine, "expected a `lowest` factor of `Cosine` that is finite and not negative, found -1");
+        wrong(
+            ExponentialDecay::new(f64::NAN),
+            "expected a `factor` of `ExponentialDecay` that is finite and not negative, found NaN",
+        );
+        wrong(CosineAnnealing::new(0), "expected a `length` of `CosineAnnealing` of at least 1, found 0");
+        let cosine = CosineAnnealing { length: 5, lowest: -1.0 };
+        wrong(cosine, "expected a `lowest` factor of `CosineAnnealing` that is finite and not negative, found -1");
         wrong(OneCycle::new(0), "expected a `length` of `OneCycle` of at least 1, found 0");
         wrong(OneCycle { rise: 1.5, ..OneCycle::new(9) }, "expected a `rise` of `OneCycle` between 0 and 1, found 1.5");
         let cycle = OneCycle { first_divisor: 0.0, ..OneCycle::new(9) };
         wrong(cycle, "expected a `first_divisor` of `OneCycle` that is finite and above zero, found 0");
         let cycle = AnySchedule::from(OneCycle { last_divisor: -3.0, ..OneCycle::new(9) });
         wrong(cycle, "expected a `last_divisor` of `OneCycle` that is finite and above zero, found -3");
-        let adaptive = Adaptive { divisor: 0.5, ..Adaptive::new() };
-        wrong(AnySchedule::from(adaptive), "expected a `divisor` of `Adaptive` that is finite and above 1, found 0.5");
-        let adaptive = Adaptive { tolerance: f64::NAN, ..Adaptive::new() };
-        wrong(adaptive, "expected a `tolerance` of `Adaptive` that is finite and not negative, found NaN");
-        let warmup = Sgd::new(0.1).by_step(Step::new(1, 0.5).after_warmup(3, -1.0));
+        let adaptive = ReduceOnPlateau { divisor: 0.5, ..ReduceOnPlateau::new() };
+        wrong(
+            AnySchedule::from(adaptive),
+            "expected a `divisor` of `ReduceOnPlateau` that is finite and above 1, found 0.5",
+        );
+        let adaptive = ReduceOnPlateau { tolerance: f64::NAN, ..ReduceOnPlateau::new() };
+        wrong(adaptive, "expected a `tolerance` of `ReduceOnPlateau` that is finite and not negative, found NaN");
+        let warmup = Sgd::new(0.1).by_step(StepDecay::new(1, 0.5).after_warmup(3, -1.0));
         refused(warmup, "expected a `start` of the warm-up that is finite and not negative, found -1");
     }
 
@@ -660,7 +672,7 @@ mod settings {
         }
         let mut trainer = trainer(line(1.0, 0.0), Sgd::new(0.1).by_epoch(Odd));
         let mut history = History::new();
-        let fit = Fit { epochs: 10, ..Fit::default() };
+        let fit = FitOptions { epochs: 10, ..FitOptions::default() };
         let error = trainer.fit(&[[1.0], [2.0]], &[[2.0], [4.0]], &fit, &mut history).unwrap_err();
         assert_eq!(error.to_string(), "expected a learning rate that is finite and not negative, found NaN");
         assert_eq!(history.losses().len(), 3);
@@ -675,9 +687,9 @@ mod settings {
             let (inputs, targets) = ([[1.0], [2.0]], [[2.0], [4.0]]);
             let error = trainer.step(&inputs, &targets).unwrap_err();
             assert_eq!(error.to_string(), words);
-            assert_eq!(trainer.learn(&[1.0], &[2.0]), Err(error));
+            assert_eq!(trainer.step_one(&[1.0], &[2.0]), Err(error));
             assert_eq!(trainer.epoch(&inputs, &targets, 2), Err(error));
-            assert_eq!(trainer.fit(&inputs, &targets, &Fit::default(), ()), Err(error));
+            assert_eq!(trainer.fit(&inputs, &targets, &FitOptions::default(), ()), Err(error));
             assert_eq!(trainer.evaluate(&inputs, &targets), Err(error));
             let mut workspace = Workspace::<Line, 4>::new();
             assert_eq!(workspace.loss(&trainer.network, &Huber { delta }, &inputs, &targets), Err(error));
@@ -690,7 +702,7 @@ mod settings {
         let mut trainer = trainer(line(1.0, 0.0), Sgd::new(0.1));
         for min_delta in [-1.0, f64::NAN, f64::INFINITY] {
             let mut stopping = EarlyStopping::new(3).min_delta(min_delta);
-            let error = trainer.fit(&[[1.0]], &[[2.0]], &Fit::default(), &mut stopping).unwrap_err();
+            let error = trainer.fit(&[[1.0]], &[[2.0]], &FitOptions::default(), &mut stopping).unwrap_err();
             assert!(error.to_string().starts_with("expected a `min_delta` that is finite and not negative, found"));
         }
         assert_eq!((trainer.network, trainer.epochs), (line(1.0, 0.0), 0));
@@ -703,26 +715,40 @@ mod settings {
 
     #[test]
     fn of_searches() {
-        use tuplenet::tuning::{CrossValidation, Recipe, Setup, Space, Stall, networks, r2, uniform};
+        use tuplenet::tuning::{
+            CrossValidation, CrossValidationOptions, Hyperparameters, NoImprovement, SearchSpace, networks, r2, uniform,
+        };
         let inputs: Vec<[f32; 1]> = (0..30).map(|i| [i as f32]).collect();
-        let validation = CrossValidation::shuffled(&inputs, &inputs, MeanSquaredError, r2, &Setup::default()).unwrap();
+        let validation =
+            CrossValidation::shuffled(&inputs, &inputs, MeanSquaredError, r2, &CrossValidationOptions::default())
+                .unwrap();
         let networks = || networks![Line];
-        let space = || Space::new(Recipe::new(Sgd::new(0.01f32)));
+        let space = || SearchSpace::new(Hyperparameters::new(Sgd::new(0.01f32)));
         let words = |error: Error| error.to_string();
-        let rate = "expected a learning rate that is finite and not negative, found -0.1";
-        assert_eq!(words(validation.grid(&networks(), &space().rate([0.01, -0.1])).unwrap_err()), rate);
-        assert_eq!(words(validation.random(&networks(), &space().rate([-0.1]), 1).unwrap_err()), rate);
+        let learning_rate = "expected a learning rate that is finite and not negative, found -0.1";
+        assert_eq!(
+            words(validation.grid(&networks(), &space().learning_rate([0.01, -0.1])).unwrap_err()),
+            learning_rate
+        );
+        assert_eq!(
+            words(validation.random(&networks(), &space().learning_rate([-0.1]), 1).unwrap_err()),
+            learning_rate
+        );
         assert!(
-            words(validation.random(&networks(), &space().rate(uniform(-1.0, -0.5)), 3).unwrap_err()).contains("rate")
+            words(validation.random(&networks(), &space().learning_rate(uniform(-1.0, -0.5)), 3).unwrap_err())
+                .contains("learning_rate")
         );
         assert!(words(validation.grid(&networks(), &space().l1([-1.0])).unwrap_err()).contains("`l1`"));
         assert!(words(validation.grid(&networks(), &space().alpha([f64::NAN])).unwrap_err()).contains("`alpha`"));
         assert_eq!(validation.grid(&networks(), &space().epochs([0])).unwrap_err(), Error::Epochs);
         assert_eq!(validation.grid(&networks(), &space().batch_size([0])).unwrap_err(), Error::BatchSize);
-        let recipe = Recipe { stall: Some(Stall { patience: 3, tolerance: -1.0 }), ..Recipe::new(Sgd::new(0.01f32)) };
-        assert!(words(validation.scores::<Line, _>(&recipe).unwrap_err()).contains("`tolerance`"));
-        let recipe = Recipe { rate: Some(1e300), ..Recipe::new(Sgd::new(0.01f32)) };
-        assert!(words(validation.scores::<Line, _>(&recipe).unwrap_err()).contains("learning rate"));
+        let hyperparameters = Hyperparameters {
+            no_improvement: Some(NoImprovement { patience: 3, tolerance: -1.0 }),
+            ..Hyperparameters::new(Sgd::new(0.01f32))
+        };
+        assert!(words(validation.scores::<Line, _>(&hyperparameters).unwrap_err()).contains("`tolerance`"));
+        let hyperparameters = Hyperparameters { learning_rate: Some(1e300), ..Hyperparameters::new(Sgd::new(0.01f32)) };
+        assert!(words(validation.scores::<Line, _>(&hyperparameters).unwrap_err()).contains("learning rate"));
     }
 
     #[cfg(feature = "serde")]
@@ -730,8 +756,12 @@ mod settings {
     fn of_a_trainer_that_is_read() {
         let trainer = Trainer::new(line(1.0, 0.0), MeanSquaredError, Sgd::new(0.25).clip_norm(1.0), ());
         let text = serde_json::to_string(&trainer).unwrap();
-        type Read =
-            Trainer<Line, MeanSquaredError, tuplenet::optimizer::Prepared<Sgd, tuplenet::optimizer::ClipNorm<f32>>, ()>;
+        type Read = Trainer<
+            Line,
+            MeanSquaredError,
+            tuplenet::optimizer::Transformed<Sgd, tuplenet::optimizer::ClipNorm<f32>>,
+            (),
+        >;
         assert!(serde_json::from_str::<Read>(&text).is_ok());
         let error = serde_json::from_str::<Read>(&text.replace("0.25", "-0.25")).err().unwrap();
         assert!(error.to_string().starts_with("expected a learning rate that is finite and not negative, found -0.25"));
@@ -757,12 +787,12 @@ mod messages {
         #[cfg(feature = "plot")]
         same(tuplenet::plot::PlotError::Nothing);
         #[cfg(feature = "export")]
-        same(tuplenet::io::export::Unwritable::Large { found: 3 });
+        same(tuplenet::io::export::ExportError::Large { found: 3 });
         #[cfg(feature = "safetensors")]
         {
-            let misfit = tuplenet::io::safetensors::Misfit::HeaderLength { found: 3 };
-            same(misfit);
-            same(tuplenet::io::safetensors::FileError::from(misfit));
+            let load_error = tuplenet::io::safetensors::LoadError::HeaderLength { found: 3 };
+            same(load_error);
+            same(tuplenet::io::safetensors::FileError::from(load_error));
         }
     }
 
@@ -772,11 +802,11 @@ mod messages {
         let error = trainer.evaluate(&[[1e5]], &[[0.0]]).unwrap_err();
         assert_eq!(error, Error::EvaluationNotFinite);
         let words = error.to_string();
-        assert!(!words.contains("diverged") && !words.contains("rate") && !words.contains("epoch"), "{words}");
+        assert!(!words.contains("diverged") && !words.contains("learning_rate") && !words.contains("epoch"), "{words}");
         let mut workspace = Workspace::<Line, 4>::new();
         assert_eq!(workspace.loss(&trainer.network, &MeanSquaredError, &[[1e5]], &[[0.0]]), Err(error));
         #[cfg(feature = "rayon")]
-        assert_eq!(tuplenet::train::Crew::new().evaluate(&mut trainer, &[[1e5]], &[[0.0]]), Err(error));
+        assert_eq!(tuplenet::train::Parallel::new().evaluate(&mut trainer, &[[1e5]], &[[0.0]]), Err(error));
     }
 
     #[test]
@@ -786,9 +816,9 @@ mod messages {
             let mut trainer = trainer(line(ruined, 0.0), Sgd::new(0.1));
             let error = Error::WeightNotFinite;
             assert_eq!(trainer.step(&inputs, &targets), Err(error));
-            assert_eq!(trainer.learn(&[1.0], &[1.0]), Err(error));
+            assert_eq!(trainer.step_one(&[1.0], &[1.0]), Err(error));
             assert_eq!(trainer.epoch(&inputs, &targets, 1), Err(error));
-            assert_eq!(trainer.fit(&inputs, &targets, &Fit::default(), ()), Err(error));
+            assert_eq!(trainer.fit(&inputs, &targets, &FitOptions::default(), ()), Err(error));
             assert_eq!(trainer.evaluate(&inputs, &targets), Err(error));
             let mut gradient = Line::ZEROED;
             let mut workspace = Workspace::<Line, 4>::new();
@@ -814,23 +844,23 @@ mod messages {
         assert_eq!(error.to_string(), "target of sample 1: expected numbers between 0 and 1, found 1.5 in column 1");
     }
 
-    /// An observer learns how a training ended also where it was the schedule's doing; one that refuses lets none begin.
+    /// A callback learns how a training ended also where it was the schedule's doing; one that refuses lets none begin.
     #[test]
     fn an_observer_that_refuses() {
         struct No;
-        impl<N: Params> Observer<N> for &mut No {
+        impl<N: Params> Callback<N> for &mut No {
             fn begin(&mut self, _: usize, _: &N) -> Result<(), Error> {
                 Err(Error::NoSamples)
             }
-            fn epoch(&mut self, _: &Epoch<N>) -> ControlFlow<()> {
+            fn epoch(&mut self, _: &EpochReport<N>) -> ControlFlow<()> {
                 panic!("no epoch")
             }
-            fn end(&mut self, _: &mut N, _: Result<Outcome<N::Scalar>, Error>) {
+            fn end(&mut self, _: &mut N, _: Result<FitReport<N::Scalar>, Error>) {
                 panic!("no end")
             }
         }
         let mut trainer = trainer(line(1.0, 0.0), Sgd::new(0.1));
-        let result = trainer.fit(&[[1.0]], &[[2.0]], &Fit::default(), (&mut History::new(), &mut No));
+        let result = trainer.fit(&[[1.0]], &[[2.0]], &FitOptions::default(), (&mut History::new(), &mut No));
         assert_eq!(result, Err(Error::NoSamples));
         assert_eq!(trainer.epochs, 0);
     }

@@ -16,7 +16,7 @@ torch.set_num_threads(1)
 random = numpy.random.default_rng(20250316)
 
 # How many samples the tests compute together.
-TILE = 8
+MICRO_BATCH = 8
 
 
 class Residual(nn.Module):
@@ -68,13 +68,13 @@ def case(network, sizes):
         x = numbers(size, 3) * 2 + 1
         x.requires_grad_()
         network.train()
-        # A batch that is larger than a tile: one tile after the other, as if each were a batch, but one mean loss.
-        outputs = torch.cat([network(part) for part in x.split(TILE)])
+        # A batch that is larger than a micro-batch: one micro-batch after the other, as if each were a batch, but one mean loss.
+        outputs = torch.cat([network(part) for part in x.split(MICRO_BATCH)])
         t = numbers(*outputs.shape)
         loss = nn.functional.mse_loss(outputs, t)
         optimizer.zero_grad()
         loss.backward()
-        batch = {"inputs": x, "targets": t, "outputs": outputs, "loss": loss, "input_slopes": x.grad}
+        batch = {"inputs": x, "targets": t, "outputs": outputs, "loss": loss, "input_gradients": x.grad}
         batch["gradient"] = [p.grad.clone() for p in parameters]
         optimizer.step()
         batch["running"] = [[m.running_mean.clone(), m.running_var.clone()] for m in norms(network)]
@@ -101,7 +101,7 @@ def main():
     # One case a line.
     cases = [f'"versions":{json.dumps(versions)}']
     for name, make in NETWORKS.items():
-        for kind, sizes in (("", [8, 8, 5, 2]), (", larger than a tile", [16, 12, 22])):
+        for kind, sizes in (("", [8, 8, 5, 2]), (", larger than a micro-batch", [16, 12, 22])):
             value = plain(case(make(), sizes))
             cases.append(f"{json.dumps(name + kind)}:{json.dumps(value, separators=(',', ':'), allow_nan=False)}")
     (pathlib.Path(__file__).parent / "layers.json").write_text("{" + ",\n".join(cases) + "}\n")

@@ -28,7 +28,7 @@ ACTIVATIONS = {
     "gelu": (F.gelu, []),
     "silu": (F.silu, []),
     "sigmoid": (torch.sigmoid, []),
-    # Not F.hardsigmoid, whose slope is 1/6 rounded to float32 even in float64 (torch 2.15).
+    # Not F.hardsigmoid, whose gradient is 1/6 rounded to float32 even in float64 (torch 2.15).
     "hard_sigmoid": (lambda z: F.relu6(z + 3) / 6, [-3, 3]),
     "tanh": (torch.tanh, []),
     "softplus": (F.softplus, []),
@@ -138,12 +138,12 @@ def case(start, activations, loss, x, t, batches, weights=None, class_weights=No
 
 
 def chain(sizes, activations, samples=5, gain=1.0):
-    """A chain under mean squared error, with the slopes by its outputs and inputs."""
+    """A chain under mean squared error, with the gradients by its outputs and inputs."""
     start, t = parameters(sizes, gain), numbers(samples, sizes[-1])
     x = clear_inputs(samples, start, activations)
     result = case(start, activations, mse, x, t, [(0, samples)])
     _, _, x, y = evaluate(start, activations, mse, x, t, None, None)
-    return result | {"output_slopes": y.grad, "input_slopes": x.grad}
+    return result | {"output_gradients": y.grad, "input_gradients": x.grad}
 
 
 def activations():
@@ -227,7 +227,7 @@ def extremes():
     # Each sample alone, and all together.
     batches = [(i, 1) for i in range(count)] + [(0, count)]
     sure = torch.tensor([[float((i + j) % 2) for j in range(3)] for i in range(count)])
-    # Exact in f32, since slopes near zero are differences of these and probabilities near 0 and 1.
+    # Exact in f32, since gradients near zero are differences of these and probabilities near 0 and 1.
     parts = (distributions(count, 3) * 256).round() / 256
     result = {}
     for head in ("sigmoid", "identity"):

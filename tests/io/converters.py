@@ -431,13 +431,13 @@ def relu_with_a_threshold():
     return sequential(k.Dense(2, activation=k.ReLU(threshold=0.5)))
 
 
-@refused("thousandths", "0.0004")
-def slope_that_would_become_zero():
+@refused("per mille", "0.0004")
+def negative_slope_that_would_become_zero():
     return sequential(k.Dense(2), k.LeakyReLU(0.0004))
 
 
-@refused("thousandths", "0.2345")
-def slope_between_thousandths():
+@refused("per mille", "0.2345")
+def negative_slope_between_per_mille():
     return sequential(k.Dense(2, activation=k.LeakyReLU(0.2345)))
 
 
@@ -447,7 +447,7 @@ def elu_with_alpha():
 
 
 @refused("rate", "0.3333")
-def rate_between_thousandths():
+def rate_between_per_mille():
     return sequential(k.Dense(3), k.Dropout(1 / 3), k.Dense(2))
 
 
@@ -462,7 +462,7 @@ def epsilon_that_would_become_zero():
 
 
 @refused("epsilon", "1.5e-09")
-def epsilon_between_billionths():
+def epsilon_between_units_of_1e_9():
     return sequential(k.Dense(3), k.LayerNormalization(epsilon=1.5e-9))
 
 
@@ -927,13 +927,13 @@ def rust(name, found, samples, outputs):
 
 PROGRAM = """// Written by tests/io/converters.py.
 use tuplenet::io::safetensors;
-use tuplenet::model::{Entrance, Layer};
+use tuplenet::model::{InputShape, Layer};
 use tuplenet::layers::*;
 use tuplenet::prelude::*;
 
 fn check<N, const IN: usize, const OUT: usize>(name: &str, inputs: &[[f64; IN]], outputs: &[[f64; OUT]])
 where
-    N: Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Network,
+    N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Network,
 {
     let network: N = safetensors::load(format!("{}/{name}.safetensors", env!("CARGO_MANIFEST_DIR"))).unwrap();
     let largest = outputs.as_flattened().iter().fold(0.0, |largest: f64, output| largest.max(output.abs()));

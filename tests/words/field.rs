@@ -1,8 +1,8 @@
-use tuplenet::model::check;
+use tuplenet::model::assert_shapes;
 use tuplenet::prelude::*;
 
 type Net = (Dense<2, 8, Tanh>, Dense<4, 1, Sigmoid>);
-const _: () = check::<Net>();
+const _: () = assert_shapes::<Net>();
 
 struct Robot {
     _balance: Net,

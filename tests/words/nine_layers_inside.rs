@@ -1,7 +1,7 @@
-use tuplenet::model::check;
+use tuplenet::model::assert_shapes;
 use tuplenet::prelude::*;
 
 type D = Dense<2, 2, Tanh>;
-const _: () = check::<(D, (D, D, D, D, D, D, D, D, D))>();
+const _: () = assert_shapes::<(D, (D, D, D, D, D, D, D, D, D))>();
 
 fn main() {}

@@ -1,7 +1,7 @@
-use tuplenet::model::check;
+use tuplenet::model::assert_shapes;
 use tuplenet::prelude::*;
 
 type Net = (Dense<2, 8, Tanh>, Dense<8, 1, Softmax>);
-const _: () = check::<Net>();
+const _: () = assert_shapes::<Net>();
 
 fn main() {}

@@ -1,8 +1,8 @@
-use tuplenet::model::check;
+use tuplenet::model::assert_shapes;
 use tuplenet::layers::Activate;
 use tuplenet::prelude::*;
 
-const _: () = check::<(Dense<2, 1, Identity>, Activate<1, Softmax>)>();
+const _: () = assert_shapes::<(Dense<2, 1, Identity>, Activate<1, Softmax>)>();
 static NET: Dense<1, 1, Softmax> = Dense::from_rows([[1.0]], [0.5]);
 
 fn main() {

@@ -36,7 +36,7 @@ def curve_loss(layers, x, t):
 def sgd(loss):
     def step(layers, x, t):
         gradient = jax.grad(loss)(layers, x, t)
-        return jax.tree.map(lambda weight, slope: weight - 0.01 * slope, layers, gradient)
+        return jax.tree.map(lambda weight, g: weight - 0.01 * g, layers, gradient)
 
     return step
 
@@ -46,8 +46,8 @@ def adam(loss):
         layers, m, v, power1, power2 = state
         gradient = jax.grad(loss)(layers, x, t)
         power1, power2 = power1 * 0.9, power2 * 0.999
-        m = jax.tree.map(lambda m, slope: 0.9 * m + 0.1 * slope, m, gradient)
-        v = jax.tree.map(lambda v, slope: 0.999 * v + 0.001 * slope * slope, v, gradient)
+        m = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, m, gradient)
+        v = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, v, gradient)
         layers = jax.tree.map(
             lambda weight, m, v: weight - 1e-3 / (1 - power1) * m / (jnp.sqrt(v / (1 - power2)) + 1e-8), layers, m, v)
         return layers, m, v, power1, power2

@@ -21,18 +21,18 @@ def forward(layers, activations, x):
     return outputs
 
 
-def backward(layers, activations, outputs, slope):
-    """The gradient in the order of the parameters. `slope` is that of the last layer before its activation."""
+def backward(layers, activations, outputs, output_gradient):
+    """The gradient in the order of the parameters. `output_gradient` is that of the last layer before its activation."""
     gradient = []
     for place in reversed(range(len(layers))):
-        gradient[:0] = [slope.T @ outputs[place], slope.sum(axis=0)]
+        gradient[:0] = [output_gradient.T @ outputs[place], output_gradient.sum(axis=0)]
         if place:
-            slope = slope @ layers[place][0]
+            output_gradient = output_gradient @ layers[place][0]
             y = outputs[place]
             if activations[place - 1] == RELU:
-                slope *= y > 0
+                output_gradient *= y > 0
             else:
-                slope *= 1 - y * y
+                output_gradient *= 1 - y * y
     return gradient
 
 
@@ -77,11 +77,11 @@ def xor():
 
     def step():
         outputs = forward(layers, activations, x)
-        slope = (1 / (1 + np.exp(-outputs[-1])) - t) / np.float32(len(x))
-        gradient = backward(layers, activations, outputs, slope)
-        for (weight, bias), weight_slope, bias_slope in zip(layers, gradient[::2], gradient[1::2]):
-            weight -= np.float32(0.01) * weight_slope
-            bias -= np.float32(0.01) * bias_slope
+        output_gradient = (1 / (1 + np.exp(-outputs[-1])) - t) / np.float32(len(x))
+        gradient = backward(layers, activations, outputs, output_gradient)
+        for (weight, bias), weight_gradient, bias_gradient in zip(layers, gradient[::2], gradient[1::2]):
+            weight -= np.float32(0.01) * weight_gradient
+            bias -= np.float32(0.01) * bias_gradient
 
     for _ in range(common.XOR_STEPS):
         step()
@@ -98,10 +98,10 @@ def digits():
     def epoch(order):
         for batch in common.batches(order):
             outputs = forward(adam.layers, activations, x[batch])
-            slope = softmax(outputs[-1])
-            slope[np.arange(len(batch)), classes[batch]] -= 1
-            slope /= np.float32(len(batch))
-            adam.step(backward(adam.layers, activations, outputs, slope))
+            output_gradient = softmax(outputs[-1])
+            output_gradient[np.arange(len(batch)), classes[batch]] -= 1
+            output_gradient /= np.float32(len(batch))
+            adam.step(backward(adam.layers, activations, outputs, output_gradient))
 
     epoch(np.arange(len(x)))
     y = softmax(forward(adam.layers, activations, x)[-1])
@@ -116,8 +116,8 @@ def curve(workload):
 
     def step():
         outputs = forward(adam.layers, activations, x)
-        slope = (outputs[-1] - t) * np.float32(2 / t.size)
-        adam.step(backward(adam.layers, activations, outputs, slope))
+        output_gradient = (outputs[-1] - t) * np.float32(2 / t.size)
+        adam.step(backward(adam.layers, activations, outputs, output_gradient))
 
     for _ in range(common.CURVE_STEPS[workload]):
         step()

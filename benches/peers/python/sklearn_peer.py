@@ -4,8 +4,8 @@ They draw their own weights, so one `partial_fit` makes the arrays, into which t
 `warm_start` goes on from there, many iterations at a time, which is faster than calling `partial_fit` for each. It takes a
 new optimizer at each call, so that Adam starts anew every 20 epochs of W3 and every 100 steps of W4.
 
-Its squared error is half of ours, summed over outputs: twice our slope, which Adam does not see. Its Adam adds epsilon before
-it corrects the second average: no difference at the size that slopes have here. Losses are therefore ours, computed from its
+Its squared error is half of ours, summed over outputs: twice our gradient, which Adam does not see. Its Adam adds epsilon before
+it corrects the second average: no difference at the size that gradients have here. Losses are therefore ours, computed from its
 predictions.
 """
 

@@ -42,16 +42,16 @@ impl Visitor<f32> for Bits {
 pub fn xor() -> Result<u32, tuplenet::Error> {
     type Xor = (Dense<2, 8, Tanh>, Dense<8, 1, Sigmoid>);
     let mut trainer =
-        Trainer::<Xor, _, _, _, 1>::with_tile(Xor::ZEROED, BinaryCrossEntropy, Sgd::new(0.5).momentum(0.5), ());
+        Trainer::<Xor, _, _, _, 1>::with_micro_batch(Xor::ZEROED, BinaryCrossEntropy, Sgd::new(0.5).momentum(0.5), ());
     trainer.initialize(&mut seeded(0));
     for step in 0..1000u16 {
         let (x, y) = (step & 1, step >> 1 & 1);
-        trainer.learn(&[f32::from(x), f32::from(y)], &[f32::from(x ^ y)])?;
+        trainer.step_one(&[f32::from(x), f32::from(y)], &[f32::from(x ^ y)])?;
     }
     Ok(Bits::NONE.and_network(&trainer.network).0)
 }
 
-/// Three kinds of iris, scaled, shuffled, in batches of 20 that make tiles of 8, 8 and 4.
+/// Three kinds of iris, scaled, shuffled, in batches of 20 that make micro-batches of 8, 8 and 4.
 pub fn iris() -> Result<u32, tuplenet::Error> {
     type Iris = (Dense<4, 8, Tanh>, Dense<8, 3, Softmax>);
     static FLOWERS: [([u8; 4], u8); 150] = include!("networks/flowers.rs");
@@ -64,13 +64,14 @@ pub fn iris() -> Result<u32, tuplenet::Error> {
     for flower in &mut flowers {
         *flower = scaler.transform(flower);
     }
-    let mut trainer = Trainer::<Iris, _, _, _, 8>::with_tile(Iris::ZEROED, CrossEntropy, Adam::new(0.02), seeded(1));
+    let mut trainer =
+        Trainer::<Iris, _, _, _, 8>::with_micro_batch(Iris::ZEROED, CrossEntropy, Adam::new(0.02), seeded(1));
     trainer.initialize(&mut seeded(0));
-    trainer.fit(&flowers, &kinds, &Fit { epochs: 4, batch_size: 20, shuffle: true }, ())?;
+    trainer.fit(&flowers, &kinds, &FitOptions { epochs: 4, batch_size: 20, shuffle: true }, ())?;
     Ok(Bits::NONE.and_network(&trainer.network).0)
 }
 
-/// Five layers of sizes that fit no register, with activations of all kinds, in tiles of three.
+/// Five layers of sizes that fit no register, with activations of all kinds, in micro-batches of three.
 pub fn ragged() -> Result<u32, tuplenet::Error> {
     type Ragged =
         (Dense<3, 11, Relu>, Dense<11, 5, Softplus>, Dense<5, 9, LeakyRelu>, Dense<9, 2, Elu>, Dense<2, 13, Sigmoid>);
@@ -80,11 +81,12 @@ pub fn ragged() -> Result<u32, tuplenet::Error> {
     inputs.iter_mut().flatten().for_each(|number| *number = uniform() - 0.5);
     targets.iter_mut().flatten().for_each(|number| *number = uniform());
     let optimizer = Adam::new(0.01).clip_norm(0.5).l2(1e-3);
-    let mut trainer = Trainer::<Ragged, _, _, _, 3>::with_tile(Ragged::ZEROED, MeanSquaredError, optimizer, seeded(3));
+    let mut trainer =
+        Trainer::<Ragged, _, _, _, 3>::with_micro_batch(Ragged::ZEROED, MeanSquaredError, optimizer, seeded(3));
     trainer.initialize(&mut seeded(0));
     for _ in 0..20 {
         trainer.step(&inputs, &targets)?;
-        trainer.learn(&inputs[0], &targets[0])?;
+        trainer.step_one(&inputs[0], &targets[0])?;
     }
     Ok(Bits::NONE.and_network(&trainer.network).0)
 }

@@ -1,12 +1,12 @@
 //! C99 source: the network as a function, without a library.
 
-use super::proof::Proof;
 use super::rust::type_of;
-use super::{Exportable, Outline, Unwritable, lines, row, wrapped};
-use crate::activation::Function;
+use super::test_vectors::TestVectors;
+use super::{ExportError, Exportable, Graph, lines, row, wrapped};
+use crate::activation::ActivationKind;
 use crate::activation::{SELU_ALPHA, SELU_SCALE};
 use crate::data::Inputs;
-use crate::model::Part;
+use crate::model::Op;
 use crate::num::{Real, math};
 use alloc::collections::BTreeSet;
 use alloc::format;
@@ -34,7 +34,7 @@ pub(super) const LONGEST_NAME: usize = 20;
 ///     error.to_string(),
 ///     "expected a name of at most 20 letters, digits and underscores that begins with a letter, found `1st`"
 /// );
-/// # Ok::<(), export::Unwritable>(())
+/// # Ok::<(), export::ExportError>(())
 /// ```
 ///
 /// All names in the file begin with `name`, which is at most 20 letters, digits and underscores and begins with a letter. Other
@@ -57,23 +57,23 @@ pub fn c_source<N, const IN: usize, const OUT: usize>(
     network: &N,
     name: &str,
     samples: &(impl Inputs<N::Scalar, IN> + ?Sized),
-) -> Result<String, Unwritable>
+) -> Result<String, ExportError>
 where
     N: Exportable<IN, OUT> + Clone + Send + Sync,
 {
     let name = check_name(name)?;
-    let outline = Outline::new(network)?;
-    let proof = Proof::new(network, &outline, samples)?;
+    let graph = Graph::new(network)?;
+    let vectors = TestVectors::new(network, &graph, samples)?;
     let (real, [self_test, main]) = (real::<N::Scalar>(), ["SELF_TEST", "MAIN"].map(|what| macro_of(name, what)));
-    let mut program = Program::new(name, &outline);
-    program.compile(&outline);
+    let mut program = Program::new(name, &graph);
+    program.compile(&graph);
 
     let mut text = format!(
         "/* A network of tuplenet, written by tuplenet {}. Not to be changed by hand.\n   {}\n\n   \
          Compile it with -D{self_test} for int {name}_self_test(void), which gives how many of its answers are\n   \
          wrong, or with -D{main} for a program that runs it. */\n\n#include <stddef.h>\n#include <stdint.h>\n\n",
         env!("CARGO_PKG_VERSION"),
-        type_of(&outline, &mut super::rust::Used::default()),
+        type_of(&graph, &mut super::rust::Used::default()),
     );
     text += &declarations::<N::Scalar>(name, IN, OUT);
     text.push('\n');
@@ -84,7 +84,7 @@ where
     text += &program.body;
     text += &format!("}}\n\n{LINKAGE_ENDS}\n");
 
-    let count = proof.inputs.len();
+    let count = vectors.inputs.len();
     text += &format!(
         "#if defined {self_test} || defined {main}\n\n{LINKAGE}\nint {name}_self_test(void);\n\n{LINKAGE_ENDS}\n"
     );
@@ -95,9 +95,9 @@ where
         }
         text += "};\n\n";
     };
-    table("inputs", IN, &proof.inputs.iter().map(|row| row.as_slice()).collect::<Vec<_>>());
-    table("outputs", OUT, &proof.outputs.iter().map(|row| row.as_slice()).collect::<Vec<_>>());
-    table("tolerances", OUT, &proof.tolerances.iter().map(|row| row.as_slice()).collect::<Vec<_>>());
+    table("inputs", IN, &vectors.inputs.iter().map(|row| row.as_slice()).collect::<Vec<_>>());
+    table("outputs", OUT, &vectors.outputs.iter().map(|row| row.as_slice()).collect::<Vec<_>>());
+    table("tolerances", OUT, &vectors.tolerances.iter().map(|row| row.as_slice()).collect::<Vec<_>>());
     let test = SELF_TEST.replace("SAMPLES", &count.to_string()).replace("OUTPUTS", &OUT.to_string());
     text += &test.replace('$', &format!("{name}_")).replace("REAL", real);
     text +=
@@ -114,15 +114,15 @@ where
 /// let network = <(Dense<2, 4, Tanh>, Dense<4, 1, Sigmoid>)>::new(&mut seeded(0));
 /// let header = export::c_header(&network, "xor")?;
 /// assert!(header.contains("#define XOR_INPUTS 2\n"));
-/// # Ok::<(), export::Unwritable>(())
+/// # Ok::<(), export::ExportError>(())
 /// ```
 pub fn c_header<N: Exportable<IN, OUT>, const IN: usize, const OUT: usize>(
     network: &N,
     name: &str,
-) -> Result<String, Unwritable> {
+) -> Result<String, ExportError> {
     let name = check_name(name)?;
     // What can't be written needs no header.
-    Outline::new(network)?;
+    Graph::new(network)?;
     let [guard, self_test] = ["HEADER", "SELF_TEST"].map(|what| macro_of(name, what));
     Ok(format!(
         "/* A network of tuplenet, written by tuplenet {}. Not to be changed by hand. */\n\n\
@@ -173,12 +173,12 @@ int $self_test(void)
 
 ";
 
-fn check_name(name: &str) -> Result<&str, Unwritable> {
+fn check_name(name: &str) -> Result<&str, ExportError> {
     let letters = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     if letters && name.starts_with(|first: char| first.is_ascii_alphabetic()) && name.len() <= LONGEST_NAME {
         return Ok(name);
     }
-    Err(Unwritable::Name { found: name.chars().take(40).collect() })
+    Err(ExportError::Name { found: name.chars().take(40).collect() })
 }
 
 fn declarations<T: Real>(name: &str, inputs: usize, outputs: usize) -> String {
@@ -250,14 +250,14 @@ struct Program<'n> {
 }
 
 impl<'n> Program<'n> {
-    fn new<T: Real>(name: &'n str, outline: &Outline<T>) -> Self {
+    fn new<T: Real>(name: &'n str, graph: &Graph<T>) -> Self {
         Program {
             name,
             real: real::<T>(),
             place: Place::Input,
-            size: outline.inputs,
-            dense: outline.parts.iter().filter(|part| matches!(part, Part::Dense { .. })).count(),
-            outputs: outline.outputs,
+            size: graph.inputs,
+            dense: graph.parts.iter().filter(|part| matches!(part, Op::Dense { .. })).count(),
+            outputs: graph.outputs,
             buffers: [0; 2],
             kept: Vec::new(),
             residuals: Vec::new(),
@@ -268,11 +268,11 @@ impl<'n> Program<'n> {
         }
     }
 
-    fn compile<T: Real>(&mut self, outline: &Outline<T>) {
+    fn compile<T: Real>(&mut self, graph: &Graph<T>) {
         let name = self.name;
-        for (index, part) in outline.parts.iter().enumerate() {
+        for (index, part) in graph.parts.iter().enumerate() {
             match *part {
-                Part::Dense { inputs, outputs, weight, bias, function } => {
+                Op::Dense { inputs, outputs, weight, bias, function } => {
                     let rows = (0..outputs).flat_map(|index| row(weight, outputs, index));
                     self.table("weight", index, outputs * inputs, rows);
                     self.table("bias", index, outputs, bias.iter().copied());
@@ -293,26 +293,26 @@ impl<'n> Program<'n> {
                     (self.place, self.size) = (to, outputs);
                     self.activate::<T>(function);
                 }
-                Part::Apply { function, .. } => self.activate::<T>(function),
-                Part::BatchNorm { weight, bias, mean, variance, epsilon, .. } => {
+                Op::Apply { function, .. } => self.activate::<T>(function),
+                Op::BatchNorm { weight, bias, mean, variance, epsilon, .. } => {
                     let [scale, shift] = lines(weight, bias, mean, variance, epsilon);
                     self.table("scale", index, scale.len(), scale.into_iter());
                     self.table("shift", index, shift.len(), shift.into_iter());
                     self.each(|x| format!("{x} = {x} * {name}_scale_{index}[i] + {name}_shift_{index}[i]"));
                 }
-                Part::LayerNorm { weight, bias, billionths } => {
+                Op::LayerNorm { weight, bias, epsilon_nanos } => {
                     self.table("weight", index, weight.len(), weight.iter().copied());
                     self.table("bias", index, bias.len(), bias.iter().copied());
                     self.needs.insert("normalize");
                     self.own();
                     self.body += &format!(
                         "    {name}_normalize({name}_weight_{index}, {name}_bias_{index}, {}, {}, {});\n",
-                        literal(T::of(billionths as f64 / 1e9)),
+                        literal(T::of(epsilon_nanos as f64 / 1e9)),
                         self.size,
                         self.place.name()
                     );
                 }
-                Part::ResidualBegins { size } => {
+                Op::ResidualBegins { size } => {
                     let depth = self.residuals.len();
                     self.residuals.push(size);
                     if self.kept.len() <= depth {
@@ -321,13 +321,13 @@ impl<'n> Program<'n> {
                     self.kept[depth] = self.kept[depth].max(size);
                     self.copy(&format!("kept_{depth}"), self.place.name(), size);
                 }
-                Part::ResidualEnds => {
+                Op::ResidualEnds => {
                     self.residuals.pop();
                     let depth = self.residuals.len();
                     self.each(|x| format!("{x} += kept_{depth}[i]"));
                 }
-                // What is unknown is in no outline.
-                Part::Dropout { .. } | Part::ChainBegins | Part::ChainEnds | Part::Unknown { .. } => {}
+                // What is unknown is in no graph.
+                Op::Dropout { .. } | Op::ChainBegins | Op::ChainEnds | Op::Unknown { .. } => {}
             }
         }
         if self.place != Place::Output {
@@ -367,32 +367,32 @@ impl<'n> Program<'n> {
         self.body += &format!("    for (i = 0; i < {}; i++) {{\n        {statement};\n    }}\n", self.size);
     }
 
-    fn activate<T: Real>(&mut self, function: Function) {
+    fn activate<T: Real>(&mut self, function: ActivationKind) {
         let name = self.name;
         let (chunk, called) = match function {
-            Function::Identity => return,
-            Function::LeakyRelu { thousandths } => {
-                let factor = literal(T::of(f64::from(thousandths) / 1000.0));
+            ActivationKind::Identity => return,
+            ActivationKind::LeakyRelu { per_mille } => {
+                let factor = literal(T::of(f64::from(per_mille) / 1000.0));
                 return self.each(|x| format!("{x} = {x} > {} ? {x} : {x} * {factor}", literal(T::ZERO)));
             }
-            Function::Softmax => {
+            ActivationKind::Softmax => {
                 self.needs.insert("softmax");
                 self.own();
                 self.body += &format!("    {name}_softmax({}, {});\n", self.size, self.place.name());
                 return;
             }
-            Function::Tanh if is_float::<T>() => ("tanh_float", "tanh"),
-            Function::Tanh => ("tanh_double", "tanh"),
-            Function::Relu => ("relu", "relu"),
-            Function::Elu => ("elu", "elu"),
-            Function::Selu => ("selu", "selu"),
-            Function::Gelu => ("gelu", "gelu"),
-            Function::Silu => ("silu", "silu"),
-            Function::Sigmoid => ("sigmoid", "sigmoid"),
+            ActivationKind::Tanh if is_float::<T>() => ("tanh_float", "tanh"),
+            ActivationKind::Tanh => ("tanh_double", "tanh"),
+            ActivationKind::Relu => ("relu", "relu"),
+            ActivationKind::Elu => ("elu", "elu"),
+            ActivationKind::Selu => ("selu", "selu"),
+            ActivationKind::Gelu => ("gelu", "gelu"),
+            ActivationKind::Silu => ("silu", "silu"),
+            ActivationKind::Sigmoid => ("sigmoid", "sigmoid"),
             // Without a line that would make it the sigmoid of a network called `.._hard`.
-            Function::HardSigmoid => ("hardsigmoid", "hardsigmoid"),
-            Function::Softplus => ("softplus", "softplus"),
-            Function::Softsign => ("softsign", "softsign"),
+            ActivationKind::HardSigmoid => ("hardsigmoid", "hardsigmoid"),
+            ActivationKind::Softplus => ("softplus", "softplus"),
+            ActivationKind::Softsign => ("softsign", "softsign"),
         };
         self.needs.insert(chunk);
         self.each(|x| format!("{x} = {name}_{called}({x})"));

@@ -17,7 +17,7 @@
 //! // For everything else.
 //! let onnx: Vec<u8> = export::onnx(&network)?;
 //! # assert!(onnx.len() > 17 * 4);
-//! # Ok::<(), export::Unwritable>(())
+//! # Ok::<(), export::ExportError>(())
 //! ```
 //!
 //! [`save`] writes it to a file. What comes out predicts, and does not learn: dropout is gone in C and ONNX. Outputs are those of
@@ -32,19 +32,19 @@
 //! # What can be written
 //!
 //! All layers and activations of the library; [`Residual`](crate::layers::Residual) and tuples to any depth. A layer of your
-//! own says what it computes in [`Layer::outline`], an activation of your own in
-//! [`Activation::FUNCTION`](crate::activation::Activation::FUNCTION), if it is what one of the library's computes. All else is an
-//! error, as are weights, samples and answers that are not finite.
+//! own says what it computes in [`Layer::graph`], an activation of your own in
+//! [`Activation::KIND`](crate::activation::Activation::KIND), if it is what one of the library's computes. All else is
+//! an error, as are weights, samples and answers that are not finite.
 //!
 //! There is no way back from ONNX: models of PyTorch, Keras and scikit-learn come in with the feature `safetensors`.
 
 mod c;
 mod onnx;
-mod proof;
 mod rust;
+mod test_vectors;
 
 use crate::model::summary::Short;
-use crate::model::{Entrance, Features, Layer, Network, Params, Part};
+use crate::model::{Features, InputShape, Layer, Network, Op, Params};
 use crate::num::Real;
 use crate::num::math::square_root;
 use alloc::format;
@@ -90,20 +90,20 @@ pub fn save(contents: impl AsRef<[u8]>, path: impl AsRef<std::path::Path>) -> st
 ///
 /// There is nothing to implement. `IN` numbers go in, `OUT` come out.
 pub trait Exportable<const IN: usize, const OUT: usize>:
-    Network + Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>
+    Network + InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>
 {
 }
 
 // Recommended, unlike other such implementations, so that the compiler goes on to the layer whose size is wrong.
 impl<N, const IN: usize, const OUT: usize> Exportable<IN, OUT> for N where
-    N: Network + Entrance<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>
+    N: Network + InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>
 {
 }
 
 /// Why a network could not be written in another language.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Unwritable {
+pub enum ExportError {
     /// A layer does not say what it computes, or its activation does not.
     Unknown {
         /// Its type.
@@ -150,66 +150,66 @@ pub enum Unwritable {
     },
 }
 
-crate::error::debug_is_display!(Unwritable);
+crate::error::debug_is_display!(ExportError);
 
-impl fmt::Display for Unwritable {
+impl fmt::Display for ExportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Unwritable::Unknown { name } => write!(
+            ExportError::Unknown { name } => write!(
                 f,
                 "expected layers and activations that say what they compute, found `{name}`, which does not: see \
-                 `Layer::outline` and `Activation::FUNCTION`"
+                 `Layer::graph` and `Activation::KIND`"
             ),
-            Unwritable::Weight { place, row, column, found } => {
+            ExportError::Weight { place, row, column, found } => {
                 write!(f, "`{place}`, row {row}, column {column}: expected a finite number, found {found}")
             }
-            Unwritable::Epsilon { place } => write!(f, "`{place}`: expected a number above zero, found 0"),
-            Unwritable::Name { found } => write!(
+            ExportError::Epsilon { place } => write!(f, "`{place}`: expected a number above zero, found 0"),
+            ExportError::Name { found } => write!(
                 f,
                 "expected a name of at most {} letters, digits and underscores that begins with a letter, found `{}`",
                 c::LONGEST_NAME,
                 found.escape_debug()
             ),
-            Unwritable::Samples(error) => error.fmt(f),
-            Unwritable::Sample { sample, what, index, found } => {
+            ExportError::Samples(error) => error.fmt(f),
+            ExportError::Sample { sample, what, index, found } => {
                 write!(f, "sample {sample}, {what} {index}: expected a finite number, found {found}")
             }
-            Unwritable::Large { found } => {
+            ExportError::Large { found } => {
                 write!(f, "expected weights of at most {} bytes for an ONNX file, found {found}", onnx::LARGEST)
             }
         }
     }
 }
 
-impl core::error::Error for Unwritable {
+impl core::error::Error for ExportError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
-            Unwritable::Samples(error) => Some(error),
+            ExportError::Samples(error) => Some(error),
             _ => None,
         }
     }
 }
 
 /// What a network is made of, all of it known and finite.
-struct Outline<'a, T> {
+struct Graph<'a, T> {
     inputs: usize,
     outputs: usize,
-    parts: Vec<Part<'a, T>>,
+    parts: Vec<Op<'a, T>>,
 }
 
-impl<'a, T: Real> Outline<'a, T> {
+impl<'a, T: Real> Graph<'a, T> {
     fn new<N: Exportable<IN, OUT> + Params<Scalar = T>, const IN: usize, const OUT: usize>(
         network: &'a N,
-    ) -> Result<Self, Unwritable> {
+    ) -> Result<Self, ExportError> {
         let mut parts = Vec::new();
-        network.outline(&mut |part| parts.push(part));
+        network.graph(&mut |part| parts.push(part));
         check(&parts)?;
-        Ok(Outline { inputs: IN, outputs: OUT, parts })
+        Ok(Graph { inputs: IN, outputs: OUT, parts })
     }
 }
 
 /// Fails unless all parts are known and all their numbers finite.
-fn check<T: Real>(parts: &[Part<T>]) -> Result<(), Unwritable> {
+fn check<T: Real>(parts: &[Op<T>]) -> Result<(), ExportError> {
     // Where the next layer stands: an index for each tuple around it, zero for each residual.
     let mut path: Vec<usize> = Vec::new();
     let mut around: Vec<bool> = Vec::new();
@@ -220,7 +220,7 @@ fn check<T: Real>(parts: &[Part<T>]) -> Result<(), Unwritable> {
         };
         let finite = |name: &str, values: &[T], rows: usize| match values.iter().position(|value| !value.is_finite()) {
             None => Ok(()),
-            Some(at) => Err(Unwritable::Weight {
+            Some(at) => Err(ExportError::Weight {
                 place: place(name),
                 row: at % rows,
                 column: at / rows,
@@ -228,11 +228,11 @@ fn check<T: Real>(parts: &[Part<T>]) -> Result<(), Unwritable> {
             }),
         };
         match *part {
-            Part::Dense { outputs, weight, bias, .. } => {
+            Op::Dense { outputs, weight, bias, .. } => {
                 finite("weight", weight, outputs)?;
                 finite("bias", bias, outputs)?;
             }
-            Part::BatchNorm { weight, bias, mean, variance, epsilon, .. } => {
+            Op::BatchNorm { weight, bias, mean, variance, epsilon, .. } => {
                 for (name, values) in
                     [("weight", weight), ("bias", bias), ("running_mean", mean), ("running_variance", variance)]
                 {
@@ -242,22 +242,22 @@ fn check<T: Real>(parts: &[Part<T>]) -> Result<(), Unwritable> {
                 finite("scale", &scale, scale.len())?;
                 finite("shift", &shift, shift.len())?;
             }
-            Part::LayerNorm { billionths: 0, .. } => return Err(Unwritable::Epsilon { place: place("epsilon") }),
-            Part::LayerNorm { weight, bias, .. } => {
+            Op::LayerNorm { epsilon_nanos: 0, .. } => return Err(ExportError::Epsilon { place: place("epsilon") }),
+            Op::LayerNorm { weight, bias, .. } => {
                 finite("weight", weight, weight.len())?;
                 finite("bias", bias, bias.len())?;
             }
-            Part::ChainBegins | Part::ResidualBegins { .. } => {
+            Op::ChainBegins | Op::ResidualBegins { .. } => {
                 path.push(0);
-                around.push(matches!(part, Part::ChainBegins));
+                around.push(matches!(part, Op::ChainBegins));
                 continue;
             }
-            Part::ChainEnds | Part::ResidualEnds => {
+            Op::ChainEnds | Op::ResidualEnds => {
                 path.pop();
                 around.pop();
             }
-            Part::Unknown { name } => return Err(Unwritable::Unknown { name: Short(name).to_string() }),
-            Part::Apply { .. } | Part::Dropout { .. } => {}
+            Op::Unknown { name } => return Err(ExportError::Unknown { name: Short(name).to_string() }),
+            Op::Apply { .. } | Op::Dropout { .. } => {}
         }
         if let (Some(index), Some(true)) = (path.last_mut(), around.last()) {
             *index += 1;

@@ -1,8 +1,8 @@
 //! ONNX files.
 
-use super::{Exportable, Outline, Unwritable, row};
-use crate::activation::{Function, SELU_ALPHA, SELU_SCALE};
-use crate::model::Part;
+use super::{ExportError, Exportable, Graph, row};
+use crate::activation::{ActivationKind, SELU_ALPHA, SELU_SCALE};
+use crate::model::Op;
 use crate::num::Real;
 use alloc::format;
 use alloc::string::String;
@@ -32,17 +32,18 @@ pub(super) const LARGEST: usize = (1 << 31) - (1 << 24);
 /// For `f64`, ONNX Runtime has no ELU, SELU, GELU, hard sigmoid, softplus and softsign; they are put together from what it has.
 /// Its error function is one of `f32` in any case, so that a GELU is exact to some 1e-7. The attributes of the standard's
 /// operators are `f32` too, and with them what a normalization adds to the variance.
-pub fn onnx<N: Exportable<IN, OUT>, const IN: usize, const OUT: usize>(network: &N) -> Result<Vec<u8>, Unwritable> {
-    let size = N::COUNT.saturating_mul(size_of::<N::Scalar>());
+#[doc(alias("torch.onnx.export"))]
+pub fn onnx<N: Exportable<IN, OUT>, const IN: usize, const OUT: usize>(network: &N) -> Result<Vec<u8>, ExportError> {
+    let size = N::PARAMETERS.saturating_mul(size_of::<N::Scalar>());
     if size > LARGEST {
-        return Err(Unwritable::Large { found: size });
+        return Err(ExportError::Large { found: size });
     }
-    let outline = Outline::new(network)?;
-    let mut graph = Graph::new();
-    for (index, part) in outline.parts.iter().enumerate() {
-        graph.part(index, part);
+    let graph = Graph::new(network)?;
+    let mut onnx = OnnxGraph::new();
+    for (index, part) in graph.parts.iter().enumerate() {
+        onnx.part(index, part);
     }
-    Ok(graph.model::<N::Scalar>(outline.inputs, outline.outputs))
+    Ok(onnx.model::<N::Scalar>(graph.inputs, graph.outputs))
 }
 
 /// A message of protobuf as it is written. The few that are needed are put together by hand, because a library for them would
@@ -99,7 +100,7 @@ fn whole(name: &str, value: i64) -> Message {
 }
 
 /// A `NodeProto` before it is written.
-struct Node {
+struct OnnxNode {
     operator: &'static str,
     inputs: Vec<String>,
     output: String,
@@ -107,8 +108,8 @@ struct Node {
 }
 
 /// A `GraphProto` before it is written.
-struct Graph {
-    nodes: Vec<Node>,
+struct OnnxGraph {
+    nodes: Vec<OnnxNode>,
     /// The constants, as `TensorProto` in fields.
     tensors: Message,
     /// The name of what the next layer takes.
@@ -124,16 +125,22 @@ fn data_type<T: Real>() -> u64 {
     if T::MANTISSA_BITS == f32::MANTISSA_BITS { 1 } else { 11 }
 }
 
-impl Graph {
+impl OnnxGraph {
     fn new() -> Self {
-        Graph { nodes: Vec::new(), tensors: Message::default(), now: "input".into(), kept: Vec::new(), constants: 0 }
+        OnnxGraph {
+            nodes: Vec::new(),
+            tensors: Message::default(),
+            now: "input".into(),
+            kept: Vec::new(),
+            constants: 0,
+        }
     }
 
     /// Adds an operator; gives the name of its output.
     fn node(&mut self, operator: &'static str, inputs: &[&str], attributes: Vec<Message>) -> String {
         let output = format!("{}_{}", operator.to_ascii_lowercase(), self.nodes.len());
         let inputs = inputs.iter().map(|&input| input.into()).collect();
-        self.nodes.push(Node { operator, inputs, output: output.clone(), attributes });
+        self.nodes.push(OnnxNode { operator, inputs, output: output.clone(), attributes });
         output
     }
 
@@ -169,43 +176,43 @@ impl Graph {
         self.tensor(format!("constant_{}", self.constants), &[], core::iter::once(T::of(value)))
     }
 
-    fn part<T: Real>(&mut self, index: usize, part: &Part<T>) {
-        let vector = |graph: &mut Self, name: &str, values: &[T]| {
-            graph.tensor(format!("{name}_{index}"), &[values.len()], values.iter().copied())
+    fn part<T: Real>(&mut self, index: usize, part: &Op<T>) {
+        let vector = |onnx: &mut Self, name: &str, values: &[T]| {
+            onnx.tensor(format!("{name}_{index}"), &[values.len()], values.iter().copied())
         };
         match *part {
-            Part::Dense { inputs, outputs, weight, bias, function } => {
+            Op::Dense { inputs, outputs, weight, bias, function } => {
                 let rows = (0..outputs).flat_map(|index| row(weight, outputs, index));
                 let weight = self.tensor(format!("weight_{index}"), &[outputs, inputs], rows);
                 let bias = vector(self, "bias", bias);
                 self.then("Gemm", &[&weight, &bias], vec![whole("transB", 1)]);
                 self.activate::<T>(function);
             }
-            Part::Apply { function, .. } => self.activate::<T>(function),
-            Part::BatchNorm { weight, bias, mean, variance, epsilon, .. } => {
+            Op::Apply { function, .. } => self.activate::<T>(function),
+            Op::BatchNorm { weight, bias, mean, variance, epsilon, .. } => {
                 let names = [("scale", weight), ("bias", bias), ("mean", mean), ("variance", variance)]
                     .map(|(name, values)| vector(self, name, values));
                 let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
                 self.then("BatchNormalization", &names, vec![float("epsilon", epsilon.exact())]);
             }
-            Part::LayerNorm { weight, bias, billionths } => {
+            Op::LayerNorm { weight, bias, epsilon_nanos } => {
                 let (weight, bias) = (vector(self, "scale", weight), vector(self, "bias", bias));
                 let attributes = vec![
                     whole("axis", -1),
-                    float("epsilon", billionths as f64 / 1e9),
+                    float("epsilon", epsilon_nanos as f64 / 1e9),
                     // Statistics in the type of the numbers.
                     whole("stash_type", data_type::<T>() as i64),
                 ];
                 self.then("LayerNormalization", &[&weight, &bias], attributes);
             }
-            Part::ResidualBegins { .. } => self.kept.push(self.now.clone()),
-            Part::ResidualEnds => {
+            Op::ResidualBegins { .. } => self.kept.push(self.now.clone()),
+            Op::ResidualEnds => {
                 if let Some(kept) = self.kept.pop() {
                     self.then("Add", &[&kept], Vec::new());
                 }
             }
-            // What is unknown is in no outline.
-            Part::Dropout { .. } | Part::ChainBegins | Part::ChainEnds | Part::Unknown { .. } => {}
+            // What is unknown is in no graph.
+            Op::Dropout { .. } | Op::ChainBegins | Op::ChainEnds | Op::Unknown { .. } => {}
         }
     }
 
@@ -223,20 +230,20 @@ impl Graph {
         self.then("Add", &[&positive], Vec::new());
     }
 
-    fn activate<T: Real>(&mut self, function: Function) {
+    fn activate<T: Real>(&mut self, function: ActivationKind) {
         let single = data_type::<T>() == 1;
         let x = self.now.clone();
         match function {
-            Function::Identity => {}
-            Function::Relu => self.then("Relu", &[], Vec::new()),
-            Function::Sigmoid => self.then("Sigmoid", &[], Vec::new()),
-            Function::Tanh => self.then("Tanh", &[], Vec::new()),
-            Function::Softmax => self.then("Softmax", &[], vec![whole("axis", -1)]),
-            Function::Silu => {
+            ActivationKind::Identity => {}
+            ActivationKind::Relu => self.then("Relu", &[], Vec::new()),
+            ActivationKind::Sigmoid => self.then("Sigmoid", &[], Vec::new()),
+            ActivationKind::Tanh => self.then("Tanh", &[], Vec::new()),
+            ActivationKind::Softmax => self.then("Softmax", &[], vec![whole("axis", -1)]),
+            ActivationKind::Silu => {
                 self.then("Sigmoid", &[], Vec::new());
                 self.then("Mul", &[&x], Vec::new());
             }
-            Function::Gelu => {
+            ActivationKind::Gelu => {
                 let (root, one, half) = (consts::FRAC_1_SQRT_2, self.constant::<T>(1.0), self.constant::<T>(0.5));
                 let root = self.constant::<T>(root);
                 self.then("Mul", &[&root], Vec::new());
@@ -251,31 +258,31 @@ impl Graph {
                 self.then("Mul", &[&x], Vec::new());
                 self.then("Mul", &[&half], Vec::new());
             }
-            Function::LeakyRelu { thousandths } => {
-                let factor = f64::from(thousandths) / 1000.0;
+            ActivationKind::LeakyRelu { per_mille } => {
+                let factor = f64::from(per_mille) / 1000.0;
                 if single {
                     return self.then("LeakyRelu", &[], vec![float("alpha", factor)]);
                 }
-                let slope = self.constant::<T>(factor);
-                self.then("PRelu", &[&slope], Vec::new());
+                let factors = self.constant::<T>(factor);
+                self.then("PRelu", &[&factors], Vec::new());
             }
-            Function::Elu if single => self.then("Elu", &[], Vec::new()),
-            Function::Elu => self.exponential::<T>(1.0, 1.0),
-            Function::Selu if single => {
+            ActivationKind::Elu if single => self.then("Elu", &[], Vec::new()),
+            ActivationKind::Elu => self.exponential::<T>(1.0, 1.0),
+            ActivationKind::Selu if single => {
                 self.then("Selu", &[], vec![float("alpha", SELU_ALPHA), float("gamma", SELU_SCALE)]);
             }
-            Function::Selu => self.exponential::<T>(SELU_SCALE, SELU_SCALE * SELU_ALPHA),
-            Function::HardSigmoid if single => {
+            ActivationKind::Selu => self.exponential::<T>(SELU_SCALE, SELU_SCALE * SELU_ALPHA),
+            ActivationKind::HardSigmoid if single => {
                 self.then("HardSigmoid", &[], vec![float("alpha", 1.0 / 6.0), float("beta", 0.5)]);
             }
-            Function::HardSigmoid => {
+            ActivationKind::HardSigmoid => {
                 let [sixth, half, zero, one] = [1.0 / 6.0, 0.5, 0.0, 1.0].map(|value| self.constant::<T>(value));
                 self.then("Mul", &[&sixth], Vec::new());
                 self.then("Add", &[&half], Vec::new());
                 self.then("Clip", &[&zero, &one], Vec::new());
             }
-            Function::Softplus if single => self.then("Softplus", &[], Vec::new()),
-            Function::Softplus => {
+            ActivationKind::Softplus if single => self.then("Softplus", &[], Vec::new()),
+            ActivationKind::Softplus => {
                 let (zero, one) = (self.constant::<T>(0.0), self.constant::<T>(1.0));
                 let positive = self.node("Max", &[&x, &zero], Vec::new());
                 for operator in ["Abs", "Neg", "Exp"] {
@@ -285,8 +292,8 @@ impl Graph {
                 self.then("Log", &[], Vec::new());
                 self.then("Add", &[&positive], Vec::new());
             }
-            Function::Softsign if single => self.then("Softsign", &[], Vec::new()),
-            Function::Softsign => {
+            ActivationKind::Softsign if single => self.then("Softsign", &[], Vec::new()),
+            ActivationKind::Softsign => {
                 let one = self.constant::<T>(1.0);
                 let size = self.node("Abs", &[&x], Vec::new());
                 let divisor = self.node("Add", &[&size, &one], Vec::new());
@@ -304,7 +311,7 @@ impl Graph {
         if let Some(last) = self.nodes.last_mut() {
             last.output = "output".into();
         }
-        let mut graph = Message::default();
+        let mut onnx = Message::default();
         for node in self.nodes {
             let mut message = Message::default();
             for input in &node.inputs {
@@ -314,19 +321,19 @@ impl Graph {
             for attribute in node.attributes {
                 message = message.message(5, attribute);
             }
-            graph = graph.message(1, message);
+            onnx = onnx.message(1, message);
         }
-        graph = graph.text(2, "tuplenet");
-        graph.0.extend(self.tensors.0);
+        onnx = onnx.text(2, "tuplenet");
+        onnx.0.extend(self.tensors.0);
         let value = |name: &str, size: usize| {
             let samples = Message::default().text(2, "samples");
             let shape = Message::default().message(1, samples).message(1, Message::default().number(1, size as u64));
             let tensor = Message::default().number(1, data_type::<T>()).message(2, shape);
             Message::default().text(1, name).message(2, Message::default().message(1, tensor))
         };
-        graph = graph.message(11, value("input", inputs)).message(12, value("output", outputs));
+        onnx = onnx.message(11, value("input", inputs)).message(12, value("output", outputs));
         // The version of the format, the program, the graph, and the version of the operators.
         let model = Message::default().number(1, 8).text(2, "tuplenet").text(3, env!("CARGO_PKG_VERSION"));
-        model.message(7, graph).message(8, Message::default().text(1, "").number(2, 17)).0
+        model.message(7, onnx).message(8, Message::default().text(1, "").number(2, 17)).0
     }
 }

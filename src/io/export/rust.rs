@@ -1,11 +1,11 @@
 //! Rust source: the network as a `static`.
 
-use super::proof::Proof;
-use super::{Exportable, Outline, Unwritable, wrapped};
-use crate::activation::Function;
+use super::test_vectors::TestVectors;
+use super::{ExportError, Exportable, Graph, wrapped};
+use crate::activation::ActivationKind;
 use crate::data::Inputs;
 use crate::layers::EPSILON;
-use crate::model::Part;
+use crate::model::Op;
 use crate::num::Real;
 use alloc::collections::BTreeSet;
 use alloc::format;
@@ -31,8 +31,8 @@ use alloc::vec::Vec;
 /// test along.
 pub fn rust_expression<N: Exportable<IN, OUT>, const IN: usize, const OUT: usize>(
     network: &N,
-) -> Result<String, Unwritable> {
-    Ok(expression(&Outline::new(network)?))
+) -> Result<String, ExportError> {
+    Ok(expression(&Graph::new(network)?))
 }
 
 /// The network as a file in Rust, `network.rs` for `mod network;`: its type `Net`, the `static NETWORK`, and a test that
@@ -46,7 +46,7 @@ pub fn rust_expression<N: Exportable<IN, OUT>, const IN: usize, const OUT: usize
 /// let source = export::rust_source(&network, &[[0.0, 1.0], [1.0, 1.0]])?;
 /// assert!(source.contains("pub static NETWORK: Net = (\n"));
 /// assert!(source.contains("pub fn self_test() -> usize {\n"));
-/// # Ok::<(), export::Unwritable>(())
+/// # Ok::<(), export::ExportError>(())
 /// ```
 ///
 /// The test runs with `cargo test`; where there is none, on a microcontroller, call `self_test()`, which gives the count of wrong
@@ -55,14 +55,14 @@ pub fn rust_expression<N: Exportable<IN, OUT>, const IN: usize, const OUT: usize
 pub fn rust_source<N, const IN: usize, const OUT: usize>(
     network: &N,
     samples: &(impl Inputs<N::Scalar, IN> + ?Sized),
-) -> Result<String, Unwritable>
+) -> Result<String, ExportError>
 where
     N: Exportable<IN, OUT> + Clone + Send + Sync,
 {
-    let outline = Outline::new(network)?;
-    let proof = Proof::new(network, &outline, samples)?;
+    let graph = Graph::new(network)?;
+    let vectors = TestVectors::new(network, &graph, samples)?;
     let mut used = Used::default();
-    let net = type_of(&outline, &mut used);
+    let net = type_of(&graph, &mut used);
     let real = real::<N::Scalar>();
     let list = |names: &BTreeSet<&str>| names.iter().copied().collect::<Vec<_>>().join(", ");
 
@@ -77,9 +77,9 @@ where
     text += &format!("{SKIP}use tuplenet::layers::{{{}}};\n", list(&used.layers));
     text += "use tuplenet::model::Network as _;\n\n";
     text += &format!("/// The type of the network: {IN} numbers in, {OUT} out.\n{SKIP}pub type Net = {net};\n\n");
-    let weights = expression(&outline);
+    let weights = expression(&graph);
     text += &format!("/// The network.\n{ALLOW}pub static NETWORK: Net = {};\n\n", weights.trim_end());
-    let count = proof.inputs.len();
+    let count = vectors.inputs.len();
     let mut table = |words: &str, name: &str, width: usize, rows: &[&[N::Scalar]]| {
         text += &format!("/// {words}\n{ALLOW}pub static {name}: [[{real}; {width}]; {count}] = [\n");
         for row in rows {
@@ -89,9 +89,9 @@ where
     };
     let slices = |rows| slices::<N::Scalar, IN>(rows);
     let outputs = |rows| self::slices::<N::Scalar, OUT>(rows);
-    table("What the self-test asks.", "INPUTS", IN, &slices(&proof.inputs));
-    table("What the network answered where it was written.", "OUTPUTS", OUT, &outputs(&proof.outputs));
-    table("How far rounding may take each answer.", "TOLERANCES", OUT, &outputs(&proof.tolerances));
+    table("What the self-test asks.", "INPUTS", IN, &slices(&vectors.inputs));
+    table("What the network answered where it was written.", "OUTPUTS", OUT, &outputs(&vectors.outputs));
+    table("How far rounding may take each answer.", "TOLERANCES", OUT, &outputs(&vectors.tolerances));
     text += SELF_TEST;
     Ok(text)
 }
@@ -150,22 +150,22 @@ pub(super) struct Used {
 }
 
 impl Used {
-    fn function(&mut self, function: Function) -> String {
+    fn function(&mut self, function: ActivationKind) -> String {
         let (name, arguments) = match function {
-            Function::Identity => ("Identity", String::new()),
-            Function::Relu => ("Relu", String::new()),
-            Function::LeakyRelu { thousandths: 10 } => ("LeakyRelu", String::new()),
-            Function::LeakyRelu { thousandths } => ("LeakyRelu", format!("<{thousandths}>")),
-            Function::Elu => ("Elu", String::new()),
-            Function::Selu => ("Selu", String::new()),
-            Function::Gelu => ("Gelu", String::new()),
-            Function::Silu => ("Silu", String::new()),
-            Function::Sigmoid => ("Sigmoid", String::new()),
-            Function::HardSigmoid => ("HardSigmoid", String::new()),
-            Function::Tanh => ("Tanh", String::new()),
-            Function::Softplus => ("Softplus", String::new()),
-            Function::Softsign => ("Softsign", String::new()),
-            Function::Softmax => ("Softmax", String::new()),
+            ActivationKind::Identity => ("Identity", String::new()),
+            ActivationKind::Relu => ("Relu", String::new()),
+            ActivationKind::LeakyRelu { per_mille: 10 } => ("LeakyRelu", String::new()),
+            ActivationKind::LeakyRelu { per_mille } => ("LeakyRelu", format!("<{per_mille}>")),
+            ActivationKind::Elu => ("Elu", String::new()),
+            ActivationKind::Selu => ("Selu", String::new()),
+            ActivationKind::Gelu => ("Gelu", String::new()),
+            ActivationKind::Silu => ("Silu", String::new()),
+            ActivationKind::Sigmoid => ("Sigmoid", String::new()),
+            ActivationKind::HardSigmoid => ("HardSigmoid", String::new()),
+            ActivationKind::Tanh => ("Tanh", String::new()),
+            ActivationKind::Softplus => ("Softplus", String::new()),
+            ActivationKind::Softsign => ("Softsign", String::new()),
+            ActivationKind::Softmax => ("Softmax", String::new()),
         };
         self.activations.insert(name);
         format!("{name}{arguments}")
@@ -173,49 +173,49 @@ impl Used {
 }
 
 /// The network's type.
-pub(super) fn type_of<T: Real>(outline: &Outline<T>, used: &mut Used) -> String {
+pub(super) fn type_of<T: Real>(graph: &Graph<T>, used: &mut Used) -> String {
     let real = if real::<T>() == "f32" { "" } else { ", f64" };
     let mut text = String::new();
-    for (index, part) in outline.parts.iter().enumerate() {
+    for (index, part) in graph.parts.iter().enumerate() {
         let (layer, words) = match *part {
-            Part::Dense { inputs, outputs, function, .. } => {
+            Op::Dense { inputs, outputs, function, .. } => {
                 ("Dense", format!("Dense<{inputs}, {outputs}, {}{real}>", used.function(function)))
             }
-            Part::Apply { size, function } => {
+            Op::Apply { size, function } => {
                 ("Activate", format!("Activate<{size}, {}{real}>", used.function(function)))
             }
-            Part::Dropout { size, thousandths, .. } => ("Dropout", format!("Dropout<{size}, {thousandths}{real}>")),
-            Part::BatchNorm { weight, .. } => ("BatchNorm", format!("BatchNorm<{}{real}>", weight.len())),
-            Part::LayerNorm { weight, billionths: 10_000, .. } => {
+            Op::Dropout { size, per_mille, .. } => ("Dropout", format!("Dropout<{size}, {per_mille}{real}>")),
+            Op::BatchNorm { weight, .. } => ("BatchNorm", format!("BatchNorm<{}{real}>", weight.len())),
+            Op::LayerNorm { weight, epsilon_nanos: 10_000, .. } => {
                 ("LayerNorm", format!("LayerNorm<{}{real}>", weight.len()))
             }
-            Part::LayerNorm { weight, billionths, .. } => {
-                ("LayerNorm", format!("LayerNorm<{}, {}, {billionths}>", weight.len(), self::real::<T>()))
+            Op::LayerNorm { weight, epsilon_nanos, .. } => {
+                ("LayerNorm", format!("LayerNorm<{}, {}, {epsilon_nanos}>", weight.len(), self::real::<T>()))
             }
-            Part::ResidualBegins { .. } => ("Residual", "Residual<".to_string()),
-            Part::ChainBegins => ("", "(".to_string()),
-            Part::ChainEnds => ("", ")".to_string()),
-            Part::ResidualEnds => ("", ">".to_string()),
-            // An outline has none.
-            Part::Unknown { .. } => continue,
+            Op::ResidualBegins { .. } => ("Residual", "Residual<".to_string()),
+            Op::ChainBegins => ("", "(".to_string()),
+            Op::ChainEnds => ("", ")".to_string()),
+            Op::ResidualEnds => ("", ">".to_string()),
+            // A graph has none.
+            Op::Unknown { .. } => continue,
         };
         if !layer.is_empty() {
             used.layers.insert(layer);
         }
         text += &words;
         // Between two elements of a tuple, but not after the last and not in a residual.
-        let begins = matches!(part, Part::ChainBegins | Part::ResidualBegins { .. });
-        let last = matches!(outline.parts.get(index + 1), None | Some(Part::ChainEnds | Part::ResidualEnds));
+        let begins = matches!(part, Op::ChainBegins | Op::ResidualBegins { .. });
+        let last = matches!(graph.parts.get(index + 1), None | Some(Op::ChainEnds | Op::ResidualEnds));
         text += if begins || last { "" } else { ", " };
     }
     text
 }
 
 /// The network as an expression, with a line feed at its end.
-fn expression<T: Real>(outline: &Outline<T>) -> String {
+fn expression<T: Real>(graph: &Graph<T>) -> String {
     let (mut text, mut depth) = (String::new(), 0);
-    for (index, part) in outline.parts.iter().enumerate() {
-        if matches!(part, Part::ChainEnds | Part::ResidualEnds) {
+    for (index, part) in graph.parts.iter().enumerate() {
+        if matches!(part, Op::ChainEnds | Op::ResidualEnds) {
             depth -= 1;
         }
         let indent = "    ".repeat(depth);
@@ -226,7 +226,7 @@ fn expression<T: Real>(outline: &Outline<T>) -> String {
             arrays.iter().map(array).collect()
         };
         let words = match *part {
-            Part::Dense { outputs, weight, bias, .. } => {
+            Op::Dense { outputs, weight, bias, .. } => {
                 let column = |column: &[T]| {
                     format!("{inner}    [\n{}{inner}    ],\n", numbers(&format!("{inner}        "), column))
                 };
@@ -234,9 +234,9 @@ fn expression<T: Real>(outline: &Outline<T>) -> String {
                 let bias = arrays(&[bias]);
                 format!("tuplenet::layers::Dense::from_columns(\n{inner}[\n{columns}{inner}],\n{bias}{indent})")
             }
-            Part::Apply { .. } => "tuplenet::model::Zeroed::ZEROED".to_string(),
-            Part::Dropout { seed, .. } => format!("tuplenet::layers::Dropout::new({seed})"),
-            Part::BatchNorm { weight, bias, mean, variance, tiles, epsilon } => {
+            Op::Apply { .. } => "tuplenet::model::Zeroed::ZEROED".to_string(),
+            Op::Dropout { seed, .. } => format!("tuplenet::layers::Dropout::new({seed})"),
+            Op::BatchNorm { weight, bias, mean, variance, num_batches_tracked, epsilon } => {
                 // A layer of the user's may add another number to the variance than ours.
                 let difference = epsilon.exact() - T::of(EPSILON).exact();
                 let moved: Vec<T>;
@@ -248,23 +248,23 @@ fn expression<T: Real>(outline: &Outline<T>) -> String {
                 };
                 let arrays = arrays(&[weight, bias, mean, variance]);
                 let norm = format!("tuplenet::layers::BatchNorm::from_arrays(\n{arrays}{indent})");
-                format!("tuplenet::layers::BatchNorm {{ tiles: {tiles}, ..{norm} }}")
+                format!("tuplenet::layers::BatchNorm {{ num_batches_tracked: {num_batches_tracked}, ..{norm} }}")
             }
-            Part::LayerNorm { weight, bias, .. } => {
+            Op::LayerNorm { weight, bias, .. } => {
                 format!("tuplenet::layers::LayerNorm::from_arrays(\n{}{indent})", arrays(&[weight, bias]))
             }
-            Part::ChainBegins => "(".to_string(),
-            Part::ResidualBegins { .. } => "tuplenet::layers::Residual(".to_string(),
-            Part::ChainEnds | Part::ResidualEnds => ")".to_string(),
-            Part::Unknown { .. } => continue,
+            Op::ChainBegins => "(".to_string(),
+            Op::ResidualBegins { .. } => "tuplenet::layers::Residual(".to_string(),
+            Op::ChainEnds | Op::ResidualEnds => ")".to_string(),
+            Op::Unknown { .. } => continue,
         };
         text += &format!("{indent}{words}");
-        if matches!(part, Part::ChainBegins | Part::ResidualBegins { .. }) {
+        if matches!(part, Op::ChainBegins | Op::ResidualBegins { .. }) {
             depth += 1;
             text.push('\n');
         } else {
             // A comma after each element of a tuple, and none where the whole ends.
-            text += if index + 1 < outline.parts.len() { ",\n" } else { "\n" };
+            text += if index + 1 < graph.parts.len() { ",\n" } else { "\n" };
         }
     }
     text

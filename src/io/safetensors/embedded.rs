@@ -29,7 +29,7 @@
 //! # }
 //! # impl<const N: usize> Params for Scale<N> {
 //! #     type Scalar = f32;
-//! #     const COUNT: usize = N;
+//! #     const PARAMETERS: usize = N;
 //! #     fn visit(&self, visitor: &mut impl Visitor<f32>) {
 //! #         visitor.slice(factor::<N>(), self.factor.as_slice());
 //! #     }
@@ -40,16 +40,16 @@
 //! # }
 //! ```
 
-use super::format::{Safetensors, count, misfit_at};
+use super::format::{Safetensors, count, load_error_at};
 use super::header::{self, Header};
-use super::misfit::{Misfit, Name, Sizes};
+use super::load_error::{LoadError, Name, Sizes};
 use super::names::{Names, Path};
 use super::norm;
 use super::precision::{Precision, read};
 use crate::activation::Activation;
 use crate::error::Text;
 use crate::layers::{Activate, BatchNorm, Dense, Dropout, LayerNorm, Residual, mixed};
-use crate::model::{Kind, Of, Parameter, Params, Zeroed};
+use crate::model::{HasScalar, Kind, Parameter, Params, Zeroed};
 use crate::num::Real;
 use core::marker::PhantomData;
 use nalgebra::{ArrayStorage, SMatrix};
@@ -96,13 +96,13 @@ pub trait File {
     const FORMAT: Format<'static>;
 }
 
-/// Ends the compilation with the words of a misfit, if it is one.
+/// Ends the compilation with the words of a load error, if it is one.
 macro_rules! insist {
     ($result:expr) => {
         match $result {
             Ok(value) => value,
-            Err(misfit) => {
-                let words = misfit.words();
+            Err(load_error) => {
+                let words = load_error.words();
                 panic!("{}", words.as_str())
             }
         }
@@ -144,7 +144,7 @@ pub trait Place {
 
 const fn below(path: &Path, module: usize) -> Path {
     let mut path = *path;
-    if path.push_number(module as u64) && path.push(".") { path } else { insist!(Err(Misfit::Deep)) }
+    if path.push_number(module as u64) && path.push(".") { path } else { insist!(Err(LoadError::Deep)) }
 }
 
 /// The network itself.
@@ -319,7 +319,7 @@ macro_rules! value {
                         let value = exact as $real;
                         // Zero, unless it is infinite or NaN.
                         if value * 0.0 != 0.0 && !any_number {
-                            insist!(Err(misfit_at(tensor, &parameter, row * C + column, exact)))
+                            insist!(Err(load_error_at(tensor, &parameter, row * C + column, exact)))
                         }
                         columns[column][row] = value;
                         at += size;
@@ -369,38 +369,38 @@ impl<F: File, N: Embedded<Root<F>>> Loaded<N, F> {
 }
 
 /// Compares all names and sizes, in the order in which it is done at run time.
-const fn check<N: Embedded<Root<F>>, F: File>() -> Result<(), Misfit> {
+const fn check<N: Embedded<Root<F>>, F: File>() -> Result<(), LoadError> {
     let format = match F::FORMAT {
         Format::Safetensors(format) => format,
         Format::Raw(Raw(precision)) => {
             let (expected, found) = ((N::NUMBERS * precision.size()) as u64, F::BYTES.len() as u64);
             let what = "of numbers, one after the other";
-            return if expected == found { Ok(()) } else { Err(Misfit::Length { what, expected, found }) };
+            return if expected == found { Ok(()) } else { Err(LoadError::Length { what, expected, found }) };
         }
     };
     let header = &Opened::<F>::HEADER;
     let count = match compare(header, &N::LISTED) {
         Ok(count) => count,
-        Err(mut misfit) => {
+        Err(mut load_error) => {
             let (mut entries, mut is_right) = (header.entries(), false);
             while let Some(entry) = header::attempt!(entries.next()) {
                 if !is_listed(&entry, &N::LISTED) {
-                    entry.suggest(&mut misfit, &mut is_right);
+                    entry.suggest(&mut load_error, &mut is_right);
                 }
             }
-            return Err(misfit);
+            return Err(load_error);
         }
     };
     if let Names::Modules(modules) = format.names
         && modules.len() != N::LAYERS
     {
-        return Err(Misfit::Modules { expected: N::LAYERS, found: modules.len() });
+        return Err(LoadError::Modules { expected: N::LAYERS, found: modules.len() });
     }
     if count < header.count {
         let mut entries = header.entries();
         while let Some(entry) = header::attempt!(entries.next()) {
             if entry.begins_with(Opened::<F>::BASE.as_str()) && !is_listed(&entry, &N::LISTED) {
-                return Err(Misfit::Extra { tensor: entry.name(), found: entry.sizes });
+                return Err(LoadError::Extra { tensor: entry.name(), found: entry.sizes });
             }
         }
     }
@@ -408,7 +408,7 @@ const fn check<N: Embedded<Root<F>>, F: File>() -> Result<(), Misfit> {
 }
 
 /// Compares what is listed with a file, and counts the tensors.
-const fn compare(header: &Header, listed: &Listed) -> Result<usize, Misfit> {
+const fn compare(header: &Header, listed: &Listed) -> Result<usize, LoadError> {
     let mut i = 0;
     match listed {
         Listed::Several(list) => {
@@ -478,13 +478,13 @@ const fn seed(path: &Path) -> u64 {
     seed
 }
 
-impl<P: Place, const N: usize, const THOUSANDTHS: u32, T: Real> Embedded<P> for Dropout<N, THOUSANDTHS, T> {
+impl<P: Place, const N: usize, const PER_MILLE: u32, T: Real> Embedded<P> for Dropout<N, PER_MILLE, T> {
     // Each of a network has another, as it should be for training.
     const VALUE: Self = Dropout::new(seed(&P::PATH));
     const TENSORS: &'static [Parameter] = &[];
 }
 
-impl<P: Place, const N: usize, T: Readable, const BILLIONTHS: u64> Embedded<P> for LayerNorm<N, T, BILLIONTHS> {
+impl<P: Place, const N: usize, T: Readable, const EPSILON_NANOS: u64> Embedded<P> for LayerNorm<N, T, EPSILON_NANOS> {
     const VALUE: Self =
         LayerNorm { weight: numbers::<T, At<P, Self, 0>, N, 1>(), bias: numbers::<T, At<P, Self, 1>, N, 1>() };
     const TENSORS: &'static [Parameter] = &[Self::WEIGHT, Self::BIAS];
@@ -497,7 +497,7 @@ const fn exact<P: Place, L: Embedded<P>, const K: usize, const N: usize>() -> [f
 }
 
 /// An error unless the numbers of the batch normalization at `P` give finite ones.
-const fn check_norm<P: Place, T: Readable, const N: usize>() -> Result<(), Misfit> {
+const fn check_norm<P: Place, T: Readable, const N: usize>() -> Result<(), LoadError> {
     if let Format::Safetensors(Safetensors { any_number: true, .. }) = P::File::FORMAT {
         return Ok(());
     }
@@ -518,13 +518,13 @@ impl<P: Place, const N: usize, T: Readable> Embedded<P> for BatchNorm<N, T> {
             bias: numbers::<T, At<P, Self, 1>, N, 1>(),
             running_mean: numbers::<T, At<P, Self, 2>, N, 1>(),
             running_variance: numbers::<T, At<P, Self, 3>, N, 1>(),
-            tiles: match P::File::FORMAT {
+            num_batches_tracked: match P::File::FORMAT {
                 Format::Raw(_) => 0,
                 Format::Safetensors(_) => {
                     let Stored { bytes, begin, tensor, .. } = <At<P, Self, 4> as Data>::STORED;
                     match count(bytes.split_at(begin).1) {
                         Some(count) => count as usize,
-                        None => insist!(Err(Misfit::Count { tensor })),
+                        None => insist!(Err(LoadError::Count { tensor })),
                     }
                 }
             },
@@ -532,7 +532,8 @@ impl<P: Place, const N: usize, T: Readable> Embedded<P> for BatchNorm<N, T> {
         insist!(check_norm::<P, T, N>());
         norm
     };
-    const TENSORS: &'static [Parameter] = &[Self::WEIGHT, Self::BIAS, Self::MEAN, Self::VARIANCE, Self::TILES];
+    const TENSORS: &'static [Parameter] =
+        &[Self::WEIGHT, Self::BIAS, Self::MEAN, Self::VARIANCE, Self::BATCHES_TRACKED];
 }
 
 impl<P: Place, L: Embedded<Inside<P, L>>> Embedded<P> for Residual<L> {
@@ -548,14 +549,14 @@ impl<P: Place, L: Embedded<Inside<P, L>>> Embedded<P> for Residual<L> {
 //     impl<P, A, B, C> Embedded<P> for (A, B, C)
 //     where
 //         A: Embedded<First<P>>,
-//         B: Embedded<Next<First<P>, A>> + Of<A::Scalar>,
-//         C: Embedded<Next<Next<First<P>, A>, B>> + Of<A::Scalar>,
+//         B: Embedded<Next<First<P>, A>> + HasScalar<A::Scalar>,
+//         C: Embedded<Next<Next<First<P>, A>, B>> + HasScalar<A::Scalar>,
 macro_rules! chain {
     ([$($done:tt)*] $place:ty; $layer:ident $($rest:ident)*) => {
         chain!([$($done)* ($layer $place)] Next<$place, $layer>; $($rest)*);
     };
     ([($first:ident $start:ty) $(($layer:ident $place:ty))+] $end:ty;) => {
-        impl<P: Place, $first: Embedded<$start>, $($layer: Embedded<$place> + Of<$first::Scalar>),+> Embedded<P>
+        impl<P: Place, $first: Embedded<$start>, $($layer: Embedded<$place> + HasScalar<$first::Scalar>),+> Embedded<P>
             for ($first, $($layer),+)
         {
             const VALUE: Self = ($first::VALUE, $($layer::VALUE),+);

@@ -1,7 +1,7 @@
 //! [`Safetensors`]: a network from a file, and into one.
 
 use super::header::{self, Entry, Header};
-use super::misfit::{Misfit, Name, Sizes};
+use super::load_error::{LoadError, Name, Sizes};
 use super::names::{Names, Path, Visit};
 use super::norm;
 use super::precision::Precision;
@@ -35,9 +35,10 @@ use crate::num::Real;
 ///     error.to_string(),
 ///     "tensor `0.weight`: expected [16, 4], found no tensor of that name, but `actor.fc1.weight`"
 /// );
-/// # Ok::<(), tuplenet::io::safetensors::Misfit>(())
+/// # Ok::<(), tuplenet::io::safetensors::LoadError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[doc(alias("load_state_dict", "state_dict"))]
 pub struct Safetensors<'a> {
     /// What the modules are called.
     pub names: Names<'a>,
@@ -64,7 +65,7 @@ impl Safetensors<'_> {
     /// Sets a network to the numbers of a file, here its bytes. On an error it stays as it is. Needs no heap.
     ///
     /// A [`Dropout`](crate::layers::Dropout) keeps its seed, which is in no file.
-    pub fn read<N: Params>(&self, bytes: &[u8], network: &mut N) -> Result<(), Misfit> {
+    pub fn read<N: Params>(&self, bytes: &[u8], network: &mut N) -> Result<(), LoadError> {
         let (text, data) = header::open(bytes)?;
         let header = self.check(text, Some(data.len() as u64), network)?;
         self.compare(&header, Some(data), network)?;
@@ -74,14 +75,14 @@ impl Safetensors<'_> {
     }
 
     /// The header of a file that fits the network, with as many bytes of tensors as there are or as it says.
-    fn check<'t, N: Params>(&self, text: &'t [u8], data: Option<u64>, network: &N) -> Result<Header<'t>, Misfit> {
+    fn check<'t, N: Params>(&self, text: &'t [u8], data: Option<u64>, network: &N) -> Result<Header<'t>, LoadError> {
         let header = Header::new(text, Names::base(self.inside).as_str(), data)?;
         self.compare(&header, None, network)?;
         Ok(header)
     }
 
     /// Compares names and sizes with those of the network, and looks at the numbers if there are any.
-    fn compare<N: Params>(&self, header: &Header, data: Option<&[u8]>, network: &N) -> Result<(), Misfit> {
+    fn compare<N: Params>(&self, header: &Header, data: Option<&[u8]>, network: &N) -> Result<(), LoadError> {
         let visit = Visit::new(self.names, self.inside);
         let mut compare = Compare { header, data, visit, any_number: self.any_number, count: 0, result: Ok(()) };
         network.visit(&mut compare);
@@ -91,14 +92,14 @@ impl Safetensors<'_> {
             network.visit(&mut look);
             look.found
         };
-        if let Err(mut misfit @ Misfit::Missing { .. }) = compare.result {
+        if let Err(mut load_error @ LoadError::Missing { .. }) = compare.result {
             let (mut entries, mut is_right) = (header.entries(), false);
             while let Some(entry) = entries.next()? {
                 if !is_right && !is_of_network(&entry) {
-                    entry.suggest(&mut misfit, &mut is_right);
+                    entry.suggest(&mut load_error, &mut is_right);
                 }
             }
-            return Err(misfit);
+            return Err(load_error);
         }
         compare.result?;
         compare.visit.end()?;
@@ -107,7 +108,7 @@ impl Safetensors<'_> {
             let mut entries = header.entries();
             while let Some(entry) = entries.next()? {
                 if entry.begins_with(Names::base(self.inside).as_str()) && !is_of_network(&entry) {
-                    return Err(Misfit::Extra { tensor: entry.name(), found: entry.sizes });
+                    return Err(LoadError::Extra { tensor: entry.name(), found: entry.sizes });
                 }
             }
         }
@@ -115,7 +116,7 @@ impl Safetensors<'_> {
     }
 
     /// Hands the bytes of a file with the network's numbers to `sink`, piece by piece. Needs no heap.
-    pub fn write<N: Params>(&self, network: &N, sink: &mut impl FnMut(&[u8])) -> Result<(), Misfit> {
+    pub fn write<N: Params>(&self, network: &N, sink: &mut impl FnMut(&[u8])) -> Result<(), LoadError> {
         let precision = self.precision.unwrap_or(if N::Scalar::MANTISSA_BITS == f32::MANTISSA_BITS {
             Precision::F32
         } else {
@@ -132,7 +133,7 @@ impl Safetensors<'_> {
         let mut length = 0;
         let head = |sink: &mut dyn FnMut(&[u8])| {
             sink(b"{\"__metadata__\":{\"format\":\"pt\"}");
-            network.visit(&mut Head { precision, visit: visit(), count_at: 0, value_at: values, sink });
+            network.visit(&mut LastActivation { precision, visit: visit(), count_at: 0, value_at: values, sink });
             sink(b"}");
         };
         head(&mut |bytes| length += bytes.len());
@@ -147,7 +148,7 @@ impl Safetensors<'_> {
 
     /// The bytes of a file with the network's numbers. What could not be [read](Self::read) again is an error.
     #[cfg(feature = "alloc")]
-    pub fn to_vec<N: Params>(&self, network: &N) -> Result<alloc::vec::Vec<u8>, Misfit> {
+    pub fn to_vec<N: Params>(&self, network: &N) -> Result<alloc::vec::Vec<u8>, LoadError> {
         let mut bytes = alloc::vec::Vec::new();
         self.write(network, &mut |piece| bytes.extend_from_slice(piece))?;
         let (text, data) = header::open(&bytes)?;
@@ -175,10 +176,10 @@ mod files {
             reader.by_ref().take(LENGTH_BYTES as u64).read_to_end(&mut bytes)?;
             let length = match header::header_length(&bytes) {
                 Ok(length) => length,
-                Err(misfit) => {
+                Err(load_error) => {
                     // What the file is instead, its beginning may tell.
                     reader.take(crate::io::safetensors::foreign::TELLING as u64).read_to_end(&mut bytes)?;
-                    return Err(header::open(&bytes).err().unwrap_or(misfit).into());
+                    return Err(header::open(&bytes).err().unwrap_or(load_error).into());
                 }
             };
             reader.by_ref().take(length as u64).read_to_end(&mut bytes)?;
@@ -230,9 +231,9 @@ pub(crate) const fn not_finite(value: f64) -> &'static str {
     }
 }
 
-pub(crate) const fn misfit_at(tensor: Name, parameter: &Parameter, index: usize, value: f64) -> Misfit {
+pub(crate) const fn load_error_at(tensor: Name, parameter: &Parameter, index: usize, value: f64) -> LoadError {
     let (row, column) = ((index / parameter.columns) as u64, (index % parameter.columns) as u64);
-    Misfit::NotFinite { tensor, row, column, found: not_finite(value) }
+    LoadError::NotFinite { tensor, row, column, found: not_finite(value) }
 }
 
 /// The bytes of a tensor.
@@ -266,7 +267,7 @@ macro_rules! tensors {
         fn slice(&mut self, parameter: Parameter, _: &[T]) {
             self.tensor(&parameter);
         }
-        fn statistic(&mut self, parameter: Parameter, _: &[T]) {
+        fn buffer(&mut self, parameter: Parameter, _: &[T]) {
             self.tensor(&parameter);
         }
         fn count(&mut self, parameter: Parameter, _: u64) {
@@ -283,11 +284,11 @@ struct Compare<'h, 't> {
     any_number: bool,
     /// How many tensors the network has.
     count: usize,
-    result: Result<(), Misfit>,
+    result: Result<(), LoadError>,
 }
 
 impl Compare<'_, '_> {
-    fn tensor<T: Real>(&mut self, parameter: &Parameter) -> Result<(), Misfit> {
+    fn tensor<T: Real>(&mut self, parameter: &Parameter) -> Result<(), LoadError> {
         let layer = self.visit.layer()?;
         let entry = self.header.find(layer.as_str(), parameter.name, Sizes::of(parameter))?;
         self.count += 1;
@@ -296,7 +297,7 @@ impl Compare<'_, '_> {
         let Some(data) = self.data else { return Ok(()) };
         let bytes = part(data, &entry);
         if is_count {
-            return count(bytes).map(drop).ok_or(Misfit::Count { tensor: entry.name() });
+            return count(bytes).map(drop).ok_or(LoadError::Count { tensor: entry.name() });
         }
         if self.any_number {
             return Ok(());
@@ -304,17 +305,17 @@ impl Compare<'_, '_> {
         for index in 0..parameter.rows * parameter.columns {
             let value = precision.read(bytes, index * precision.size());
             if !T::of(value).is_finite() {
-                return Err(misfit_at(entry.name(), parameter, index, value));
+                return Err(load_error_at(entry.name(), parameter, index, value));
             }
         }
         // The last of four, which are those of a batch normalization together.
-        if parameter.kind == Kind::Statistic && parameter.name == norm::NAMES[3] {
+        if parameter.kind == Kind::Buffer && parameter.name == norm::NAMES[3] {
             self.norm::<T>(&layer, data, parameter)?;
         }
         Ok(())
     }
 
-    fn norm<T: Real>(&self, layer: &Path, data: &[u8], parameter: &Parameter) -> Result<(), Misfit> {
+    fn norm<T: Real>(&self, layer: &Path, data: &[u8], parameter: &Parameter) -> Result<(), LoadError> {
         let tensors = norm::NAMES.map(|name| {
             let entry = self.header.find(layer.as_str(), name, Sizes::of(parameter)).ok()?;
             Some((entry.precision().ok()?, part(data, &entry)))
@@ -337,7 +338,7 @@ impl<T: Real> Visitor<T> for Compare<'_, '_> {
             self.result = self.tensor::<T>(&parameter);
         }
     }
-    fn statistic(&mut self, parameter: Parameter, values: &[T]) {
+    fn buffer(&mut self, parameter: Parameter, values: &[T]) {
         self.slice(parameter, values);
     }
     fn count(&mut self, parameter: Parameter, _: u64) {
@@ -391,7 +392,7 @@ impl<T: Real> VisitorMut<T, 0> for Set<'_, '_> {
     fn slice(&mut self, parameter: Parameter, values: &mut [T], []: [&mut [T]; 0]) {
         self.set(parameter, values);
     }
-    fn statistic(&mut self, parameter: Parameter, values: &mut [T]) {
+    fn buffer(&mut self, parameter: Parameter, values: &mut [T]) {
         self.set(parameter, values);
     }
     fn count(&mut self, parameter: Parameter, value: &mut u64) {
@@ -408,18 +409,18 @@ struct Survey<'a> {
     visit: Visit<'a>,
     /// How many counts there are.
     counts: u64,
-    result: Result<(), Misfit>,
+    result: Result<(), LoadError>,
 }
 
 impl Survey<'_> {
-    fn tensor<T: Real>(&mut self, parameter: &Parameter, values: &[T]) -> Result<(), Misfit> {
+    fn tensor<T: Real>(&mut self, parameter: &Parameter, values: &[T]) -> Result<(), LoadError> {
         let mut tensor = self.visit.layer()?;
         tensor.push(parameter.name);
         for index in 0..if self.any_number { 0 } else { values.len() } {
             let value = values[place(parameter, index)].exact();
             let (bytes, _) = self.precision.write(value);
             if !self.precision.read(&bytes, 0).is_finite() {
-                return Err(misfit_at(Name::end_of(tensor.as_str()), parameter, index, value));
+                return Err(load_error_at(Name::end_of(tensor.as_str()), parameter, index, value));
             }
         }
         Ok(())
@@ -433,7 +434,7 @@ impl<T: Real> Visitor<T> for Survey<'_> {
             self.result = self.tensor(&parameter, values);
         }
     }
-    fn statistic(&mut self, parameter: Parameter, values: &[T]) {
+    fn buffer(&mut self, parameter: Parameter, values: &[T]) {
         self.slice(parameter, values);
     }
     fn count(&mut self, parameter: Parameter, _: u64) {
@@ -443,7 +444,7 @@ impl<T: Real> Visitor<T> for Survey<'_> {
 }
 
 /// Writes what the header says of each tensor.
-struct Head<'a, 's> {
+struct LastActivation<'a, 's> {
     precision: Precision,
     visit: Visit<'a>,
     /// Where the bytes of the next count begin.
@@ -453,7 +454,7 @@ struct Head<'a, 's> {
     sink: &'s mut dyn FnMut(&[u8]),
 }
 
-impl Head<'_, '_> {
+impl LastActivation<'_, '_> {
     fn tensor(&mut self, parameter: &Parameter) {
         let Ok(layer) = self.visit.layer() else { return };
         (self.sink)(b",\"");
@@ -493,7 +494,7 @@ impl Head<'_, '_> {
     }
 }
 
-impl<T: Real> Visitor<T> for Head<'_, '_> {
+impl<T: Real> Visitor<T> for LastActivation<'_, '_> {
     tensors!();
 }
 
@@ -511,7 +512,7 @@ impl<T: Real, S: FnMut(&[u8])> Visitor<T> for Body<'_, S> {
             (self.sink)(&bytes[..size]);
         }
     }
-    fn statistic(&mut self, parameter: Parameter, values: &[T]) {
+    fn buffer(&mut self, parameter: Parameter, values: &[T]) {
         self.slice(parameter, values);
     }
     fn count(&mut self, _: Parameter, value: u64) {

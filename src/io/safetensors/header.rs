@@ -4,7 +4,7 @@
 //! tensors one after the other. The header has for each tensor its type, its sizes, and where its bytes begin and end.
 
 use super::foreign::foreign;
-use super::misfit::{Misfit, Name, Sizes};
+use super::load_error::{LoadError, Name, Sizes};
 use super::precision::{Precision, precision};
 use crate::error::Text;
 
@@ -19,7 +19,7 @@ macro_rules! attempt {
     ($result:expr) => {
         match $result {
             Ok(value) => value,
-            Err(misfit) => return Err(misfit),
+            Err(load_error) => return Err(load_error),
         }
     };
 }
@@ -45,10 +45,10 @@ impl Entry<'_> {
         }
     }
 
-    /// Says in `misfit`, if a tensor is missing, that there is this one, which the network does not have. The first of the
-    /// right sizes is said, or the first of all.
-    pub(crate) const fn suggest(&self, misfit: &mut Misfit, is_right: &mut bool) {
-        let Misfit::Missing { expected, found, .. } = misfit else { return };
+    /// Says in `load_error`, if a tensor is missing, that there is this one, which the network does not have. The first
+    /// of the right sizes is said, or the first of all.
+    pub(crate) const fn suggest(&self, load_error: &mut LoadError, is_right: &mut bool) {
+        let LoadError::Missing { expected, found, .. } = load_error else { return };
         let fits = self.sizes.equal(expected);
         if found.is_none() || fits && !*is_right {
             *is_right = fits;
@@ -100,21 +100,21 @@ impl Entry<'_> {
     }
 
     /// What the numbers are, or an error.
-    pub(crate) const fn precision(&self) -> Result<Precision, Misfit> {
+    pub(crate) const fn precision(&self) -> Result<Precision, LoadError> {
         match precision(&self.kind) {
             Some(precision) => Ok(precision),
             None => {
                 let expected = Precision::EXPECTED;
-                Err(Misfit::Precision { tensor: self.name(), expected, found: self.kind })
+                Err(LoadError::Precision { tensor: self.name(), expected, found: self.kind })
             }
         }
     }
 
     /// An error unless it is a whole number of 64 bits.
-    pub(crate) const fn check_count(&self) -> Result<(), Misfit> {
+    pub(crate) const fn check_count(&self) -> Result<(), LoadError> {
         match self.kind.as_str().as_bytes() {
             b"I64" => Ok(()),
-            _ => Err(Misfit::Precision { tensor: self.name(), expected: "I64", found: self.kind }),
+            _ => Err(LoadError::Precision { tensor: self.name(), expected: "I64", found: self.kind }),
         }
     }
 }
@@ -162,8 +162,8 @@ struct Scanner<'a> {
 }
 
 impl<'a> Scanner<'a> {
-    const fn expected<R>(&self, expected: &'static str) -> Result<R, Misfit> {
-        Err(Misfit::Header { at: self.at, expected })
+    const fn expected<R>(&self, expected: &'static str) -> Result<R, LoadError> {
+        Err(LoadError::Header { at: self.at, expected })
     }
 
     const fn skip_space(&mut self) {
@@ -182,12 +182,12 @@ impl<'a> Scanner<'a> {
         found
     }
 
-    const fn pass(&mut self, byte: u8, expected: &'static str) -> Result<(), Misfit> {
+    const fn pass(&mut self, byte: u8, expected: &'static str) -> Result<(), LoadError> {
         if self.passes(byte) { Ok(()) } else { self.expected(expected) }
     }
 
     /// What stands between quotation marks.
-    const fn string(&mut self) -> Result<&'a [u8], Misfit> {
+    const fn string(&mut self) -> Result<&'a [u8], LoadError> {
         attempt!(self.pass(b'"', "a string"));
         let start = self.at;
         while self.at < self.text.len() {
@@ -224,7 +224,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// A number from zero up.
-    const fn number(&mut self) -> Result<u64, Misfit> {
+    const fn number(&mut self) -> Result<u64, LoadError> {
         self.skip_space();
         let (start, mut value) = (self.at, 0u64);
         while self.at < self.text.len() && self.text[self.at].is_ascii_digit() {
@@ -244,7 +244,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// What stands behind the name of a tensor.
-    const fn entry(&mut self, name: &'a [u8]) -> Result<Entry<'a>, Misfit> {
+    const fn entry(&mut self, name: &'a [u8]) -> Result<Entry<'a>, LoadError> {
         let (mut kind, mut sizes, mut place) = (None, None, None);
         let mut count = Some(1u64);
         attempt!(self.pass(b'{', "`{`"));
@@ -290,7 +290,9 @@ impl<'a> Scanner<'a> {
                     attempt!(self.pass(b']', "`]`"));
                     place = Some((begin, end));
                 }
-                _ => return Err(Misfit::Header { at, expected: "each of `dtype`, `shape` and `data_offsets` once" }),
+                _ => {
+                    return Err(LoadError::Header { at, expected: "each of `dtype`, `shape` and `data_offsets` once" });
+                }
             }
             if !self.passes(b',') {
                 break;
@@ -315,7 +317,7 @@ impl<'a> Scanner<'a> {
         };
         if begin > end || (size > 0 && (expected.is_none() || expected.unwrap() != end - begin)) {
             let expected = if let Some(expected) = expected { expected } else { u64::MAX };
-            return Err(Misfit::Bytes { tensor: entry.name(), expected, begin, end });
+            return Err(LoadError::Bytes { tensor: entry.name(), expected, begin, end });
         }
         Ok(entry)
     }
@@ -334,7 +336,7 @@ impl<'a> Entries<'a> {
     }
 
     /// The next one; none after the last.
-    pub(crate) const fn next(&mut self) -> Result<Option<Entry<'a>>, Misfit> {
+    pub(crate) const fn next(&mut self) -> Result<Option<Entry<'a>>, LoadError> {
         let scanner = &mut self.scanner;
         if scanner.at == 0 {
             // Before it, the format allows no space.
@@ -367,7 +369,7 @@ impl<'a> Entries<'a> {
 }
 
 /// Passes over what may stand in a file beside tensors: strings with names.
-const fn metadata(scanner: &mut Scanner) -> Result<(), Misfit> {
+const fn metadata(scanner: &mut Scanner) -> Result<(), LoadError> {
     attempt!(scanner.pass(b'{', "`{`"));
     if scanner.passes(b'}') {
         return Ok(());
@@ -394,9 +396,9 @@ pub(crate) struct Header<'a> {
 }
 
 /// How long the header is, from the bytes before it.
-pub(crate) const fn header_length(bytes: &[u8]) -> Result<usize, Misfit> {
+pub(crate) const fn header_length(bytes: &[u8]) -> Result<usize, LoadError> {
     let Some((first, _)) = bytes.split_first_chunk::<LENGTH_BYTES>() else {
-        return Err(Misfit::Length {
+        return Err(LoadError::Length {
             what: "at least, for the length of the header",
             expected: LENGTH_BYTES as u64,
             found: bytes.len() as u64,
@@ -404,28 +406,28 @@ pub(crate) const fn header_length(bytes: &[u8]) -> Result<usize, Misfit> {
     };
     let length = u64::from_le_bytes(*first);
     if length > LONGEST {
-        return Err(Misfit::HeaderLength { found: length });
+        return Err(LoadError::HeaderLength { found: length });
     }
     Ok(length as usize)
 }
 
 /// Divides a file into header and tensors.
-pub(crate) const fn open(bytes: &[u8]) -> Result<(&[u8], &[u8]), Misfit> {
+pub(crate) const fn open(bytes: &[u8]) -> Result<(&[u8], &[u8]), LoadError> {
     let length = match header_length(bytes) {
         Ok(length) => length,
-        Err(misfit) => {
+        Err(load_error) => {
             if let Some(found) = foreign(bytes) {
-                return Err(Misfit::Format { found });
+                return Err(LoadError::Format { found });
             }
-            return Err(misfit);
+            return Err(load_error);
         }
     };
     let (_, rest) = bytes.split_at(LENGTH_BYTES);
     if rest.len() < length {
         if let Some(found) = foreign(bytes) {
-            return Err(Misfit::Format { found });
+            return Err(LoadError::Format { found });
         }
-        return Err(Misfit::Length { what: "of header", expected: length as u64, found: rest.len() as u64 });
+        return Err(LoadError::Length { what: "of header", expected: length as u64, found: rest.len() as u64 });
     }
     Ok(rest.split_at(length))
 }
@@ -433,9 +435,9 @@ pub(crate) const fn open(bytes: &[u8]) -> Result<(&[u8], &[u8]), Misfit> {
 impl<'a> Header<'a> {
     /// Of the text that it has, in a file with `data` bytes for the tensors, if all is as it should be. `inside` is what
     /// names begin with that count.
-    pub(crate) const fn new(text: &'a [u8], inside: &str, data: Option<u64>) -> Result<Self, Misfit> {
+    pub(crate) const fn new(text: &'a [u8], inside: &str, data: Option<u64>) -> Result<Self, LoadError> {
         if let Err(error) = core::str::from_utf8(text) {
-            return Err(Misfit::Header { at: error.valid_up_to(), expected: "UTF-8" });
+            return Err(LoadError::Header { at: error.valid_up_to(), expected: "UTF-8" });
         }
         let (mut entries, mut count, mut longest) = (Entries::new(text), 0, 0);
         while let Some(entry) = attempt!(entries.next()) {
@@ -448,7 +450,7 @@ impl<'a> Header<'a> {
             if let Some(found) = data
                 && entry.end > found
             {
-                return Err(Misfit::Beyond { tensor: entry.name(), end: entry.end, found });
+                return Err(LoadError::Beyond { tensor: entry.name(), end: entry.end, found });
             }
         }
         let data = if let Some(data) = data { data } else { longest };
@@ -460,12 +462,12 @@ impl<'a> Header<'a> {
     }
 
     /// The tensor called `start` followed by `end`.
-    pub(crate) const fn find(&self, start: &str, end: &str, expected: Sizes) -> Result<Entry<'a>, Misfit> {
+    pub(crate) const fn find(&self, start: &str, end: &str, expected: Sizes) -> Result<Entry<'a>, LoadError> {
         let (mut entries, mut found) = (self.entries(), None);
         while let Some(entry) = attempt!(entries.next()) {
             if entry.is_called(start, end) {
                 if found.is_some() {
-                    return Err(Misfit::Twice { tensor: entry.name() });
+                    return Err(LoadError::Twice { tensor: entry.name() });
                 }
                 found = Some(entry);
             }
@@ -474,16 +476,16 @@ impl<'a> Header<'a> {
             let mut name = Text::<512>::new();
             name.push(start);
             name.push(end);
-            return Err(Misfit::Missing { tensor: Name::end_of(name.as_str()), expected, found: None });
+            return Err(LoadError::Missing { tensor: Name::end_of(name.as_str()), expected, found: None });
         };
         if !entry.sizes.equal(&expected) {
-            return Err(Misfit::Sizes { tensor: entry.name(), expected, found: entry.sizes });
+            return Err(LoadError::Sizes { tensor: entry.name(), expected, found: entry.sizes });
         }
         Ok(entry)
     }
 
     /// An error unless the tensors follow one another and fill the file. Each must have bytes.
-    pub(crate) const fn check_order(&self) -> Result<(), Misfit> {
+    pub(crate) const fn check_order(&self) -> Result<(), LoadError> {
         let (mut at, mut steps) = (0, 0);
         while at < self.data {
             let (mut entries, mut next) = (self.entries(), None);
@@ -492,10 +494,10 @@ impl<'a> Header<'a> {
                     next = Some(entry.end);
                 }
             }
-            let Some(end) = next else { return Err(Misfit::Gap { at }) };
+            let Some(end) = next else { return Err(LoadError::Gap { at }) };
             at = end;
             steps += 1;
         }
-        if steps < self.count { Err(Misfit::Shared) } else { Ok(()) }
+        if steps < self.count { Err(LoadError::Shared) } else { Ok(()) }
     }
 }

@@ -58,11 +58,11 @@
 //! # What is refused
 //!
 //! A file must have each tensor of the network, with its sizes, and none beside, and all numbers must be finite; otherwise the
-//! error is a [`Misfit`] that names the tensor, what was expected and what was found. The numbers of a `BatchNorm` must also
-//! give a scale and a shift that are finite: a running variance below zero does not, nor does a gain near the end of the range.
-//! All is checked before the first number changes, so that a network into which a file does not fit stays as it is. A file
-//! whose bytes are wrong in any way is an error, never a panic, and memory is taken only for what is really there. A file of
-//! another format, a pickle say, is recognised where that is possible.
+//! error is a [`LoadError`] that names the tensor, what was expected and what was found. The numbers of a `BatchNorm`
+//! must also give a scale and a shift that are finite: a running variance below zero does not, nor does a gain near the
+//! end of the range. All is checked before the first number changes, so that a network into which a file does not fit
+//! stays as it is. A file whose bytes are wrong in any way is an error, never a panic, and memory is taken only for
+//! what is really there. A file of another format, a pickle say, is recognised where that is possible.
 //!
 //! # What is replaced
 //!
@@ -77,14 +77,14 @@ pub mod embedded;
 mod foreign;
 mod format;
 mod header;
-mod misfit;
+mod load_error;
 mod names;
 mod norm;
 mod precision;
 
 pub use embedded::Raw;
 pub use format::Safetensors;
-pub use misfit::{Misfit, Name, Sizes};
+pub use load_error::{LoadError, Name, Sizes};
 pub use names::Names;
 pub use precision::Precision;
 
@@ -92,7 +92,7 @@ pub use precision::Precision;
 ///
 /// The seed of a [`Dropout`](crate::layers::Dropout) is in no file, and zero here. To train such a network further, make it
 /// with [`new`](crate::model::Network::new) and [`read`](Safetensors::read) the file into it.
-pub fn from_bytes<N: crate::model::Params>(bytes: &[u8]) -> Result<N, Misfit> {
+pub fn from_bytes<N: crate::model::Params>(bytes: &[u8]) -> Result<N, LoadError> {
     let mut network = N::ZEROED;
     Safetensors::DEFAULT.read(bytes, &mut network)?;
     Ok(network)
@@ -100,7 +100,7 @@ pub fn from_bytes<N: crate::model::Params>(bytes: &[u8]) -> Result<N, Misfit> {
 
 /// The bytes of a safetensors file with a network, with PyTorch's names.
 #[cfg(feature = "alloc")]
-pub fn to_vec<N: crate::model::Params>(network: &N) -> Result<alloc::vec::Vec<u8>, Misfit> {
+pub fn to_vec<N: crate::model::Params>(network: &N) -> Result<alloc::vec::Vec<u8>, LoadError> {
     Safetensors::DEFAULT.to_vec(network)
 }
 
@@ -143,12 +143,12 @@ pub enum FileProblem {
     /// The file could not be read or written.
     Io(std::io::Error),
     /// It is not one of this network, or the network has numbers that may not be in one.
-    Misfit(Misfit),
+    LoadError(LoadError),
 }
 
 #[cfg(feature = "std")]
 mod file_error {
-    use super::{FileError, FileProblem, Misfit};
+    use super::{FileError, FileProblem, LoadError};
     use core::fmt;
 
     impl FileError {
@@ -164,9 +164,9 @@ mod file_error {
         }
     }
 
-    impl From<Misfit> for FileError {
-        fn from(misfit: Misfit) -> Self {
-            FileError { path: None, problem: FileProblem::Misfit(misfit) }
+    impl From<LoadError> for FileError {
+        fn from(load_error: LoadError) -> Self {
+            FileError { path: None, problem: FileProblem::LoadError(load_error) }
         }
     }
 
@@ -179,7 +179,7 @@ mod file_error {
             }
             match &self.problem {
                 FileProblem::Io(error) => error.fmt(f),
-                FileProblem::Misfit(misfit) => misfit.fmt(f),
+                FileProblem::LoadError(load_error) => load_error.fmt(f),
             }
         }
     }
@@ -188,7 +188,7 @@ mod file_error {
         fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
             match &self.problem {
                 FileProblem::Io(error) => Some(error),
-                FileProblem::Misfit(misfit) => Some(misfit),
+                FileProblem::LoadError(load_error) => Some(load_error),
             }
         }
     }

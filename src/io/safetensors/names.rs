@@ -1,6 +1,6 @@
 //! [`Names`]: what the tensors of a network are called.
 
-use super::misfit::Misfit;
+use super::load_error::LoadError;
 use crate::error::Text;
 use crate::model::Element;
 
@@ -31,7 +31,7 @@ impl Names<'_> {
 
     /// What the names of a layer's tensors begin with, if it stands at `path`, behind `before` other layers with tensors.
     /// `base` is the length of what all names begin with.
-    pub(crate) const fn of_layer(&self, path: &Path, base: usize, before: usize) -> Result<Path, Misfit> {
+    pub(crate) const fn of_layer(&self, path: &Path, base: usize, before: usize) -> Result<Path, LoadError> {
         let (mut result, mut fits) = (*path, true);
         match self {
             Names::Sequential => {
@@ -42,7 +42,7 @@ impl Names<'_> {
             }
             Names::Modules(modules) => {
                 if before >= modules.len() {
-                    return Err(Misfit::Modules { expected: before + 1, found: modules.len() });
+                    return Err(LoadError::Modules { expected: before + 1, found: modules.len() });
                 }
                 result.cut(base);
                 if !modules[before].is_empty() {
@@ -51,7 +51,7 @@ impl Names<'_> {
             }
         }
         // Room for the longest name of a tensor.
-        if fits && result.as_str().len() <= 200 { Ok(result) } else { Err(Misfit::Deep) }
+        if fits && result.as_str().len() <= 200 { Ok(result) } else { Err(LoadError::Deep) }
     }
 }
 
@@ -87,22 +87,22 @@ impl<'a> Visit<'a> {
     }
 
     /// What the names of the tensors of the layer begin with to which a tensor belongs that is visited now.
-    pub(crate) fn layer(&mut self) -> Result<Path, Misfit> {
+    pub(crate) fn layer(&mut self) -> Result<Path, LoadError> {
         if self.fresh {
             self.layers += 1;
             self.fresh = false;
         }
         if self.deep && matches!(self.names, Names::Sequential) {
-            return Err(Misfit::Deep);
+            return Err(LoadError::Deep);
         }
         self.names.of_layer(&self.path, self.base, self.layers - 1)
     }
 
     /// An error if there are more names than layers.
-    pub(crate) fn end(&self) -> Result<(), Misfit> {
+    pub(crate) fn end(&self) -> Result<(), LoadError> {
         match self.names {
             Names::Modules(modules) if modules.len() != self.layers => {
-                Err(Misfit::Modules { expected: self.layers, found: modules.len() })
+                Err(LoadError::Modules { expected: self.layers, found: modules.len() })
             }
             _ => Ok(()),
         }

@@ -1,7 +1,7 @@
 //! Finite numbers that make a batch normalization which is not: it is `scale * x + shift` in prediction, and both are computed
 //! from its tensors, here as the compiler can, too.
 
-use super::misfit::{Misfit, Name};
+use super::load_error::{LoadError, Name};
 use super::names::Path;
 use crate::error::Text;
 use crate::layers::EPSILON;
@@ -11,7 +11,7 @@ pub(crate) const NAMES: [&str; 4] = ["weight", "bias", "running_mean", "running_
 
 /// An error if the numbers of a feature do not give finite ones for a network whose numbers are `f32`, if they are `single`.
 /// They are those of the tensors [`NAMES`], all finite, in row `row` of the layer whose tensors' names begin with `layer`.
-pub(crate) const fn check(numbers: [f64; 4], single: bool, layer: &Path, row: usize) -> Result<(), Misfit> {
+pub(crate) const fn check(numbers: [f64; 4], single: bool, layer: &Path, row: usize) -> Result<(), LoadError> {
     let [weight, bias, mean, variance] = numbers;
     // A little less than the largest, since roundings are others here.
     let (largest, epsilon) = if single {
@@ -21,24 +21,24 @@ pub(crate) const fn check(numbers: [f64; 4], single: bool, layer: &Path, row: us
     };
     let sum = variance + epsilon;
     if sum <= 0.0 {
-        return misfit("a variance above zero after 0.00001 is added", layer, 3, row);
+        return load_error("a variance above zero after 0.00001 is added", layer, 3, row);
     }
     let scale = weight / root(sum);
     if scale.is_nan() || scale.abs() > largest {
-        return misfit("a number that is finite after it was divided by the deviation", layer, 0, row);
+        return load_error("a number that is finite after it was divided by the deviation", layer, 0, row);
     }
     let shift = mean * scale;
     if shift.is_nan() || shift.abs() > largest || (bias - shift).abs() > largest {
-        return misfit("a number that is finite after it was scaled like the inputs", layer, 2, row);
+        return load_error("a number that is finite after it was scaled like the inputs", layer, 2, row);
     }
     Ok(())
 }
 
-const fn misfit(expected: &'static str, layer: &Path, tensor: usize, row: usize) -> Result<(), Misfit> {
+const fn load_error(expected: &'static str, layer: &Path, tensor: usize, row: usize) -> Result<(), LoadError> {
     let mut name = Text::<512>::new();
     name.push(layer.as_str());
     name.push(NAMES[tensor]);
-    Err(Misfit::Normalization { tensor: Name::end_of(name.as_str()), expected, row: row as u64 })
+    Err(LoadError::Normalization { tensor: Name::end_of(name.as_str()), expected, row: row as u64 })
 }
 
 /// The square root of a normal number above zero, to a few roundings.

@@ -1,5 +1,5 @@
 //! What [serde] writes and reads, with the feature `serde`: layers and networks, optimizers and what they remember,
-//! schedules, losses, scalers, [`Trainer`](crate::train::Trainer), [`Fit`](crate::train::Fit),
+//! schedules, losses, scalers, [`Trainer`](crate::train::Trainer), [`FitOptions`](crate::train::FitOptions),
 //! [`History`](crate::train::callbacks::History), [`EarlyStopping`](crate::train::callbacks::EarlyStopping).
 //!
 //! ```
@@ -24,8 +24,9 @@
 //! * *Every bit comes back.* With `serde_json` that takes its feature `float_roundtrip`; without, a number may be the
 //!   neighbour of what it was.
 //! * *Text has no infinite number and no NaN*: to write one as JSON, or to read one that is too large for its type, is an
-//!   error. Binary formats such as `postcard` keep them. The loss of an [`Outcome`](crate::train::Outcome) that had no
-//!   epoch is `null`, and so is the `best` of a new [`Adaptive`](crate::optimizer::schedule::Adaptive).
+//!   error. Binary formats such as `postcard` keep them. The loss of an [`FitReport`](crate::train::FitReport) that had
+//!   no epoch is `null`, and so is the `best` of a new
+//!   [`ReduceOnPlateau`](crate::optimizer::schedule::ReduceOnPlateau).
 //! * *What does not fit is an error*: another width, a missing layer, a field that is missing or not known. A binary format
 //!   writes neither names nor lengths and can't tell; a `checkpoint` can.
 //! * *A value is made on the stack* of the thread that reads it, and copied there a few times in an unoptimized build.

@@ -1,15 +1,15 @@
 //! [`AnySchedule`]: which schedule is known at run time alone.
 
-use super::{Adaptive, Constant, Cosine, Exponential, OneCycle, Schedule, Step};
+use super::{Constant, CosineAnnealing, ExponentialDecay, OneCycle, ReduceOnPlateau, Schedule, StepDecay};
 use crate::error::Error;
 use core::fmt;
 
 /// One of the schedules, chosen at run time: by a search, or from a file of settings.
 ///
 /// ```
-/// use tuplenet::optimizer::schedule::{AnySchedule, Constant, Schedule, Step};
+/// use tuplenet::optimizer::schedule::{AnySchedule, Constant, Schedule, StepDecay};
 ///
-/// let schedules: [AnySchedule; 2] = [Constant.into(), Step::new(10, 0.5).into()];
+/// let schedules: [AnySchedule; 2] = [Constant.into(), StepDecay::new(10, 0.5).into()];
 /// assert_eq!(schedules.map(|schedule| schedule.factor(20)), [1.0, 0.25]);
 /// assert_eq!(schedules[1].to_string(), "step");
 /// ```
@@ -19,50 +19,50 @@ pub enum AnySchedule {
     /// The rate stays as it is.
     Constant(Constant),
     /// A factor every so many epochs.
-    Step(Step),
+    StepDecay(StepDecay),
     /// A factor after each epoch.
-    Exponential(Exponential),
+    ExponentialDecay(ExponentialDecay),
     /// Half a wave down.
-    Cosine(Cosine),
+    CosineAnnealing(CosineAnnealing),
     /// Up and far down.
     OneCycle(OneCycle),
     /// Divided when the loss stalls.
-    Adaptive(Adaptive),
+    ReduceOnPlateau(ReduceOnPlateau),
 }
 
 impl Schedule for AnySchedule {
     fn factor(&self, position: usize) -> f64 {
         match self {
             AnySchedule::Constant(schedule) => schedule.factor(position),
-            AnySchedule::Step(schedule) => schedule.factor(position),
-            AnySchedule::Exponential(schedule) => schedule.factor(position),
-            AnySchedule::Cosine(schedule) => schedule.factor(position),
+            AnySchedule::StepDecay(schedule) => schedule.factor(position),
+            AnySchedule::ExponentialDecay(schedule) => schedule.factor(position),
+            AnySchedule::CosineAnnealing(schedule) => schedule.factor(position),
             AnySchedule::OneCycle(schedule) => schedule.factor(position),
-            AnySchedule::Adaptive(schedule) => schedule.factor(position),
+            AnySchedule::ReduceOnPlateau(schedule) => schedule.factor(position),
         }
     }
 
     fn check(&self) -> Result<(), Error> {
         match self {
             AnySchedule::Constant(schedule) => schedule.check(),
-            AnySchedule::Step(schedule) => schedule.check(),
-            AnySchedule::Exponential(schedule) => schedule.check(),
-            AnySchedule::Cosine(schedule) => schedule.check(),
+            AnySchedule::StepDecay(schedule) => schedule.check(),
+            AnySchedule::ExponentialDecay(schedule) => schedule.check(),
+            AnySchedule::CosineAnnealing(schedule) => schedule.check(),
             AnySchedule::OneCycle(schedule) => schedule.check(),
-            AnySchedule::Adaptive(schedule) => schedule.check(),
+            AnySchedule::ReduceOnPlateau(schedule) => schedule.check(),
         }
     }
 
     fn restart(&mut self) {
         // The others remember nothing.
-        if let AnySchedule::Adaptive(schedule) = self {
+        if let AnySchedule::ReduceOnPlateau(schedule) = self {
             schedule.restart();
         }
     }
 
     fn after_epoch(&mut self, loss: f64) {
         // The others do not look at the loss.
-        if let AnySchedule::Adaptive(schedule) = self {
+        if let AnySchedule::ReduceOnPlateau(schedule) = self {
             schedule.after_epoch(loss);
         }
     }
@@ -73,11 +73,11 @@ impl fmt::Display for AnySchedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             AnySchedule::Constant(_) => "constant",
-            AnySchedule::Step(_) => "step",
-            AnySchedule::Exponential(_) => "exponential",
-            AnySchedule::Cosine(_) => "cosine",
+            AnySchedule::StepDecay(_) => "step",
+            AnySchedule::ExponentialDecay(_) => "exponential",
+            AnySchedule::CosineAnnealing(_) => "cosine",
             AnySchedule::OneCycle(_) => "one-cycle",
-            AnySchedule::Adaptive(_) => "adaptive",
+            AnySchedule::ReduceOnPlateau(_) => "adaptive",
         })
     }
 }
@@ -91,4 +91,4 @@ macro_rules! from {
         }
     )+};
 }
-from!(Constant, Step, Exponential, Cosine, OneCycle, Adaptive);
+from!(Constant, StepDecay, ExponentialDecay, CosineAnnealing, OneCycle, ReduceOnPlateau);

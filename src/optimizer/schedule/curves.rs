@@ -24,14 +24,15 @@ impl Schedule for Constant {
 /// The rate is multiplied by `factor` every `length` epochs or steps: PyTorch's `StepLR`.
 ///
 /// ```
-/// use tuplenet::optimizer::schedule::{Schedule, Step};
+/// use tuplenet::optimizer::schedule::{Schedule, StepDecay};
 ///
-/// let schedule = Step::new(10, 0.5);
+/// let schedule = StepDecay::new(10, 0.5);
 /// assert_eq!([0, 9, 10, 25].map(|epoch| schedule.factor(epoch)), [1.0, 1.0, 0.5, 0.25]);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
-pub struct Step {
+#[doc(alias("StepLR"))]
+pub struct StepDecay {
     /// How long a rate is kept, at least 1.
     pub length: usize,
     /// What it is multiplied by then.
@@ -39,53 +40,54 @@ pub struct Step {
     pub factor: f64,
 }
 
-impl Step {
+impl StepDecay {
     /// Multiplies the rate by `factor` every `length` epochs or steps.
     pub const fn new(length: usize, factor: f64) -> Self {
-        Step { length, factor }
+        StepDecay { length, factor }
     }
 }
 
-impl Schedule for Step {
+impl Schedule for StepDecay {
     fn factor(&self, position: usize) -> f64 {
         power(self.factor, position / self.length.max(1))
     }
 
     fn check(&self) -> Result<(), Error> {
-        check_length(self.length, "a `length` of `Step` of at least 1")?;
-        check_factor(self.factor, "a `factor` of `Step` that is finite and not negative")
+        check_length(self.length, "a `length` of `StepDecay` of at least 1")?;
+        check_factor(self.factor, "a `factor` of `StepDecay` that is finite and not negative")
     }
 }
 
 /// The rate is multiplied by `factor` after every epoch or step: PyTorch's `ExponentialLR`.
 ///
 /// ```
-/// use tuplenet::optimizer::schedule::{Exponential, Schedule};
+/// use tuplenet::optimizer::schedule::{ExponentialDecay, Schedule};
 ///
-/// assert_eq!(Exponential::new(0.5).factor(3), 0.125);
+/// assert_eq!(ExponentialDecay::new(0.5).factor(3), 0.125);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
-pub struct Exponential {
+#[doc(alias("ExponentialLR"))]
+pub struct ExponentialDecay {
     /// What the rate is multiplied by.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub factor: f64,
 }
 
-impl Exponential {
+impl ExponentialDecay {
     /// Multiplies the rate by `factor` after every epoch or step.
     pub const fn new(factor: f64) -> Self {
-        Exponential { factor }
+        ExponentialDecay { factor }
     }
 }
 
-impl Schedule for Exponential {
+impl Schedule for ExponentialDecay {
     fn factor(&self, position: usize) -> f64 {
         power(self.factor, position)
     }
 
     fn check(&self) -> Result<(), Error> {
-        check_factor(self.factor, "a `factor` of `Exponential` that is finite and not negative")
+        check_factor(self.factor, "a `factor` of `ExponentialDecay` that is finite and not negative")
     }
 }
 
@@ -93,16 +95,17 @@ impl Schedule for Exponential {
 /// `CosineAnnealingLR`, except that it stays down after the end.
 ///
 /// ```
-/// use tuplenet::optimizer::schedule::{Cosine, Schedule};
+/// use tuplenet::optimizer::schedule::{CosineAnnealing, Schedule};
 ///
-/// let schedule = Cosine { length: 10, lowest: 0.2 };
+/// let schedule = CosineAnnealing { length: 10, lowest: 0.2 };
 /// for (epoch, right) in [(0, 1.0), (5, 0.6), (10, 0.2), (99, 0.2)] {
 ///     assert!((schedule.factor(epoch) - right).abs() < 1e-15);
 /// }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
-pub struct Cosine {
+#[doc(alias("CosineAnnealingLR", "CosineDecay"))]
+pub struct CosineAnnealing {
     /// How many epochs or steps it takes down.
     pub length: usize,
     /// The factor there.
@@ -110,21 +113,21 @@ pub struct Cosine {
     pub lowest: f64,
 }
 
-impl Cosine {
+impl CosineAnnealing {
     /// Down to zero in `length` epochs or steps.
     pub const fn new(length: usize) -> Self {
-        Cosine { length, lowest: 0.0 }
+        CosineAnnealing { length, lowest: 0.0 }
     }
 }
 
-impl Schedule for Cosine {
+impl Schedule for CosineAnnealing {
     fn factor(&self, position: usize) -> f64 {
         self.lowest + (1.0 - self.lowest) * half_cosine(share(position as f64, self.length as f64))
     }
 
     fn check(&self) -> Result<(), Error> {
-        check_length(self.length, "a `length` of `Cosine` of at least 1")?;
-        check_factor(self.lowest, "a `lowest` factor of `Cosine` that is finite and not negative")
+        check_length(self.length, "a `length` of `CosineAnnealing` of at least 1")?;
+        check_factor(self.lowest, "a `lowest` factor of `CosineAnnealing` that is finite and not negative")
     }
 }
 
@@ -142,6 +145,7 @@ impl Schedule for Cosine {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
+#[doc(alias("OneCycleLR"))]
 pub struct OneCycle {
     /// How many steps or epochs there are; the rate stays at the lowest after them.
     pub length: usize,
@@ -196,6 +200,7 @@ fn share(done: f64, whole: f64) -> f64 {
 /// A schedule after a rise of the rate; made by [`Schedule::after_warmup`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
+#[doc(alias("LinearLR", "SequentialLR"))]
 pub struct Warmup<P> {
     /// How many epochs or steps the rate rises.
     pub length: usize,

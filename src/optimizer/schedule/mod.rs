@@ -1,30 +1,30 @@
 //! Learning rate schedules: how the rate changes while a network learns.
 //!
-//! A [`Schedule`] gives a factor for every position: [`Constant`], [`Step`], [`Exponential`], [`Cosine`], [`OneCycle`],
-//! any of them [`after_warmup`](Schedule::after_warmup), and [`Adaptive`], which looks at the loss. An optimizer follows it
-//! [by epoch](crate::optimizer::Optimizer::by_epoch), so that the position is the number of epochs since its beginning, or
-//! [by step](crate::optimizer::Optimizer::by_step). The rate that the optimizer was made with is multiplied by the factor. [`AnySchedule`] is
-//! one that is chosen at run time.
+//! A [`Schedule`] gives a factor for every position: [`Constant`], [`StepDecay`], [`ExponentialDecay`],
+//! [`CosineAnnealing`], [`OneCycle`], any of them [`after_warmup`](Schedule::after_warmup), and [`ReduceOnPlateau`],
+//! which looks at the loss. An optimizer follows it [by epoch](crate::optimizer::Optimizer::by_epoch), so that the
+//! position is the number of epochs since its beginning, or [by step](crate::optimizer::Optimizer::by_step). The rate
+//! that the optimizer was made with is multiplied by the factor. [`AnySchedule`] is one that is chosen at run time.
 //!
 //! ```
 //! use tuplenet::prelude::*;
-//! use tuplenet::optimizer::schedule::{Cosine, Schedule};
+//! use tuplenet::optimizer::schedule::{CosineAnnealing, Schedule};
 //!
 //! // Five epochs of warm-up, then down to zero until epoch 50.
-//! let optimizer = Sgd::new(0.1).by_epoch(Cosine::new(45).after_warmup(5, 0.2));
+//! let optimizer = Sgd::new(0.1).by_epoch(CosineAnnealing::new(45).after_warmup(5, 0.2));
 //! let network = <Dense<1, 1, Identity>>::new(&mut seeded(0));
 //! let mut trainer = Trainer::new(network, MeanSquaredError, optimizer, seeded(1));
 //! let (inputs, targets) = ([[1.0], [2.0], [3.0]], [[2.0], [4.0], [6.0]]);
 //!
-//! trainer.fit(&inputs, &targets, &Fit { epochs: 25, ..Fit::default() }, ())?;
+//! trainer.fit(&inputs, &targets, &FitOptions { epochs: 25, ..FitOptions::default() }, ())?;
 //! let position = trainer.optimizer.position();
 //! assert_eq!(position, 25);
 //!
 //! // Where a training goes on is a number: here the second half, with an optimizer made anew.
-//! trainer.optimizer = Sgd::new(0.1).by_epoch(Cosine::new(45).after_warmup(5, 0.2));
+//! trainer.optimizer = Sgd::new(0.1).by_epoch(CosineAnnealing::new(45).after_warmup(5, 0.2));
 //! trainer.optimizer.seek(position);
-//! trainer.fit(&inputs, &targets, &Fit { epochs: 25, ..Fit::default() }, ())?;
-//! assert!(trainer.optimizer.rate() < 1e-9);
+//! trainer.fit(&inputs, &targets, &FitOptions { epochs: 25, ..FitOptions::default() }, ())?;
+//! assert!(trainer.optimizer.learning_rate() < 1e-9);
 //! # Ok::<(), tuplenet::Error>(())
 //! ```
 //!
@@ -42,18 +42,18 @@
 //!     }
 //! }
 //! let optimizer = Adam::new(0.01f64).by_step(InverseRoot);
-//! assert_eq!(optimizer.rate(), 0.01);
+//! assert_eq!(optimizer.learning_rate(), 0.01);
 //! ```
 //!
 //! To find out which rate to begin with, see [`Trainer::range_test`](crate::train::Trainer::range_test).
 
-mod adaptive;
 mod any;
 mod curves;
+mod reduce_on_plateau;
 
-pub use adaptive::Adaptive;
 pub use any::AnySchedule;
-pub use curves::{Constant, Cosine, Exponential, OneCycle, Step, Warmup};
+pub use curves::{Constant, CosineAnnealing, ExponentialDecay, OneCycle, StepDecay, Warmup};
+pub use reduce_on_plateau::ReduceOnPlateau;
 
 use crate::error::{Error, Found, not_negative, setting};
 
@@ -68,6 +68,7 @@ fn check_factor(factor: f64, expected: &'static str) -> Result<(), Error> {
 }
 
 /// How a learning rate changes, as a factor of the rate that the optimizer was made with.
+#[doc(alias("lr_scheduler", "learning rate schedule"))]
 pub trait Schedule {
     /// The factor at `position`: after so many epochs, or steps.
     fn factor(&self, position: usize) -> f64;
@@ -88,9 +89,9 @@ pub trait Schedule {
     /// steps, and only then does the schedule begin. PyTorch's `SequentialLR` of `LinearLR` and another.
     ///
     /// ```
-    /// use tuplenet::optimizer::schedule::{Schedule, Step};
+    /// use tuplenet::optimizer::schedule::{Schedule, StepDecay};
     ///
-    /// let schedule = Step::new(2, 0.5).after_warmup(4, 0.2);
+    /// let schedule = StepDecay::new(2, 0.5).after_warmup(4, 0.2);
     /// let factors = [0, 1, 2, 3, 4, 5, 6, 7].map(|position| schedule.factor(position));
     /// for (found, right) in factors.into_iter().zip([0.2, 0.4, 0.6, 0.8, 1.0, 1.0, 0.5, 0.5]) {
     ///     assert!((found - right).abs() < 1e-15);

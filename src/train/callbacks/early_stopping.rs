@@ -1,10 +1,10 @@
 //! [`EarlyStopping`]: ends a training that gets no better, and puts the best weights back.
 
-use super::{Epoch, Observer, Run};
+use super::{Callback, EpochReport, Run};
 use crate::error::{Error, not_negative, setting};
 use crate::model::{Params, is_finite};
 use crate::num::Real;
-use crate::train::Outcome;
+use crate::train::FitReport;
 use core::ops::ControlFlow;
 
 /// Ends a training after `patience` epochs in a row without a better loss, and then gives the network the weights of the
@@ -25,7 +25,7 @@ use core::ops::ControlFlow;
 ///
 /// let mut trainer = Trainer::new(Net::new(&mut seeded(0)), MeanSquaredError, Adam::new(0.01), seeded(1));
 /// let mut stopping = EarlyStopping::new(20);
-/// let fit = Fit { epochs: 10_000, ..Fit::default() };
+/// let fit = FitOptions { epochs: 10_000, ..FitOptions::default() };
 /// let outcome = trainer.fit_validated(&inputs, &targets, validation, &fit, &mut stopping)?;
 ///
 /// let best = stopping.best().expect("there was an epoch");
@@ -35,8 +35,8 @@ use core::ops::ControlFlow;
 /// ```
 ///
 /// Several calls of `fit` on one trainer are one training run: patience begins anew with each, and the best epoch is that of all.
-/// With [another trainer](Observer#one-trainer-one-training-run), or with weights that were changed in between, the best epoch
-/// begins anew too, so that one `EarlyStopping` does for a loop over folds.
+/// With [another trainer](Callback#one-trainer-one-training-run), or with weights that were changed in between, the
+/// best epoch begins anew too, so that one `EarlyStopping` does for a loop over folds.
 ///
 /// It uses no heap: the best network is in it, so that it takes as much memory as the network. The optimizer's memory is not
 /// turned back. With a `patience` of `usize::MAX` it only keeps the best weights, so that a training that diverges loses
@@ -47,40 +47,41 @@ use core::ops::ControlFlow;
 ///
 /// let network = Dense::<1, 1, Identity>::from_rows([[0.0]], [0.0]);
 /// let mut trainer = Trainer::new(network, MeanSquaredError, Sgd::new(0.1), seeded(1));
-/// let (inputs, targets, fit) = ([[1.0], [2.0]], [[2.0], [4.0]], Fit { epochs: 1000, ..Fit::default() });
+/// let (inputs, targets, fit) = ([[1.0], [2.0]], [[2.0], [4.0]], FitOptions { epochs: 1000, ..FitOptions::default() });
 /// let mut keeping = EarlyStopping::new(usize::MAX);
 /// trainer.fit_validated(&inputs, &targets, (&inputs, &targets), &fit, &mut keeping)?;
 ///
-/// trainer.optimizer.set_rate(1e9);
+/// trainer.optimizer.set_learning_rate(1e9);
 /// let error = trainer.fit_validated(&inputs, &targets, (&inputs, &targets), &fit, &mut keeping).unwrap_err();
 /// assert!(error.to_string().contains("the training has diverged"));
 /// assert!((trainer.network.predict_one(&[3.0])[0] - 6.0).abs() < 0.1);
 /// # Ok::<(), tuplenet::Error>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct EarlyStopping<N: Params, W = fn(&Epoch<N>) -> f64> {
+#[doc(alias("early_stopping", "patience", "restore_best_weights"))]
+pub struct EarlyStopping<N: Params, W = fn(&EpochReport<N>) -> f64> {
     /// How many epochs in a row without a better loss end the training; 0 does what 1 does.
     pub patience: usize,
     /// By how much a loss must be lower to be better.
     pub min_delta: f64,
     watched: W,
-    pub(crate) standing: Standing<N>,
+    pub(crate) state: EarlyStoppingState<N>,
     pub(crate) run: Run,
 }
 
 /// What [`EarlyStopping`] remembers from epoch to epoch.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
-pub struct Standing<N> {
+pub struct EarlyStoppingState<N> {
     pub(crate) best: Option<Best>,
     pub(crate) network: Option<N>,
     pub(crate) stalled: usize,
 }
 
-impl<N> Default for Standing<N> {
+impl<N> Default for EarlyStoppingState<N> {
     /// No epoch yet.
     fn default() -> Self {
-        Standing { best: None, network: None, stalled: 0 }
+        EarlyStoppingState { best: None, network: None, stalled: 0 }
     }
 }
 
@@ -98,8 +99,8 @@ pub struct Best {
 impl<N: Params> EarlyStopping<N> {
     /// Watches the validation loss, or the training loss where there is none; any lower loss is better.
     pub const fn new(patience: usize) -> Self {
-        let standing = Standing { best: None, network: None, stalled: 0 };
-        EarlyStopping { patience, min_delta: 0.0, watched: loss, standing, run: Run::new() }
+        let state = EarlyStoppingState { best: None, network: None, stalled: 0 };
+        EarlyStopping { patience, min_delta: 0.0, watched: loss, state, run: Run::new() }
     }
 
     /// Watches what `watched` makes of each epoch instead: the lower the better.
@@ -111,17 +112,17 @@ impl<N: Params> EarlyStopping<N> {
     ///
     /// type Net = Dense<1, 2, Softmax>;
     /// let (inputs, classes) = ([[-1.0], [1.0]], [1usize, 0]);
-    /// let mut stopping = EarlyStopping::new(5).watching(|epoch: &Epoch<Net>| {
+    /// let mut stopping = EarlyStopping::new(5).watching(|epoch: &EpochReport<Net>| {
     ///     -ConfusionMatrix::of(epoch.network, &inputs, &classes).map_or(0.0, |confusion| confusion.accuracy())
     /// });
     /// let mut trainer = Trainer::new(Net::new(&mut seeded(0)), CrossEntropy, Sgd::new(0.1), seeded(1));
-    /// trainer.fit(&inputs, &classes, &Fit { epochs: 1000, ..Fit::default() }, &mut stopping)?;
+    /// trainer.fit(&inputs, &classes, &FitOptions { epochs: 1000, ..FitOptions::default() }, &mut stopping)?;
     /// assert_eq!(stopping.best().map(|best| best.loss), Some(-1.0));
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
-    pub fn watching<W: FnMut(&Epoch<N>) -> f64>(self, watched: W) -> EarlyStopping<N, W> {
-        let EarlyStopping { patience, min_delta, standing, run, .. } = self;
-        EarlyStopping { patience, min_delta, watched, standing, run }
+    pub fn watching<W: FnMut(&EpochReport<N>) -> f64>(self, watched: W) -> EarlyStopping<N, W> {
+        let EarlyStopping { patience, min_delta, state, run, .. } = self;
+        EarlyStopping { patience, min_delta, watched, state, run }
     }
 }
 
@@ -133,33 +134,33 @@ impl<N: Params, W> EarlyStopping<N, W> {
 
     /// The best epoch; none before the first one whose loss and network are finite.
     pub fn best(&self) -> Option<Best> {
-        self.standing.best
+        self.state.best
     }
 
     /// The network as it was after the best epoch.
     pub fn best_network(&self) -> Option<&N> {
-        self.standing.network.as_ref()
+        self.state.network.as_ref()
     }
 }
 
-fn loss<N: Params>(epoch: &Epoch<N>) -> f64 {
+fn loss<N: Params>(epoch: &EpochReport<N>) -> f64 {
     epoch.validation_loss.unwrap_or(epoch.loss).exact()
 }
 
-impl<N: Params + Clone, W: FnMut(&Epoch<N>) -> f64> Observer<N> for &mut EarlyStopping<N, W> {
+impl<N: Params + Clone, W: FnMut(&EpochReport<N>) -> f64> Callback<N> for &mut EarlyStopping<N, W> {
     fn begin(&mut self, epoch: usize, network: &N) -> Result<(), Error> {
         let min_delta = self.min_delta;
         setting(not_negative(min_delta), "a `min_delta` that is finite and not negative", min_delta)?;
         if self.run.begins_anew(epoch, network) {
-            self.standing = Standing::default();
+            self.state = EarlyStoppingState::default();
         }
         Ok(())
     }
 
-    fn epoch(&mut self, epoch: &Epoch<N>) -> ControlFlow<()> {
+    fn epoch(&mut self, epoch: &EpochReport<N>) -> ControlFlow<()> {
         self.run.goes_on();
         let loss = (self.watched)(epoch);
-        let Standing { best, network, stalled } = &mut self.standing;
+        let EarlyStoppingState { best, network, stalled } = &mut self.state;
         let before = best.map_or(f64::INFINITY, |best| best.loss);
         // The last step of an epoch may have ruined the weights, and the training loss does not know of it yet.
         if loss < before && is_finite(epoch.network) {
@@ -175,11 +176,11 @@ impl<N: Params + Clone, W: FnMut(&Epoch<N>) -> f64> Observer<N> for &mut EarlySt
         if *stalled > 0 && *stalled >= self.patience { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
-    fn end(&mut self, network: &mut N, _: Result<Outcome<N::Scalar>, Error>) {
-        if let Some(best) = &self.standing.network {
+    fn end(&mut self, network: &mut N, _: Result<FitReport<N::Scalar>, Error>) {
+        if let Some(best) = &self.state.network {
             network.clone_from(best);
         }
-        self.standing.stalled = 0;
+        self.state.stalled = 0;
     }
 
     fn left(&mut self, epoch: usize, network: &N) {
@@ -195,14 +196,14 @@ struct Written<S> {
     patience: usize,
     #[serde(with = "crate::num::serde::one")]
     min_delta: f64,
-    standing: S,
+    state: S,
 }
 
 #[cfg(feature = "serde")]
 impl<N: Params + serde::Serialize, W> serde::Serialize for EarlyStopping<N, W> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let EarlyStopping { patience, min_delta, standing, .. } = self;
-        Written { patience: *patience, min_delta: *min_delta, standing }.serialize(serializer)
+        let EarlyStopping { patience, min_delta, state, .. } = self;
+        Written { patience: *patience, min_delta: *min_delta, state }.serialize(serializer)
     }
 }
 
@@ -210,7 +211,7 @@ impl<N: Params + serde::Serialize, W> serde::Serialize for EarlyStopping<N, W> {
 #[cfg(feature = "serde")]
 impl<'de, N: Params + serde::Deserialize<'de>> serde::Deserialize<'de> for EarlyStopping<N> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Written { patience, min_delta, standing } = Written::deserialize(deserializer)?;
-        Ok(EarlyStopping { patience, min_delta, watched: loss, standing, run: Run::new() })
+        let Written { patience, min_delta, state } = Written::deserialize(deserializer)?;
+        Ok(EarlyStopping { patience, min_delta, watched: loss, state, run: Run::new() })
     }
 }

@@ -1,19 +1,21 @@
 //! [`History`] and [`Metric`]: what was measured after each epoch, in vectors that grow.
 
-use super::{Epoch, Observer, Run};
+use super::{Callback, EpochReport, Run};
 use crate::error::Error;
 use crate::model::Params;
 use alloc::vec::Vec;
 use core::ops::ControlFlow;
 
-/// The losses of all epochs of a [training run](Observer#one-trainer-one-training-run): an observer for where there is a heap. With
-/// another trainer it begins anew; take one for each to keep them all. For more than the losses see [`Metric`].
+/// The losses of all epochs of a [training run](Callback#one-trainer-one-training-run): a callback for where there is a
+/// heap. With another trainer it begins anew; take one for each to keep them all. For more than the losses see
+/// [`Metric`].
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(
     feature = "serde",
     derive(serde::Serialize, serde::Deserialize),
     serde(bound = "T: crate::num::Real", deny_unknown_fields)
 )]
+#[doc(alias("loss_curve_"))]
 pub struct History<T> {
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::list"))]
     losses: Vec<T>,
@@ -40,7 +42,7 @@ impl<T> History<T> {
     }
 }
 
-impl<N: Params> Observer<N> for &mut History<N::Scalar> {
+impl<N: Params> Callback<N> for &mut History<N::Scalar> {
     fn begin(&mut self, epoch: usize, network: &N) -> Result<(), Error> {
         if self.run.begins_anew(epoch, network) {
             self.losses.clear();
@@ -53,7 +55,7 @@ impl<N: Params> Observer<N> for &mut History<N::Scalar> {
         self.run.left(epoch, network);
     }
 
-    fn epoch(&mut self, epoch: &Epoch<N>) -> ControlFlow<()> {
+    fn epoch(&mut self, epoch: &EpochReport<N>) -> ControlFlow<()> {
         self.run.goes_on();
         self.losses.push(epoch.loss);
         self.validation_losses.extend(epoch.validation_loss);
@@ -61,13 +63,13 @@ impl<N: Params> Observer<N> for &mut History<N::Scalar> {
     }
 }
 
-/// A number of your choice after each epoch of a [training run](Observer#one-trainer-one-training-run): an observer that asks a
-/// function about the network.
+/// A number of your choice after each epoch of a [training run](Callback#one-trainer-one-training-run): a callback that
+/// asks a function about the network.
 ///
 /// ```
 /// use tuplenet::metrics::ConfusionMatrix;
-/// use tuplenet::train::callbacks::Metric;
 /// use tuplenet::prelude::*;
+/// use tuplenet::train::callbacks::Metric;
 ///
 /// type Net = (Dense<2, 8, Tanh>, Dense<8, 2, Softmax>);
 /// let (inputs, classes) = ([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [0usize, 1, 1, 0]);
@@ -79,12 +81,18 @@ impl<N: Params> Observer<N> for &mut History<N::Scalar> {
 ///     }),
 /// );
 /// let mut trainer = Trainer::new(Net::new(&mut seeded(0)), CrossEntropy, Adam::new(0.05), seeded(1));
-/// trainer.fit(&inputs, &classes, &Fit { epochs: 200, ..Fit::default() }, (&mut history, &mut accuracy))?;
+/// trainer.fit(
+///     &inputs,
+///     &classes,
+///     &FitOptions { epochs: 200, ..FitOptions::default() },
+///     (&mut history, &mut accuracy),
+/// )?;
 /// assert_eq!(accuracy.values().len(), history.losses().len());
 /// assert_eq!(accuracy.values().last(), Some(&1.0));
 /// # Ok::<(), tuplenet::Error>(())
 /// ```
 #[derive(Clone, Debug)]
+#[doc(alias("metrics"))]
 pub struct Metric<F> {
     name: &'static str,
     measure: F,
@@ -112,7 +120,7 @@ impl<F> Metric<F> {
     }
 }
 
-impl<N: Params, F: FnMut(&N) -> f64> Observer<N> for &mut Metric<F> {
+impl<N: Params, F: FnMut(&N) -> f64> Callback<N> for &mut Metric<F> {
     fn begin(&mut self, epoch: usize, network: &N) -> Result<(), Error> {
         if self.run.begins_anew(epoch, network) {
             self.values.clear();
@@ -124,7 +132,7 @@ impl<N: Params, F: FnMut(&N) -> f64> Observer<N> for &mut Metric<F> {
         self.run.left(epoch, network);
     }
 
-    fn epoch(&mut self, epoch: &Epoch<N>) -> ControlFlow<()> {
+    fn epoch(&mut self, epoch: &EpochReport<N>) -> ControlFlow<()> {
         self.run.goes_on();
         self.values.push((self.measure)(epoch.network));
         ControlFlow::Continue(())

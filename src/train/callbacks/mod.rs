@@ -1,4 +1,4 @@
-//! Who is told of each epoch: [`Observer`], [`EarlyStopping`], and [`History`] and [`Metric`], which take notes.
+//! Who is told of each epoch: [`Callback`], [`EarlyStopping`], and [`History`] and [`Metric`], which take notes.
 
 mod early_stopping;
 #[cfg(feature = "alloc")]
@@ -6,22 +6,23 @@ mod history;
 #[cfg(feature = "progress")]
 mod progress;
 
-pub use early_stopping::{Best, EarlyStopping, Standing};
+pub use early_stopping::{Best, EarlyStopping, EarlyStoppingState};
 #[cfg(feature = "alloc")]
 pub use history::{History, Metric};
 #[cfg(feature = "progress")]
 pub use progress::Progress;
 
 use crate::error::Error;
-use crate::model::{Entrance, Layer, Parameter, Params, Visitor};
+use crate::model::{InputShape, Layer, Parameter, Params, Visitor};
 use crate::num::Real;
 use crate::optimizer::Optimizer;
-use crate::train::{Outcome, Trainer};
+use crate::train::{FitReport, Trainer};
 use core::ops::ControlFlow;
 
 /// What is known at the end of an epoch.
 #[derive(Debug)]
-pub struct Epoch<'a, N: Params> {
+#[doc(alias("logs"))]
+pub struct EpochReport<'a, N: Params> {
     /// Counted from zero, over all trainings of a trainer.
     pub number: usize,
     /// The mean loss over the training samples, each measured just before its step.
@@ -32,19 +33,19 @@ pub struct Epoch<'a, N: Params> {
     pub network: &'a N,
 }
 
-/// Is told of each epoch and may stop the training. Functions that take a `&Epoch<_>` are observers: one that returns `()` looks
-/// on, one that returns a `ControlFlow<()>` may stop the training.
+/// Is told of each epoch and may stop the training. Functions that take a `&EpochReport<_>` are callbacks: one that
+/// returns `()` looks on, one that returns a `ControlFlow<()>` may stop the training.
 ///
 /// ```
 /// use core::ops::ControlFlow;
 /// use tuplenet::prelude::*;
 ///
 /// let mut trainer = Trainer::new(<Dense<1, 1, Identity>>::new(&mut seeded(0)), MeanSquaredError, Sgd::new(0.1), seeded(1));
-/// let good_enough = |epoch: &Epoch<_>| {
+/// let good_enough = |epoch: &EpochReport<_>| {
 ///     if epoch.loss < 1e-6 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 /// };
 /// let mut history = History::new();
-/// let fit = Fit { epochs: 1000, ..Fit::default() };
+/// let fit = FitOptions { epochs: 1000, ..FitOptions::default() };
 /// let outcome = trainer.fit(&[[1.0], [2.0]], &[[2.0], [4.0]], &fit, (&mut history, good_enough))?;
 /// assert!(outcome.epochs < 1000);
 /// assert_eq!(history.losses().len(), outcome.epochs);
@@ -53,11 +54,12 @@ pub struct Epoch<'a, N: Params> {
 ///
 /// # One trainer, one training run
 ///
-/// What an observer remembers belongs to the training run of one trainer, which may be several calls of
+/// What a callback remembers belongs to the training run of one trainer, which may be several calls of
 /// [`fit`](Trainer::fit): those of the library go on where the trainer goes on from the epoch and the weights that the last call
-/// has left, or from a checkpoint, and begin anew with any other, such as the next fold of a cross-validation. An observer of your
-/// own can do the same with a [`Run`].
-pub trait Observer<N: Params> {
+/// has left, or from a checkpoint, and begin anew with any other, such as the next fold of a cross-validation. A
+/// callback of your own can do the same with a [`Run`].
+#[doc(alias("callback", "hook"))]
+pub trait Callback<N: Params> {
     /// Is told that a training begins, with the number of its first epoch, and may refuse, if a setting makes no sense.
     #[inline(always)]
     fn begin(&mut self, _epoch: usize, _network: &N) -> Result<(), Error> {
@@ -65,25 +67,25 @@ pub trait Observer<N: Params> {
     }
 
     /// `ControlFlow::Break(())` ends the training.
-    fn epoch(&mut self, epoch: &Epoch<N>) -> ControlFlow<()>;
+    fn epoch(&mut self, epoch: &EpochReport<N>) -> ControlFlow<()>;
 
     /// Is told how a training ended, also if it was with an error, and may change the network that it leaves behind.
     /// Not called where a training could not begin, because data do not fit together.
-    fn end(&mut self, _network: &mut N, _result: Result<Outcome<N::Scalar>, Error>) {}
+    fn end(&mut self, _network: &mut N, _result: Result<FitReport<N::Scalar>, Error>) {}
 
-    /// Is told what a training has left behind, after all observers have seen its [`end`](Self::end): the number of the next epoch,
-    /// and the network.
+    /// Is told what a training has left behind, after all callbacks have seen its [`end`](Self::end): the number of the
+    /// next epoch, and the network.
     #[inline(always)]
     fn left(&mut self, _epoch: usize, _network: &N) {}
 }
 
-/// Which training run it is that an observer remembers.
+/// Which training run it is that a callback remembers.
 ///
 /// ```
 /// use core::ops::ControlFlow;
-/// use tuplenet::train::callbacks::Run;
 /// use tuplenet::model::Params;
 /// use tuplenet::prelude::*;
+/// use tuplenet::train::callbacks::Run;
 ///
 /// /// Counts the epochs of a training run.
 /// #[derive(Default)]
@@ -92,14 +94,14 @@ pub trait Observer<N: Params> {
 ///     epochs: usize,
 /// }
 ///
-/// impl<N: Params> Observer<N> for &mut Count {
+/// impl<N: Params> Callback<N> for &mut Count {
 ///     fn begin(&mut self, epoch: usize, network: &N) -> Result<(), tuplenet::Error> {
 ///         if self.run.begins_anew(epoch, network) {
 ///             self.epochs = 0;
 ///         }
 ///         Ok(())
 ///     }
-///     fn epoch(&mut self, _: &Epoch<N>) -> ControlFlow<()> {
+///     fn epoch(&mut self, _: &EpochReport<N>) -> ControlFlow<()> {
 ///         self.run.goes_on();
 ///         self.epochs += 1;
 ///         ControlFlow::Continue(())
@@ -111,9 +113,19 @@ pub trait Observer<N: Params> {
 ///
 /// let mut count = Count::default();
 /// for fold in 0..2 {
-///     let mut trainer = Trainer::new(<Dense<1, 1, Identity>>::new(&mut seeded(fold)), MeanSquaredError, Sgd::new(0.1), seeded(1));
+///     let mut trainer = Trainer::new(
+///         <Dense<1, 1, Identity>>::new(&mut seeded(fold)),
+///         MeanSquaredError,
+///         Sgd::new(0.1),
+///         seeded(1),
+///     );
 ///     for _ in 0..3 {
-///         trainer.fit(&[[1.0], [2.0]], &[[2.0], [4.0]], &Fit { epochs: 10, ..Fit::default() }, &mut count)?;
+///         trainer.fit(
+///             &[[1.0], [2.0]],
+///             &[[2.0], [4.0]],
+///             &FitOptions { epochs: 10, ..FitOptions::default() },
+///             &mut count,
+///         )?;
 ///     }
 ///     assert_eq!(count.epochs, 30);
 /// }
@@ -173,16 +185,16 @@ fn bits_of<N: Params>(network: &N) -> u64 {
     bits.0
 }
 
-/// Follows a training of the network `N` by the [`Trainer`] `T`: every [`Observer`] does, and so does what must see more
-/// than the network, such as a `Checkpoint`. `V` is [`OfNetwork`] or [`OfTrainer`], so that the two do not exclude each
-/// other; the compiler finds out which.
+/// Follows a training of the network `N` by the [`Trainer`] `T`: every [`Callback`] does, and so does what must see
+/// more than the network, such as a `Checkpoint`. `V` is [`SeesNetwork`] or [`SeesTrainer`], so that the two do not
+/// exclude each other; the compiler finds out which.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` can't observe this training",
-    label = "expected `()`, `&mut History`, `&mut EarlyStopping`, `|epoch: &Epoch<_>| ..`, or a pair of them",
-    note = "it is the last argument, after those of `fit`: inputs, targets, `&Fit`, and those of `fit_validated`: inputs, targets, \
-            the pair `(&validation_inputs, &validation_targets)`, `&Fit`"
+    message = "`{Self}` is not a callback of this training run",
+    label = "expected `()`, `&mut History`, `&mut EarlyStopping`, `|epoch: &EpochReport<_>| ..`, or a pair of them",
+    note = "it is the last argument, after those of `fit`: inputs, targets, `&FitOptions`, and those of `fit_validated`: inputs, targets, \
+            the pair `(&validation_inputs, &validation_targets)`, `&FitOptions`"
 )]
-pub trait Follower<N: Params, T, V> {
+pub trait TrainerCallback<N: Params, T, V> {
     /// Whether a training without an epoch is one that is complete, and not a mistake.
     #[inline(always)]
     fn may_be_complete(&self) -> bool {
@@ -193,67 +205,71 @@ pub trait Follower<N: Params, T, V> {
     fn begin(&mut self, trainer: &T) -> Result<ControlFlow<()>, Error>;
 
     /// Is told of each epoch; `ControlFlow::Break(())` ends the training, and so does an error, which is then its result.
-    fn epoch(&mut self, epoch: &Epoch<N>, trainer: &T) -> Result<ControlFlow<()>, Error>;
+    fn epoch(&mut self, epoch: &EpochReport<N>, trainer: &T) -> Result<ControlFlow<()>, Error>;
 
     /// Is told how a training ended, may change what it leaves behind, and gives its result.
-    fn end(&mut self, trainer: &mut T, result: Result<Outcome<N::Scalar>, Error>) -> Result<Outcome<N::Scalar>, Error>;
+    fn end(
+        &mut self,
+        trainer: &mut T,
+        result: Result<FitReport<N::Scalar>, Error>,
+    ) -> Result<FitReport<N::Scalar>, Error>;
 }
 
-/// The view of a [`Follower`] that is an [`Observer`].
+/// The view of a [`TrainerCallback`] that is a [`Callback`].
 #[derive(Debug)]
-pub enum OfNetwork {}
+pub enum SeesNetwork {}
 
-/// The view of a [`Follower`] that is none.
+/// The view of a [`TrainerCallback`] that is none.
 #[derive(Debug)]
-pub enum OfTrainer {}
+pub enum SeesTrainer {}
 
-impl<N, L, O, R, const B: usize, W> Follower<N, Trainer<N, L, O, R, B>, OfNetwork> for W
+impl<N, L, O, R, const B: usize, W> TrainerCallback<N, Trainer<N, L, O, R, B>, SeesNetwork> for W
 where
-    N: Entrance + Layer<<N as Entrance>::In>,
+    N: InputShape + Layer<<N as InputShape>::In>,
     O: Optimizer<Scalar = N::Scalar>,
-    W: Observer<N>,
+    W: Callback<N>,
 {
     #[inline(always)]
     fn begin(&mut self, trainer: &Trainer<N, L, O, R, B>) -> Result<ControlFlow<()>, Error> {
-        Observer::begin(self, trainer.epochs, &trainer.network)?;
+        Callback::begin(self, trainer.epochs, &trainer.network)?;
         Ok(ControlFlow::Continue(()))
     }
 
     #[inline(always)]
-    fn epoch(&mut self, epoch: &Epoch<N>, _: &Trainer<N, L, O, R, B>) -> Result<ControlFlow<()>, Error> {
-        Ok(Observer::epoch(self, epoch))
+    fn epoch(&mut self, epoch: &EpochReport<N>, _: &Trainer<N, L, O, R, B>) -> Result<ControlFlow<()>, Error> {
+        Ok(Callback::epoch(self, epoch))
     }
 
     #[inline(always)]
     fn end(
         &mut self,
         trainer: &mut Trainer<N, L, O, R, B>,
-        result: Result<Outcome<N::Scalar>, Error>,
-    ) -> Result<Outcome<N::Scalar>, Error> {
-        Observer::end(self, &mut trainer.network, result);
-        Observer::left(self, trainer.epochs, &trainer.network);
+        result: Result<FitReport<N::Scalar>, Error>,
+    ) -> Result<FitReport<N::Scalar>, Error> {
+        Callback::end(self, &mut trainer.network, result);
+        Callback::left(self, trainer.epochs, &trainer.network);
         result
     }
 }
 
 /// Looks away.
-impl<N: Params> Observer<N> for () {
+impl<N: Params> Callback<N> for () {
     #[inline(always)]
-    fn epoch(&mut self, _: &Epoch<N>) -> ControlFlow<()> {
+    fn epoch(&mut self, _: &EpochReport<N>) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
 }
 
-impl<N: Params, C: IntoControlFlow, F: FnMut(&Epoch<N>) -> C> Observer<N> for F {
+impl<N: Params, C: IntoControlFlow, F: FnMut(&EpochReport<N>) -> C> Callback<N> for F {
     #[inline(always)]
-    fn epoch(&mut self, epoch: &Epoch<N>) -> ControlFlow<()> {
+    fn epoch(&mut self, epoch: &EpochReport<N>) -> ControlFlow<()> {
         self(epoch).into_control_flow()
     }
 }
 
-/// What a function that observes a training run may return: `()`, after which it continues, or `ControlFlow<()>`.
+/// What a function that is a callback may return: `()`, after which it continues, or `ControlFlow<()>`.
 #[diagnostic::on_unimplemented(
-    message = "a function that observes a training run can't return `{Self}`",
+    message = "a function that is a callback can't return `{Self}`",
     label = "the function must return `()` or `ControlFlow<()>`",
     note = "`ControlFlow::Break(())` ends the training run; a semicolon after the last expression makes a function return `()`"
 )]
@@ -277,7 +293,7 @@ impl IntoControlFlow for ControlFlow<()> {
 }
 
 /// Both are told; the training ends when either says so.
-impl<N: Params, A: Observer<N>, B: Observer<N>> Observer<N> for (A, B) {
+impl<N: Params, A: Callback<N>, B: Callback<N>> Callback<N> for (A, B) {
     fn begin(&mut self, epoch: usize, network: &N) -> Result<(), Error> {
         self.0.begin(epoch, network)?;
         self.1.begin(epoch, network)
@@ -288,12 +304,12 @@ impl<N: Params, A: Observer<N>, B: Observer<N>> Observer<N> for (A, B) {
         self.1.left(epoch, network);
     }
 
-    fn epoch(&mut self, epoch: &Epoch<N>) -> ControlFlow<()> {
+    fn epoch(&mut self, epoch: &EpochReport<N>) -> ControlFlow<()> {
         let (a, b) = (self.0.epoch(epoch), self.1.epoch(epoch));
         if a.is_break() { a } else { b }
     }
 
-    fn end(&mut self, network: &mut N, result: Result<Outcome<N::Scalar>, Error>) {
+    fn end(&mut self, network: &mut N, result: Result<FitReport<N::Scalar>, Error>) {
         self.0.end(network, result);
         self.1.end(network, result);
     }

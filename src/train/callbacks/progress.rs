@@ -2,11 +2,11 @@
 
 extern crate std;
 
-use super::{Epoch, Observer};
+use super::{Callback, EpochReport};
 use crate::error::Error;
 use crate::model::Params;
 use crate::num::Real;
-use crate::train::Outcome;
+use crate::train::FitReport;
 use alloc::format;
 use alloc::string::String;
 use core::fmt;
@@ -26,7 +26,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// use tuplenet::prelude::*;
 ///
 /// let mut trainer = Trainer::new(<Dense<1, 1, Identity>>::new(&mut seeded(0)), MeanSquaredError, Sgd::new(0.1), seeded(1));
-/// let fit = Fit { epochs: 1000, ..Fit::default() };
+/// let fit = FitOptions { epochs: 1000, ..FitOptions::default() };
 /// let mut progress = Progress::new(fit.epochs);
 /// trainer.fit(&[[1.0], [2.0]], &[[2.0], [4.0]], &fit, &mut progress)?;
 /// # Ok::<(), tuplenet::Error>(())
@@ -38,6 +38,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// ██████████░░░░░░░░░░░░░░ epoch 421/1000  loss 0.03127  validation 0.04410  105.3/s  5s left
 /// ```
 #[derive(Debug)]
+#[doc(alias("progress bar", "tqdm"))]
 pub struct Progress {
     bar: ProgressBar,
     epochs: u64,
@@ -86,8 +87,8 @@ fn number(loss: f64) -> String {
     if loss == 0.0 || (1e-3..1e4).contains(&loss.abs()) { format!("{loss:.5}") } else { format!("{loss:.3e}") }
 }
 
-impl<N: Params> Observer<N> for &mut Progress {
-    fn epoch(&mut self, epoch: &Epoch<N>) -> ControlFlow<()> {
+impl<N: Params> Callback<N> for &mut Progress {
+    fn epoch(&mut self, epoch: &EpochReport<N>) -> ControlFlow<()> {
         if self.epochs == 0 && self.bar.is_finished() {
             self.bar.reset();
         }
@@ -100,7 +101,7 @@ impl<N: Params> Observer<N> for &mut Progress {
         ControlFlow::Continue(())
     }
 
-    fn end(&mut self, _: &mut N, _: Result<Outcome<N::Scalar>, Error>) {
+    fn end(&mut self, _: &mut N, _: Result<FitReport<N::Scalar>, Error>) {
         if self.epochs > 0 {
             self.draw();
         }

@@ -5,16 +5,16 @@ mod file;
 mod resume;
 
 pub use error::{CheckpointError, CheckpointProblem};
-pub use resume::{Lasting, Measured, Resume};
+pub use resume::{Checkpointable, Measured, Resume};
 
 use crate::error::Error;
 use crate::error::Text;
-use crate::model::boxed::{exchange, roomy, with_room};
+use crate::model::boxed::{boxed_on_large_stack, exchange, with_large_stack};
 use crate::model::summary::Short;
-use crate::model::{Entrance, Layer, Zeroed, is_finite};
+use crate::model::{InputShape, Layer, Zeroed, is_finite};
 use crate::optimizer::{Optimizer, OptimizerState};
-use crate::train::callbacks::{Epoch, Follower, OfTrainer};
-use crate::train::{Outcome, Trainer};
+use crate::train::callbacks::{EpochReport, SeesTrainer, TrainerCallback};
+use crate::train::{FitReport, Trainer};
 use alloc::string::ToString;
 use core::any::type_name;
 use core::ops::ControlFlow;
@@ -22,8 +22,8 @@ use serde::Deserialize;
 use std::path::PathBuf;
 
 /// A file with all that changes in a training: the network with its running statistics and seeds, the optimizer with what
-/// it remembers, its rates and the position of its schedule, the generator, the number of epochs, and what the observers
-/// remember. It observes a training, with the other observers in it, and writes the file after each epoch, or
+/// it remembers, its rates and the position of its schedule, the generator, the number of epochs, and what the
+/// callbacks remember. It observes a training, with the other callbacks in it, and writes the file after each epoch, or
 /// [every](Self::every) few.
 ///
 /// [`resume`](Self::resume) puts all of it back, and the training goes on as if it had never been interrupted, bit for bit:
@@ -44,7 +44,7 @@ use std::path::PathBuf;
 /// if checkpoint.resume(&mut trainer)? {
 ///     println!("after {} epochs", trainer.epochs);
 /// }
-/// let fit = Fit { epochs: 1000usize.saturating_sub(trainer.epochs), ..Fit::default() };
+/// let fit = FitOptions { epochs: 1000usize.saturating_sub(trainer.epochs), ..FitOptions::default() };
 /// trainer.fit_validated(&inputs, &targets, validation, &fit, &mut checkpoint)?;
 /// # let mut again = Trainer::new(Net::new(&mut seeded(0)), MeanSquaredError, Adam::new(0.01), seeded(1));
 /// # assert!(Checkpoint::new(&file, (&mut history, &mut stopping)).resume(&mut again)?);
@@ -53,18 +53,19 @@ use std::path::PathBuf;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Give `fit` the epochs that are left, as above. The file is also written after the last epoch of a `fit` and when an
-/// observer ends it, always as the training was then, before [`Observer::end`](crate::train::callbacks::Observer::end): to resume
-/// a training that was complete, be it by its epochs or by early stopping, runs no epoch, ends in the same way, and leaves
-/// the same network. If `fit` then gets more epochs than before, it goes on as if it had had them from the beginning;
-/// what an observer has ended stays so until a `fit` has said it once more.
+/// Give `fit` the epochs that are left, as above. The file is also written after the last epoch of a `fit` and when a
+/// callback ends it, always as the training was then, before [`Callback::end`](crate::train::callbacks::Callback::end):
+/// to resume a training that was complete, be it by its epochs or by early stopping, runs no epoch, ends in the same
+/// way, and leaves the same network. If `fit` then gets more epochs than before, it goes on as if it had had them from
+/// the beginning; what a callback has ended stays so until a `fit` has said it once more.
 ///
 /// # What is not in it
 ///
-/// Data, [`Fit`](crate::train::Fit), the loss, patience and functions of observers: they are the program's. The rates of
-/// the optimizer and the shape of its schedule are the file's, and can be changed after [`resume`](Self::resume). The file
-/// goes to any machine; the same bits come out of a training there on the same conditions as without a checkpoint: the
-/// sizes of batch and tile, and on another CPU the feature `reproducible`.
+/// Data, [`FitOptions`](crate::train::FitOptions), the loss, patience and functions of callbacks: they are the
+/// program's. The rates of the optimizer and the shape of its schedule are the file's, and can be changed after
+/// [`resume`](Self::resume). The file goes to any machine; the same bits come out of a training there on the same
+/// conditions as without a checkpoint: the sizes of batch and micro-batch, and on another CPU the feature
+/// `reproducible`.
 ///
 /// # When it is interrupted
 ///
@@ -84,8 +85,8 @@ use std::path::PathBuf;
 ///
 /// All of the library, and types of your own that serde can write, read, and that may be sent to another thread: those too
 /// large for the caller's stack are read by one with room. Memory is taken for the file's bytes and for the values. The file
-/// has the names of the types of network, optimizer, generator and observers, as the compiler writes them but without the
-/// modules, and one of other types is refused in words:
+/// has the names of the types of network, optimizer, generator and callbacks, as the compiler writes them but without
+/// the modules, and one of other types is refused in words:
 ///
 /// ```
 /// use tuplenet::train::checkpoint::Checkpoint;
@@ -107,14 +108,15 @@ use std::path::PathBuf;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
+#[doc(alias("torch.save", "ModelCheckpoint"))]
 pub struct Checkpoint<W = ()> {
     /// Who else is told of each epoch: what a training without a checkpoint would get.
-    pub observer: W,
+    pub callback: W,
     path: PathBuf,
     every: usize,
     /// After how many epochs the file was written or read last.
     kept: Option<usize>,
-    /// Whether an observer has ended the training.
+    /// Whether a callback has ended the training.
     stopped: bool,
 }
 
@@ -127,14 +129,14 @@ struct Values<N, O, R, S, M> {
     optimizer: Option<O>,
     rng: Option<R>,
     state: S,
-    observers: M,
+    callbacks: M,
 }
 
 impl<W> Checkpoint<W> {
-    /// The checkpoint in the file at `path`, written after each epoch, around the observers of the training; without any,
-    /// `()`.
-    pub fn new(path: impl Into<PathBuf>, observer: W) -> Self {
-        Checkpoint { observer, path: path.into(), every: 1, kept: None, stopped: false }
+    /// The checkpoint in the file at `path`, written after each epoch, around the callbacks of the training; without
+    /// any, `()`.
+    pub fn new(path: impl Into<PathBuf>, callback: W) -> Self {
+        Checkpoint { callback, path: path.into(), every: 1, kept: None, stopped: false }
     }
 
     /// The same, written only when the number of the trainer's epochs is a multiple of `epochs`, and when a training
@@ -143,20 +145,20 @@ impl<W> Checkpoint<W> {
         Checkpoint { every: epochs.max(1), ..self }
     }
 
-    /// Puts back what is in the file, into the trainer and the observers; `false` if there is no file yet.
+    /// Puts back what is in the file, into the trainer and the callbacks; `false` if there is no file yet.
     ///
     /// It is an error if the file can't be read, is not whole, is the checkpoint of another type of training, or has a setting of the
     /// optimizer that makes no sense. Trainer and
-    /// observers are then as they were.
+    /// callbacks are then as they were.
     pub fn resume<N, L, O, R, const B: usize>(
         &mut self,
         trainer: &mut Trainer<N, L, O, R, B>,
     ) -> Result<bool, CheckpointError>
     where
-        N: Entrance + Layer<<N as Entrance>::In> + Lasting,
-        O: Optimizer<Scalar = N::Scalar> + Lasting,
-        OptimizerState<O, N>: Lasting,
-        R: Lasting,
+        N: InputShape + Layer<<N as InputShape>::In> + Checkpointable,
+        O: Optimizer<Scalar = N::Scalar> + Checkpointable,
+        OptimizerState<O, N>: Checkpointable,
+        R: Checkpointable,
         W: Resume<N>,
     {
         self.put_back(trainer).map_err(|problem| CheckpointError::new(&self.path, problem))
@@ -167,10 +169,10 @@ impl<W> Checkpoint<W> {
         trainer: &mut Trainer<N, L, O, R, B>,
     ) -> Result<bool, CheckpointProblem>
     where
-        N: Entrance + Layer<<N as Entrance>::In> + Lasting,
-        O: Optimizer<Scalar = N::Scalar> + Lasting,
-        OptimizerState<O, N>: Lasting,
-        R: Lasting,
+        N: InputShape + Layer<<N as InputShape>::In> + Checkpointable,
+        O: Optimizer<Scalar = N::Scalar> + Checkpointable,
+        OptimizerState<O, N>: Checkpointable,
+        R: Checkpointable,
         W: Resume<N>,
     {
         crate::io::file::remove_leftovers(&self.path);
@@ -178,17 +180,17 @@ impl<W> Checkpoint<W> {
             return Ok(false);
         };
         // Beside the trainer, which stays as it is until all is there.
-        let mut values = roomy(|| Values {
+        let mut values = boxed_on_large_stack(|| Values {
             stopped: false,
             epochs: 0,
             network: N::ZEROED,
             optimizer: None,
             rng: None,
             state: Zeroed::ZEROED,
-            observers: W::State::default(),
+            callbacks: W::State::default(),
         });
         let values = &mut *values;
-        with_room(size_of_val(values), || {
+        with_large_stack(size_of_val(values), || {
             written.fill(|source| {
                 values.stopped = bool::deserialize(&mut *source)?;
                 values.epochs = usize::deserialize(&mut *source)?;
@@ -196,7 +198,7 @@ impl<W> Checkpoint<W> {
                 values.optimizer = Some(O::deserialize(&mut *source)?);
                 values.rng = Some(R::deserialize(&mut *source)?);
                 OptimizerState::<O, N>::deserialize_in_place(&mut *source, &mut values.state)?;
-                W::State::deserialize_in_place(&mut *source, &mut values.observers)
+                W::State::deserialize_in_place(&mut *source, &mut values.callbacks)
             })
         })?;
         if !is_finite(&values.network) {
@@ -210,7 +212,7 @@ impl<W> Checkpoint<W> {
         // Exchanged and not moved, since they may be too large for the stack.
         exchange(&mut trainer.network, &mut values.network);
         exchange(&mut trainer.state, &mut values.state);
-        self.observer.resume(&mut values.observers);
+        self.callback.resume(&mut values.callbacks);
         (self.kept, self.stopped) = (Some(trainer.epochs), values.stopped);
         Ok(true)
     }
@@ -221,17 +223,17 @@ impl<W> Checkpoint<W> {
     /// was.
     pub fn save<N, L, O, R, const B: usize>(&mut self, trainer: &Trainer<N, L, O, R, B>) -> Result<(), CheckpointError>
     where
-        N: Entrance + Layer<<N as Entrance>::In> + Lasting,
-        O: Optimizer<Scalar = N::Scalar> + Lasting,
-        OptimizerState<O, N>: Lasting,
-        R: Lasting,
+        N: InputShape + Layer<<N as InputShape>::In> + Checkpointable,
+        O: Optimizer<Scalar = N::Scalar> + Checkpointable,
+        OptimizerState<O, N>: Checkpointable,
+        R: Checkpointable,
         W: Resume<N>,
     {
         let Trainer { network, optimizer, rng, epochs, state, .. } = trainer;
         if !is_finite(network) {
             return Err(CheckpointError::new(&self.path, CheckpointProblem::NotFinite));
         }
-        let values = (self.stopped, epochs, network, optimizer, rng, state, self.observer.state());
+        let values = (self.stopped, epochs, network, optimizer, rng, state, self.callback.state());
         file::write(&self.path, &kinds::<N, O, R, W::State>(), &values)?;
         self.kept = Some(trainer.epochs);
         Ok(())
@@ -244,16 +246,16 @@ fn kinds<N, O, R, M>() -> file::Kinds {
         ("the network", Short(type_name::<N>()).to_string()),
         ("the optimizer", Short(type_name::<O>()).to_string()),
         ("the generator", Short(type_name::<R>()).to_string()),
-        ("observers that remember", Short(type_name::<M>()).to_string()),
+        ("callbacks that remember", Short(type_name::<M>()).to_string()),
     ]
 }
 
-impl<N, L, O, R, const B: usize, W> Follower<N, Trainer<N, L, O, R, B>, OfTrainer> for &mut Checkpoint<W>
+impl<N, L, O, R, const B: usize, W> TrainerCallback<N, Trainer<N, L, O, R, B>, SeesTrainer> for &mut Checkpoint<W>
 where
-    N: Entrance + Layer<<N as Entrance>::In> + Lasting,
-    O: Optimizer<Scalar = N::Scalar> + Lasting,
-    OptimizerState<O, N>: Lasting,
-    R: Lasting,
+    N: InputShape + Layer<<N as InputShape>::In> + Checkpointable,
+    O: Optimizer<Scalar = N::Scalar> + Checkpointable,
+    OptimizerState<O, N>: Checkpointable,
+    R: Checkpointable,
     W: Resume<N>,
 {
     /// Resumed after its last epoch, a training has none left.
@@ -263,18 +265,18 @@ where
 
     #[inline(never)]
     fn begin(&mut self, trainer: &Trainer<N, L, O, R, B>) -> Result<ControlFlow<()>, Error> {
-        self.observer.begin(trainer.epochs, &trainer.network)?;
+        self.callback.begin(trainer.epochs, &trainer.network)?;
         if self.stopped {
             return Ok(ControlFlow::Break(()));
         }
         // Better now than after an epoch, which may take hours.
-        crate::io::file::check(&self.path).map_err(|error| self.unwritable(error.kind()))?;
+        crate::io::file::check(&self.path).map_err(|error| self.write_error(error.kind()))?;
         Ok(ControlFlow::Continue(()))
     }
 
     #[inline(never)]
-    fn epoch(&mut self, epoch: &Epoch<N>, trainer: &Trainer<N, L, O, R, B>) -> Result<ControlFlow<()>, Error> {
-        let flow = self.observer.epoch(epoch);
+    fn epoch(&mut self, epoch: &EpochReport<N>, trainer: &Trainer<N, L, O, R, B>) -> Result<ControlFlow<()>, Error> {
+        let flow = self.callback.epoch(epoch);
         self.stopped = flow.is_break();
         if self.stopped || trainer.epochs.is_multiple_of(self.every) {
             self.keep(trainer)?;
@@ -286,15 +288,15 @@ where
     fn end(
         &mut self,
         trainer: &mut Trainer<N, L, O, R, B>,
-        result: Result<Outcome<N::Scalar>, Error>,
-    ) -> Result<Outcome<N::Scalar>, Error> {
+        result: Result<FitReport<N::Scalar>, Error>,
+    ) -> Result<FitReport<N::Scalar>, Error> {
         let kept = match result {
             Ok(_) if self.kept != Some(trainer.epochs) => self.keep(trainer),
             _ => Ok(()),
         };
         let result = kept.and(result);
-        self.observer.end(&mut trainer.network, result);
-        self.observer.left(trainer.epochs, &trainer.network);
+        self.callback.end(&mut trainer.network, result);
+        self.callback.left(trainer.epochs, &trainer.network);
         self.stopped = false;
         result
     }
@@ -305,20 +307,20 @@ impl<W> Checkpoint<W> {
     /// epoch again.
     fn keep<N, L, O, R, const B: usize>(&mut self, trainer: &Trainer<N, L, O, R, B>) -> Result<(), Error>
     where
-        N: Entrance + Layer<<N as Entrance>::In> + Lasting,
-        O: Optimizer<Scalar = N::Scalar> + Lasting,
-        OptimizerState<O, N>: Lasting,
-        R: Lasting,
+        N: InputShape + Layer<<N as InputShape>::In> + Checkpointable,
+        O: Optimizer<Scalar = N::Scalar> + Checkpointable,
+        OptimizerState<O, N>: Checkpointable,
+        R: Checkpointable,
         W: Resume<N>,
     {
         match self.save(trainer).map_err(|error| error.problem) {
             Ok(()) | Err(CheckpointProblem::NotFinite) => Ok(()),
-            Err(CheckpointProblem::Write(error)) => Err(self.unwritable(error.kind())),
-            Err(_) => Err(self.unwritable(std::io::ErrorKind::Other)),
+            Err(CheckpointProblem::Write(error)) => Err(self.write_error(error.kind())),
+            Err(_) => Err(self.write_error(std::io::ErrorKind::Other)),
         }
     }
 
-    fn unwritable(&self, kind: std::io::ErrorKind) -> Error {
+    fn write_error(&self, kind: std::io::ErrorKind) -> Error {
         Error::Checkpoint { path: Text::end_of(&self.path.to_string_lossy()), kind }
     }
 }

@@ -1,8 +1,8 @@
-//! [`Resume`]: observers that go on; and [`Lasting`], what a checkpoint can hold.
+//! [`Resume`]: callbacks that go on; and [`Checkpointable`], what a checkpoint can hold.
 
 use crate::model::Params;
 use crate::model::boxed::exchange;
-use crate::train::callbacks::{EarlyStopping, Epoch, History, Metric, Observer, Run, Standing};
+use crate::train::callbacks::{Callback, EarlyStopping, EarlyStoppingState, EpochReport, History, Metric, Run};
 use alloc::vec::Vec;
 use core::ops::ControlFlow;
 use serde::de::DeserializeOwned;
@@ -10,13 +10,13 @@ use serde::{Deserialize, Serialize};
 
 /// What a [`Checkpoint`](super::Checkpoint) can hold: what serde writes and reads, and what may be sent to another thread.
 /// Every such type is.
-pub trait Lasting: Serialize + DeserializeOwned + Send {}
+pub trait Checkpointable: Serialize + DeserializeOwned + Send {}
 
-impl<V: Serialize + DeserializeOwned + Send> Lasting for V {}
+impl<V: Serialize + DeserializeOwned + Send> Checkpointable for V {}
 
-/// An observer that goes on where a [`Checkpoint`](super::Checkpoint) left it.
+/// A callback that goes on where a [`Checkpoint`](super::Checkpoint) left it.
 ///
-/// Functions remember nothing that could be written; what they have captured begins anew. An observer of your own says
+/// Functions remember nothing that could be written; what they have captured begins anew. A callback of your own says
 /// what it remembers, `()` if nothing:
 ///
 /// ```
@@ -32,8 +32,8 @@ impl<V: Serialize + DeserializeOwned + Send> Lasting for V {}
 ///     count: usize,
 /// }
 ///
-/// impl<N: Params> Observer<N> for &mut Rises {
-///     fn epoch(&mut self, epoch: &Epoch<N>) -> ControlFlow<()> {
+/// impl<N: Params> Callback<N> for &mut Rises {
+///     fn epoch(&mut self, epoch: &EpochReport<N>) -> ControlFlow<()> {
 ///         let loss = epoch.loss.exact();
 ///         self.count += usize::from(self.last.is_some_and(|last| loss > last));
 ///         self.last = Some(loss);
@@ -53,12 +53,12 @@ impl<V: Serialize + DeserializeOwned + Send> Lasting for V {}
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't go on from a checkpoint",
-    label = "expected an observer of the library, or one that implements `Resume`",
-    note = "an observer that remembers nothing has `type State = ()`"
+    label = "expected a callback of the library, or one that implements `Resume`",
+    note = "a callback that remembers nothing has `type State = ()`"
 )]
-pub trait Resume<N: Params>: Observer<N> {
+pub trait Resume<N: Params>: Callback<N> {
     /// What it remembers from epoch to epoch; what it begins with is the default.
-    type State: Lasting + Default;
+    type State: Checkpointable + Default;
 
     /// What it remembers now, written as [`State`](Self::State) is.
     fn state(&self) -> impl Serialize;
@@ -75,7 +75,7 @@ impl<N: Params> Resume<N> for () {
     fn resume(&mut self, (): &mut ()) {}
 }
 
-impl<N: Params, F: FnMut(&Epoch<N>) -> ControlFlow<()>> Resume<N> for F {
+impl<N: Params, F: FnMut(&EpochReport<N>) -> ControlFlow<()>> Resume<N> for F {
     type State = ();
 
     fn state(&self) -> impl Serialize {}
@@ -127,15 +127,15 @@ impl<N: Params, F: FnMut(&N) -> f64> Resume<N> for &mut Metric<F> {
 }
 
 /// The best epoch with its network, and how many epochs were no better; what is watched and how patiently is the program's.
-impl<N: Params + Clone + Lasting, W: FnMut(&Epoch<N>) -> f64> Resume<N> for &mut EarlyStopping<N, W> {
-    type State = Standing<N>;
+impl<N: Params + Clone + Checkpointable, W: FnMut(&EpochReport<N>) -> f64> Resume<N> for &mut EarlyStopping<N, W> {
+    type State = EarlyStoppingState<N>;
 
     fn state(&self) -> impl Serialize {
-        &self.standing
+        &self.state
     }
 
-    fn resume(&mut self, state: &mut Standing<N>) {
-        exchange(&mut self.standing, state);
+    fn resume(&mut self, state: &mut EarlyStoppingState<N>) {
+        exchange(&mut self.state, state);
         self.run = Run::new();
     }
 }

@@ -26,7 +26,7 @@ impl Visitor<f32> for Bits {
             self.0.extend(columns.map(|value| u64::from(value.to_bits())));
         }
     }
-    fn statistic(&mut self, parameter: Parameter, values: &[f32]) {
+    fn buffer(&mut self, parameter: Parameter, values: &[f32]) {
         self.slice(parameter, values);
     }
     fn count(&mut self, _: Parameter, value: u64) {
@@ -55,9 +55,9 @@ fn read<N: Params<Scalar = f32> + Clone>(format: Safetensors, bytes: &[u8], name
 
     assert_eq!(bits(&from_reader), bits(&network));
     match (result, of_reader) {
-        (Err(misfit), Err(FileError { problem: FileProblem::Misfit(_), .. })) => {
+        (Err(load_error), Err(FileError { problem: FileProblem::LoadError(_), .. })) => {
             assert_eq!(bits(&network), before, "the network has changed");
-            assert!(!misfit.to_string().is_empty());
+            assert!(!load_error.to_string().is_empty());
         }
         (Ok(()), Ok(())) if format.inside.is_empty() => {
             let judge = SafeTensors::deserialize(bytes).expect("what is accepted is right");

@@ -19,8 +19,9 @@ fn learns_xor() -> Result<bool, tuplenet::Error> {
     let targets = [[0.0], [1.0], [1.0], [0.0]];
 
     let network = Xor::new(&mut seeded(0));
-    let mut trainer = Trainer::<_, _, _, _, 4>::with_tile(network, BinaryCrossEntropy, Adam::new(0.05), seeded(1));
-    trainer.fit(&inputs, &targets, &Fit { epochs: 500, ..Fit::default() }, ())?;
+    let mut trainer =
+        Trainer::<_, _, _, _, 4>::with_micro_batch(network, BinaryCrossEntropy, Adam::new(0.05), seeded(1));
+    trainer.fit(&inputs, &targets, &FitOptions { epochs: 500, ..FitOptions::default() }, ())?;
 
     let right = |(input, [target]): (&[f32; 2], &[f32; 1])| {
         let [probability] = trainer.network.predict_one(input);
@@ -30,7 +31,7 @@ fn learns_xor() -> Result<bool, tuplenet::Error> {
 }
 
 /// Whether a file, read while the program runs, is the network that the compiler has read.
-fn reads_weights() -> Result<bool, tuplenet::io::safetensors::Misfit> {
+fn reads_weights() -> Result<bool, tuplenet::io::safetensors::LoadError> {
     type Net = (Dense<2, 4, Tanh>, Dense<4, 1, Sigmoid>);
     static NET: Net = tuplenet::include_weights!("../../io/fixtures/torch_xor.safetensors");
     let bytes = include_bytes!("../../io/fixtures/torch_xor.safetensors");

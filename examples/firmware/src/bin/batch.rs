@@ -10,9 +10,9 @@ use tuplenet::prelude::*;
 type Net = (Dense<2, 8, Relu>, Dense<8, 3, Softmax>);
 type Learner = Trainer<Net, CrossEntropy, Adam, (), 4>;
 
-static LEARNER: Own<Learner> = Own::new(Learner::with_tile(Net::ZEROED, CrossEntropy, NO_ADAM, ()));
+static LEARNER: Own<Learner> = Own::new(Learner::with_micro_batch(Net::ZEROED, CrossEntropy, NO_ADAM, ()));
 /// All zeros, so that nothing of the trainer takes room in flash.
-const NO_ADAM: Adam = Adam { rate: 0.0, beta1: 0.0, beta2: 0.0, epsilon: 0.0 };
+const NO_ADAM: Adam = Adam { learning_rate: 0.0, beta1: 0.0, beta2: 0.0, epsilon: 0.0 };
 
 static POINTS: [[f32; 2]; 6] = [[0.0, 0.1], [0.2, 0.0], [0.9, 0.1], [1.0, 0.2], [0.4, 1.0], [0.6, 0.9]];
 static CLASSES: [u8; 6] = [0, 0, 1, 1, 2, 2];

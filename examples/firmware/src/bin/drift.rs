@@ -16,14 +16,14 @@ type Learner = Trainer<Sensor, MeanSquaredError, Sgd, (), 1>;
 /// As trained on the desk for a new sensor, in flash.
 static TRAINED: Sensor = include!("../networks/sensor.rs");
 /// What goes on learning, in RAM.
-static LEARNER: Own<Learner> = Own::new(Learner::with_tile(Sensor::ZEROED, MeanSquaredError, Sgd::new(0.0), ()));
+static LEARNER: Own<Learner> = Own::new(Learner::with_micro_batch(Sensor::ZEROED, MeanSquaredError, Sgd::new(0.0), ()));
 
 program!(follows);
 
 /// Whether the error becomes small again.
 fn follows() -> bool {
     let Some(learner) = LEARNER.take() else { return false };
-    learner.optimizer.set_rate(0.2);
+    learner.optimizer.set_learning_rate(0.2);
     learner.network.clone_from(&TRAINED);
 
     let mut world = seeded(1);
@@ -49,7 +49,7 @@ fn follows() -> bool {
 #[unsafe(no_mangle)]
 #[inline(never)]
 fn learn(learner: &mut Learner, reading: [f32; 2], pressure: f32) -> bool {
-    learner.learn(&reading, &[pressure]).is_ok()
+    learner.step_one(&reading, &[pressure]).is_ok()
 }
 
 /// The mean square of the error over some samples.

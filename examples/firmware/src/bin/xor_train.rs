@@ -16,14 +16,14 @@ assert_fits!(Xor, flash = 160, ram = 400);
 const _: () = assert!(Learner::BYTES <= 400);
 
 /// All zeros, so that it takes room in RAM alone. Rate and weights come at run time.
-static LEARNER: Own<Learner> = Own::new(Learner::with_tile(Xor::ZEROED, MeanSquaredError, Sgd::new(0.0), ()));
+static LEARNER: Own<Learner> = Own::new(Learner::with_micro_batch(Xor::ZEROED, MeanSquaredError, Sgd::new(0.0), ()));
 
 program!(learns_xor);
 
 /// Whether the network knows all four answers after the training.
 fn learns_xor() -> bool {
     let Some(learner) = LEARNER.take() else { return false };
-    learner.optimizer.set_rate(0.5);
+    learner.optimizer.set_learning_rate(0.5);
     learner.network.initialize(&mut seeded(0));
     let mut worst = 0.0;
     for step in 0..8000 {
@@ -40,5 +40,5 @@ fn learns_xor() -> bool {
 #[unsafe(no_mangle)]
 #[inline(never)]
 fn learn(learner: &mut Learner, input: [f32; 2], target: f32) -> f32 {
-    learner.learn(&input, &[target]).unwrap_or(f32::MAX)
+    learner.step_one(&input, &[target]).unwrap_or(f32::MAX)
 }

@@ -28,7 +28,7 @@
             3.117843, 2.3085444, -0.9361945, 3.672594, 2.6808033, 5.3092623, 5.299769, -0.33255294,
         ],
     ),
-    tuplenet::layers::BatchNorm { tiles: 800, ..tuplenet::layers::BatchNorm::from_arrays(
+    tuplenet::layers::BatchNorm { num_batches_tracked: 800, ..tuplenet::layers::BatchNorm::from_arrays(
         [
             1.1077988, 1.6664307, 1.5537757, 1.2974033, 1.3645892, 1.692581, 1.0607609, 1.6246185, 1.8114612,
             1.5605069, 1.3488252, 0.92184854, 1.54472, 0.6748622, 0.25048706, 1.2174364,

@@ -10,7 +10,7 @@ use counting::BYTES;
 use proptest::prelude::*;
 use safetensors::SafeTensors;
 use std::io::Read;
-use tuplenet::io::safetensors::{FileError, FileProblem, Misfit, Names, Precision, Safetensors, from_bytes, to_vec};
+use tuplenet::io::safetensors::{FileError, FileProblem, LoadError, Names, Precision, Safetensors, from_bytes, to_vec};
 use tuplenet::layers::*;
 use tuplenet::prelude::*;
 
@@ -25,7 +25,7 @@ type Net = (Dense<2, 3, Tanh>, BatchNorm<3>, Dense<3, 1, Sigmoid>);
 
 fn network() -> Net {
     let mut network = Net::new(&mut seeded(0));
-    network.1.tiles = 7;
+    network.1.num_batches_tracked = 7;
     network.1.running_mean[1] = 0.25;
     network
 }
@@ -54,7 +54,7 @@ fn with(old: &str, new: &str) -> Vec<u8> {
 }
 
 /// Reads in every way, into a network that must stay as it is on an error.
-fn read(bytes: &[u8]) -> Result<Net, Misfit> {
+fn read(bytes: &[u8]) -> Result<Net, LoadError> {
     let mut place = Net::new(&mut seeded(1));
     let before = place.clone();
     let (result, memory) = taken(|| Safetensors::DEFAULT.read(bytes, &mut place));
@@ -64,7 +64,7 @@ fn read(bytes: &[u8]) -> Result<Net, Misfit> {
     assert!(memory <= 6 * bytes.len() + 4096, "{memory} bytes were taken for a file of {}", bytes.len());
     match (&result, from_reader) {
         (Ok(()), Ok(())) => assert_eq!(format!("{place:?}"), format!("{other:?}")),
-        (Err(_), Err(FileError { path: None, problem: FileProblem::Misfit(_) })) => {
+        (Err(_), Err(FileError { path: None, problem: FileProblem::LoadError(_) })) => {
             assert!(place == before && other == before, "the network has changed");
         }
         other => panic!("bytes and a reader differ: {other:?}"),
@@ -313,7 +313,7 @@ fn no_more_is_read_than_belongs_to_the_file() {
     let lie = with("[8,32]", "[1152921504606846976,1152921504606847000]");
     let (error, memory) =
         taken(|| Safetensors::DEFAULT.read_from(lie.as_slice().chain(Endless), &mut network).unwrap_err());
-    assert!(matches!(error.problem, FileProblem::Misfit(Misfit::Gap { at: 8 })) && memory < 10_000);
+    assert!(matches!(error.problem, FileProblem::LoadError(LoadError::Gap { at: 8 })) && memory < 10_000);
     let error = Safetensors::DEFAULT.load("there is no such file", &mut network).unwrap_err();
     assert!(matches!(error.problem, FileProblem::Io(_)));
     assert_eq!(network, before);
@@ -342,10 +342,10 @@ proptest! {
             Just("{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4]}"), Just("\\"), Just("null"), Just("\"\\ud800\""),
         ], 0..12)) {
         let file = join(&words.concat(), &[0; 4]);
-        let misfit = read(&file).unwrap_err();
+        let load_error = read(&file).unwrap_err();
         // A header without fault is one that has not the tensors of the network; the judge may be stricter about strings.
         if judge(&file).is_some() {
-            prop_assert!(!matches!(misfit, Misfit::Header { .. }), "{:?}: {misfit}", words.concat());
+            prop_assert!(!matches!(load_error, LoadError::Header { .. }), "{:?}: {load_error}", words.concat());
         }
     }
 

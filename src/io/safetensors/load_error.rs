@@ -1,4 +1,4 @@
-//! [`Misfit`]: why a file does not fit a network, in the same words at run time and from the compiler.
+//! [`LoadError`]: why a file does not fit a network, in the same words at run time and from the compiler.
 
 use crate::error::Text;
 use crate::model::Parameter;
@@ -47,7 +47,7 @@ impl Sizes {
 /// Why numbers in a file are not those of a network. Nothing was changed by what failed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Misfit {
+pub enum LoadError {
     /// The file has another length than it must have.
     Length {
         /// Of what.
@@ -179,12 +179,12 @@ pub enum Misfit {
 /// Room for the longest words.
 pub(crate) type Words = Text<256>;
 
-impl Misfit {
+impl LoadError {
     /// The words, for `Display` and for the compiler.
     pub(crate) const fn words(&self) -> Words {
         let mut words = Words::new();
         match self {
-            Misfit::Length { what, expected, found } => {
+            LoadError::Length { what, expected, found } => {
                 words.push("expected ");
                 words.push_number(*expected);
                 words.push(" bytes ");
@@ -192,22 +192,22 @@ impl Misfit {
                 words.push(", found ");
                 words.push_number(*found);
             }
-            Misfit::Format { found } => {
+            LoadError::Format { found } => {
                 words.push("expected a safetensors file, found ");
                 words.push(found);
             }
-            Misfit::HeaderLength { found } => {
+            LoadError::HeaderLength { found } => {
                 words.push("expected a header of at most 100000000 bytes, found a claim of ");
                 words.push_number(*found);
             }
-            Misfit::Header { at, expected } => {
+            LoadError::Header { at, expected } => {
                 words.push("expected ");
                 words.push(expected);
                 words.push(" at byte ");
                 words.push_number(*at as u64);
                 words.push(" of the header, found something else");
             }
-            Misfit::Missing { tensor, expected, found } => {
+            LoadError::Missing { tensor, expected, found } => {
                 about(&mut words, tensor);
                 expected.tell(&mut words);
                 words.push(", found no tensor of that name");
@@ -217,29 +217,29 @@ impl Misfit {
                     words.push("`");
                 }
             }
-            Misfit::Extra { tensor, found } => {
+            LoadError::Extra { tensor, found } => {
                 about(&mut words, tensor);
                 words.push("no tensor of that name, found one of sizes ");
                 found.tell(&mut words);
             }
-            Misfit::Twice { tensor } => {
+            LoadError::Twice { tensor } => {
                 about(&mut words, tensor);
                 words.push("one tensor of that name, found two");
             }
-            Misfit::Sizes { tensor, expected, found } => {
+            LoadError::Sizes { tensor, expected, found } => {
                 about(&mut words, tensor);
                 expected.tell(&mut words);
                 words.push(", found ");
                 found.tell(&mut words);
             }
-            Misfit::Precision { tensor, expected, found } => {
+            LoadError::Precision { tensor, expected, found } => {
                 about(&mut words, tensor);
                 words.push("elements ");
                 words.push(expected);
                 words.push(", found ");
                 words.push(found.as_str());
             }
-            Misfit::Bytes { tensor, expected, begin, end } => {
+            LoadError::Bytes { tensor, expected, begin, end } => {
                 about(&mut words, tensor);
                 words.push_number(*expected);
                 words.push(" bytes, found the place from ");
@@ -247,21 +247,21 @@ impl Misfit {
                 words.push(" to ");
                 words.push_number(*end);
             }
-            Misfit::Beyond { tensor, end, found } => {
+            LoadError::Beyond { tensor, end, found } => {
                 about(&mut words, tensor);
                 words.push("bytes up to ");
                 words.push_number(*end);
                 words.push(" for all tensors, found ");
                 words.push_number(*found);
             }
-            Misfit::Gap { at } => {
+            LoadError::Gap { at } => {
                 words.push("expected tensors one after the other, found none that begins at byte ");
                 words.push_number(*at);
             }
-            Misfit::Shared => {
+            LoadError::Shared => {
                 words.push("expected tensors one after the other, found bytes that belong to two");
             }
-            Misfit::NotFinite { tensor, row, column, found } => {
+            LoadError::NotFinite { tensor, row, column, found } => {
                 about(&mut words, tensor);
                 words.push("finite numbers, found ");
                 words.push(found);
@@ -270,23 +270,23 @@ impl Misfit {
                 words.push(", column ");
                 words.push_number(*column);
             }
-            Misfit::Normalization { tensor, row, expected } => {
+            LoadError::Normalization { tensor, row, expected } => {
                 about(&mut words, tensor);
                 words.push(expected);
                 words.push(", found another in row ");
                 words.push_number(*row);
             }
-            Misfit::Count { tensor } => {
+            LoadError::Count { tensor } => {
                 about(&mut words, tensor);
                 words.push("a count, found a number below zero or too large");
             }
-            Misfit::Modules { expected, found } => {
+            LoadError::Modules { expected, found } => {
                 words.push("expected the names of ");
                 words.push_number(*expected as u64);
                 words.push(" modules with tensors, found ");
                 words.push_number(*found as u64);
             }
-            Misfit::Deep => {
+            LoadError::Deep => {
                 words.push("expected names of at most 256 bytes, found layers nested deeper");
             }
         }
@@ -300,12 +300,12 @@ const fn about(words: &mut Words, tensor: &Name) {
     words.push("`: expected ");
 }
 
-crate::error::debug_is_display!(Misfit);
+crate::error::debug_is_display!(LoadError);
 
-impl fmt::Display for Misfit {
+impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.words().as_str())
     }
 }
 
-impl core::error::Error for Misfit {}
+impl core::error::Error for LoadError {}

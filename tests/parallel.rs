@@ -11,10 +11,10 @@ use tuplenet::data::{ClassWeighted, Weighted};
 use tuplenet::error::{NotFinite, TargetError};
 use tuplenet::layers::{Activate, BatchNorm, Dropout, Residual};
 use tuplenet::prelude::*;
-use tuplenet::train::Crew;
+use tuplenet::train::Parallel;
 
 type Net = (Dense<4, 32, Tanh>, Dense<32, 16, Tanh>, Dense<16, 3, Softmax>);
-/// Layers that leave more than slopes in a gradient, and one that must know the place of a sample in its batch.
+/// Layers that leave more than gradients in a gradient, and one that must know the place of a sample in its batch.
 type Odd = (
     Dense<4, 32, Identity>,
     BatchNorm<32>,
@@ -40,11 +40,11 @@ fn data(count: usize) -> (Vec<[f32; 4]>, Vec<u8>, Vec<f32>) {
 type Learner<N> = Trainer<N, CrossEntropy, Adam, rand::rngs::Xoshiro256PlusPlus, 24>;
 
 fn net() -> Learner<Net> {
-    Trainer::with_tile(Net::new(&mut seeded(0)), CrossEntropy, Adam::new(0.003), seeded(1))
+    Trainer::with_micro_batch(Net::new(&mut seeded(0)), CrossEntropy, Adam::new(0.003), seeded(1))
 }
 
 fn odd() -> Learner<Odd> {
-    Trainer::with_tile(Odd::new(&mut seeded(0)), CrossEntropy, Adam::new(0.003), seeded(1))
+    Trainer::with_micro_batch(Odd::new(&mut seeded(0)), CrossEntropy, Adam::new(0.003), seeded(1))
 }
 
 /// Losses and parameters after steps, epochs and evaluations over batches of many sizes.
@@ -53,24 +53,30 @@ macro_rules! course {
         pool($threads).install(|| {
             let (inputs, classes, weights) = data(1503);
             let targets = &Weighted { targets: &classes, weights: &weights };
-            let (mut trainer, mut crew) = ($trainer, Crew::new());
+            let (mut trainer, mut parallel) = ($trainer, Parallel::new());
             let mut losses = Vec::new();
             for _ in 0..2 {
-                losses.push(crew.step(&mut trainer, &inputs, targets).unwrap());
-                losses.push(crew.epoch(&mut trainer, &inputs, &classes, 401).unwrap());
-                let fit = Fit { epochs: 1, batch_size: 300, shuffle: true };
+                losses.push(parallel.step(&mut trainer, &inputs, targets).unwrap());
+                losses.push(parallel.epoch(&mut trainer, &inputs, &classes, 401).unwrap());
+                let fit = FitOptions { epochs: 1, batch_size: 300, shuffle: true };
                 let validation = (&inputs[..1000], &classes[..1000]);
-                let outcome =
-                    crew.fit_validated(&mut trainer, &inputs, targets, validation, &fit, |epoch: &Epoch<_>| {
+                let outcome = parallel.fit_validated(
+                    &mut trainer,
+                    &inputs,
+                    targets,
+                    validation,
+                    &fit,
+                    |epoch: &EpochReport<_>| {
                         losses.push(epoch.validation_loss.unwrap());
                         std::ops::ControlFlow::Continue(())
-                    });
+                    },
+                );
                 losses.push(outcome.unwrap().loss);
-                losses.push(crew.fit(&mut trainer, &inputs, &classes, &fit, ()).unwrap().loss);
-                losses.push(crew.evaluate(&mut trainer, &inputs, targets).unwrap());
+                losses.push(parallel.fit(&mut trainer, &inputs, &classes, &fit, ()).unwrap().loss);
+                losses.push(parallel.evaluate(&mut trainer, &inputs, targets).unwrap());
             }
             let mut outputs = vec![[0.0; 3]; inputs.len()];
-            Crew::predict_all(&trainer.network, &inputs, &mut outputs).unwrap();
+            Parallel::predict_all(&trainer.network, &inputs, &mut outputs).unwrap();
             let mut alone = outputs.clone();
             trainer.network.predict_all(&inputs, &mut alone).unwrap();
             assert_eq!(outputs, alone);
@@ -119,16 +125,17 @@ fn a_step_is_what_the_trainer_alone_takes_but_for_rounding() {
         macro_rules! compare {
             ($net:ty, $targets:expr) => {{
                 let network = <$net>::new(&mut seeded(0));
-                let learner =
-                    || Trainer::<_, _, _, _, 24>::with_tile(network.clone(), CrossEntropy, Sgd::new(1.0), seeded(1));
-                let (mut alone, mut shared, mut crew) = (learner(), learner(), Crew::new());
+                let learner = || {
+                    Trainer::<_, _, _, _, 24>::with_micro_batch(network.clone(), CrossEntropy, Sgd::new(1.0), seeded(1))
+                };
+                let (mut alone, mut shared, mut parallel) = (learner(), learner(), Parallel::new());
                 // Twice, the second time with memory that was used.
                 for _ in 0..2 {
                     let losses = [
                         alone.evaluate(&inputs, $targets).unwrap(),
-                        crew.evaluate(&mut shared, &inputs, $targets).unwrap(),
+                        parallel.evaluate(&mut shared, &inputs, $targets).unwrap(),
                         alone.step(&inputs, $targets).unwrap(),
-                        crew.step(&mut shared, &inputs, $targets).unwrap(),
+                        parallel.step(&mut shared, &inputs, $targets).unwrap(),
                     ];
                     close(&[losses[1] as f64, losses[3] as f64], &[losses[0] as f64, losses[2] as f64], 1e-5);
                     close(&numbers(&shared.network), &numbers(&alone.network), 2e-5);
@@ -145,7 +152,7 @@ fn a_step_is_what_the_trainer_alone_takes_but_for_rounding() {
         }
         let (alone, shared) = compare!(Odd, &weighted);
         for (alone, shared) in [(&alone.1, &shared.1), (&alone.3.0.0, &shared.3.0.0)] {
-            assert_eq!(alone.tiles, shared.tiles);
+            assert_eq!(alone.num_batches_tracked, shared.num_batches_tracked);
             let [mean, variance] = [&shared.running_mean, &shared.running_variance].map(|v| v.map(f64::from));
             close(mean.as_slice(), alone.running_mean.map(f64::from).as_slice(), 1e-5);
             close(variance.as_slice(), alone.running_variance.map(f64::from).as_slice(), 1e-5);
@@ -180,22 +187,22 @@ fn errors_are_those_of_the_trainer_alone_and_leave_no_trace() {
         let (mut x, mut y, mut w) = (inputs.clone(), classes.clone(), weights.clone());
         spoil(&mut x, &mut y, &mut w);
         w.truncate(y.len());
-        let (mut trainer, mut crew) = (odd(), Crew::new());
+        let (mut trainer, mut parallel) = (odd(), Parallel::new());
         let (before, spoilt) = (bits(&trainer.network), Weighted { targets: &y, weights: &w });
         assert_eq!(odd().step(&x, &spoilt), Err(error));
         pool.install(|| {
-            let all = Fit { epochs: 2, batch_size: COUNT, shuffle: true };
-            assert_eq!(crew.step(&mut trainer, &x, &spoilt), Err(error));
-            assert_eq!(crew.epoch(&mut trainer, &x, &spoilt, COUNT), Err(error));
-            assert_eq!(crew.fit(&mut trainer, &x, &spoilt, &all, ()).map(|outcome| outcome.epochs), Err(error));
-            assert_eq!(crew.evaluate(&mut trainer, &x, &spoilt), Err(error));
+            let all = FitOptions { epochs: 2, batch_size: COUNT, shuffle: true };
+            assert_eq!(parallel.step(&mut trainer, &x, &spoilt), Err(error));
+            assert_eq!(parallel.epoch(&mut trainer, &x, &spoilt, COUNT), Err(error));
+            assert_eq!(parallel.fit(&mut trainer, &x, &spoilt, &all, ()).map(|outcome| outcome.epochs), Err(error));
+            assert_eq!(parallel.evaluate(&mut trainer, &x, &spoilt), Err(error));
             assert_eq!(bits(&trainer.network), before);
 
-            // A good step afterwards is that of a crew and a trainer that saw nothing bad.
-            let (mut other, mut fresh) = (odd(), Crew::new());
+            // A good step afterwards is that of a `Parallel` and a trainer that saw nothing bad.
+            let (mut other, mut fresh) = (odd(), Parallel::new());
             let targets = &Weighted { targets: &classes, weights: &good };
             for _ in 0..2 {
-                let loss = crew.step(&mut trainer, &inputs, targets).unwrap();
+                let loss = parallel.step(&mut trainer, &inputs, targets).unwrap();
                 assert_eq!(loss.to_bits(), fresh.step(&mut other, &inputs, targets).unwrap().to_bits());
             }
             assert_eq!(bits(&trainer.network), bits(&other.network));
@@ -211,19 +218,19 @@ fn a_loss_that_is_infinite() {
     let (inputs, _, _) = data(3000);
     let mut targets = vec![[1.0f32]; inputs.len()];
     targets[2900] = [1e30];
-    let (before, mut crew) = (bits(&trainer.network), Crew::new());
-    assert_eq!(crew.evaluate(&mut trainer, &inputs, &targets), Err(Error::EvaluationNotFinite));
+    let (before, mut parallel) = (bits(&trainer.network), Parallel::new());
+    assert_eq!(parallel.evaluate(&mut trainer, &inputs, &targets), Err(Error::EvaluationNotFinite));
     let error = Err(Error::LossNotFinite { epoch: 0, batch: 0 });
-    assert_eq!(crew.step(&mut trainer, &inputs, &targets), error);
+    assert_eq!(parallel.step(&mut trainer, &inputs, &targets), error);
     assert_eq!(bits(&trainer.network), before);
     targets[2900] = [1.0];
-    assert!(crew.step(&mut trainer, &inputs, &targets).is_ok_and(f32::is_finite));
+    assert!(parallel.step(&mut trainer, &inputs, &targets).is_ok_and(f32::is_finite));
 }
 
 #[test]
 fn outputs_without_a_place() {
     let network = Net::new(&mut seeded(0));
     let error = Error::Lengths { what: "places for outputs, one for each input", expected: 4, found: 3 };
-    assert_eq!(Crew::predict_all(&network, &[[0.0; 4]; 4], &mut [[0.0; 3]; 3]), Err(error));
-    assert_eq!(Crew::predict_all(&network, &[[0.0; 4]; 0], &mut [[0.0; 3]; 0]), Ok(()));
+    assert_eq!(Parallel::predict_all(&network, &[[0.0; 4]; 4], &mut [[0.0; 3]; 3]), Err(error));
+    assert_eq!(Parallel::predict_all(&network, &[[0.0; 4]; 0], &mut [[0.0; 3]; 0]), Ok(()));
 }

@@ -1,7 +1,8 @@
-//! The row `us` of the comparison in `benches/peers`: what a user of the library writes, built as a user builds it.
+//! The row `tuplenet` of the comparison in `benches/peers`: what a user of the library writes, built as a user builds
+//! it.
 //!
 //! ```text
-//! peers-us <folder of inputs> <workload>,<workload>,...
+//! peers-tuplenet <folder of inputs> <workload>,<workload>,...
 //! ```
 
 #[path = "rust/src/common.rs"]
@@ -10,7 +11,7 @@ mod common;
 
 use common::{BATCH, Setting, XOR_STEPS, curve_size, peer};
 use std::hint::black_box;
-use tuplenet::model::{Entrance, Params};
+use tuplenet::model::{InputShape, Params};
 use tuplenet::prelude::*;
 
 type Xor = (Dense<2, 10, Relu>, Dense<10, 1, Sigmoid>);
@@ -20,8 +21,8 @@ type Mnist = (Dense<784, 128, Relu>, Dense<128, 64, Relu>, Dense<64, 10, Identit
 type Curve = (Dense<4, 32, Tanh>, Dense<32, 16, Tanh>, Dense<16, 4, Identity>);
 
 /// How many samples are computed together: all four of XOR, and for W4 half of the 200, rounded up to whole registers.
-const XOR_TILE: usize = 4;
-const CURVE_TILE: usize = 104;
+const XOR_MICRO_BATCH: usize = 4;
+const CURVE_MICRO_BATCH: usize = 104;
 
 fn main() {
     peer(run);
@@ -56,9 +57,13 @@ fn xor_steps(setting: &Setting) -> (f64, f64) {
     let [first, second] = weights(setting, "xor", &[2, 10, 1]);
     let network: Xor = (dense(first), dense(second));
     let (inputs, targets) = (samples::<2>(setting, "xor.inputs"), samples::<1>(setting, "xor.targets"));
-    let mut trainer =
-        Trainer::<_, _, _, _, XOR_TILE>::with_tile(network, BinaryCrossEntropy, Sgd::new(0.01), seeded(1));
-    let fit = Fit { epochs: XOR_STEPS, batch_size: 4, shuffle: false };
+    let mut trainer = Trainer::<_, _, _, _, XOR_MICRO_BATCH>::with_micro_batch(
+        network,
+        BinaryCrossEntropy,
+        Sgd::new(0.01),
+        seeded(1),
+    );
+    let fit = FitOptions { epochs: XOR_STEPS, batch_size: 4, shuffle: false };
     trainer.fit(&inputs, &targets, &fit, ()).expect(TRAINS);
     let loss = trainer.evaluate(&inputs, &targets).expect(TRAINS);
     let seconds = setting.best_time(|| {
@@ -75,7 +80,7 @@ fn digits(setting: &Setting) -> Digits {
 fn digits_epoch(setting: &Setting) -> (f64, f64) {
     let (inputs, classes) = (samples::<64>(setting, "digits.inputs"), setting.bytes("digits.classes"));
     let mut trainer = Trainer::new(digits(setting), CrossEntropy, Adam::new(1e-3), seeded(1));
-    trainer.fit(&inputs, &classes, &Fit { epochs: 1, batch_size: BATCH, shuffle: false }, ()).expect(TRAINS);
+    trainer.fit(&inputs, &classes, &FitOptions { epochs: 1, batch_size: BATCH, shuffle: false }, ()).expect(TRAINS);
     let loss = trainer.evaluate(&inputs, &classes).expect(TRAINS);
     let seconds = setting.best_time(|| {
         trainer.epoch(&inputs, &classes, BATCH).expect(TRAINS);
@@ -99,8 +104,12 @@ fn curve_steps(setting: &Setting, workload: &str) -> (f64, f64) {
     let (inputs, targets) = (samples::<4>(setting, "curve.inputs"), samples::<4>(setting, "curve.targets"));
     let (count, steps) = curve_size(workload);
     let (inputs, targets) = (&inputs[..count], &targets[..count]);
-    let mut trainer =
-        Trainer::<_, _, _, _, CURVE_TILE>::with_tile(network, MeanSquaredError, Adam::new(1e-3), seeded(1));
+    let mut trainer = Trainer::<_, _, _, _, CURVE_MICRO_BATCH>::with_micro_batch(
+        network,
+        MeanSquaredError,
+        Adam::new(1e-3),
+        seeded(1),
+    );
     for _ in 0..steps {
         trainer.step(inputs, targets).expect(TRAINS);
     }
@@ -114,7 +123,7 @@ fn curve_steps(setting: &Setting, workload: &str) -> (f64, f64) {
 /// The time of one call of `predict_one`, over 64 samples in turn, and the checksum of their outputs.
 fn one_sample<N, const IN: usize, const OUT: usize>(setting: &Setting, network: &N, inputs: &[[f32; IN]]) -> (f64, f64)
 where
-    N: Network + Entrance<In = Features<IN>> + Params<Scalar = f32>,
+    N: Network + InputShape<In = Features<IN>> + Params<Scalar = f32>,
     N: Layer<Features<IN>, Out = Features<OUT>>,
 {
     let inputs = &inputs[..64];

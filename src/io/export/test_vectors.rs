@@ -1,9 +1,9 @@
-//! [`Proof`]: samples, the network's answers, and how far rounding may take them.
+//! [`TestVectors`]: samples, the network's answers, and how far rounding may take them.
 
-use super::{Exportable, Outline, Unwritable};
-use crate::activation::Function;
+use super::{ExportError, Exportable, Graph};
+use crate::activation::ActivationKind;
 use crate::data::Inputs;
-use crate::model::{Parameter, Part, VisitorMut};
+use crate::model::{Op, Parameter, VisitorMut};
 use crate::num::Real;
 use alloc::boxed::Box;
 use alloc::format;
@@ -12,7 +12,7 @@ use rand::rngs::Xoshiro256PlusPlus;
 use rand::{Rng, SeedableRng};
 
 /// What a self-test compares.
-pub(super) struct Proof<T, const IN: usize, const OUT: usize> {
+pub(super) struct TestVectors<T, const IN: usize, const OUT: usize> {
     pub inputs: Vec<[T; IN]>,
     pub outputs: Vec<[T; OUT]>,
     /// How far off each number of an output may be.
@@ -29,18 +29,14 @@ const MARGIN: f64 = 4.0;
 /// How far off an answer may be in any case, in roundings of the largest one.
 const FLOOR: f64 = 32.0;
 
-impl<T: Real, const IN: usize, const OUT: usize> Proof<T, IN, OUT> {
-    pub fn new<N>(
-        network: &N,
-        outline: &Outline<T>,
-        samples: &(impl Inputs<T, IN> + ?Sized),
-    ) -> Result<Self, Unwritable>
+impl<T: Real, const IN: usize, const OUT: usize> TestVectors<T, IN, OUT> {
+    pub fn new<N>(network: &N, graph: &Graph<T>, samples: &(impl Inputs<T, IN> + ?Sized)) -> Result<Self, ExportError>
     where
         N: Exportable<IN, OUT, Scalar = T> + Clone + Send + Sync,
     {
-        samples.check().map_err(Unwritable::Samples)?;
+        samples.check().map_err(ExportError::Samples)?;
         if samples.count() == 0 {
-            return Err(Unwritable::Samples(crate::error::Error::NoSamples));
+            return Err(ExportError::Samples(crate::error::Error::NoSamples));
         }
         let (mut inputs, mut outputs) = (Vec::new(), Vec::<[T; OUT]>::new());
         for sample in 0..samples.count() {
@@ -55,7 +51,7 @@ impl<T: Real, const IN: usize, const OUT: usize> Proof<T, IN, OUT> {
 
         let unit = T::epsilon().exact();
         let largest = outputs.as_flattened().iter().fold(0.0, |largest: f64, value| largest.max(value.exact().abs()));
-        let largest = if has_coarse_sigmoid(outline) { largest.max(1.0) } else { largest };
+        let largest = if has_coarse_sigmoid(graph) { largest.max(1.0) } else { largest };
         let floor = FLOOR * unit * largest + T::min_positive_value().exact();
         let mut farthest = alloc::vec![[0.0f64; OUT]; outputs.len()];
         for seed in 0..NEIGHBOURS {
@@ -78,34 +74,34 @@ impl<T: Real, const IN: usize, const OUT: usize> Proof<T, IN, OUT> {
             T::of(rounded.parse().unwrap_or(floor))
         };
         let tolerances = farthest.iter().map(|farthest| farthest.map(tolerance)).collect();
-        Ok(Proof { inputs, outputs, tolerances })
+        Ok(TestVectors { inputs, outputs, tolerances })
     }
 }
 
 /// Whether there is a sigmoid that some CPUs compute up to roundings of 1 and not of its value: see
 /// [`sigmoid`](crate::num::math::sigmoid).
-fn has_coarse_sigmoid<T: Real>(outline: &Outline<T>) -> bool {
-    let is_coarse = |part: &Part<T>| match part {
-        Part::Dense { function, .. } | Part::Apply { function, .. } => {
-            matches!(function, Function::Sigmoid | Function::Silu)
+fn has_coarse_sigmoid<T: Real>(graph: &Graph<T>) -> bool {
+    let is_coarse = |part: &Op<T>| match part {
+        Op::Dense { function, .. } | Op::Apply { function, .. } => {
+            matches!(function, ActivationKind::Sigmoid | ActivationKind::Silu)
         }
         _ => false,
     };
-    T::MANTISSA_BITS == f32::MANTISSA_BITS && outline.parts.iter().any(is_coarse)
+    T::MANTISSA_BITS == f32::MANTISSA_BITS && graph.parts.iter().any(is_coarse)
 }
 
 /// A copy that the stack may have no room for.
 fn boxed<N: Clone + Send + Sync>(network: &N) -> Box<N> {
     #[cfg(feature = "std")]
-    return crate::model::boxed::roomy(|| network.clone());
+    return crate::model::boxed::boxed_on_large_stack(|| network.clone());
     #[cfg(not(feature = "std"))]
     Box::new(network.clone())
 }
 
-fn finite<T: Real>(sample: usize, what: &'static str, values: &[T]) -> Result<(), Unwritable> {
+fn finite<T: Real>(sample: usize, what: &'static str, values: &[T]) -> Result<(), ExportError> {
     match values.iter().position(|value| !value.is_finite()) {
         None => Ok(()),
-        Some(index) => Err(Unwritable::Sample { sample, what, index, found: format!("{:?}", values[index]) }),
+        Some(index) => Err(ExportError::Sample { sample, what, index, found: format!("{:?}", values[index]) }),
     }
 }
 
@@ -127,7 +123,7 @@ impl<T: Real> VisitorMut<T, 0> for Nudge {
     fn slice(&mut self, parameter: Parameter, values: &mut [T], []: [&mut [T]; 0]) {
         self.all(parameter.columns, values);
     }
-    fn statistic(&mut self, _: Parameter, values: &mut [T]) {
+    fn buffer(&mut self, _: Parameter, values: &mut [T]) {
         self.all(1, values);
     }
 }

@@ -1,4 +1,4 @@
-//! [`Adaptive`]: a lower rate when the loss stalls.
+//! [`ReduceOnPlateau`]: a lower rate when the loss stalls.
 
 use super::{Schedule, check_factor};
 use crate::error::{Error, not_negative, setting};
@@ -10,9 +10,9 @@ use crate::error::{Error, not_negative, setting};
 /// anew. scikit-learn calls `patience` `n_iter_no_change` and begins with 10.
 ///
 /// ```
-/// use tuplenet::optimizer::schedule::{Adaptive, Schedule};
+/// use tuplenet::optimizer::schedule::{ReduceOnPlateau, Schedule};
 ///
-/// let mut schedule = Adaptive::new();
+/// let mut schedule = ReduceOnPlateau::new();
 /// let mut factors = [0.0; 6];
 /// for (factor, loss) in factors.iter_mut().zip([0.9, 0.5, 0.5, 0.49995, 0.3, 0.4]) {
 ///     schedule.after_epoch(loss);
@@ -24,7 +24,8 @@ use crate::error::{Error, not_negative, setting};
 /// All that it remembers is in its fields, for a training that goes on another day.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
-pub struct Adaptive {
+#[doc(alias("ReduceLROnPlateau", "plateau"))]
+pub struct ReduceOnPlateau {
     /// How many stalled epochs in a row change nothing; the next one divides the rate.
     pub patience: usize,
     /// By how much the loss must fall.
@@ -47,10 +48,10 @@ pub struct Adaptive {
     pub stalled: usize,
 }
 
-impl Adaptive {
+impl ReduceOnPlateau {
     /// Divides by 5 at the second stalled epoch, with a tolerance of 0.0001.
     pub const fn new() -> Self {
-        Adaptive {
+        ReduceOnPlateau {
             patience: 1,
             tolerance: 1e-4,
             divisor: 5.0,
@@ -62,13 +63,13 @@ impl Adaptive {
     }
 }
 
-impl Default for Adaptive {
+impl Default for ReduceOnPlateau {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Schedule for Adaptive {
+impl Schedule for ReduceOnPlateau {
     fn factor(&self, _: usize) -> f64 {
         self.factor
     }
@@ -85,11 +86,19 @@ impl Schedule for Adaptive {
     }
 
     fn check(&self) -> Result<(), Error> {
-        let Adaptive { tolerance, divisor, lowest, factor, .. } = *self;
-        setting(not_negative(tolerance), "a `tolerance` of `Adaptive` that is finite and not negative", tolerance)?;
-        setting(divisor > 1.0 && divisor.is_finite(), "a `divisor` of `Adaptive` that is finite and above 1", divisor)?;
-        check_factor(lowest, "a `lowest` factor of `Adaptive` that is finite and not negative")?;
-        check_factor(factor, "a `factor` of `Adaptive` that is finite and not negative")
+        let ReduceOnPlateau { tolerance, divisor, lowest, factor, .. } = *self;
+        setting(
+            not_negative(tolerance),
+            "a `tolerance` of `ReduceOnPlateau` that is finite and not negative",
+            tolerance,
+        )?;
+        setting(
+            divisor > 1.0 && divisor.is_finite(),
+            "a `divisor` of `ReduceOnPlateau` that is finite and above 1",
+            divisor,
+        )?;
+        check_factor(lowest, "a `lowest` factor of `ReduceOnPlateau` that is finite and not negative")?;
+        check_factor(factor, "a `factor` of `ReduceOnPlateau` that is finite and not negative")
     }
 
     fn restart(&mut self) {

@@ -1,4 +1,5 @@
-//! What is done around any optimizer before its steps: [`Prepare`], and [`Prepared`], which puts the two together.
+//! What is done around any optimizer before its steps: [`GradientTransform`], and [`Transformed`], which puts the two
+//! together.
 
 use super::{Optimizer, StateSlices};
 use crate::error::Error;
@@ -7,9 +8,10 @@ use crate::num::Real;
 use fearless_simd::Simd;
 
 /// What is done to a network and its gradient before an optimizer takes its step.
-pub trait Prepare<T: Real> {
-    /// Changes the network or the mean `gradient` of a batch. `rate` is the optimizer's learning rate.
-    fn prepare<S: Simd, N: Params<Scalar = T>>(&self, simd: S, rate: T, network: &mut N, gradient: &mut N);
+#[doc(alias("GradientTransformation"))]
+pub trait GradientTransform<T: Real> {
+    /// Changes the network or the mean `gradient` of a batch. `learning_rate` is the optimizer's learning rate.
+    fn transform<S: Simd, N: Params<Scalar = T>>(&self, simd: S, learning_rate: T, network: &mut N, gradient: &mut N);
 
     /// Whether all settings make sense: see [`Optimizer::check`].
     #[inline(always)]
@@ -24,39 +26,40 @@ pub trait Prepare<T: Real> {
     }
 }
 
-/// An optimizer with a preparation before each of its steps, after those that it has already. Made by [`Optimizer::after`], or by a method such
-/// as [`Optimizer::l2`].
+/// An optimizer with a transform before each of its steps, after those that it has already. Made by
+/// [`Optimizer::with_transform`], or by a method such as [`Optimizer::l2`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
-pub struct Prepared<O, P> {
+#[doc(alias("chain", "gradient transformation"))]
+pub struct Transformed<O, P> {
     /// What takes the step.
     pub optimizer: O,
     /// What is done before it.
-    pub preparation: P,
+    pub transform: P,
 }
 
-impl<O: Optimizer, P: Prepare<O::Scalar>> Optimizer for Prepared<O, P> {
+impl<O: Optimizer, P: GradientTransform<O::Scalar>> Optimizer for Transformed<O, P> {
     type Scalar = O::Scalar;
     type State = O::State;
     type Shared = O::Shared;
 
-    fn rate(&self) -> O::Scalar {
-        self.optimizer.rate()
+    fn learning_rate(&self) -> O::Scalar {
+        self.optimizer.learning_rate()
     }
 
-    fn set_rate(&mut self, rate: O::Scalar) {
-        self.optimizer.set_rate(rate);
+    fn set_learning_rate(&mut self, learning_rate: O::Scalar) {
+        self.optimizer.set_learning_rate(learning_rate);
     }
 
     #[inline(always)]
     fn check(&self) -> Result<(), Error> {
-        self.preparation.check()?;
+        self.transform.check()?;
         self.optimizer.check()
     }
 
     #[inline(always)]
     fn largest_gradient(&self) -> O::Scalar {
-        self.preparation.largest_gradient(self.optimizer.largest_gradient())
+        self.transform.largest_gradient(self.optimizer.largest_gradient())
     }
 
     fn restart(&mut self) {
@@ -82,9 +85,9 @@ impl<O: Optimizer, P: Prepare<O::Scalar>> Optimizer for Prepared<O, P> {
     }
 
     #[inline(always)]
-    fn prepare<S: Simd, N: Params<Scalar = O::Scalar>>(&self, simd: S, network: &mut N, gradient: &mut N) {
-        self.optimizer.prepare(simd, network, gradient);
-        self.preparation.prepare(simd, self.rate(), network, gradient);
+    fn transform<S: Simd, N: Params<Scalar = O::Scalar>>(&self, simd: S, network: &mut N, gradient: &mut N) {
+        self.optimizer.transform(simd, network, gradient);
+        self.transform.transform(simd, self.learning_rate(), network, gradient);
     }
 
     fn after_step(&mut self) {

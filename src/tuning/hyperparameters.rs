@@ -1,0 +1,175 @@
+//! [`Hyperparameters`]: all that a training needs besides network, loss and data, as values.
+
+use crate::error::{Error, not_negative, setting};
+use crate::model::Params;
+use crate::num::Real;
+use crate::optimizer::schedule::{AnySchedule, Constant, Schedule};
+use crate::optimizer::{AnyRegularization, Optimizer, Regularization, Scheduled, Transformed};
+use crate::train::FitOptions;
+use crate::train::callbacks::{Callback, EpochReport};
+use core::ops::ControlFlow;
+
+/// Hyperparameters: how a network is trained, as values that a search varies: the optimizer with what stands around it,
+/// and how long.
+///
+/// [`new`](Self::new) begins with the defaults of scikit-learn's `MLPClassifier` for everything but the optimizer: at most 200
+/// epochs, batches of 200, no penalty (there `alpha` is 1e-4), a constant rate, and an end when the training loss stalls.
+///
+/// ```
+/// use tuplenet::prelude::*;
+/// use tuplenet::tuning::Hyperparameters;
+///
+/// let hyperparameters = Hyperparameters { l2: 1e-3, ..Hyperparameters::new(Adam::new(0.01f32)) };
+/// assert_eq!((hyperparameters.fit.epochs, hyperparameters.fit.batch_size), (200, 200));
+/// ```
+///
+/// `O` is the optimizer; with [`AnyOptimizer`](crate::optimizer::AnyOptimizer) it is one of the values.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[doc(alias("hyperparameter", "MLPClassifier"))]
+pub struct Hyperparameters<O> {
+    /// What takes the steps.
+    pub optimizer: O,
+    /// The learning rate, if not the optimizer's own.
+    pub learning_rate: Option<f64>,
+    /// How the rate changes from epoch to epoch.
+    pub schedule: AnySchedule,
+    /// The factor `lambda` of [`Optimizer::l1`].
+    pub l1: f64,
+    /// The factor `lambda` of [`Optimizer::l2`].
+    pub l2: f64,
+    /// scikit-learn's factor of the L2 penalty, which it divides by the size of the batch; added to `l2`.
+    pub alpha: f64,
+    /// Epochs, batch size, shuffling.
+    pub fit: FitOptions,
+    /// When a training ends before its last epoch; `None` for never.
+    pub no_improvement: Option<NoImprovement>,
+}
+
+/// When a training gets nowhere any more: scikit-learn's `n_iter_no_change` and `tol`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[doc(alias("n_iter_no_change", "tol"))]
+pub struct NoImprovement {
+    /// How many epochs in a row may pass without a lower mean training loss.
+    pub patience: usize,
+    /// By how much it must be lower.
+    pub tolerance: f64,
+}
+
+/// The rate at or below which a training ends that stalls and has an adaptive schedule, as in scikit-learn.
+const LOWEST_LEARNING_RATE: f64 = 1e-6;
+
+/// The optimizer of a set of hyperparameters with its surroundings.
+pub(crate) type Complete<O, T> = Scheduled<Transformed<O, AnyRegularization<T>>, AnySchedule>;
+
+impl<O> Hyperparameters<O> {
+    /// With that optimizer and scikit-learn's defaults.
+    pub const fn new(optimizer: O) -> Self {
+        Hyperparameters {
+            optimizer,
+            learning_rate: None,
+            schedule: AnySchedule::Constant(Constant),
+            l1: 0.0,
+            l2: 0.0,
+            alpha: 0.0,
+            fit: FitOptions { epochs: 200, batch_size: 200, shuffle: true },
+            no_improvement: Some(NoImprovement { patience: 10, tolerance: 1e-4 }),
+        }
+    }
+}
+
+impl<T: Real, O: Optimizer<Scalar = T> + Clone> Hyperparameters<O> {
+    /// The optimizer with penalty and schedule, for a training with so many samples.
+    ///
+    /// ```
+    /// use tuplenet::prelude::*;
+    /// use tuplenet::tuning::Hyperparameters;
+    ///
+    /// let hyperparameters =
+    ///     Hyperparameters { learning_rate: Some(0.01), alpha: 1e-3, ..Hyperparameters::new(Adam::new(0.1f32)) };
+    /// let inputs = [[1.0], [2.0], [3.0]];
+    /// let optimizer = hyperparameters.complete(inputs.len());
+    /// assert_eq!(optimizer.learning_rate(), 0.01);
+    /// let mut trainer =
+    ///     Trainer::new(<Dense<1, 1, Identity>>::new(&mut seeded(0)), MeanSquaredError, optimizer, seeded(1));
+    /// trainer.fit(&inputs, &inputs, &hyperparameters.fit, hyperparameters.callback())?;
+    /// # Ok::<(), tuplenet::Error>(())
+    /// ```
+    pub fn complete(&self, samples: usize) -> Scheduled<Transformed<O, AnyRegularization<T>>, AnySchedule> {
+        let mut optimizer = self.optimizer.clone();
+        if let Some(learning_rate) = self.learning_rate {
+            optimizer.set_learning_rate(T::of(learning_rate));
+        }
+        let l2 = self.l2 + self.alpha / self.fit.batch_size.min(samples).max(1) as f64;
+        let regularization = Regularization { l1: T::of(self.l1), l2: T::of(l2) };
+        optimizer.with_transform(AnyRegularization(regularization)).by_epoch(self.schedule)
+    }
+
+    /// Fails, with an [`Error::Setting`] for most, unless all settings make sense for a training with so many samples. A search asks
+    /// for each of its candidates before it trains any.
+    pub fn check(&self, samples: usize) -> Result<(), Error> {
+        let lambda = |lambda: f64, expected| setting(not_negative(lambda), expected, lambda);
+        lambda(self.l1, "a `lambda` of `l1` that is finite and not negative")?;
+        lambda(self.l2, "a `lambda` of `l2` that is finite and not negative")?;
+        lambda(self.alpha, "an `alpha` that is finite and not negative")?;
+        if let Some(NoImprovement { tolerance, .. }) = self.no_improvement {
+            lambda(tolerance, TOLERANCE)?;
+        }
+        self.fit.check()?;
+        self.complete(samples).check()
+    }
+
+    /// Ends a training of this set of hyperparameters that stalls.
+    ///
+    /// With an [`ReduceOnPlateau`](crate::optimizer::schedule::ReduceOnPlateau) schedule a training that stalls goes on
+    /// as long as the rate is above 1e-6.
+    pub fn callback(&self) -> StopWithoutImprovement {
+        let learning_rate = self.learning_rate.unwrap_or(self.optimizer.learning_rate().exact());
+        StopWithoutImprovement {
+            no_improvement: self.no_improvement,
+            schedule: self.schedule,
+            learning_rate,
+            best: f64::INFINITY,
+            stalled: 0,
+        }
+    }
+}
+
+/// The callback that ends a training which stalls. Made by [`Hyperparameters::callback`].
+#[derive(Clone, Debug)]
+pub struct StopWithoutImprovement {
+    no_improvement: Option<NoImprovement>,
+    /// Sees the losses that the optimizer's schedule sees, and so knows the same rate.
+    schedule: AnySchedule,
+    learning_rate: f64,
+    best: f64,
+    stalled: usize,
+}
+
+/// What a tolerance must be.
+const TOLERANCE: &str = "a `tolerance` that is finite and not negative";
+
+impl<N: Params> Callback<N> for StopWithoutImprovement {
+    fn begin(&mut self, _: usize, _: &N) -> Result<(), Error> {
+        let tolerance = self.no_improvement.map_or(0.0, |no_improvement| no_improvement.tolerance);
+        setting(not_negative(tolerance), TOLERANCE, tolerance)
+    }
+
+    fn epoch(&mut self, epoch: &EpochReport<N>) -> ControlFlow<()> {
+        let Some(NoImprovement { patience, tolerance }) = self.no_improvement else { return ControlFlow::Continue(()) };
+        let loss = epoch.loss.exact();
+        let may_go_on = match self.schedule {
+            AnySchedule::ReduceOnPlateau(schedule) => self.learning_rate * schedule.factor > LOWEST_LEARNING_RATE,
+            _ => false,
+        };
+        self.schedule.after_epoch(loss);
+        self.stalled = if loss > self.best - tolerance { self.stalled + 1 } else { 0 };
+        self.best = self.best.min(loss);
+        if self.stalled > patience {
+            if !may_go_on {
+                return ControlFlow::Break(());
+            }
+            self.stalled = 0;
+        }
+        ControlFlow::Continue(())
+    }
+}
