@@ -265,7 +265,7 @@ pub(crate) fn inlined_row<S: Simd, T: Real, A: Elementwise, const ROWS: usize, c
     if activated { value::<S, T, A>(simd, sum) } else { sum }
 }
 
-/// [`math::mul_add`](crate::math::mul_add) of numbers.
+/// [`math::mul_add`](crate::num::math::mul_add) of numbers.
 #[inline(always)]
 pub(crate) fn mul_add<S: Simd, T: Real>(simd: S, x: T, factor: T, add: T) -> T {
     let (x, factor, add) = (lanes::<S, T>(simd, x), lanes::<S, T>(simd, factor), lanes::<S, T>(simd, add));

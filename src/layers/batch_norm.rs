@@ -156,7 +156,7 @@ macro_rules! fold {
             ///
             /// ```
             /// use tuplenet::layers::{Activate, BatchNorm};
-            /// use tuplenet::params::Zeroed;
+            /// use tuplenet::model::Zeroed;
             /// use tuplenet::prelude::*;
             ///
             /// // Such as `include!("trained.rs")`, which the export has written.

@@ -47,7 +47,7 @@
             0.41996598, 0.72260946, 0.10589822, 0.3159338, 0.89013064, 0.57239807, 0.30064923, 0.84490615,
         ],
     ) },
-    tuplenet::params::Zeroed::ZEROED,
+    tuplenet::model::Zeroed::ZEROED,
     tuplenet::layers::Dense::from_columns(
         [
             [
