@@ -96,12 +96,13 @@ where
     let fit = |epochs| FitOptions { epochs, batch_size: 20, shuffle: true };
     let watched = |epoch: &EpochReport<Net<T>>| epoch.loss.exact() + epoch.validation_loss.unwrap().exact();
     let sum = |network: &Net<T>| network.3.bias[0].exact();
-    let callbacks = || (History::new(), (EarlyStopping::new(3).watching(watched), Metric::new("bias", sum)));
+    let callbacks = || (History::new(), (EarlyStopping::new(EPOCHS).watching(watched), Metric::new("bias", sum)));
 
     let mut whole = new();
     let (mut history, (mut stopping, mut metric)) = callbacks();
     let all = (&mut history, (&mut stopping, &mut metric));
-    whole.fit_validated(&inputs, &targets, validation, &fit(EPOCHS), all).unwrap();
+    let outcome = whole.fit_validated(&inputs, &targets, validation, &fit(EPOCHS), all).unwrap();
+    assert_eq!(outcome.epochs, EPOCHS, "{name}: every epoch is there to be interrupted");
     let expected = (bits(&whole), bits(&history), bits(&stopping), metric.values().to_vec());
 
     let mut runs = 0;
