@@ -87,13 +87,7 @@ impl Permutation {
         match &self.order {
             Order::Identity => place,
             Order::Listed(list) => entry(*list, place),
-            Order::Mixed(mixing) => {
-                let mut x = mixing.mix(place as u64);
-                while x >= self.count as u64 {
-                    x = mixing.mix(x);
-                }
-                x as usize
-            }
+            Order::Mixed(mixing) => mixing.at(place, self.count),
         }
     }
 
@@ -176,6 +170,17 @@ impl Mixing {
         // A round of few bits mixes less: what is fair takes about 64 bits in all rounds together.
         let turns = if bits <= 10 { 2 } else { 1 };
         Mixing { mask: u64::MAX >> (u64::BITS - bits), shift: bits.div_ceil(2), turns, rounds }
+    }
+
+    // Once in a microcontroller's program, which has little flash.
+    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
+    fn at(&self, place: usize, count: usize) -> usize {
+        let mut x = self.mix(place as u64);
+        while x >= count as u64 {
+            x = self.mix(x);
+        }
+        x as usize
     }
 
     #[inline(always)]
