@@ -6,9 +6,6 @@ use tuplenet::model::{Parameter, Params, Visitor, Zeroed};
 use tuplenet::optimizer::Optimizer;
 use tuplenet::prelude::*;
 
-/// What the weights of [`xor`], [`iris`] and [`ragged`] come to.
-pub const EXPECTED: [u32; 3] = [0x8c5e_947a, 0x6920_17a4, 0x7bfb_33b9];
-
 /// One number over the bits of many: the FNV-1a hash over words, <http://www.isthe.com/chongo/tech/comp/fnv/>.
 #[derive(Clone, Copy)]
 pub struct Bits(pub u32);

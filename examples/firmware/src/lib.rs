@@ -5,6 +5,7 @@
 
 pub mod bits;
 mod board;
+pub mod hashes;
 mod own;
 
 pub use bits::Bits;
