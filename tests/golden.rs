@@ -67,7 +67,7 @@ impl Case {
         let tolerance = match T::MANTISSA_BITS == f64::MANTISSA_BITS {
             true => 1e-10,
             // Two roundings for each product and sum: Adam's first steps divide by the root of a square that is little else.
-            false if cfg!(feature = "reproducible") => 2e-5,
+            false if cfg!(any(feature = "reproducible", tuplenet_scalar)) => 2e-5,
             false => 1e-5,
         };
         // What is zero but for rounding has no scale.

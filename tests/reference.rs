@@ -112,10 +112,10 @@ mod level {
         Level::new().as_sse2()
     }
     pub fn better() -> Option<Avx2> {
-        Level::new().as_avx2()
+        Level::new().as_avx2().filter(|_| cfg!(not(tuplenet_scalar)))
     }
     pub fn best() -> Option<Avx512> {
-        Level::new().as_avx512()
+        Level::new().as_avx512().filter(|_| cfg!(not(tuplenet_scalar)))
     }
 }
 #[cfg(target_arch = "aarch64")]

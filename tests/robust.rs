@@ -278,7 +278,10 @@ both! {
             loss::<S, NoActivation, _>(simd, BinaryCrossEntropy);
             loss::<S, NoActivation, _>(simd, CrossEntropy);
         }
-        dispatch!(Level::new(), simd => all(simd));
+        // Without vector registers the library computes in the lanes of the baseline alone.
+        if cfg!(not(tuplenet_scalar)) {
+            dispatch!(Level::new(), simd => all(simd));
+        }
         dispatch!(Level::baseline(), simd => all(simd));
     }
 

@@ -9,13 +9,13 @@ pub(crate) fn level() -> Level {
     if let Some(level) = tests::forced() {
         return level;
     }
-    Level::try_detect().unwrap_or(Level::baseline())
+    if cfg!(tuplenet_scalar) { Level::baseline() } else { Level::try_detect().unwrap_or(Level::baseline()) }
 }
 
 /// `dispatch!(level, simd => call(simd, ..))` compiles the call for AVX-512, AVX2 and SSE2 and takes the best at or below
 /// the level. SSE4.2 is left out, since it has neither wider registers nor the fused multiply-add, and would cost a
 /// quarter of the compile time.
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", not(tuplenet_scalar)))]
 macro_rules! dispatch {
     ($level:expr, $simd:ident => $call:expr) => {{
         use fearless_simd::Simd as _;
@@ -38,6 +38,21 @@ macro_rules! dispatch {
         } else {
             unreachable!("every x86-64 has SSE2")
         }
+    }};
+}
+
+// Without vector registers one of four lanes is used, and there is nothing to choose.
+#[cfg(all(target_arch = "x86_64", tuplenet_scalar))]
+macro_rules! dispatch {
+    ($level:expr, $simd:ident => $call:expr) => {{
+        use fearless_simd::Simd as _;
+        let level: fearless_simd::Level = $level;
+        let $simd = level.as_sse2().expect("the baseline of x86-64 is SSE2");
+        // A function of its own, as above, which `?` leaves.
+        $simd.vectorize(
+            #[inline(always)]
+            || $call,
+        )
     }};
 }
 
@@ -83,7 +98,7 @@ pub(crate) mod tests {
     /// Every level that this CPU has and [`dispatch!`] knows.
     pub(crate) fn levels() -> Vec<Level> {
         let mut levels = std::vec![Level::baseline(), level()];
-        #[cfg(target_arch = "x86_64")]
+        #[cfg(all(target_arch = "x86_64", not(tuplenet_scalar)))]
         {
             levels.extend(level().as_avx512().map(Level::Avx512));
             levels.extend(level().as_avx2().map(Level::Avx2));

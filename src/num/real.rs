@@ -80,12 +80,16 @@ pub trait Real: Scalar + FloatCore + SimdFloatElement + bytemuck::Pod + Send + S
     }
 }
 
-/// Whether there are no vector registers.
-pub(crate) const SCALAR: bool = !cfg!(any(
-    target_arch = "x86",
-    target_arch = "x86_64",
-    target_arch = "aarch64",
-    all(target_arch = "wasm32", target_feature = "simd128"),
+/// Whether there are no vector registers. With `--cfg tuplenet_scalar` a CPU that has them does without, so that tests can run on it
+/// what a microcontroller runs.
+pub(crate) const SCALAR: bool = cfg!(any(
+    tuplenet_scalar,
+    not(any(
+        target_arch = "x86",
+        target_arch = "x86_64",
+        target_arch = "aarch64",
+        all(target_arch = "wasm32", target_feature = "simd128"),
+    ))
 ));
 
 /// A number in all lanes. What is computed in lanes that nobody looks at, the compiler leaves out.
