@@ -116,9 +116,9 @@ fn parallel_has_the_common_traits() {
 #[cfg(feature = "csv")]
 #[test]
 fn tables_have_the_common_traits() {
-    assert_traits::<tuplenet::data::csv::Csv>();
-    assert_default::<tuplenet::data::csv::Csv>();
-    assert_shared::<tuplenet::data::csv::CsvError>();
+    assert_traits::<tuplenet::data::Csv>();
+    assert_default::<tuplenet::data::Csv>();
+    assert_shared::<tuplenet::data::CsvError>();
 }
 
 #[cfg(feature = "progress")]
