@@ -91,14 +91,15 @@ impl Cart {
     }
 }
 
-/// The larger program: here a simulation, elsewhere a robot's control loop or a game.
-struct Robot {
+/// The larger program: here a simulation, elsewhere a robot's control loop or a game. It takes any network from four inputs to
+/// one output.
+struct Robot<N: FromTo<4, 1> + 'static> {
     cart: Cart,
-    policy: &'static Policy,
+    policy: &'static N,
     ticks: u32,
 }
 
-impl Robot {
+impl<N: FromTo<4, 1>> Robot<N> {
     /// Measures, decides, acts; gives the force.
     fn tick(&mut self) -> f32 {
         // All of the network's work, on the stack.

@@ -150,11 +150,11 @@ pub(crate) const fn assert_varies<A: Activation>(outputs: usize) {
 /// What an activation's derivative is computed from.
 pub trait DerivativeFrom: 'static {
     /// The layer's output before the activation, where it is kept.
-    type Stored<M: Zeroed>: Zeroed;
+    type Stored<M: Zeroed + Clone>: Zeroed + Clone;
     /// What is kept, if it is.
-    fn stored<M: Zeroed>(stored: &Self::Stored<M>) -> Option<&M>;
+    fn stored<M: Zeroed + Clone>(stored: &Self::Stored<M>) -> Option<&M>;
     /// Where to keep it, if it is kept.
-    fn stored_mut<M: Zeroed>(stored: &mut Self::Stored<M>) -> Option<&mut M>;
+    fn stored_mut<M: Zeroed + Clone>(stored: &mut Self::Stored<M>) -> Option<&mut M>;
 }
 
 /// The derivative follows from the activation's output alone.
@@ -162,13 +162,13 @@ pub trait DerivativeFrom: 'static {
 pub struct FromOutput;
 
 impl DerivativeFrom for FromOutput {
-    type Stored<M: Zeroed> = ();
+    type Stored<M: Zeroed + Clone> = ();
     #[inline(always)]
-    fn stored<M: Zeroed>((): &()) -> Option<&M> {
+    fn stored<M: Zeroed + Clone>((): &()) -> Option<&M> {
         None
     }
     #[inline(always)]
-    fn stored_mut<M: Zeroed>((): &mut ()) -> Option<&mut M> {
+    fn stored_mut<M: Zeroed + Clone>((): &mut ()) -> Option<&mut M> {
         None
     }
 }
@@ -178,13 +178,13 @@ impl DerivativeFrom for FromOutput {
 pub struct FromInput;
 
 impl DerivativeFrom for FromInput {
-    type Stored<M: Zeroed> = M;
+    type Stored<M: Zeroed + Clone> = M;
     #[inline(always)]
-    fn stored<M: Zeroed>(stored: &M) -> Option<&M> {
+    fn stored<M: Zeroed + Clone>(stored: &M) -> Option<&M> {
         Some(stored)
     }
     #[inline(always)]
-    fn stored_mut<M: Zeroed>(stored: &mut M) -> Option<&mut M> {
+    fn stored_mut<M: Zeroed + Clone>(stored: &mut M) -> Option<&mut M> {
         Some(stored)
     }
 }
@@ -195,7 +195,7 @@ macro_rules! activation {
     ($(#[$doc:meta])* $name:ident, $from:ty, $init:ty $(, fused $fused:expr)? $(, inline $inline:literal)?;
      |$simd:ident, $x:ident| $value:expr; |$d_simd:ident, $d_x:ident, $y:ident| $derivative:expr) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, Default)]
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         pub struct $name;
 
         impl Activation for $name {
@@ -244,7 +244,7 @@ activation! {
 /// `L` names the layer in error messages, and says whether its outputs may be probabilities: those of `NoActivation`, for
 /// layers of your own, may; those of `NoActivation<BatchNorm<..>>` may not, and so the cross-entropies
 /// [refuse](crate::loss::Distribution) a network that ends with it.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NoActivation<L = ()>(core::marker::PhantomData<L>);
 
 impl<L: 'static> Activation for NoActivation<L> {
@@ -264,7 +264,7 @@ impl<L: 'static> Activation for NoActivation<L> {
 }
 
 /// Rectified linear unit, `max(x, 0)`.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[doc(alias("ReLU"))]
 pub struct Relu;
 
@@ -291,7 +291,7 @@ impl Activation for Relu {
 }
 
 /// `x` where it is positive, else `x` times a small factor, in per mille: 10 (0.01, as in PyTorch) unless told.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[doc(alias("LeakyReLU", "negative_slope"))]
 pub struct LeakyRelu<const PER_MILLE: u32 = 10>;
 
@@ -407,7 +407,7 @@ activation! {
 
 /// `exp(x)` divided by the sum of those of all outputs: for the probabilities of several classes. Only as the last
 /// activation of a network.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[doc(alias("LogSoftmax"))]
 pub struct Softmax;
 

@@ -90,7 +90,7 @@ fn fill_normal<T: Real, R: Rng>(rng: &mut R, standard_deviation: T, weights: &mu
 macro_rules! rule {
     ($(#[$doc:meta])* $name:ident, $fill:ident, $square:literal, |$fan_in:ident, $fan_out:ident| $variance:expr) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, Default)]
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         pub struct $name;
 
         impl Init for $name {
@@ -147,7 +147,7 @@ rule! {
 }
 
 /// All zero. A network with a hidden layer can't learn from there; a last layer can.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Zeros;
 
 impl Init for Zeros {
@@ -157,7 +157,7 @@ impl Init for Zeros {
 }
 
 /// All the same.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Constant(pub f64);
 
 impl Init for Constant {

@@ -339,7 +339,7 @@ macro_rules! regression {
 }
 
 /// The mean of the squares of the errors.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[doc(alias("MSELoss", "mse", "l2 loss"))]
 pub struct MeanSquaredError;
@@ -350,7 +350,7 @@ regression!(MeanSquaredError, |_this, simd, y, t| {
 });
 
 /// The mean of the absolute values of the errors. Its derivative at zero is zero.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[doc(alias("L1Loss", "mae"))]
 pub struct MeanAbsoluteError;
@@ -364,7 +364,7 @@ regression!(MeanAbsoluteError, |_this, simd, y, t| {
 
 /// Half the square of errors up to `delta`, and beyond it a straight line with the derivative `delta`: P. Huber, 1964;
 /// as in PyTorch.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(
     feature = "serde",
     derive(serde::Serialize, serde::Deserialize),
@@ -404,7 +404,7 @@ regression!(
 /// After [`Sigmoid`] it is computed from the sigmoid's input, the logits. A network that ends
 /// with [`Identity`] gives logits. What [other](Probabilities) networks give is taken as
 /// probabilities, whose logarithms are kept above -100, as in PyTorch.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[doc(alias("BCELoss", "BCEWithLogitsLoss", "log loss"))]
 pub struct BinaryCrossEntropy;
@@ -579,7 +579,7 @@ impl<T: Real, C: ClassIndex<2>> BinaryTarget<T, 1> for C {
 /// After [`Softmax`] it is computed from softmax's input, the logits. A network that ends
 /// with [`Identity`] gives logits. What [other](Distribution) networks give is taken as
 /// probabilities, whose logarithms are kept above -100.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[doc(alias("CrossEntropyLoss", "NLLLoss", "categorical_crossentropy", "sparse_categorical_crossentropy"))]
 pub struct CrossEntropy;

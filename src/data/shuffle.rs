@@ -26,14 +26,14 @@ const ROUNDS: usize = 6;
 /// seen.sort();
 /// assert_eq!(seen, [0, 1, 2, 3, 4]);
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[doc(alias("shuffle", "DataLoader"))]
 pub struct Permutation {
     count: usize,
     order: Order,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Order {
     Identity,
     /// The number at each place, four bits each, the first place lowest.
@@ -41,7 +41,7 @@ enum Order {
     Mixed(Mixing),
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Mixing {
     mask: u64,
     shift: u32,

@@ -17,13 +17,22 @@ use rand::Rng;
 /// assert_eq!((train.indices.len(), test.len()), (4, 1));
 /// # Ok::<(), tuplenet::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Subset<'a, X: ?Sized> {
     /// The whole.
     pub data: &'a X,
     /// Which samples.
     pub indices: &'a [usize],
 }
+
+// Not derived, which would ask for data that are `Copy`: a slice is not.
+impl<X: ?Sized> Clone for Subset<'_, X> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<X: ?Sized> Copy for Subset<'_, X> {}
 
 impl<T: Real, X: Samples<T> + ?Sized> Samples<T> for Subset<'_, X> {
     type Item = X::Item;

@@ -17,7 +17,7 @@ use crate::num::Real;
 /// trainer.step(&inputs, &targets)?;
 /// # Ok::<(), tuplenet::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 #[doc(alias("sample_weight"))]
 pub struct Weighted<'a, Y: ?Sized, T> {
     /// The targets.
@@ -25,6 +25,15 @@ pub struct Weighted<'a, Y: ?Sized, T> {
     /// One for each target, not negative.
     pub weights: &'a [T],
 }
+
+// Not derived, which would ask for targets that are `Copy`: a slice is not.
+impl<Y: ?Sized, T> Clone for Weighted<'_, Y, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<Y: ?Sized, T> Copy for Weighted<'_, Y, T> {}
 
 impl<T: Real, Y: Samples<T> + ?Sized> Samples<T> for Weighted<'_, Y, T> {
     type Item = Y::Item;
@@ -70,7 +79,7 @@ impl<T: Real, Y: Samples<T> + ?Sized> Samples<T> for Weighted<'_, Y, T> {
 /// trainer.step(&inputs, &targets)?;
 /// # Ok::<(), tuplenet::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 #[doc(alias("class_weight"))]
 pub struct ClassWeighted<'a, Y: ?Sized, T, const CLASSES: usize> {
     /// Class indices.
@@ -78,6 +87,14 @@ pub struct ClassWeighted<'a, Y: ?Sized, T, const CLASSES: usize> {
     /// One for each class, not negative.
     pub weights: [T; CLASSES],
 }
+
+impl<Y: ?Sized, T: Copy, const CLASSES: usize> Clone for ClassWeighted<'_, Y, T, CLASSES> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<Y: ?Sized, T: Copy, const CLASSES: usize> Copy for ClassWeighted<'_, Y, T, CLASSES> {}
 
 impl<T: Real, Y, const CLASSES: usize> Samples<T> for ClassWeighted<'_, Y, T, CLASSES>
 where

@@ -289,12 +289,19 @@ impl<const N: usize, T> InputShape for BatchNorm<N, T> {
 impl<const N: usize, T> Network for BatchNorm<N, T> {}
 
 /// What [`BatchNorm`] keeps for its backward pass: the output, `N` by `B`, and the statistics of the micro-batch.
+#[derive(Clone)]
 pub struct BatchNormCache<T: Real, const N: usize, const B: usize> {
     output: SMatrix<T, N, B>,
     mean: SVector<T, N>,
     /// With the number of samples as divisor.
     variance: SVector<T, N>,
     reciprocal: SVector<T, N>,
+}
+
+impl<T: Real, const N: usize, const B: usize> core::fmt::Debug for BatchNormCache<T, N, B> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("BatchNormCache").finish_non_exhaustive()
+    }
 }
 
 impl<T: Real, const N: usize, const B: usize> Zeroed for BatchNormCache<T, N, B> {

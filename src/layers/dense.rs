@@ -458,6 +458,18 @@ pub struct DenseCache<A: Activation, T: Real, const OUT: usize, const B: usize> 
     sums: <A::DerivativeFrom as DerivativeFrom>::Stored<SMatrix<T, OUT, B>>,
 }
 
+impl<A: Activation, T: Real, const OUT: usize, const B: usize> Clone for DenseCache<A, T, OUT, B> {
+    fn clone(&self) -> Self {
+        DenseCache { output: self.output, sums: self.sums.clone() }
+    }
+}
+
+impl<A: Activation, T: Real, const OUT: usize, const B: usize> core::fmt::Debug for DenseCache<A, T, OUT, B> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("DenseCache").finish_non_exhaustive()
+    }
+}
+
 impl<A: Activation, T: Real, const OUT: usize, const B: usize> Zeroed for DenseCache<A, T, OUT, B> {
     const ZEROED: Self = DenseCache { output: SMatrix::ZEROED, sums: Zeroed::ZEROED };
 }

@@ -152,9 +152,16 @@ impl<const N: usize, T, const EPSILON_NANOS: u64> Network for LayerNorm<N, T, EP
 
 /// What [`LayerNorm`] keeps for its backward pass: the output, `N` by `B`, and mean and reciprocal deviation of each of the
 /// `B` samples.
+#[derive(Clone)]
 pub struct LayerNormCache<T: Real, const N: usize, const B: usize> {
     output: SMatrix<T, N, B>,
     statistics: [(T, T); B],
+}
+
+impl<T: Real, const N: usize, const B: usize> core::fmt::Debug for LayerNormCache<T, N, B> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("LayerNormCache").finish_non_exhaustive()
+    }
 }
 
 impl<T: Real, const N: usize, const B: usize> Zeroed for LayerNormCache<T, N, B> {

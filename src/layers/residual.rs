@@ -96,9 +96,16 @@ impl<L: InputShape> InputShape for Residual<L> {
 impl<L> Network for Residual<L> {}
 
 /// What [`Residual`] keeps for its backward pass: the output, `N` by `B`, and what the layer inside keeps.
+#[derive(Clone)]
 pub struct ResidualCache<T: crate::num::Real, I, const N: usize, const B: usize> {
     output: SMatrix<T, N, B>,
     inside: I,
+}
+
+impl<T: crate::num::Real, I, const N: usize, const B: usize> core::fmt::Debug for ResidualCache<T, I, N, B> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("ResidualCache").finish_non_exhaustive()
+    }
 }
 
 impl<T: crate::num::Real, I: Zeroed, const N: usize, const B: usize> Zeroed for ResidualCache<T, I, N, B> {

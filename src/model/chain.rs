@@ -15,9 +15,16 @@ use rand::Rng;
 type Out<L, In> = <L as Layer<In>>::Out;
 
 /// What a chain keeps for its backward pass: the layers' caches, and room for the gradients between them.
+#[derive(Clone)]
 pub struct ChainCache<CACHES, GRADIENTS> {
     caches: CACHES,
     gradients: GRADIENTS,
+}
+
+impl<CACHES, GRADIENTS> core::fmt::Debug for ChainCache<CACHES, GRADIENTS> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("ChainCache").finish_non_exhaustive()
+    }
 }
 
 impl<CACHES: Zeroed, GRADIENTS: Zeroed> Zeroed for ChainCache<CACHES, GRADIENTS> {

@@ -4,6 +4,7 @@
 #[cfg(feature = "std")]
 pub(crate) mod boxed;
 mod chain;
+mod from_to;
 mod graph;
 pub(crate) mod layer;
 pub(crate) mod network;
@@ -14,6 +15,7 @@ pub(crate) mod summary;
 pub use crate::kernel::Pass;
 pub use crate::num::zeroed::{Aligned, Zeroed};
 pub use chain::ChainCache;
+pub use from_to::{FromTo, Predict};
 pub use graph::Op;
 pub use layer::{InputShape, LastActivation, Layer, assert_shapes};
 pub use network::{Columns, Network};

@@ -21,6 +21,22 @@ pub(crate) const MICRO_BATCH: usize = 32;
 ///
 /// The bounds stand on the methods, not on the implementations, so that the compiler names the guilty layer instead of
 /// saying that there is no such method.
+///
+/// Code for any network of certain sizes takes the bound [`FromTo<IN, OUT>`](crate::model::FromTo), and holds different ones
+/// behind [`dyn Predict<IN, OUT>`](crate::model::Predict):
+///
+/// ```
+/// use tuplenet::prelude::*;
+///
+/// /// The larger of two outputs.
+/// fn decide<N: FromTo<4, 2>>(network: &N, measurements: &[f32; 4]) -> usize {
+///     let [stay, go] = network.predict_one(measurements);
+///     usize::from(go > stay)
+/// }
+///
+/// let network = <(Dense<4, 8, Tanh>, Dense<8, 2, Softmax>)>::new(&mut seeded(0));
+/// assert!(decide(&network, &[0.5; 4]) < 2);
+/// ```
 #[doc(alias("nn.Sequential", "Sequential", "model"))]
 pub trait Network: Sized {
     /// A network with random weights, drawn as suits each layer's activation, and biases of zero.

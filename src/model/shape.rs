@@ -17,7 +17,7 @@ pub trait Shape: 'static {
 pub type Batch<In, T, const B: usize> = <In as Shape>::Batch<T, B>;
 
 /// `N` numbers for each sample; a batch is an `N` by `B` matrix, one sample a column.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Features<const N: usize>;
 
 impl<const N: usize> Shape for Features<N> {

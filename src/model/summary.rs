@@ -91,6 +91,25 @@ impl Description {
 #[doc(alias("torchinfo", "model.summary"))]
 pub struct Summary<N>(PhantomData<N>);
 
+impl<N> Clone for Summary<N> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<N> Copy for Summary<N> {}
+
+/// The totals alone; the layers are what it displays.
+impl<N: InputShape + Layer<<N as InputShape>::In>> fmt::Debug for Summary<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Summary")
+            .field("parameters", &self.parameters())
+            .field("bytes", &self.bytes())
+            .field("macs", &self.macs())
+            .finish()
+    }
+}
+
 impl<N: InputShape + Layer<<N as InputShape>::In>> Summary<N> {
     pub(crate) const fn new() -> Self {
         Summary(PhantomData)

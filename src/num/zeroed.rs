@@ -17,6 +17,7 @@ impl<T: Real, const R: usize, const C: usize> Zeroed for SMatrix<T, R, C> {
 }
 
 /// Begins where a vector register's worth of memory begins, on the CPUs where a load across the border takes twice as long.
+#[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(target_arch = "x86_64", repr(align(64)))]
 pub struct Aligned<M>(pub M);
 

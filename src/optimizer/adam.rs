@@ -40,6 +40,13 @@ impl<T: Real> Adam<T> {
     }
 }
 
+impl<T: Real> Default for Adam<T> {
+    /// With the paper's learning rate, 0.001.
+    fn default() -> Self {
+        Self::new(T::of(1e-3))
+    }
+}
+
 /// [`Adam`] with decoupled weight decay: before each step, weights shrink by the factor
 /// `1 - learning_rate * weight_decay`. Biases are left alone. I. Loshchilov and F. Hutter, 2017,
 /// <https://arxiv.org/abs/1711.05101>.
@@ -62,6 +69,13 @@ impl<T: Real> AdamW<T> {
     /// With that learning rate, [`Adam`]'s constants and a decay of 0.01, as in PyTorch.
     pub fn new(learning_rate: T) -> Self {
         AdamW { adam: Adam::new(learning_rate), weight_decay: T::of(0.01) }
+    }
+}
+
+impl<T: Real> Default for AdamW<T> {
+    /// With [`Adam`]'s learning rate, 0.001.
+    fn default() -> Self {
+        Self::new(T::of(1e-3))
     }
 }
 

@@ -27,9 +27,13 @@ pub trait StateLayout: sealed::Sealed {
         states: &mut Self::SeesNetwork<N>,
     );
 
-    /// Whether no value is infinite or NaN.
+    /// The values, as many networks as there are for each parameter.
     #[doc(hidden)]
-    fn is_finite<N: Params>(states: &Self::SeesNetwork<N>) -> bool;
+    fn values<N: Params>(states: &Self::SeesNetwork<N>) -> &[N];
+
+    /// A copy.
+    #[doc(hidden)]
+    fn copy<N: Params + Clone>(states: &Self::SeesNetwork<N>) -> Self::SeesNetwork<N>;
 }
 
 mod sealed {
@@ -69,8 +73,12 @@ macro_rules! states {
                 network.visit_mut([gradient, $($state),*], &mut rule);
             }
 
-            fn is_finite<N: Params>(PerParameter(states): &PerParameter<N, $values>) -> bool {
-                states.iter().all(is_finite)
+            fn values<N: Params>(PerParameter(states): &PerParameter<N, $values>) -> &[N] {
+                states
+            }
+
+            fn copy<N: Params + Clone>(states: &PerParameter<N, $values>) -> PerParameter<N, $values> {
+                states.clone()
             }
         }
 
@@ -111,6 +119,41 @@ impl<O: Optimizer, N: Params<Scalar = O::Scalar>> Zeroed for OptimizerState<O, N
     const ZEROED: Self = OptimizerState { per_parameter: Zeroed::ZEROED, shared: O::Shared::ZEROED };
 }
 
+impl<O: Optimizer, N: Params<Scalar = O::Scalar>> Default for OptimizerState<O, N> {
+    fn default() -> Self {
+        Self::ZEROED
+    }
+}
+
+impl<O: Optimizer, N: Params<Scalar = O::Scalar> + Clone> Clone for OptimizerState<O, N>
+where
+    O::Shared: Clone,
+{
+    fn clone(&self) -> Self {
+        OptimizerState { per_parameter: O::State::copy(&self.per_parameter), shared: self.shared.clone() }
+    }
+}
+
+impl<O: Optimizer, N: Params<Scalar = O::Scalar> + PartialEq> PartialEq for OptimizerState<O, N>
+where
+    O::Shared: PartialEq,
+{
+    fn eq(&self, other: &Self) -> bool {
+        O::State::values(&self.per_parameter) == O::State::values(&other.per_parameter) && self.shared == other.shared
+    }
+}
+
+/// Without the values for each parameter, which are several networks; they are printed by
+/// [`per_parameter`](OptimizerState::per_parameter).
+impl<O: Optimizer, N: Params<Scalar = O::Scalar>> core::fmt::Debug for OptimizerState<O, N>
+where
+    O::Shared: core::fmt::Debug,
+{
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("OptimizerState").field("shared", &self.shared).finish_non_exhaustive()
+    }
+}
+
 impl<O: Optimizer, N: Params<Scalar = O::Scalar>> OptimizerState<O, N> {
     /// Applies the optimizer's rule to each slice of a network.
     #[inline(always)]
@@ -122,6 +165,6 @@ impl<O: Optimizer, N: Params<Scalar = O::Scalar>> OptimizerState<O, N> {
 
     /// Whether no value of a parameter is infinite or NaN.
     pub(crate) fn is_finite(&self) -> bool {
-        O::State::is_finite(&self.per_parameter)
+        O::State::values(&self.per_parameter).iter().all(is_finite)
     }
 }

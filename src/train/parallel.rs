@@ -15,6 +15,7 @@ use crate::train::trainer::Executor;
 use crate::train::{FitOptions, FitReport, Trainer, Workspace};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::fmt;
 use core::ops::Range;
 use fearless_simd::Simd;
 use rand::Rng;
@@ -80,6 +81,19 @@ fn shard_length(parameters: usize, micro_batch: usize, count: usize) -> usize {
 /// and its sample the last of the one before.
 fn shard_count(count: usize, length: usize, together: usize) -> usize {
     count.saturating_sub(together.min(2) - 1).max(1).div_ceil(length)
+}
+
+/// One that has no memory yet: what is in it matters only while a batch is computed.
+impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Clone for Parallel<N, B> {
+    fn clone(&self) -> Self {
+        Self::new()
+    }
+}
+
+impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> fmt::Debug for Parallel<N, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parallel").field("micro_batch", &B).field("shards", &self.shards.len()).finish_non_exhaustive()
+    }
 }
 
 impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Default for Parallel<N, B> {

@@ -11,6 +11,7 @@ use crate::optimizer::{Optimizer, OptimizerState};
 use crate::train::Workspace;
 use crate::train::batch::{BatchView, MeanLoss, Sum, cause, cause_in_evaluation, check_together};
 use crate::train::callbacks::{EpochReport, TrainerCallback};
+use core::fmt;
 use fearless_simd::Simd;
 use num_traits::float::FloatCore;
 use rand::Rng;
@@ -99,6 +100,62 @@ pub struct Trainer<
     gradient: N,
     pub(crate) state: OptimizerState<O, N>,
     workspace: Workspace<N, B>,
+}
+
+/// An independent trainer, which goes on with the same bits as the original.
+impl<N, L: Clone, O, R: Clone, const B: usize> Clone for Trainer<N, L, O, R, B>
+where
+    N: InputShape + Layer<<N as InputShape>::In> + Clone,
+    O: Optimizer<Scalar = N::Scalar> + Clone,
+    O::Shared: Clone,
+{
+    fn clone(&self) -> Self {
+        Trainer {
+            network: self.network.clone(),
+            loss: self.loss.clone(),
+            optimizer: self.optimizer.clone(),
+            rng: self.rng.clone(),
+            epochs: self.epochs,
+            gradient: self.gradient.clone(),
+            state: self.state.clone(),
+            // Written before it is read; so the caches of layers need not be `Clone`.
+            workspace: Workspace::new(),
+        }
+    }
+}
+
+/// Whether both go on in the same way: the same network, settings, randomness and optimizer's state.
+impl<N, L: PartialEq, O, R: PartialEq, const B: usize> PartialEq for Trainer<N, L, O, R, B>
+where
+    N: InputShape + Layer<<N as InputShape>::In> + PartialEq,
+    O: Optimizer<Scalar = N::Scalar> + PartialEq,
+    O::Shared: PartialEq,
+{
+    fn eq(&self, other: &Self) -> bool {
+        self.network == other.network
+            && self.loss == other.loss
+            && self.optimizer == other.optimizer
+            && self.rng == other.rng
+            && self.epochs == other.epochs
+            && self.state == other.state
+    }
+}
+
+/// Without gradient, workspace and the optimizer's values for each parameter.
+impl<N, L: fmt::Debug, O, R: fmt::Debug, const B: usize> fmt::Debug for Trainer<N, L, O, R, B>
+where
+    N: InputShape + Layer<<N as InputShape>::In> + fmt::Debug,
+    O: Optimizer<Scalar = N::Scalar> + fmt::Debug,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Trainer")
+            .field("network", &self.network)
+            .field("loss", &self.loss)
+            .field("optimizer", &self.optimizer)
+            .field("rng", &self.rng)
+            .field("epochs", &self.epochs)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Who computes the loss and the gradient of a batch for a trainer, with the trainer's memory: one thread, or several. The

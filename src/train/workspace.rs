@@ -8,6 +8,7 @@ use crate::model::{Aligned, Batch, Features, InputShape, LastActivation, Layer, 
 use crate::num::dispatch::{dispatch, level};
 use crate::num::{Real, SCALAR};
 use crate::train::batch::{BatchView, MeanLoss, Sum, Totals, cause, cause_in_evaluation, check_together};
+use core::fmt;
 use core::ops::Range;
 use fearless_simd::Simd;
 use nalgebra::SMatrix;
@@ -93,6 +94,27 @@ fn copy_micro_batch<T: Real, X: Samples<T> + ?Sized>(
         for (&sample, to) in samples.iter().zip(to) {
             all.copy(sample, to);
         }
+    }
+}
+
+impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Clone for Workspace<N, B>
+where
+    N::Cache<B>: Clone,
+{
+    fn clone(&self) -> Self {
+        Workspace {
+            input: self.input.clone(),
+            cache: self.cache.clone(),
+            output_gradient: self.output_gradient.clone(),
+            large: self.large,
+        }
+    }
+}
+
+/// The sizes alone.
+impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> fmt::Debug for Workspace<N, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Workspace").field("micro_batch", &B).field("bytes", &Self::BYTES).finish_non_exhaustive()
     }
 }
 

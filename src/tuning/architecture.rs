@@ -15,6 +15,7 @@ use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
+use core::fmt;
 use rand::rngs::Xoshiro256PlusPlus;
 
 /// How many samples are computed together: two micro-batches for the usual batch of 200, and one for what is smaller.
@@ -37,6 +38,24 @@ pub struct Architecture<T, Y: ?Sized, L, O, const IN: usize, const OUT: usize> {
     pub(crate) predictor: TrainFn<T, Y, L, O, Predictor<T, IN, OUT>, IN>,
     #[cfg_attr(not(feature = "std"), allow(dead_code, reason = "there is no clock"))]
     pub(crate) ask: fn(&[[T; IN]], usize),
+}
+
+impl<T, Y: ?Sized, L, O, const IN: usize, const OUT: usize> Clone for Architecture<T, Y, L, O, IN, OUT> {
+    fn clone(&self) -> Self {
+        Architecture { parameters: self.parameters.clone(), ..*self }
+    }
+}
+
+/// What it is called, and its sizes.
+impl<T, Y: ?Sized, L, O, const IN: usize, const OUT: usize> fmt::Debug for Architecture<T, Y, L, O, IN, OUT> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Architecture")
+            .field("name", &self.name)
+            .field("parameters", &self.parameters)
+            .field("count", &self.count)
+            .field("bytes", &self.bytes)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Trains a network for a task with hyperparameters, and gives what came of it.

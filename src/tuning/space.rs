@@ -11,7 +11,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
-use core::fmt::Display;
+use core::fmt::{self, Display};
 use rand::Rng;
 
 /// What a search varies: a set of hyperparameters to begin with, and values for some of its fields. A list of values
@@ -55,11 +55,30 @@ struct Axis<'a, O> {
     set: Box<Set<'a, O>>,
 }
 
+/// What each part begins with, and what it varies: the fields' names with the number of their values.
+impl<O: fmt::Debug> fmt::Debug for SearchSpace<'_, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.parts).finish()
+    }
+}
+
+impl<O: fmt::Debug> fmt::Debug for Subspace<'_, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subspace").field("start", &self.start).field("axes", &self.axes).finish()
+    }
+}
+
+impl<O> fmt::Debug for Axis<'_, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct(self.name).field("count", &self.count).finish_non_exhaustive()
+    }
+}
+
 /// Puts a value into a set of hyperparameters, and says which.
 type Set<'a, O> = dyn Fn(&mut Hyperparameters<O>, Choice) -> String + Send + Sync + 'a;
 
 /// Which of some values.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Choice {
     /// The one at that place of a list.
     Place(usize),

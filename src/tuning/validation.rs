@@ -17,6 +17,7 @@ use crate::optimizer::Optimizer;
 use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::fmt;
 
 /// How inputs are scaled, by what the samples to learn from are like.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -208,6 +209,21 @@ pub struct CrossValidation<'a, T: Real, Y: Samples<T> + ?Sized, L, F, const IN: 
     folds: Vec<FoldData<T, IN>>,
     /// The targets of each fold's test samples.
     test_targets: Vec<Vec<Y::Item>>,
+}
+
+/// Settings and the numbers of samples and folds, not the samples.
+impl<T: Real, Y: Samples<T> + ?Sized, L: fmt::Debug, F, const IN: usize, const OUT: usize> fmt::Debug
+    for CrossValidation<'_, T, Y, L, F, IN, OUT>
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CrossValidation")
+            .field("samples", &self.inputs.len())
+            .field("folds", &self.folds.len())
+            .field("loss", &self.loss)
+            .field("scaling", &self.scaling)
+            .field("seed", &self.seed)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The scores of the folds.

@@ -33,6 +33,14 @@ pub struct EpochReport<'a, N: Params> {
     pub network: &'a N,
 }
 
+impl<N: Params> Clone for EpochReport<'_, N> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<N: Params> Copy for EpochReport<'_, N> {}
+
 /// Is told of each epoch and may stop the training. Functions that take a `&EpochReport<_>` are callbacks: one that
 /// returns `()` looks on, one that returns a `ControlFlow<()>` may stop the training.
 ///

@@ -1,0 +1,111 @@
+//! Networks by the sizes of their inputs and outputs: [`FromTo`] as a bound, [`Predict`] behind a `dyn`.
+
+use crate::error::Error;
+use crate::model::{Features, HasScalar, InputShape, Layer, Network};
+use crate::num::Real;
+
+/// Any network from `IN` inputs to `OUT` outputs with numbers of type `T`: the one bound of generic functions and structs
+/// that predict or train. Every such network has it; there is nothing to implement.
+///
+/// # Examples
+///
+/// ```
+/// use tuplenet::prelude::*;
+///
+/// /// A controller that does not say which network decides, and goes on learning.
+/// struct Controller<N: FromTo<4, 2>> {
+///     trainer: Trainer<N, MeanSquaredError, Sgd, ()>,
+/// }
+///
+/// impl<N: FromTo<4, 2>> Controller<N> {
+///     fn decide(&self, measurements: &[f32; 4]) -> [f32; 2] {
+///         self.trainer.network.predict_one(measurements)
+///     }
+///
+///     fn learn(&mut self, measurements: &[f32; 4], best: &[f32; 2]) -> Result<f32, tuplenet::Error> {
+///         self.trainer.step_one(measurements, best)
+///     }
+/// }
+///
+/// let network = <(Dense<4, 8, Tanh>, Dense<8, 2, Tanh>)>::new(&mut seeded(0));
+/// let mut controller = Controller { trainer: Trainer::new(network, MeanSquaredError, Sgd::new(0.1), ()) };
+/// controller.learn(&[0.1, 0.2, 0.3, 0.4], &[0.5, -0.5])?;
+/// let [left, right] = controller.decide(&[0.1, 0.2, 0.3, 0.4]);
+/// assert!(left > right);
+/// # Ok::<(), tuplenet::Error>(())
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a network from {IN} inputs to {OUT} outputs with numbers of type `{T}`",
+    label = "expected a network from {IN} inputs to {OUT} outputs",
+    note = "the `IN` of the first layer must be {IN}, the `OUT` of the last {OUT}, and the `IN` of any other the `OUT` of the \
+            layer before it; `const _: () = tuplenet::model::assert_shapes::<Net>();` says which layer does not fit"
+)]
+pub trait FromTo<const IN: usize, const OUT: usize, T: Real = f32>:
+    Network + HasScalar<T> + InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>
+{
+}
+
+// Otherwise a wrong size would be a type mismatch of an associated type, besides the layer's error.
+#[diagnostic::do_not_recommend]
+impl<N, T: Real, const IN: usize, const OUT: usize> FromTo<IN, OUT, T> for N where
+    N: Network + HasScalar<T> + InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>
+{
+}
+
+/// What predicts `OUT` numbers from `IN`, behind a `dyn`: different networks of the same sizes in one list or field, chosen at
+/// run time. Every network [`FromTo<IN, OUT, T>`](FromTo) has it, and the results are those of
+/// [`predict_one`](Network::predict_one), bit for bit. A rule of your own can implement it too.
+///
+/// # Examples
+///
+/// ```
+/// use tuplenet::prelude::*;
+///
+/// let small = <Dense<4, 2, Tanh>>::new(&mut seeded(0));
+/// let large = <(Dense<4, 16, Relu>, Dense<16, 2, Tanh>)>::new(&mut seeded(1));
+///
+/// // References need no heap; with one there is `Vec<Box<dyn Predict<4, 2> + Send + Sync>>`.
+/// let networks: [&dyn Predict<4, 2>; 2] = [&small, &large];
+/// for network in networks {
+///     let mut output = [0.0; 2];
+///     network.predict_into(&[0.1, 0.2, 0.3, 0.4], &mut output);
+///     assert!(output.iter().all(|y| y.abs() <= 1.0));
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not predict {OUT} outputs from {IN} inputs with numbers of type `{T}`",
+    label = "expected a network from {IN} inputs to {OUT} outputs",
+    note = "the `IN` of the first layer must be {IN}, the `OUT` of the last {OUT}, and the `IN` of any other the `OUT` of the \
+            layer before it; `const _: () = tuplenet::model::assert_shapes::<Net>();` says which layer does not fit"
+)]
+pub trait Predict<const IN: usize, const OUT: usize, T = f32> {
+    /// Writes the outputs for one sample to `output`.
+    fn predict_into(&self, input: &[T; IN], output: &mut [T; OUT]);
+
+    /// Writes the outputs for any number of samples to `outputs`; by default one after the other.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Lengths`] if there are not as many `outputs` as `inputs`.
+    fn predict_all_into(&self, inputs: &[[T; IN]], outputs: &mut [[T; OUT]]) -> Result<(), Error> {
+        let (expected, found) = (inputs.len(), outputs.len());
+        if expected != found {
+            return Err(Error::Lengths { what: "places for outputs, one for each input", expected, found });
+        }
+        for (input, output) in inputs.iter().zip(outputs) {
+            self.predict_into(input, output);
+        }
+        Ok(())
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<N: FromTo<IN, OUT, T>, T: Real, const IN: usize, const OUT: usize> Predict<IN, OUT, T> for N {
+    fn predict_into(&self, input: &[T; IN], output: &mut [T; OUT]) {
+        *output = self.predict_one(input);
+    }
+
+    fn predict_all_into(&self, inputs: &[[T; IN]], outputs: &mut [[T; OUT]]) -> Result<(), Error> {
+        self.predict_all(inputs, outputs)
+    }
+}
