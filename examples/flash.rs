@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
 
     let (network, error) = xor()?;
-    let what = format!("2-8-1, trained on exclusive or to a loss of {error:.4}");
+    let what = format!("2-8-1, trained on XOR to a loss of {error:.4}");
     write("xor.rs", &what, export::rust_expression(&network)?)?;
 
     let irises = Irises::read()?;

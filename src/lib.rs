@@ -48,7 +48,7 @@
 //! | `alloc` | with `std` | [`History`](train::callbacks::History), [`Metric`](train::callbacks::Metric), [`tuning`], and `Vec` as data |
 //! | `csv` | no | `data::Csv`, tables from comma-separated values; implies `std` |
 //! | `plot` | no | `plot`: curves, decision surfaces and confusion matrices as SVG and PNG; implies `std` |
-//! | `progress` | no | `train::callbacks::Progress`, a bar in the terminal with losses, rate and remaining time; implies `std` |
+//! | `progress` | no | `train::callbacks::Progress`, a bar in the terminal with losses, speed and remaining time; implies `std` |
 //! | `export` | no | `io::export`: networks as Rust source, as C99 source without a library, and as ONNX files; implies `alloc` |
 //! | `rayon` | no | `train::Parallel`, training and prediction on several threads, and searches on all cores; implies `std` |
 //! | `serde` | no | networks, trainers and their parts as JSON, postcard and whatever [serde](https://serde.rs) has: `io::serde` |

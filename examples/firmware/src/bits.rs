@@ -1,4 +1,4 @@
-//! Three trainings whose every bit is known: with the feature `reproducible` they are the same on all machines. The library's
+//! Three training runs whose every bit is known: with the feature `reproducible` they are the same on all machines. The library's
 //! own tests run this file too, with each of the host's vector instructions in turn.
 
 use tuplenet::data::MinMaxScaler;
@@ -6,18 +6,18 @@ use tuplenet::model::{Parameter, Params, Visitor, Zeroed};
 use tuplenet::optimizer::Optimizer;
 use tuplenet::prelude::*;
 
-/// What the weights of [`xor`], [`iris`] and [`ragged`] come to.
+/// The hashes of the trained weights of [`xor`], [`iris`] and [`ragged`].
 pub const EXPECTED: [u32; 3] = [0x8c5e_947a, 0x6920_17a4, 0x7bfb_33b9];
 
-/// One number over the bits of many: the FNV-1a hash over words, <http://www.isthe.com/chongo/tech/comp/fnv/>.
+/// A hash over the bits of many values: FNV-1a over words, <http://www.isthe.com/chongo/tech/comp/fnv/>.
 #[derive(Clone, Copy)]
 pub struct Bits(pub u32);
 
 impl Bits {
-    /// Of no numbers.
+    /// The hash of no values.
     pub const NONE: Bits = Bits(0x811c_9dc5);
 
-    /// And of these.
+    /// Adds these values.
     pub fn and(mut self, numbers: &[f32]) -> Self {
         for number in numbers {
             self.0 = (self.0 ^ number.to_bits()).wrapping_mul(0x0100_0193);
@@ -25,7 +25,7 @@ impl Bits {
         self
     }
 
-    /// And of all parameters of a network.
+    /// Adds all parameters of a network.
     pub fn and_network(mut self, network: &impl Params<Scalar = f32>) -> Self {
         network.visit(&mut self);
         self
@@ -38,7 +38,7 @@ impl Visitor<f32> for Bits {
     }
 }
 
-/// Exclusive or, one sample at a time.
+/// XOR, one sample at a time.
 pub fn xor() -> Result<u32, tuplenet::Error> {
     type Xor = (Dense<2, 8, Tanh>, Dense<8, 1, Sigmoid>);
     let mut trainer =
