@@ -12,7 +12,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-/// The network as an expression in Rust, which stands after `static NETWORK: Net =`, with the type written by you:
+/// The network as an expression in Rust, to be written after `static NETWORK: Net =`, with the type written by you:
 ///
 /// ```
 /// use tuplenet::io::export;
@@ -27,8 +27,12 @@ use alloc::vec::Vec;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Every number comes back to the bit, a [`Dropout`](crate::layers::Dropout)'s seed too. [`rust_source`] brings the type and a
-/// test along.
+/// Every value is exact to the bit, and so is the seed of a [`Dropout`](crate::layers::Dropout). [`rust_source`] also writes the
+/// type and a test.
+///
+/// # Errors
+///
+/// If a layer or an activation has no [graph](crate::model::Layer::graph), or a weight is not finite.
 pub fn rust_expression<N: Exportable<IN, OUT>, const IN: usize, const OUT: usize>(
     network: &N,
 ) -> Result<String, ExportError> {
@@ -36,7 +40,7 @@ pub fn rust_expression<N: Exportable<IN, OUT>, const IN: usize, const OUT: usize
 }
 
 /// The network as a file in Rust, `network.rs` for `mod network;`: its type `Net`, the `static NETWORK`, and a test that
-/// compares what it answers to the `samples`.
+/// compares its outputs for the `samples`.
 ///
 /// ```
 /// use tuplenet::io::export;
@@ -49,9 +53,14 @@ pub fn rust_expression<N: Exportable<IN, OUT>, const IN: usize, const OUT: usize
 /// # Ok::<(), export::ExportError>(())
 /// ```
 ///
-/// The test runs with `cargo test`; where there is none, on a microcontroller, call `self_test()`, which gives the count of wrong
-/// numbers. The module can also be `mod network { include!("network.rs"); }`. See [`export`](super) for how many `samples` it
+/// The test runs with `cargo test`; where there is none, on a microcontroller, call `self_test()`, which returns the number of
+/// wrong outputs. The module can also be `mod network { include!("network.rs"); }`. See [`export`](super) for how many `samples` it
 /// needs.
+///
+/// # Errors
+///
+/// If a layer or an activation has no [graph](crate::model::Layer::graph), or a weight is not finite; if there are no
+/// `samples`, or an input or output of one is not finite.
 pub fn rust_source<N, const IN: usize, const OUT: usize>(
     network: &N,
     samples: &(impl Inputs<N::Scalar, IN> + ?Sized),
