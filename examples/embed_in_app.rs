@@ -3,7 +3,7 @@
 //!     cargo run --release --example embed_in_app
 //!     cargo run --release --example embed_in_app -- train      (how the network below was made)
 //!
-//! The network is a `static`: its numbers are part of the program, as they would be part of a microcontroller's flash. A
+//! The network is a `static`: its weights are part of the program, as they would be part of a microcontroller's flash. A
 //! decision allocates nothing and can't fail.
 
 use std::time::Instant;
@@ -64,7 +64,7 @@ impl Cart {
         self.angle += Self::TICK * self.spin;
     }
 
-    /// What the network is told: each measurement divided by what is large for it.
+    /// The inputs of the network: each measurement divided by a large value of it.
     fn measurements(&self) -> [f32; 4] {
         [self.position / 2.0, self.speed / 2.0, self.angle / 0.3, self.spin / 1.5]
     }
@@ -99,7 +99,7 @@ struct Robot {
 }
 
 impl Robot {
-    /// Measures, decides, acts; gives the force.
+    /// Measures, decides, acts; returns the force.
     fn tick(&mut self) -> f32 {
         // All of the network's work, on the stack.
         let [share] = self.policy.predict_one(&self.cart.measurements());
@@ -139,7 +139,7 @@ fn balance() -> Result<(), Box<dyn std::error::Error>> {
         }
     }
     println!("\n{} decisions, and the pole still stands", robot.ticks);
-    println!("the network takes {} bytes", size_of::<Policy>());
+    println!("the network uses {} bytes", size_of::<Policy>());
 
     let count = 1_000_000;
     let start = Instant::now();

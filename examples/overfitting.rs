@@ -2,7 +2,7 @@
 //!
 //!     cargo run --release --features plot --example overfitting -- pictures
 //!
-//! Two half moons that overlap, 60 points to learn from, and a network far too large for them. The argument is the folder for
+//! Two half moons that overlap, 60 training points, and a network far too large for them. The argument is the folder for
 //! the pictures, which are SVG, or with a second argument `png` PNG.
 
 use std::path::PathBuf;
@@ -26,7 +26,7 @@ fn moons(count: usize, seed: u64) -> (Vec<[f32; 2]>, Vec<bool>) {
         let (angle, other) = (uniform() * core::f32::consts::PI, index % 2 == 1);
         let (sin, cos) = angle.sin_cos();
         let [x, y] = if other { [1.0 - cos, 0.5 - sin] } else { [cos, sin] };
-        // The sum of twelve numbers from [0, 1), minus 6, is almost normal with deviation 1.
+        // The sum of twelve uniform samples from [0, 1), minus 6, is almost standard normal (unit variance).
         let mut noise = || 0.3 * ((0..12).map(|_| uniform()).sum::<f32>() - 6.0);
         points.push(([x + noise(), y + noise()], other));
     }

@@ -11,7 +11,7 @@ type Xor = (Dense<2, 10, Relu>, Dense<10, 1, Sigmoid>);
 type Small = (Dense<4, 16, Tanh>, Dense<16, 16, Tanh>, Dense<16, 3, Identity>);
 type Digits = (Dense<64, 32, Relu>, Dense<32, 10, Softmax>);
 
-/// A training step of exclusive or: all four samples, gradient descent.
+/// A training step of XOR: all four samples, gradient descent.
 fn xor_steps(count: usize) -> Result<(), tuplenet::Error> {
     let inputs = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
     let targets = [[0.0], [1.0], [1.0], [0.0]];
