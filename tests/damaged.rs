@@ -21,7 +21,7 @@ type Mine = Trainer<Net, BinaryCrossEntropy, Adam, Xoshiro256PlusPlus>;
 
 const HEADER: usize = 24;
 
-/// A training after some epochs, with what watches it.
+/// A training run after some epochs, with what watches it.
 struct Training {
     trainer: Mine,
     history: History<f32>,
@@ -82,7 +82,7 @@ fn folder() -> PathBuf {
     folder
 }
 
-/// The file of a training after so many epochs.
+/// The file of a training run after so many epochs.
 fn file(epochs: usize) -> Vec<u8> {
     let folder = folder();
     let path = folder.join("file");

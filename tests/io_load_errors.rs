@@ -72,7 +72,7 @@ fn read(bytes: &[u8]) -> Result<Net, LoadError> {
     result.map(|()| place)
 }
 
-/// What the crate of the format's authors says: the numbers of all tensors, if it accepts the file.
+/// What the crate of the format's authors says: the values of all tensors, if it accepts the file.
 fn judge(bytes: &[u8]) -> Option<usize> {
     SafeTensors::deserialize(bytes).ok().map(|tensors| tensors.len())
 }

@@ -258,7 +258,7 @@ fn either_observer_stops_the_training() {
     let stop =
         |epoch: &EpochReport<Line>| if epoch.number == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
     let (history, outcome) = train(100, &mut { stop });
-    // The first callback is told of the last epoch too.
+    // The first callback is called after the last epoch too.
     assert_eq!((history.losses().len(), outcome.epochs), (3, 3));
 
     let mut trainer = Trainer::new(Line::new(&mut seeded(0)), MeanSquaredError, Sgd::new(0.1), seeded(1));

@@ -1,4 +1,4 @@
-//! Pictures: both formats, the words in them, and what can't be drawn.
+//! Pictures: both formats, the text in them, and what can't be drawn.
 
 #![cfg(feature = "plot")]
 

@@ -347,7 +347,7 @@ both! {
     }
 }
 
-/// Inputs that turn bad after a number of copies: a sensor that fails in the middle of a training.
+/// Inputs that turn bad after a number of copies: a sensor that fails in the middle of a training run.
 struct Failing {
     good_copies: Cell<usize>,
 }
@@ -373,7 +373,7 @@ fn a_later_epoch() {
     for (good_epochs, extra, error) in [
         (3, 3, Err(Some((3, 1)))),
         (10, 0, Ok(10)),
-        // Epochs count on over trainings.
+        // Epochs count on over training runs.
         (1, 0, Err(Some((14, 0)))),
     ] {
         let inputs = Failing { good_copies: Cell::new(5 * good_epochs + extra) };

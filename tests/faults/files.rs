@@ -114,7 +114,7 @@ mod on_unix {
             assert!(spawn("", &path, ending, "").status.success());
             assert!(fs::read(&path).unwrap().len() > 4096, "{ending}");
             if ending == "checkpoint" {
-                // It removes leftovers only when it goes on, for it writes often.
+                // It removes leftovers only when it continues, for it writes often.
                 folder.names().iter().filter(|name| name.ends_with(".new")).for_each(|name| {
                     fs::remove_file(folder.join(name)).unwrap();
                 });

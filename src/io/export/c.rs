@@ -20,23 +20,6 @@ pub(super) const LONGEST_NAME: usize = 20;
 /// The network as C99 source without dependencies: no library, not even `libm`, no heap, and on the stack only twice the
 /// memory of the widest layer. The weights are constants.
 ///
-/// ```
-/// use tuplenet::io::export;
-/// use tuplenet::prelude::*;
-///
-/// let network = <(Dense<2, 4, Tanh>, Dense<4, 1, Sigmoid>)>::new(&mut seeded(0));
-/// let samples = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
-/// let source = export::c_source(&network, "xor", &samples)?;
-/// assert!(source.contains("void xor_predict(const float input[2], float output[1])"));
-///
-/// let error = export::c_source(&network, "1st", &samples).unwrap_err();
-/// assert_eq!(
-///     error.to_string(),
-///     "expected a name of at most 20 letters, digits and underscores that begins with a letter, found `1st`"
-/// );
-/// # Ok::<(), export::ExportError>(())
-/// ```
-///
 /// All names in the file begin with `name`, which is at most 20 letters, digits and underscores and begins with a letter. Other
 /// files of the program see three things: `name_predict`, which computes the outputs of one sample (`input` and `output` may be
 /// the same memory), and the sizes `NAME_INPUTS` and `NAME_OUTPUTS`; [`c_header`] declares them. Values are `float` for a
@@ -56,8 +39,27 @@ pub(super) const LONGEST_NAME: usize = 20;
 ///
 /// # Errors
 ///
-/// If a layer or an activation has no [graph](crate::model::Layer::graph), or a weight is not finite; if `name` is not
+/// If a layer or an activation has no [graph](crate::model::Layer::graph), a weight is not finite, or the epsilon of a layer normalization is zero; if `name` is not
 /// as described above; if there are no `samples`, or an input or output of one is not finite.
+///
+/// # Examples
+///
+/// ```
+/// use tuplenet::io::export;
+/// use tuplenet::prelude::*;
+///
+/// let network = <(Dense<2, 4, Tanh>, Dense<4, 1, Sigmoid>)>::new(&mut seeded(0));
+/// let samples = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
+/// let source = export::c_source(&network, "xor", &samples)?;
+/// assert!(source.contains("void xor_predict(const float input[2], float output[1])"));
+///
+/// let error = export::c_source(&network, "1st", &samples).unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "expected a name of at most 20 letters, digits and underscores that begins with a letter, found `1st`"
+/// );
+/// # Ok::<(), export::ExportError>(())
+/// ```
 pub fn c_source<N, const IN: usize, const OUT: usize>(
     network: &N,
     name: &str,
@@ -110,7 +112,14 @@ where
     Ok(text)
 }
 
-/// The declarations of what [`c_source`] defines, a file to be included by the others.
+/// C99 header: the declarations of what [`c_source`] defines, to be included by other files.
+///
+/// # Errors
+///
+/// If a layer or an activation has no [graph](crate::model::Layer::graph), a weight is not finite, the epsilon of a layer normalization is zero, or `name` is not one for
+/// [`c_source`].
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::io::export;
@@ -121,11 +130,6 @@ where
 /// assert!(header.contains("#define XOR_INPUTS 2\n"));
 /// # Ok::<(), export::ExportError>(())
 /// ```
-///
-/// # Errors
-///
-/// If a layer or an activation has no [graph](crate::model::Layer::graph), or a weight is not finite, or `name` is not one for
-/// [`c_source`].
 pub fn c_header<N: Exportable<IN, OUT>, const IN: usize, const OUT: usize>(
     network: &N,
     name: &str,

@@ -59,6 +59,12 @@ pub use rust::{rust_expression, rust_source};
 /// Writes what the other functions return to the file at `path`, atomically: when the disk is full or the program is killed,
 /// there is the old file or the new one, and it is complete. A symbolic link stays one, permissions stay as they were, and a device or a pipe is written to.
 ///
+/// # Errors
+///
+/// If the file can't be written; the old one is then unchanged.
+///
+/// # Examples
+///
 /// ```
 /// use tuplenet::io::export;
 /// use tuplenet::prelude::*;
@@ -74,10 +80,6 @@ pub use rust::{rust_expression, rust_source};
 /// assert!(error.to_string().contains("xor.h`: there is no folder `"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-///
-/// # Errors
-///
-/// If the file can't be written; the old one is then unchanged.
 #[cfg(feature = "std")]
 pub fn save(contents: impl AsRef<[u8]>, path: impl AsRef<std::path::Path>) -> std::io::Result<()> {
     let path = path.as_ref();

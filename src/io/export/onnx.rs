@@ -13,7 +13,24 @@ use core::f64::consts;
 /// The largest size of all weights, with a margin for everything else: a message of protobuf has less than 2 gigabytes.
 pub(super) const LARGEST: usize = (1 << 31) - (1 << 24);
 
-/// The network as an ONNX file, for ONNX Runtime and whatever else reads the format.
+/// The network as an ONNX file, for ONNX Runtime and other programs. PyTorch equivalent: `torch.onnx.export`.
+///
+/// # Shapes
+///
+/// `input`: `[samples, IN]`, any number of samples, one per row; `output`: `[samples, OUT]`. The
+/// floating-point type is that of the network. The operators are those of version 17 of the standard; a
+/// [`Dropout`](crate::layers::Dropout) is left out.
+///
+/// For `f64`, ONNX Runtime has no ELU, SELU, GELU, hard sigmoid, softplus and softsign; they are put together from what it has.
+/// Its error function is one of `f32` in any case, so that a GELU is exact to some 1e-7. The attributes of the standard's
+/// operators are `f32` too, and with them the epsilon of a normalization.
+///
+/// # Errors
+///
+/// If a layer or an activation has no [graph](crate::model::Layer::graph), a weight is not finite, the epsilon of a layer normalization is zero, or the weights use
+/// more than 2 gigabytes.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::io::export;
@@ -24,19 +41,6 @@ pub(super) const LARGEST: usize = (1 << 31) - (1 << 24);
 /// export::save(export::onnx(&network)?, folder.join("xor.onnx"))?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-///
-/// The input is called `input` and is any number of samples, one a row: `[samples, IN]`; the `output` is `[samples, OUT]`. The
-/// floating-point type is that of the network. The operators are those of version 17 of the standard; a
-/// [`Dropout`](crate::layers::Dropout) is left out.
-///
-/// For `f64`, ONNX Runtime has no ELU, SELU, GELU, hard sigmoid, softplus and softsign; they are put together from what it has.
-/// Its error function is one of `f32` in any case, so that a GELU is exact to some 1e-7. The attributes of the standard's
-/// operators are `f32` too, and with them the epsilon of a normalization.
-///
-/// # Errors
-///
-/// If a layer or an activation has no [graph](crate::model::Layer::graph), or a weight is not finite, or the weights use
-/// more than 2 gigabytes.
 #[doc(alias("torch.onnx.export"))]
 pub fn onnx<N: Exportable<IN, OUT>, const IN: usize, const OUT: usize>(network: &N) -> Result<Vec<u8>, ExportError> {
     let size = N::PARAMETERS.saturating_mul(size_of::<N::Scalar>());

@@ -12,7 +12,16 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-/// The network as an expression in Rust, to be written after `static NETWORK: Net =`, with the type written by you:
+/// The network as an expression in Rust, to be written after `static NETWORK: Net =`, with the type written by you.
+///
+/// Every value is exact to the bit, and so is the seed of a [`Dropout`](crate::layers::Dropout). [`rust_source`] also writes the
+/// type and a test.
+///
+/// # Errors
+///
+/// If a layer or an activation has no [graph](crate::model::Layer::graph), a weight is not finite, or the epsilon of a layer normalization is zero.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::io::export;
@@ -26,13 +35,6 @@ use alloc::vec::Vec;
 /// // static XOR: Xor = include!("xor_weights.rs");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-///
-/// Every value is exact to the bit, and so is the seed of a [`Dropout`](crate::layers::Dropout). [`rust_source`] also writes the
-/// type and a test.
-///
-/// # Errors
-///
-/// If a layer or an activation has no [graph](crate::model::Layer::graph), or a weight is not finite.
 pub fn rust_expression<N: Exportable<IN, OUT>, const IN: usize, const OUT: usize>(
     network: &N,
 ) -> Result<String, ExportError> {
@@ -41,6 +43,17 @@ pub fn rust_expression<N: Exportable<IN, OUT>, const IN: usize, const OUT: usize
 
 /// The network as a file in Rust, `network.rs` for `mod network;`: its type `Net`, the `static NETWORK`, and a test that
 /// compares its outputs for the `samples`.
+///
+/// The test runs with `cargo test`; where there is none, on a microcontroller, call `self_test()`, which returns the number of
+/// wrong outputs. The module can also be `mod network { include!("network.rs"); }`. See [`export`](super) for how many `samples` it
+/// needs.
+///
+/// # Errors
+///
+/// If a layer or an activation has no [graph](crate::model::Layer::graph), a weight is not finite, or the epsilon of a layer normalization is zero; if there are no
+/// `samples`, or an input or output of one is not finite.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::io::export;
@@ -52,15 +65,6 @@ pub fn rust_expression<N: Exportable<IN, OUT>, const IN: usize, const OUT: usize
 /// assert!(source.contains("pub fn self_test() -> usize {\n"));
 /// # Ok::<(), export::ExportError>(())
 /// ```
-///
-/// The test runs with `cargo test`; where there is none, on a microcontroller, call `self_test()`, which returns the number of
-/// wrong outputs. The module can also be `mod network { include!("network.rs"); }`. See [`export`](super) for how many `samples` it
-/// needs.
-///
-/// # Errors
-///
-/// If a layer or an activation has no [graph](crate::model::Layer::graph), or a weight is not finite; if there are no
-/// `samples`, or an input or output of one is not finite.
 pub fn rust_source<N, const IN: usize, const OUT: usize>(
     network: &N,
     samples: &(impl Inputs<N::Scalar, IN> + ?Sized),

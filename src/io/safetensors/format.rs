@@ -10,6 +10,8 @@ use crate::num::Real;
 
 /// How a network is stored in a safetensors file. [`DEFAULT`](Self::DEFAULT) is what PyTorch writes and reads.
 ///
+/// # Examples
+///
 /// ```
 /// use tuplenet::io::safetensors::{Names, Precision, Safetensors};
 /// use tuplenet::prelude::*;

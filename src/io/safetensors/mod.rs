@@ -136,6 +136,8 @@ pub fn save<N: crate::model::Params>(network: &N, path: impl AsRef<std::path::Pa
 
 /// Why a network could not be read from a file or written to one.
 ///
+/// # Examples
+///
 /// ```
 /// use tuplenet::io::safetensors;
 /// use tuplenet::prelude::*;
