@@ -1,4 +1,5 @@
-//! The workloads by which small networks are compared, through the public API and on one thread: `cargo bench --workspace`.
+//! The workloads by which small networks are compared, through the public API and on one thread:
+//! `cargo bench --workspace`.
 //!
 //! Every benchmark first computes what it measures once, and fails if the result is not finite or does not learn.
 

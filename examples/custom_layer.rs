@@ -16,7 +16,8 @@ use tuplenet::num::math;
 use tuplenet::prelude::*;
 use tuplenet::simd::*;
 
-// ------------------------------------------------------------------------------------------------------- the activation
+// ------------------------------------------------------------------------------------------------------- the
+// activation
 
 /// `x tanh(softplus(x))`: D. Misra, "Mish: a self regularized non-monotonic activation function", 2019.
 struct Mish;
@@ -27,7 +28,8 @@ impl Activation for Mish {
     /// The default initialization of a layer with this activation.
     type Init = HeUniform;
 
-    // Several values at once: `Lanes<S, T>` is a vector register of the CPU, and can be added and multiplied like a float.
+    // Several values at once: `Lanes<S, T>` is a vector register of the CPU, and can be added and multiplied like a
+    // float.
     #[inline(always)]
     fn value<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
         x * math::tanh::<S, T>(simd, math::softplus::<S, T>(simd, x))
@@ -40,10 +42,11 @@ impl Activation for Mish {
     }
 }
 
-// ------------------------------------------------------------------------------------------------------------ the layer
+// ------------------------------------------------------------------------------------------------------------ the
+// layer
 
-/// `OUT` bumps in a space of `IN` dimensions: output `j` is `exp(-(steepness_j distance_j)^2)`, where the distance is that
-/// of the input from the bump's centre. A radial basis function layer: D. Broomhead and D. Lowe, 1988.
+/// `OUT` bumps in a space of `IN` dimensions: output `j` is `exp(-(steepness_j distance_j)^2)`, where the distance is
+/// that of the input from the bump's centre. A radial basis function layer: D. Broomhead and D. Lowe, 1988.
 #[derive(Clone)]
 struct Bumps<const IN: usize, const OUT: usize, T = f32> {
     /// Where the bumps are, one in each column.
@@ -192,7 +195,8 @@ impl<const IN: usize, const OUT: usize, T> InputShape for Bumps<IN, OUT, T> {
 }
 impl<const IN: usize, const OUT: usize, T> Network for Bumps<IN, OUT, T> {}
 
-// -------------------------------------------------------------------------------------------------------------- the use
+// -------------------------------------------------------------------------------------------------------------- the
+// use
 
 /// The layer in the middle of a chain. Its sizes are checked like all others: try `Bumps<7, 24, T>`.
 type Net<T = f32> = (Dense<2, 8, Mish, T>, Bumps<8, 24, T>, Dense<24, 1, Sigmoid, T>);

@@ -3,8 +3,8 @@
 //!     cargo run --release --example embed_in_app
 //!     cargo run --release --example embed_in_app -- train      (how the network below was made)
 //!
-//! The network is a `static`: its weights are part of the program, as they would be part of a microcontroller's flash. A
-//! decision allocates nothing and can't fail.
+//! The network is a `static`: its weights are part of the program, as they would be part of a microcontroller's flash.
+//! A decision allocates nothing and can't fail.
 
 use std::time::Instant;
 use tuplenet::prelude::*;
@@ -36,8 +36,8 @@ static POLICY: Policy = (
     ),
 );
 
-/// The cart and the pole, as in A. Barto, R. Sutton and C. Anderson, "Neuronlike adaptive elements that can solve difficult
-/// learning control problems", 1983.
+/// The cart and the pole, as in A. Barto, R. Sutton and C. Anderson, "Neuronlike adaptive elements that can solve
+/// difficult learning control problems", 1983.
 #[derive(Clone, Copy, Default)]
 struct Cart {
     /// In metres, from the middle of the track.
@@ -154,8 +154,9 @@ fn balance() -> Result<(), Box<dyn std::error::Error>> {
 /// The network learns by watching a teacher, and is then printed as Rust.
 fn train() -> Result<(), Box<dyn std::error::Error>> {
     // The optimal gains for small angles (linear quadratic regulator; costs 5, 1, 10 and 1 of the squares of the four
-    // measurements in metres and radians, 0.5 of that of the force), with the force limited to what the motor can do. In
-    // practice the teacher would be something too slow or too rare to have on board: a planner, or a human at the controls.
+    // measurements in metres and radians, 0.5 of that of the force), with the force limited to what the motor can do.
+    // In practice the teacher would be something too slow or too rare to have on board: a planner, or a human at the
+    // controls.
     let teacher = |cart: &Cart| {
         let force = 3.162 * cart.position + 4.664 * cart.speed + 41.38 * cart.angle + 10.63 * cart.spin;
         (force / Cart::STRONGEST).clamp(-1.0, 1.0)

@@ -2,8 +2,8 @@
 //!
 //!     cargo run --release --features export --example export_c [FOLDER]
 //!
-//! writes `iris.c` and `iris.h` to the folder, or to that of temporary files. If there is a C compiler, it makes a program of
-//! `iris.c` alone, which compares its outputs with those of the network here.
+//! writes `iris.c` and `iris.h` to the folder, or to that of temporary files. If there is a C compiler, it makes a
+//! program of `iris.c` alone, which compares its outputs with those of the network here.
 
 #[path = "common/csv.rs"]
 mod csv;

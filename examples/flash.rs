@@ -118,8 +118,8 @@ impl Irises {
     }
 }
 
-/// With logits for three kinds: the largest is the predicted class, and the microcontroller need not compute an exponential. The scaling of the
-/// measurements is folded into the first layer, so that the network takes centimetres.
+/// With logits for three kinds: the largest is the predicted class, and the microcontroller need not compute an
+/// exponential. The scaling of the measurements is folded into the first layer, so that the network takes centimetres.
 fn iris(irises: &Irises) -> Result<(Iris, f64, String, String), Box<dyn Error>> {
     let mut trainer = Trainer::new(Iris::new(&mut seeded(0)), CrossEntropy, Adam::new(0.01).l2(1e-3), seeded(1));
     trainer.fit(&irises.inputs(), &irises.targets(), &IRIS_FIT, ())?;
@@ -179,8 +179,8 @@ fn digits() -> Result<(Digits, f64, String, String), Box<dyn Error>> {
     Ok((network, accuracy, samples, in_c))
 }
 
-/// A pressure sensor, read through an amplifier, whose reading depends on its temperature: the network predicts the pressure. The
-/// program `drift` has the same sensor, and lets it age.
+/// A pressure sensor, read through an amplifier, whose reading depends on its temperature: the network predicts the
+/// pressure. The program `drift` has the same sensor, and lets it age.
 fn sensor() -> Result<(Sensor, f32), tuplenet::Error> {
     let mut rng = seeded(0);
     let mut uniform = || (rng.next_u64() >> 40) as f32 / (1u64 << 24) as f32;

@@ -26,7 +26,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let mut indices = vec![0; flowers.len()];
         let (train, test) = stratified_split::<3, _>(&classes, &mut indices, 0.2, &mut seeded(seed))?;
 
-        // Zero mean and unit variance, by statistics of the training samples alone: of the others we pretend to know nothing.
+        // Zero mean and unit variance, by statistics of the training samples alone: of the others we pretend to know
+        // nothing.
         let scaler = StandardScaler::fit(&Subset { data: &flowers, indices: train })?;
         let scaled: Vec<[f32; 4]> = flowers.iter().map(|flower| scaler.transform(flower)).collect();
 

@@ -2,8 +2,8 @@
 //!
 //!     cargo run --release --features plot --example overfitting -- pictures
 //!
-//! Two half moons that overlap, 60 training points, and a network far too large for them. The argument is the folder for
-//! the pictures, which are SVG, or with a second argument `png` PNG.
+//! Two half moons that overlap, 60 training points, and a network far too large for them. The argument is the folder
+//! for the pictures, which are SVG, or with a second argument `png` PNG.
 
 use std::path::PathBuf;
 use tuplenet::layers::Dropout;

@@ -2,9 +2,9 @@
 //!
 //!     cargo run --release --features safetensors --example pytorch_to_flash
 //!
-//! `data/pytorch_to_flash.py` trained the network and wrote its weights and some of its outputs. Here the compiler reads the
-//! weights, so that they are in the program as constants: on a microcontroller in its flash. Nothing is read, allocated or
-//! computed before the first prediction, and a file that does not fit the type below does not compile.
+//! `data/pytorch_to_flash.py` trained the network and wrote its weights and some of its outputs. Here the compiler
+//! reads the weights, so that they are in the program as constants: on a microcontroller in its flash. Nothing is read,
+//! allocated or computed before the first prediction, and a file that does not fit the type below does not compile.
 
 #[path = "common/csv.rs"]
 mod csv;
@@ -13,7 +13,8 @@ use tuplenet::include_weights;
 use tuplenet::layers::{BatchNorm, Dropout};
 use tuplenet::prelude::*;
 
-/// In PyTorch Sequential(Linear(64, 32), ReLU(), BatchNorm1d(32), Dropout(0.1), Linear(32, 10)); the softmax is in its loss.
+/// In PyTorch Sequential(Linear(64, 32), ReLU(), BatchNorm1d(32), Dropout(0.1), Linear(32, 10)); the softmax is in its
+/// loss.
 type Digits = (Dense<64, 32, Relu>, BatchNorm<32>, Dropout<32, 100>, Dense<32, 10, Softmax>);
 
 static DIGITS: Digits = include_weights!("data/pytorch_to_flash.safetensors");

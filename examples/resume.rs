@@ -1,5 +1,5 @@
-//! A training run that can be killed at any time: started again it resumes, and ends with the network of a training run that
-//! was never interrupted, bit for bit.
+//! A training run that can be killed at any time: started again it resumes, and ends with the network of a training run
+//! that was never interrupted, bit for bit.
 //!
 //!     cargo run --release --features checkpoint --example resume
 //!     cargo run --release --features checkpoint --example resume -- digits.checkpoint      (another file)
@@ -19,8 +19,8 @@ use tuplenet::optimizer::schedule::CosineAnnealing;
 use tuplenet::prelude::*;
 use tuplenet::train::checkpoint::{Checkpoint, Resume};
 
-/// Handwritten digits, with everything that changes during training beside the weights: running statistics, the seed of the dropout,
-/// and below the averages of the optimizer, a schedule, and the order of the samples.
+/// Handwritten digits, with everything that changes during training beside the weights: running statistics, the seed of
+/// the dropout, and below the averages of the optimizer, a schedule, and the order of the samples.
 type Digits = (Dense<64, 64, Identity>, BatchNorm<64>, Activate<64, Relu>, Dropout<64, 200>, Dense<64, 10, Softmax>);
 
 const EPOCHS: usize = 20;

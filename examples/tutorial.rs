@@ -1,5 +1,5 @@
-//! What a course on neural networks does after the first training loop, in its order, on real data: scale, split, train,
-//! plot, test, evaluate, search a grid, regularize, drop out, normalize.
+//! What a course on neural networks does after the first training loop, in its order, on real data: scale, split,
+//! train, plot, test, evaluate, search a grid, regularize, drop out, normalize.
 //!
 //!     cargo run --release --features csv,plot,rayon --example tutorial -- pictures
 //!
@@ -40,7 +40,8 @@ fn main() -> Result<(), Failure> {
     let table: Classified<f32, 4> = read("iris.csv")?;
     let (flowers, kinds) = (table.inputs, table.classes);
 
-    // A scaler fitted before the split would know the test samples, and the test would flatter. So the split comes first.
+    // A scaler fitted before the split would know the test samples, and the test would flatter. So the split comes
+    // first.
     println!("1. Split, the classes in proportion");
     let mut indices = vec![0; flowers.len()];
     let (train, test) = stratified_split::<3, _>(&kinds, &mut indices, 0.25, &mut seeded(4))?;

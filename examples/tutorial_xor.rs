@@ -2,7 +2,8 @@
 //!
 //!     cargo run --release --example tutorial_xor
 //!
-//! Whatever computes the same formulas prints the same losses, up to the last digits, where the order of additions shows.
+//! Whatever computes the same formulas prints the same losses, up to the last digits, where the order of additions
+//! shows.
 
 use tuplenet::prelude::*;
 

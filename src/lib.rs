@@ -24,8 +24,8 @@
 //!
 //! # Where to look
 //!
-//! * A network is a [`Dense`](layers::Dense) layer or a tuple of [`layers`]; what it can do is in [`Network`](model::Network).
-//!   A wrong size is a compile error that names the layer: [`model::assert_shapes`].
+//! * A network is a [`Dense`](layers::Dense) layer or a tuple of [`layers`]; what it can do is in
+//!   [`Network`](model::Network). A wrong size is a compile error that names the layer: [`model::assert_shapes`].
 //! * [`Trainer`](train::Trainer) trains; [`Workspace`](train::Workspace) has the single pieces: forward, backward,
 //!   loss and gradient.
 //! * [`data`] says what inputs and targets may be, and scales, splits and weights them; [`metrics`] evaluates
@@ -33,8 +33,8 @@
 //! * [`callbacks`](train::callbacks) are called after each epoch: history, metrics, early stopping.
 //! * [`tuning`] searches for the best network and hyperparameters: cross-validation, grid search, random search.
 //! * [`schedule`](optimizer::schedule) has learning rate schedules, and the learning rate range test.
-//! * [`activation`], [`loss`], [`optimizer`] and [`init`] list what there is, and each shows how to write your own. For a
-//!   layer of your own see [`model::Layer`] and the example `custom_layer`.
+//! * [`activation`], [`loss`], [`optimizer`] and [`init`] list what there is, and each shows how to write your own. For
+//!   a layer of your own see [`model::Layer`] and the example `custom_layer`.
 //! * [`guide::speed`] says how to get the library's speed, and what threads, micro-batches and large networks cost.
 //! * `io::safetensors` (feature `safetensors`) reads weights from PyTorch, Keras and scikit-learn, and writes them.
 //! * `io::export` (feature `export`) writes networks as Rust source, C99 source and ONNX files.
@@ -56,12 +56,12 @@
 //! | `reproducible` | no | no fused multiply-add (FMA): the same bits on every CPU, at some cost in speed |
 //! | `safetensors` | no | `io::safetensors`: weights from PyTorch, Keras and scikit-learn, at run time and by the compiler, and back |
 //!
-//! Without the default features the library is `no_std`, uses no heap, and computes with the vector instructions that the
-//! program is compiled for. Weights, gradients and the optimizer's state have the network's own type, and the size of the
-//! workspace is fixed: [`memory`](inspect::memory) has constants for all of it, and an assertion. On a small stack keep the
-//! trainer in a `static` ([`Trainer::with_micro_batch`](train::Trainer::with_micro_batch) is `const`), choose a micro-batch
-//! of 1, and train with [`step_one`](train::Trainer::step_one), one sample at a time. `examples/firmware` does so on
-//! microcontrollers.
+//! Without the default features the library is `no_std`, uses no heap, and computes with the vector instructions that
+//! the program is compiled for. Weights, gradients and the optimizer's state have the network's own type, and the size
+//! of the workspace is fixed: [`memory`](inspect::memory) has constants for all of it, and an assertion. On a small
+//! stack keep the trainer in a `static` ([`Trainer::with_micro_batch`](train::Trainer::with_micro_batch) is `const`),
+//! choose a micro-batch of 1, and train with [`step_one`](train::Trainer::step_one), one sample at a time.
+//! `examples/firmware` does so on microcontrollers.
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -81,8 +81,8 @@ pub mod guide;
 pub mod init;
 pub mod inspect;
 pub mod io {
-    //! Input and output of networks: weights in [`safetensors`](https://huggingface.co/docs/safetensors) files, the formats of
-    //! serde, and export as Rust, C and ONNX. Each module needs the feature of the same name.
+    //! Input and output of networks: weights in [`safetensors`](https://huggingface.co/docs/safetensors) files, the
+    //! formats of serde, and export as Rust, C and ONNX. Each module needs the feature of the same name.
 
     #[cfg(feature = "export")]
     pub mod export;

@@ -1,5 +1,5 @@
-//! Trainings that were interrupted go on as if they had not been: the same bits in network, optimizer, generator, schedule
-//! and callbacks.
+//! Trainings that were interrupted go on as if they had not been: the same bits in network, optimizer, generator,
+//! schedule and callbacks.
 
 #![cfg(feature = "checkpoint")]
 

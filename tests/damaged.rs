@@ -1,5 +1,5 @@
-//! Checkpoints that are cut, damaged or made up: each is an error in words, without a panic, without more memory than the
-//! file justifies, and the training that should go on is as it was.
+//! Checkpoints that are cut, damaged or made up: each is an error in words, without a panic, without more memory than
+//! the file justifies, and the training that should go on is as it was.
 
 #![cfg(feature = "checkpoint")]
 
@@ -46,8 +46,8 @@ impl Training {
         postcard::to_stdvec(&(&self.trainer, &self.history, &self.stopping)).unwrap()
     }
 
-    /// Tries to go on with these bytes as the file. Whatever they are, little memory is taken, and what is refused changes
-    /// nothing.
+    /// Tries to go on with these bytes as the file. Whatever they are, little memory is taken, and what is refused
+    /// changes nothing.
     fn resume(&mut self, bytes: &[u8]) -> Result<bool, CheckpointProblem> {
         let folder = folder();
         let path = folder.join("file");

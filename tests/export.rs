@@ -145,8 +145,8 @@ fn distance<T: Real>(found: &[T], right: &[T]) -> f64 {
     farthest / (largest * T::epsilon().exact()).max(T::min_positive_value().exact())
 }
 
-/// Random networks of a type in C answer what they answer here, up to some hundred roundings, and so few that the limits in the
-/// file are kept too.
+/// Random networks of a type in C answer what they answer here, up to some hundred roundings, and so few that the
+/// limits in the file are kept too.
 fn same_in_c<N, const IN: usize, const OUT: usize>(name: &str)
 where
     N: Exportable<IN, OUT> + Clone + Send + Sync,
@@ -357,7 +357,8 @@ fn {name}_comes_back() {{
     )
 }
 
-/// Networks in Rust are compiled again without a warning and come back to the bit, seeds and counts too; their self-tests pass.
+/// Networks in Rust are compiled again without a warning and come back to the bit, seeds and counts too; their
+/// self-tests pass.
 #[test]
 fn networks_in_rust() {
     let main = [

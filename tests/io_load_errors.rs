@@ -1,5 +1,6 @@
-//! Files that do not fit: each is an error that says what was expected and what was found, and the network stays as it is.
-//! What is accepted, the `safetensors` crate accepts too, and sees the same numbers. Memory is taken only for what is there.
+//! Files that do not fit: each is an error that says what was expected and what was found, and the network stays as it
+//! is. What is accepted, the `safetensors` crate accepts too, and sees the same numbers. Memory is taken only for what
+//! is there.
 
 #![cfg(all(feature = "safetensors", feature = "std"))]
 
@@ -343,7 +344,8 @@ proptest! {
         ], 0..12)) {
         let file = join(&words.concat(), &[0; 4]);
         let load_error = read(&file).unwrap_err();
-        // A header without fault is one that has not the tensors of the network; the judge may be stricter about strings.
+        // A header without fault is one that has not the tensors of the network; the judge may be stricter about
+        // strings.
         if judge(&file).is_some() {
             prop_assert!(!matches!(load_error, LoadError::Header { .. }), "{:?}: {load_error}", words.concat());
         }

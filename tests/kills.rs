@@ -1,5 +1,5 @@
-//! A training run that is killed again and again, mostly while it writes its checkpoint: the file is always whole, and what goes
-//! on from it is the training that was never killed.
+//! A training run that is killed again and again, mostly while it writes its checkpoint: the file is always whole, and
+//! what goes on from it is the training that was never killed.
 //!
 //! `TUPLENET_KILLS=1000 cargo test --test kills --features checkpoint -- --nocapture` kills a thousand times.
 

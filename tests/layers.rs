@@ -1,5 +1,5 @@
-//! The layers beside `Dense`: they compute what PyTorch computes, in training and in evaluation (`golden/layers.py` made the
-//! numbers), whole networks of them learn, and folding changes nothing.
+//! The layers beside `Dense`: they compute what PyTorch computes, in training and in evaluation (`golden/layers.py`
+//! made the numbers), whole networks of them learn, and folding changes nothing.
 
 #![cfg(feature = "std")]
 

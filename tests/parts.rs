@@ -154,7 +154,8 @@ fn initialization() {
         let (weights, biases) = numbers.split_at(IN * OUT);
         assert!(biases.iter().all(|&bias| bias == 0.0));
         let (mean, found) = moments(weights.iter().copied());
-        // Five standard deviations of the mean, and of the variance: of normal numbers, and more than enough for uniform.
+        // Five standard deviations of the mean, and of the variance: of normal numbers, and more than enough for
+        // uniform.
         let count = weights.len() as f64;
         assert!(mean.abs() < 5.0 * (variance / count).sqrt(), "{mean}");
         assert!((found / variance - 1.0).abs() < 5.0 * (2.0 / count).sqrt(), "{found} for {variance}");

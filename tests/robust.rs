@@ -95,8 +95,8 @@ both! {
         inputs
     }
 
-    /// Fails unless everything that takes data refuses this with `error` and without a trace: a good step afterwards does
-    /// what it does with a trainer that saw nothing bad.
+    /// Fails unless everything that takes data refuses this with `error` and without a trace: a good step afterwards
+    /// does what it does with a trainer that saw nothing bad.
     fn refused(inputs: &[[T; 2]], targets: &[usize], weights: &[T], error: Error) {
         let targets = &Weighted { targets, weights };
         let mut trainer = learner();

@@ -1,5 +1,5 @@
-//! Learning rate schedules: the rates that PyTorch and scikit-learn take (`golden/schedules.py` made the values), when a
-//! trainer changes them, and the range test.
+//! Learning rate schedules: the rates that PyTorch and scikit-learn take (`golden/schedules.py` made the values), when
+//! a trainer changes them, and the range test.
 
 #![cfg(feature = "std")]
 

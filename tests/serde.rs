@@ -1,5 +1,5 @@
-//! Networks and training runs through JSON and postcard: every bit comes back, and what does not fit is refused with a readable
-//! error.
+//! Networks and training runs through JSON and postcard: every bit comes back, and what does not fit is refused with a
+//! readable error.
 
 #![cfg(all(feature = "serde", feature = "std"))]
 

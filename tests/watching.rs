@@ -125,7 +125,8 @@ fn a_training_that_diverges_keeps_its_best_weights() {
         // The training samples again, but after the steps of the epoch.
         let validation = (&inputs, &targets);
         let result = alone.fit_validated(&inputs, &targets, validation, &fit, ());
-        // Nobody keeps the best weights here, but none of them is beyond all numbers, and each step was one with a loss.
+        // Nobody keeps the best weights here, but none of them is beyond all numbers, and each step was one with a
+        // loss.
         assert!(numbers(&alone.network).iter().all(|number| number.is_finite()), "rate {learning_rate}");
         ruined += usize::from(alone.evaluate(&inputs, &targets).is_err());
 
@@ -151,7 +152,8 @@ fn a_training_that_diverges_keeps_its_best_weights() {
             None => assert_eq!(bits(&kept.network), bits(&alone.network)),
         }
     }
-    // Both happen, or the test shows nothing: training runs that diverge, and some of them with weights that are no good.
+    // Both happen, or the test shows nothing: training runs that diverge, and some of them with weights that are no
+    // good.
     assert!(diverged > 10 && ruined > 0, "{diverged} {ruined}");
 }
 

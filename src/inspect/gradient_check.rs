@@ -25,16 +25,17 @@ pub struct GradientCheck<T> {
     pub estimate: T,
 }
 
-/// Gradient check: compares every derivative of the mean loss, by each parameter of the network, with central differences of
-/// fourth order.
+/// Gradient check: compares every derivative of the mean loss, by each parameter of the network, with central
+/// differences of fourth order.
 ///
-/// With `f64` the error is far below 1e-7 if layers, activations and loss are right and no sample is at a kink. The network is
-/// unchanged in the end. The loss is that of training, where a layer may compute something else than in prediction; random
-/// numbers are the same each time.
+/// With `f64` the error is far below 1e-7 if layers, activations and loss are right and no sample is at a kink. The
+/// network is unchanged in the end. The loss is that of training, where a layer may compute something else than in
+/// prediction; random numbers are the same each time.
 ///
 /// # Formula
 ///
-/// `(8 (f(x + h) - f(x - h)) - (f(x + 2h) - f(x - 2h))) / 12h` with `h` = 1e-4. PyTorch equivalent: `torch.autograd.gradcheck`.
+/// `(8 (f(x + h) - f(x - h)) - (f(x + 2h) - f(x - 2h))) / 12h` with `h` = 1e-4. PyTorch equivalent:
+/// `torch.autograd.gradcheck`.
 ///
 /// # Shapes
 ///

@@ -1,4 +1,5 @@
-//! Memory of a network and its training, known at compile time: constants on types, and [`assert_fits!`](crate::assert_fits).
+//! Memory of a network and its training, known at compile time: constants on types, and
+//! [`assert_fits!`](crate::assert_fits).
 //!
 //! | constant | bytes of |
 //! |---|---|
@@ -23,16 +24,17 @@
 //! microcontroller there is no padding and [`BYTES`](crate::model::Params::BYTES) is four times
 //! [`PARAMETERS`](crate::model::Params::PARAMETERS).
 //!
-//! **What they leave out** is the call stack, and the program itself. A prediction keeps the outputs of the layers inside a
-//! network on the stack, and some registers with each call. The crate in `examples/firmware` measures both: on a
-//! Cortex-M4F, a step of the `Learner` above used 184 to 292 bytes of stack.
+//! **What they leave out** is the call stack, and the program itself. A prediction keeps the outputs of the layers
+//! inside a network on the stack, and some registers with each call. The crate in `examples/firmware` measures both: on
+//! a Cortex-M4F, a step of the `Learner` above used 184 to 292 bytes of stack.
 
 use crate::model::{InputShape, Layer};
 use crate::optimizer::{Adam, Sgd};
 use crate::train::Trainer;
 
-/// Checks memory budgets at compile time: a readable compile error if the weights of a network use more than `flash`, or if
-/// training it by gradient descent, one sample at a time, uses more than `ram`. Both are in bytes, and either may be left out.
+/// Checks memory budgets at compile time: a readable compile error if the weights of a network use more than `flash`,
+/// or if training it by gradient descent, one sample at a time, uses more than `ram`. Both are in bytes, and either may
+/// be left out.
 ///
 /// ```
 /// use tuplenet::assert_fits;
@@ -42,7 +44,8 @@ use crate::train::Trainer;
 /// assert_fits!(Xor, flash = 256, ram = 1024);
 /// ```
 ///
-/// With less flash the message is "`Xor` takes 192 bytes of flash for its weights and may take 100", or 132 on a microcontroller:
+/// With less flash the message is "`Xor` takes 192 bytes of flash for its weights and may take 100", or 132 on a
+/// microcontroller:
 ///
 /// ```compile_fail,E0080
 /// # use tuplenet::assert_fits;
@@ -52,8 +55,8 @@ use crate::train::Trainer;
 /// ```
 ///
 /// A third budget is the `stack` of the thread that makes a trainer with Adam and the micro-batch 32 by
-/// [`Trainer::new`](crate::train::Trainer::new) and trains with it, in a program that is not optimized and copies values several
-/// times. A main thread usually has 8 megabytes, a test and other threads have 2:
+/// [`Trainer::new`](crate::train::Trainer::new) and trains with it, in a program that is not optimized and copies
+/// values several times. A main thread usually has 8 megabytes, a test and other threads have 2:
 ///
 /// ```
 /// # use tuplenet::assert_fits;
@@ -70,7 +73,8 @@ use crate::train::Trainer;
 /// ```
 ///
 /// What counts as `ram` is `Trainer::<Xor, (), Sgd, (), 1>::BYTES`. For another trainer write
-/// `const _: () = assert!(Learner::BYTES <= 1024);`. See [`memory`](crate::inspect::memory) for what is left out: the call stack.
+/// `const _: () = assert!(Learner::BYTES <= 1024);`. See [`memory`](crate::inspect::memory) for what is left out: the
+/// call stack.
 #[macro_export]
 macro_rules! assert_fits {
     ($network:ty $(, flash = $flash:expr)? $(, ram = $ram:expr)? $(, stack = $stack:expr)? $(,)?) => {
@@ -107,8 +111,8 @@ pub const fn assert_ram<N: InputShape + Layer<<N as InputShape>::In>>(name: &str
 ///
 /// If training outside of a box may use more than `budget` bytes.
 pub const fn assert_stack<N: InputShape + Layer<<N as InputShape>::In>>(name: &str, budget: usize) {
-    // Measured, where nothing is optimized: 2.5 times a trainer of 1.9 megabytes, 2.7 times one of 330 kilobytes, and 96 kilobytes
-    // for a tiny one.
+    // Measured, where nothing is optimized: 2.5 times a trainer of 1.9 megabytes, 2.7 times one of 330 kilobytes, and
+    // 96 kilobytes for a tiny one.
     let bytes = 3 * Trainer::<N, (), Adam<N::Scalar>, (), 32>::BYTES + 128 * 1024;
     assert_at_most(name, bytes, " bytes of stack to be trained with Adam outside of a box", budget);
 }

@@ -1,8 +1,8 @@
 //! Atomic file writing: all of the file or nothing. The library writes all its files this way.
 //!
-//! The new file is written beside the old one and synced to disk, and only then renamed to the old one's name. A path that is not
-//! a regular file keeps its meaning: a symbolic link stays one, and the file it leads to is replaced, with its permissions; what
-//! can't be replaced, a device or a pipe, is written to.
+//! The new file is written beside the old one and synced to disk, and only then renamed to the old one's name. A path
+//! that is not a regular file keeps its meaning: a symbolic link stays one, and the file it leads to is replaced, with
+//! its permissions; what can't be replaced, a device or a pipe, is written to.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::ffi::{OsStr, OsString};

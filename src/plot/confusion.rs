@@ -11,8 +11,8 @@ use std::path::Path;
 
 extern crate std;
 
-/// Plots a confusion matrix: a row for each true class, a column for each predicted one, in each cell the count, the darker
-/// the larger its share of the row. `names` are those of the classes; long ones are truncated.
+/// Plots a confusion matrix: a row for each true class, a column for each predicted one, in each cell the count, the
+/// darker the larger its share of the row. `names` are those of the classes; long ones are truncated.
 ///
 /// # Errors
 ///

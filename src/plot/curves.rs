@@ -46,9 +46,9 @@ pub fn losses<T: Real>(history: &History<T>, path: impl AsRef<Path>) -> Result<(
     curves("loss", &[("training", history.losses()), ("validation", history.validation_losses())], path)
 }
 
-/// Plots named curves over the epochs, counted from zero, with `label` at the vertical axis: losses of several training runs,
-/// or [metrics](crate::train::callbacks::Metric). Curves without values are left out, and a value that is infinite or NaN
-/// leaves a gap.
+/// Plots named curves over the epochs, counted from zero, with `label` at the vertical axis: losses of several training
+/// runs, or [metrics](crate::train::callbacks::Metric). Curves without values are left out, and a value that is
+/// infinite or NaN leaves a gap.
 ///
 /// # Errors
 ///

@@ -20,8 +20,9 @@
 //!
 //! Files are written atomically: a plot replaces an older one only when it is complete.
 //!
-//! An SVG is 700 pixels wide, a PNG twice as many, for screens with small pixels. The letters of a PNG (Latin, Greek and
-//! Cyrillic ones) are part of the library, so that no font need be installed; an SVG is shown with the fonts of its reader.
+//! An SVG is 700 pixels wide, a PNG twice as many, for screens with small pixels. The letters of a PNG (Latin, Greek
+//! and Cyrillic ones) are part of the library, so that no font need be installed; an SVG is shown with the fonts of its
+//! reader.
 
 extern crate std;
 
@@ -166,8 +167,8 @@ fn legend(name: &str) -> String {
     format!("{name}   ")
 }
 
-/// The corner in which a legend with these names hides the fewest of the `points`, whose coordinates run from 0 to 1, to the right
-/// and up.
+/// The corner in which a legend with these names hides the fewest of the `points`, whose coordinates run from 0 to 1,
+/// to the right and up.
 fn emptiest_corner<'n>(
     names: impl Iterator<Item = &'n str> + Clone,
     points: impl Iterator<Item = (f64, f64)> + Clone,

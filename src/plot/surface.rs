@@ -20,9 +20,9 @@ use std::path::Path;
 
 extern crate std;
 
-/// Plots the decision surface of a network with two inputs: the predicted class for every point of the plane, the darker the
-/// more probable, and the samples in the colours of their own classes. `axes` are the names of the two inputs, `names` those of the classes; a class without a
-/// name is called "class 2".
+/// Plots the decision surface of a network with two inputs: the predicted class for every point of the plane, the
+/// darker the more probable, and the samples in the colours of their own classes. `axes` are the names of the two
+/// inputs, `names` those of the classes; a class without a name is called "class 2".
 ///
 /// With one output the network predicts class 1 where the output is at least one half; with several, the class with the
 /// largest output. The shade is the output taken as a probability.
@@ -152,8 +152,8 @@ impl Stack {
     }
 }
 
-/// Polygons that together cover the cells that are `inside`: few, where a rectangle for each run of cells would make an SVG of
-/// thousands of lines.
+/// Polygons that together cover the cells that are `inside`: few, where a rectangle for each run of cells would make an
+/// SVG of thousands of lines.
 fn outlines<C>(rows: &[Vec<C>], inside: impl Fn(&C) -> bool) -> Vec<Vec<(i32, i32)>> {
     let mut stacks: Vec<Stack> = Vec::new();
     for (top, row) in (0..).zip(rows) {

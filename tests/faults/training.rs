@@ -305,8 +305,8 @@ fn gradients_of_unused_columns_are_zero() {
 mod squares {
     use super::*;
 
-    /// A bad sample among good ones: refused with a readable error, and the training run continues without it as if it had not
-    /// been.
+    /// A bad sample among good ones: refused with a readable error, and the training run continues without it as if it
+    /// had not been.
     #[test]
     fn one_huge_input_does_not_stop_an_optimizer() {
         let optimizers: [AnyOptimizer; 4] =
@@ -845,7 +845,8 @@ mod messages {
         assert_eq!(error.to_string(), "target of sample 1: expected numbers between 0 and 1, found 1.5 in column 1");
     }
 
-    /// A callback learns how a training run ended also where it was the schedule's doing; one that refuses lets none begin.
+    /// A callback learns how a training run ended also where it was the schedule's doing; one that refuses lets none
+    /// begin.
     #[test]
     fn an_observer_that_refuses() {
         struct No;

@@ -1,5 +1,5 @@
-//! Three training runs whose every bit is known: with the feature `reproducible` they are the same on all machines. The library's
-//! own tests run this file too, with each of the host's vector instructions in turn.
+//! Three training runs whose every bit is known: with the feature `reproducible` they are the same on all machines. The
+//! library's own tests run this file too, with each of the host's vector instructions in turn.
 
 use tuplenet::data::MinMaxScaler;
 use tuplenet::model::{Parameter, Params, Visitor, Zeroed};

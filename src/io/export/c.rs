@@ -14,33 +14,36 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::f64::consts;
 
-/// The longest name of a network: with what is put behind it, what C99 compilers must tell apart in other files' names is 31.
+/// The longest name of a network: with what is put behind it, what C99 compilers must tell apart in other files' names
+/// is 31.
 pub(super) const LONGEST_NAME: usize = 20;
 
-/// The network as C99 source without dependencies: no library, not even `libm`, no heap, and on the stack only twice the
-/// memory of the widest layer. The weights are constants.
+/// The network as C99 source without dependencies: no library, not even `libm`, no heap, and on the stack only twice
+/// the memory of the widest layer. The weights are constants.
 ///
-/// All names in the file begin with `name`, which is at most 20 letters, digits and underscores and begins with a letter. Other
-/// files of the program see three things: `name_predict`, which computes the outputs of one sample (`input` and `output` may be
-/// the same memory), and the sizes `NAME_INPUTS` and `NAME_OUTPUTS`; [`c_header`] declares them. Values are `float` for a
-/// network of `f32`, and `double` for one of `f64`. Macros of a name with a capital letter are written as `Name_Inputs`, so that
-/// two networks never share one. Both files are also C++, from C++11 on, and several may be included into one file.
+/// All names in the file begin with `name`, which is at most 20 letters, digits and underscores and begins with a
+/// letter. Other files of the program see three things: `name_predict`, which computes the outputs of one sample
+/// (`input` and `output` may be the same memory), and the sizes `NAME_INPUTS` and `NAME_OUTPUTS`; [`c_header`] declares
+/// them. Values are `float` for a network of `f32`, and `double` for one of `f64`. Macros of a name with a capital
+/// letter are written as `Name_Inputs`, so that two networks never share one. Both files are also C++, from C++11 on,
+/// and several may be included into one file.
 ///
-/// Compiled with `-DNAME_SELF_TEST` the file also has `int name_self_test(void)`, which returns how many outputs for the
-/// `samples` are wrong, and compiled with `-DNAME_MAIN` it is a program that runs it:
+/// Compiled with `-DNAME_SELF_TEST` the file also has `int name_self_test(void)`, which returns how many outputs for
+/// the `samples` are wrong, and compiled with `-DNAME_MAIN` it is a program that runs it:
 ///
 /// ```sh
 /// cc -std=c99 -O2 -DXOR_MAIN xor.c -o xor && ./xor && echo right
 /// ```
 ///
-/// [Batch normalization](crate::layers::BatchNorm) is folded into a scale and a shift for each feature. NaN propagates as in this
-/// library, unless the compiler assumes that there is none (`-ffast-math`). Compilers may call their own functions: `memcpy` for a
-/// loop that copies, and those that compute with `double` where the CPU can't.
+/// [Batch normalization](crate::layers::BatchNorm) is folded into a scale and a shift for each feature. NaN propagates
+/// as in this library, unless the compiler assumes that there is none (`-ffast-math`). Compilers may call their own
+/// functions: `memcpy` for a loop that copies, and those that compute with `double` where the CPU can't.
 ///
 /// # Errors
 ///
-/// If a layer or an activation has no [graph](crate::model::Layer::graph), a weight is not finite, or the epsilon of a layer normalization is zero; if `name` is not
-/// as described above; if there are no `samples`, or an input or output of one is not finite.
+/// If a layer or an activation has no [graph](crate::model::Layer::graph), a weight is not finite, or the epsilon of a
+/// layer normalization is zero; if `name` is not as described above; if there are no `samples`, or an input or output
+/// of one is not finite.
 ///
 /// # Examples
 ///
@@ -116,8 +119,8 @@ where
 ///
 /// # Errors
 ///
-/// If a layer or an activation has no [graph](crate::model::Layer::graph), a weight is not finite, the epsilon of a layer normalization is zero, or `name` is not one for
-/// [`c_source`].
+/// If a layer or an activation has no [graph](crate::model::Layer::graph), a weight is not finite, the epsilon of a
+/// layer normalization is zero, or `name` is not one for [`c_source`].
 ///
 /// # Examples
 ///
@@ -152,8 +155,8 @@ pub fn c_header<N: Exportable<IN, OUT>, const IN: usize, const OUT: usize>(
 const LINKAGE: &str = "#ifdef __cplusplus\nextern \"C\" {\n#endif\n";
 const LINKAGE_ENDS: &str = "#ifdef __cplusplus\n}\n#endif\n";
 
-/// The name of a macro of a network, which no network of another name has: `XOR_MAIN` for `xor`. Names that differ in their
-/// capital letters alone must have others, so that it is `Xor_Main` for `Xor` and `XOR_Main` for `XOR`.
+/// The name of a macro of a network, which no network of another name has: `XOR_MAIN` for `xor`. Names that differ in
+/// their capital letters alone must have others, so that it is `Xor_Main` for `Xor` and `XOR_Main` for `XOR`.
 fn macro_of(name: &str, what: &str) -> String {
     if !name.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return format!("{}_{what}", name.to_ascii_uppercase());
@@ -291,7 +294,8 @@ impl<'n> Program<'n> {
                     self.table("weight", index, outputs * inputs, rows);
                     self.table("bias", index, outputs, bias.iter().copied());
                     self.dense -= 1;
-                    // Nothing is written to the output before all of the input has been read, since they may be the same.
+                    // Nothing is written to the output before all of the input has been read, since they may be the
+                    // same.
                     let to = match self.place {
                         Place::Input => self.buffer(0, outputs),
                         _ if self.dense == 0 => Place::Output,

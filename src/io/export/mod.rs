@@ -20,19 +20,19 @@
 //! # Ok::<(), export::ExportError>(())
 //! ```
 //!
-//! [`save`] writes it to a file. Exports are for inference, not for training: C and ONNX have no dropout. Outputs are those of
-//! [`predict_one`](crate::model::Network::predict_one), but for rounding: the order of summation differs.
+//! [`save`] writes it to a file. Exports are for inference, not for training: C and ONNX have no dropout. Outputs are
+//! those of [`predict_one`](crate::model::Network::predict_one), but for rounding: the order of summation differs.
 //!
 //! # The self-test
 //!
-//! Source code has test vectors: the `samples`, the outputs of the network for them, and a function that counts the wrong
-//! outputs. A few samples from the data are enough. The tolerance of each output is measured when the file is written: by how the
-//! outputs change if every weight and every input is changed by as much as rounding may amount to.
+//! Source code has test vectors: the `samples`, the outputs of the network for them, and a function that counts the
+//! wrong outputs. A few samples from the data are enough. The tolerance of each output is measured when the file is
+//! written: by how the outputs change if every weight and every input is changed by as much as rounding may amount to.
 //!
 //! # What can be written
 //!
-//! All layers and activations of the library; [`Residual`](crate::layers::Residual) and tuples to any depth. A layer of your
-//! own describes what it computes in [`Layer::graph`], an activation of your own in
+//! All layers and activations of the library; [`Residual`](crate::layers::Residual) and tuples to any depth. A layer of
+//! your own describes what it computes in [`Layer::graph`], an activation of your own in
 //! [`Activation::KIND`](crate::activation::Activation::KIND), if it is what one of the library's computes. All else is
 //! an error, as are weights, samples and outputs that are not finite.
 //!
@@ -56,8 +56,9 @@ pub use c::{c_header, c_source};
 pub use onnx::onnx;
 pub use rust::{rust_expression, rust_source};
 
-/// Writes what the other functions return to the file at `path`, atomically: when the disk is full or the program is killed,
-/// there is the old file or the new one, and it is complete. A symbolic link stays one, permissions stay as they were, and a device or a pipe is written to.
+/// Writes what the other functions return to the file at `path`, atomically: when the disk is full or the program is
+/// killed, there is the old file or the new one, and it is complete. A symbolic link stays one, permissions stay as
+/// they were, and a device or a pipe is written to.
 ///
 /// # Errors
 ///

@@ -21,14 +21,14 @@ pub(super) const LARGEST: usize = (1 << 31) - (1 << 24);
 /// floating-point type is that of the network. The operators are those of version 17 of the standard; a
 /// [`Dropout`](crate::layers::Dropout) is left out.
 ///
-/// For `f64`, ONNX Runtime has no ELU, SELU, GELU, hard sigmoid, softplus and softsign; they are put together from what it has.
-/// Its error function is one of `f32` in any case, so that a GELU is exact to some 1e-7. The attributes of the standard's
-/// operators are `f32` too, and with them the epsilon of a normalization.
+/// For `f64`, ONNX Runtime has no ELU, SELU, GELU, hard sigmoid, softplus and softsign; they are put together from what
+/// it has. Its error function is one of `f32` in any case, so that a GELU is exact to some 1e-7. The attributes of the
+/// standard's operators are `f32` too, and with them the epsilon of a normalization.
 ///
 /// # Errors
 ///
-/// If a layer or an activation has no [graph](crate::model::Layer::graph), a weight is not finite, the epsilon of a layer normalization is zero, or the weights use
-/// more than 2 gigabytes.
+/// If a layer or an activation has no [graph](crate::model::Layer::graph), a weight is not finite, the epsilon of a
+/// layer normalization is zero, or the weights use more than 2 gigabytes.
 ///
 /// # Examples
 ///
@@ -55,9 +55,10 @@ pub fn onnx<N: Exportable<IN, OUT>, const IN: usize, const OUT: usize>(network: 
     Ok(onnx.model::<N::Scalar>(graph.inputs, graph.outputs))
 }
 
-/// A message of protobuf as it is written. The few that are needed are put together by hand, because a library for them would
-/// bring a generator of code along, and a compiler of protobuf to build it: <https://protobuf.dev/programming-guides/encoding>.
-/// The field numbers are those of <https://github.com/onnx/onnx/blob/main/onnx/onnx.proto>.
+/// A message of protobuf as it is written. The few that are needed are put together by hand, because a library for them
+/// would bring a generator of code along, and a compiler of protobuf to build it:
+/// <https://protobuf.dev/programming-guides/encoding>. The field numbers are those of
+/// <https://github.com/onnx/onnx/blob/main/onnx/onnx.proto>.
 #[derive(Default)]
 struct Message(Vec<u8>);
 

@@ -21,8 +21,8 @@ pub(super) struct TestVectors<T, const IN: usize, const OUT: usize> {
 
 /// How many networks with slightly changed weights are evaluated.
 const NEIGHBOURS: u64 = 8;
-/// How far off their weights are, in roundings: as much as the activations before them may be. A sum is off by more: by the
-/// root of half the number of its terms times what one term's rounding does to it, where the terms cancel.
+/// How far off their weights are, in roundings: as much as the activations before them may be. A sum is off by more: by
+/// the root of half the number of its terms times what one term's rounding does to it, where the terms cancel.
 const ROUNDINGS: f64 = 4.0;
 /// How much further off an output may be than theirs.
 const MARGIN: f64 = 4.0;

@@ -1,8 +1,8 @@
 //! Networks that the compiler reads from a file: [`include_weights!`](crate::include_weights).
 //!
-//! A function that the compiler runs can't call methods of a trait, but the constants of a trait may depend on types. So
-//! each layer at a [`Place`] has its weights as a constant, [`Embedded::VALUE`], and its position in the network is a type
-//! too: in a tuple `(A, B)` at `P`, the first layer is at `First<P>` and the second at `Next<First<P>, A>`.
+//! A function that the compiler runs can't call methods of a trait, but the constants of a trait may depend on types.
+//! So each layer at a [`Place`] has its weights as a constant, [`Embedded::VALUE`], and its position in the network is
+//! a type too: in a tuple `(A, B)` at `P`, the first layer is at `First<P>` and the second at `Next<First<P>, A>`.
 //!
 //! A layer of your own can be read by the compiler like this:
 //!
@@ -54,8 +54,8 @@ use crate::num::Real;
 use core::marker::PhantomData;
 use nalgebra::{ArrayStorage, SMatrix};
 
-/// Raw values one after the other and nothing else: of each layer in turn its tensors, row by row, in the order of PyTorch's
-/// `state_dict`, without the counts of batches. In Python:
+/// Raw values one after the other and nothing else: of each layer in turn its tensors, row by row, in the order of
+/// PyTorch's `state_dict`, without the counts of batches. In Python:
 ///
 /// ```python
 /// for name, tensor in network.state_dict().items():

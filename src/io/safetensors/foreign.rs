@@ -3,7 +3,8 @@
 /// How many bytes are needed to recognize a file.
 pub(crate) const TELLING: usize = 128;
 
-/// What the file is that begins like this, and what to do about it; none if that is unknown, or it may well be safetensors.
+/// What the file is that begins like this, and what to do about it; none if that is unknown, or it may well be
+/// safetensors.
 pub(crate) const fn foreign(bytes: &[u8]) -> Option<&'static str> {
     if bytes.len() <= 8 || bytes[8] == b'{' && bytes[7] == 0 {
         return None;

@@ -44,13 +44,14 @@ use crate::num::Real;
 pub struct Safetensors<'a> {
     /// The names of the modules.
     pub names: Names<'a>,
-    /// The module in which they are, `actor` for `actor.0.weight`, or nothing. Tensors outside of it may be in the file too,
-    /// and are left alone.
+    /// The module in which they are, `actor` for `actor.0.weight`, or nothing. Tensors outside of it may be in the file
+    /// too, and are left alone.
     pub inside: &'a str,
-    /// The type of the values in a file that is written; by default that of the network. A file that is read may have any.
+    /// The type of the values in a file that is written; by default that of the network. A file that is read may have
+    /// any.
     pub precision: Option<Precision>,
-    /// Whether values may be infinite or NaN, and become infinite where they are too large for the type to which they are
-    /// converted. By default they are an error, both when a file is read and when one is written.
+    /// Whether values may be infinite or NaN, and become infinite where they are too large for the type to which they
+    /// are converted. By default they are an error, both when a file is read and when one is written.
     pub any_number: bool,
 }
 
@@ -70,8 +71,8 @@ impl Safetensors<'_> {
     ///
     /// # Errors
     ///
-    /// If the bytes are not a safetensors file, or if it does not fit the network: a tensor is missing or unknown, has other
-    /// sizes or a type that can't be converted, or has a value that is not finite. The network is then unchanged.
+    /// If the bytes are not a safetensors file, or if it does not fit the network: a tensor is missing or unknown, has
+    /// other sizes or a type that can't be converted, or has a value that is not finite. The network is then unchanged.
     pub fn read<N: Params>(&self, bytes: &[u8], network: &mut N) -> Result<(), LoadError> {
         let (text, data) = header::open(bytes)?;
         let header = self.check(text, Some(data.len() as u64), network)?;
@@ -126,8 +127,8 @@ impl Safetensors<'_> {
     ///
     /// # Errors
     ///
-    /// If the network has a value that is not finite, or that is too large for the type of the file, if the names do not fit the
-    /// network, or if one is too long.
+    /// If the network has a value that is not finite, or that is too large for the type of the file, if the names do
+    /// not fit the network, or if one is too long.
     pub fn write<N: Params>(&self, network: &N, sink: &mut impl FnMut(&[u8])) -> Result<(), LoadError> {
         let precision = self.precision.unwrap_or(if N::Scalar::MANTISSA_BITS == f32::MANTISSA_BITS {
             Precision::F32
@@ -186,7 +187,8 @@ mod files {
     impl Safetensors<'_> {
         /// Sets a network to the weights in a file that comes from a reader, up to its end.
         ///
-        /// The tensors are read only if the header fits the network, and no memory is allocated for what a header merely claims.
+        /// The tensors are read only if the header fits the network, and no memory is allocated for what a header
+        /// merely claims.
         ///
         /// # Errors
         ///

@@ -45,8 +45,8 @@ impl Entry<'_> {
         }
     }
 
-    /// Notes in `load_error`, if a tensor is missing, that there is this one, which the network does not have. The first
-    /// of the right sizes is named, or the first of all.
+    /// Notes in `load_error`, if a tensor is missing, that there is this one, which the network does not have. The
+    /// first of the right sizes is named, or the first of all.
     pub(crate) const fn suggest(&self, load_error: &mut LoadError, is_right: &mut bool) {
         let LoadError::Missing { expected, found, .. } = load_error else { return };
         let fits = self.sizes.equal(expected);
@@ -433,8 +433,8 @@ pub(crate) const fn open(bytes: &[u8]) -> Result<(&[u8], &[u8]), LoadError> {
 }
 
 impl<'a> Header<'a> {
-    /// Of the text that it has, in a file with `data` bytes for the tensors, if all is as it should be. `inside` is what
-    /// names begin with that count.
+    /// Of the text that it has, in a file with `data` bytes for the tensors, if all is as it should be. `inside` is
+    /// what names begin with that count.
     pub(crate) const fn new(text: &'a [u8], inside: &str, data: Option<u64>) -> Result<Self, LoadError> {
         if let Err(error) = core::str::from_utf8(text) {
             return Err(LoadError::Header { at: error.valid_up_to(), expected: "UTF-8" });

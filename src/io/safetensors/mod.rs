@@ -1,5 +1,5 @@
-//! Weights in safetensors files (in PyTorch: `state_dict`): models that PyTorch, Keras or scikit-learn has trained become networks,
-//! and networks of this library become files that PyTorch reads.
+//! Weights in safetensors files (in PyTorch: `state_dict`): models that PyTorch, Keras or scikit-learn has trained
+//! become networks, and networks of this library become files that PyTorch reads.
 //!
 //! ```
 //! use tuplenet::io::safetensors;
@@ -20,8 +20,8 @@
 //! Files are of the format [safetensors](https://github.com/huggingface/safetensors), in PyTorch
 //! `safetensors.torch.save_file(network.state_dict(), path)` and `network.load_state_dict(load_file(path))`.
 //! [`Safetensors`] is for other names, for a part of a file, for 16-bit values, and for bytes and readers;
-//! [`include_weights!`](crate::include_weights) makes a file a constant of the program. For Keras and scikit-learn there are
-//! scripts that write such a file and the type of the network, in `examples/convert`.
+//! [`include_weights!`](crate::include_weights) makes a file a constant of the program. For Keras and scikit-learn
+//! there are scripts that write such a file and the type of the network, in `examples/convert`.
 //!
 //! # Names
 //!
@@ -40,8 +40,8 @@
 //!
 //! So `(Dense<2, 8, Tanh>, Dense<8, 1, Sigmoid>)` has `0.weight`, `0.bias`, `2.weight` and `2.bias`. Whether the last
 //! activation is in the `Sequential` or, as is usual, in the loss, makes no difference to the names. A layer that is a
-//! network alone is the only one of a `Sequential`: `0.weight`. `Residual` is this class, and a single layer in it is the only
-//! one of it: `3.0.weight`.
+//! network alone is the only one of a `Sequential`: `0.weight`. `Residual` is this class, and a single layer in it is
+//! the only one of it: `3.0.weight`.
 //!
 //! ```python
 //! class Residual(torch.nn.Sequential):
@@ -50,28 +50,31 @@
 //! ```
 //!
 //! A network has no more and no less than this table says: a module without a bias must be given one of zeros, and a
-//! `BatchNorm1d` with another `eps` than 0.00001 the difference in its `running_var`. The `eps` of a `LayerNorm` is in our type.
+//! `BatchNorm1d` with another `eps` than 0.00001 the difference in its `running_var`. The `eps` of a `LayerNorm` is in
+//! our type.
 //!
-//! Where names are others, because there is a `Flatten` before the first layer, or a long `Sequential` became tuples in a
-//! tuple, or the modules are fields of a class, [`Names::Modules`] lists them.
+//! Where names are others, because there is a `Flatten` before the first layer, or a long `Sequential` became tuples in
+//! a tuple, or the modules are fields of a class, [`Names::Modules`] lists them.
 //!
 //! # What is refused
 //!
-//! A file must have each tensor of the network, with its sizes, and no other, and all values must be finite; otherwise the
-//! error is a [`LoadError`] that names the tensor, what was expected and what was found. The values of a `BatchNorm`
-//! must also lead to a finite scale and a finite shift: a running variance below zero does not, nor does a gain near the
-//! end of the range. Everything is checked before the first value changes, so that a network into which a file does not fit
-//! stays as it is. A file whose bytes are wrong in any way is an error, never a panic, and memory is allocated only for
-//! what is really there. A file of another format, a pickle say, is recognised where that is possible.
+//! A file must have each tensor of the network, with its sizes, and no other, and all values must be finite; otherwise
+//! the error is a [`LoadError`] that names the tensor, what was expected and what was found. The values of a
+//! `BatchNorm` must also lead to a finite scale and a finite shift: a running variance below zero does not, nor does a
+//! gain near the end of the range. Everything is checked before the first value changes, so that a network into which a
+//! file does not fit stays as it is. A file whose bytes are wrong in any way is an error, never a panic, and memory is
+//! allocated only for what is really there. A file of another format, a pickle say, is recognised where that is
+//! possible.
 //!
 //! # What is replaced
 //!
-//! [`save`] writes the new file beside the old one and then gives it the old one's name: when the disk is full or the program
-//! is killed, there is the old file or the new one, and it is complete. A symbolic link stays one, permissions stay
-//! as they were, and a device or a pipe is written to. A second name of the same file, a hard link, keeps the old contents.
+//! [`save`] writes the new file beside the old one and then gives it the old one's name: when the disk is full or the
+//! program is killed, there is the old file or the new one, and it is complete. A symbolic link stays one, permissions
+//! stay as they were, and a device or a pipe is written to. A second name of the same file, a hard link, keeps the old
+//! contents.
 //!
-//! The reader is the library's own, because the same one must run in the compiler, where there is no heap. The tests compare
-//! it with the `safetensors` crate.
+//! The reader is the library's own, because the same one must run in the compiler, where there is no heap. The tests
+//! compare it with the `safetensors` crate.
 
 pub mod embedded;
 mod foreign;
@@ -90,8 +93,8 @@ pub use precision::Precision;
 
 /// Reads a network from the bytes of a safetensors file, with PyTorch's names. [`Safetensors`] has more options.
 ///
-/// The seed of a [`Dropout`](crate::layers::Dropout) is in no file, and zero here. To train such a network further, make it
-/// with [`new`](crate::model::Network::new) and [`read`](Safetensors::read) the file into it.
+/// The seed of a [`Dropout`](crate::layers::Dropout) is in no file, and zero here. To train such a network further,
+/// make it with [`new`](crate::model::Network::new) and [`read`](Safetensors::read) the file into it.
 ///
 /// # Errors
 ///
@@ -212,10 +215,11 @@ mod file_error {
     }
 }
 
-/// The network in a file, as a constant that the compiler computes: no heap, no standard library, nothing to do at run time.
+/// The network in a file, as a constant that the compiler computes: no heap, no standard library, nothing to do at run
+/// time.
 ///
-/// The type of the network is inferred; the path is relative to the source file, as in `include_bytes!`. By default the file is a
-/// safetensors file with PyTorch's names; a second argument sets another format, a
+/// The type of the network is inferred; the path is relative to the source file, as in `include_bytes!`. By default the
+/// file is a safetensors file with PyTorch's names; a second argument sets another format, a
 /// [`Safetensors`](crate::io::safetensors::Safetensors) or [`Raw`](crate::io::safetensors::Raw).
 ///
 /// ```
@@ -232,8 +236,8 @@ mod file_error {
 /// assert!(SAME == XOR);
 /// ```
 ///
-/// A tensor that is missing, has other sizes, or is unknown, or a value that is not finite, is a compile error that names the
-/// tensor:
+/// A tensor that is missing, has other sizes, or is unknown, or a value that is not finite, is a compile error that
+/// names the tensor:
 ///
 /// ```compile_fail,E0080
 /// use tuplenet::include_weights;

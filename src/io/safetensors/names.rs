@@ -11,7 +11,8 @@ pub enum Names<'a> {
     #[default]
     Sequential,
     /// The names of the modules that have tensors, in the order of the network's layers, whatever tuples these are in:
-    /// `["fc1", "fc2"]` for `fc1.weight`, `fc1.bias`, `fc2.weight` and `fc2.bias`. An empty name adds nothing: `weight`.
+    /// `["fc1", "fc2"]` for `fc1.weight`, `fc1.bias`, `fc2.weight` and `fc2.bias`. An empty name adds nothing:
+    /// `weight`.
     Modules(&'a [&'a str]),
 }
 

@@ -4,9 +4,9 @@ use crate::error::Text;
 
 /// The floating-point type of values in a file, in little-endian order.
 ///
-/// Reading: a value of at most the network's precision is taken as it is; an `F64` becomes the nearest `f32`, ties to even.
-/// Writing: it becomes the nearest value of the file's type, ties to even, also for subnormal numbers. A finite value that would
-/// become infinite is an error in both directions.
+/// Reading: a value of at most the network's precision is taken as it is; an `F64` becomes the nearest `f32`, ties to
+/// even. Writing: it becomes the nearest value of the file's type, ties to even, also for subnormal numbers. A finite
+/// value that would become infinite is an error in both directions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Precision {
     /// IEEE 754 binary16: 11 bits of precision, up to 65,504.
@@ -105,7 +105,8 @@ pub(crate) const fn from_half(bits: u32) -> f64 {
     if sign == 1 { -size } else { size }
 }
 
-/// The bits of the nearest number with `MANTISSA` bits behind the point and `EXPONENT` bits for the exponent, ties to even.
+/// The bits of the nearest number with `MANTISSA` bits behind the point and `EXPONENT` bits for the exponent, ties to
+/// even.
 fn round<const MANTISSA: u32, const EXPONENT: u32>(value: f64) -> u16 {
     let sign = (value.to_bits() >> 63 << (MANTISSA + EXPONENT)) as u16;
     let infinity = ((1u16 << EXPONENT) - 1) << MANTISSA;
@@ -135,7 +136,8 @@ fn round<const MANTISSA: u32, const EXPONENT: u32>(value: f64) -> u16 {
 mod tests {
     use super::*;
 
-    /// All values of both short types: they come back, and what lies between two goes to the nearer one or the even one.
+    /// All values of both short types: they come back, and what lies between two goes to the nearer one or the even
+    /// one.
     #[test]
     fn rounding_is_to_nearest_even() {
         for precision in [Precision::F16, Precision::BF16] {

@@ -1,7 +1,7 @@
 //! A trained network continues to learn while the meaning of its sensor changes.
 //!
-//! A pressure sensor ages: its amplifier loses a fifth of its gain and gains an offset. Now and then a reference tells the
-//! pressure, and the network takes a step by that one sample.
+//! A pressure sensor ages: its amplifier loses a fifth of its gain and gains an offset. Now and then a reference tells
+//! the pressure, and the network takes a step by that one sample.
 
 #![no_std]
 #![no_main]

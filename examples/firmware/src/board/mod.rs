@@ -22,8 +22,8 @@ pub fn tell(number: u32) {
     }
 }
 
-/// Prints a value below 10 with six decimals, and its name, if the feature `tell` is on. Not by `core::fmt`, which uses 10 KB
-/// for a floating-point number.
+/// Prints a value below 10 with six decimals, and its name, if the feature `tell` is on. Not by `core::fmt`, which uses
+/// 10 KB for a floating-point number.
 #[inline(always)]
 pub fn tell_decimals(what: &str, number: f32) {
     if cfg!(feature = "tell") {
