@@ -1,4 +1,4 @@
-//! What happens when a network learns its samples by heart, and three remedies: an L2 penalty, dropout, early stopping.
+//! Overfitting, and three remedies: L2 regularization, dropout, early stopping.
 //!
 //!     cargo run --release --features plot --example overfitting -- pictures
 //!
@@ -12,7 +12,7 @@ use tuplenet::prelude::*;
 use tuplenet::train::callbacks::EarlyStopping;
 
 type Net = (Dense<2, 64, Tanh>, Dense<64, 64, Tanh>, Dense<64, 1, Sigmoid>);
-/// The same, with half of the hidden values left out at random while it learns.
+/// The same, with dropout: half of the hidden values are zeroed at random during training.
 type Dropped = (Dense<2, 64, Tanh>, Dropout<64, 500>, Dense<64, 64, Tanh>, Dropout<64, 500>, Dense<64, 1, Sigmoid>);
 
 const EPOCHS: usize = 1500;
@@ -52,7 +52,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let mut trainer = Trainer::new(network, BinaryCrossEntropy, Adam::new(0.01).l2($l2), seeded(1));
             let mut history = History::new();
             let outcome = trainer.fit_validated(&x, &y, (&test_x, &test_y), &fit, (&mut history, $callback))?;
-            // Once more, since early stopping has put other weights back.
+            // Evaluated again, since early stopping has restored other weights.
             let losses = (trainer.evaluate(&x, &y)?, trainer.evaluate(&test_x, &test_y)?);
             let mut outputs = vec![[0.0]; test_x.len()];
             trainer.network.predict_all(&test_x, &mut outputs)?;

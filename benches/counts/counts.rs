@@ -1,4 +1,4 @@
-//! Does a piece of work as often as it is told, so that `run` can count its instructions: `counts <what> <how often>`.
+//! Repeats a piece of work as often as the command line says, so that `run` can count its instructions: `counts <what> <how often>`.
 //!
 //! Everything but the repetitions is the same for every number of them, and there is no clock and no random seed, so
 //! the difference of two runs is the work alone.

@@ -88,7 +88,7 @@ def one_by_one(predict, samples, as_numpy=np.asarray):
 
 
 def peer(run):
-    """Reports what `run(workload)` gives: seconds, loss, and if the work is not exactly equal a note."""
+    """Reports what `run(workload)` returns: seconds, loss, and if the work is not exactly equal a note."""
     for workload in workloads:
         try:
             seconds, loss, *note = run(workload)
