@@ -1,4 +1,4 @@
-//! Checkpoints that are cut, damaged or made up: each is an error in words, without a panic, without more memory than
+//! Checkpoints that are cut, damaged or made up: each is a readable error, without a panic, without more memory than
 //! the file justifies, and the training that should go on is as it was.
 
 #![cfg(feature = "checkpoint")]

@@ -103,14 +103,14 @@ fn words() {
     refused(&with("[3,2]", "[2,3]"), "tensor `0.weight`: expected [3, 2], found [2, 3]");
     refused(&with("[3,2]", "[6]"), "tensor `0.weight`: expected [3, 2], found [6]");
     refused(&with("[3,2]", "[3,2,1]"), "tensor `0.weight`: expected [3, 2], found [3, 2, ...]");
-    refused(&with("[3,2]", "[]"), "tensor `0.weight`: expected 4 bytes, found the place from 8 to 32");
+    refused(&with("[3,2]", "[]"), "tensor `0.weight`: expected 4 bytes, found a range from 8 to 32");
     refused(&with("F32", "I32"), "tensor `0.weight`: expected elements F16, BF16, F32 or F64, found I32");
     refused(&with("I64", "F64"), "tensor `2.num_batches_tracked`: expected elements I64, found F64");
-    refused(&with("F32", "F64"), "tensor `0.weight`: expected 48 bytes, found the place from 8 to 32");
-    refused(&with("[8,32]", "[32,8]"), "tensor `0.weight`: expected 24 bytes, found the place from 32 to 8");
+    refused(&with("F32", "F64"), "tensor `0.weight`: expected 48 bytes, found a range from 8 to 32");
+    refused(&with("[8,32]", "[32,8]"), "tensor `0.weight`: expected 24 bytes, found a range from 32 to 8");
     refused(
         &with("[8,32]", "[8,1152921504606846976]"),
-        "tensor `0.weight`: expected 24 bytes, found the place from 8 to 1152921504606846976",
+        "tensor `0.weight`: expected 24 bytes, found a range from 8 to 1152921504606846976",
     );
     refused(
         &with("[8,32]", "[1152921504606846976,1152921504606847000]"),
@@ -118,7 +118,7 @@ fn words() {
     );
     refused(
         &with("[3,2]", "[4294967296,4294967296]"),
-        "tensor `0.weight`: expected 18446744073709551615 bytes, found the place from 8 to 32",
+        "tensor `0.weight`: expected 18446744073709551615 bytes, found a range from 8 to 32",
     );
     refused(&with("[8,32]", "[12,36]"), "expected tensors one after the other, found none that begins at byte 8");
     let (header, data) = parts(&bytes());

@@ -44,7 +44,7 @@ use crate::train::Trainer;
 /// assert_fits!(Xor, flash = 256, ram = 1024);
 /// ```
 ///
-/// With less flash the message is "`Xor` takes 192 bytes of flash for its weights and may take 100", or 132 on a
+/// With less flash the message is "`Xor` uses 192 bytes of flash for its weights and may use 100", or 132 on a
 /// microcontroller:
 ///
 /// ```compile_fail,E0080
@@ -119,8 +119,8 @@ pub const fn assert_stack<N: InputShape + Layer<<N as InputShape>::In>>(name: &s
 
 const fn assert_at_most(name: &str, found: usize, what: &str, budget: usize) {
     if found > budget {
-        let words = Message::NONE.and("`").and(name).and("` takes ").and_number(found).and(what);
-        let words = words.and(" and may take ").and_number(budget);
+        let words = Message::NONE.and("`").and(name).and("` uses ").and_number(found).and(what);
+        let words = words.and(" and may use ").and_number(budget);
         panic!("{}", words.as_str());
     }
 }

@@ -243,7 +243,7 @@ impl LoadError {
             LoadError::Bytes { tensor, expected, begin, end } => {
                 about(&mut words, tensor);
                 words.push_number(*expected);
-                words.push(" bytes, found the place from ");
+                words.push(" bytes, found a range from ");
                 words.push_number(*begin);
                 words.push(" to ");
                 words.push_number(*end);
