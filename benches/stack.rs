@@ -1,4 +1,4 @@
-//! How much stack a thread needs at least to make, train and ask networks of several sizes: `cargo bench -p
+//! How much stack a thread needs at least to make, train and evaluate networks of several sizes: `cargo bench -p
 //! tuplenet-benches --bench stack`. Each attempt is a process of its own, because a stack overflow ends one.
 
 use std::process::{Command, Stdio};

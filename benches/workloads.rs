@@ -1,4 +1,5 @@
-//! The workloads by which small networks are compared, through the public API and on one thread: `cargo bench --workspace`.
+//! The workloads by which small networks are compared, through the public API and on one thread:
+//! `cargo bench --workspace`.
 //!
 //! Every benchmark first computes what it measures once, and fails if the result is not finite or does not learn.
 
@@ -17,7 +18,7 @@ fn samples<const N: usize>(count: usize, rng: &mut impl Rng) -> Vec<[f32; N]> {
     (0..count).map(|_| std::array::from_fn(|_| number())).collect()
 }
 
-/// A step of exclusive or: all four samples, gradient descent.
+/// A step of XOR: all four samples, gradient descent.
 fn xor_step(criterion: &mut Criterion) {
     let inputs = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
     let targets = [[0.0], [1.0], [1.0], [0.0]];

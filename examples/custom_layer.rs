@@ -1,8 +1,8 @@
-//! A layer and an activation of your own, in the middle of a network: two spirals, told apart by bumps.
+//! A custom layer and a custom activation, in the middle of a network: two spirals, told apart by bumps.
 //!
 //!     cargo run --release --example custom_layer
 //!
-//! Everything a layer of this library has, a layer outside of it can have. This file shows each item that is needed, and
+//! Everything a layer of this library has, a custom layer can have. This file shows each item that is needed, and
 //! how to make sure that the derivatives are right.
 
 #[path = "common/plot.rs"]
@@ -16,18 +16,20 @@ use tuplenet::num::math;
 use tuplenet::prelude::*;
 use tuplenet::simd::*;
 
-// ------------------------------------------------------------------------------------------------------- the activation
+// ------------------------------------------------------------------------------------------------------- the
+// activation
 
 /// `x tanh(softplus(x))`: D. Misra, "Mish: a self regularized non-monotonic activation function", 2019.
 struct Mish;
 
 impl Activation for Mish {
-    /// What the derivative is computed from. `FromOutput` needs less memory, where the output tells enough.
+    /// What the derivative is computed from. `FromOutput` needs less memory, where the output is enough.
     type DerivativeFrom = FromInput;
-    /// How the weights of a layer with this activation begin.
+    /// The default initialization of a layer with this activation.
     type Init = HeUniform;
 
-    // Several numbers at once: `Lanes<S, T>` is a vector register of the CPU, and can be added and multiplied like a number.
+    // Several values at once: `Lanes<S, T>` is a vector register of the CPU, and can be added and multiplied like a
+    // float.
     #[inline(always)]
     fn value<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
         x * math::tanh::<S, T>(simd, math::softplus::<S, T>(simd, x))
@@ -40,10 +42,11 @@ impl Activation for Mish {
     }
 }
 
-// ------------------------------------------------------------------------------------------------------------ the layer
+// ------------------------------------------------------------------------------------------------------------ the
+// layer
 
-/// `OUT` bumps in a space of `IN` dimensions: output `j` is `exp(-(steepness_j distance_j)^2)`, where the distance is that
-/// of the input from the bump's centre. A radial basis function layer: D. Broomhead and D. Lowe, 1988.
+/// `OUT` bumps in a space of `IN` dimensions: output `j` is `exp(-(steepness_j distance_j)^2)`, where the distance is
+/// that of the input from the bump's centre. A radial basis function layer: D. Broomhead and D. Lowe, 1988.
 #[derive(Clone)]
 struct Bumps<const IN: usize, const OUT: usize, T = f32> {
     /// Where the bumps are, one in each column.
@@ -52,7 +55,7 @@ struct Bumps<const IN: usize, const OUT: usize, T = f32> {
     steepness: SVector<T, OUT>,
 }
 
-/// A layer with all numbers zero: what gradients and the memory of optimizers begin with.
+/// A layer of zeros: the initial value of gradients and of the optimizer's state.
 impl<const IN: usize, const OUT: usize, T: Real> Zeroed for Bumps<IN, OUT, T> {
     const ZEROED: Self = Bumps { centre: SMatrix::ZEROED, steepness: SVector::ZEROED };
 }
@@ -63,7 +66,7 @@ impl<const IN: usize, const OUT: usize, T> Bumps<IN, OUT, T> {
     const STEEPNESS: Parameter = Parameter { name: "steepness", kind: Kind::Bias, rows: OUT, columns: 1 };
 }
 
-/// What can be learnt. Optimizers, initialization and the gradient check all go through these visits.
+/// The parameters. Optimizers, initialization and the gradient check all go through these visits.
 impl<const IN: usize, const OUT: usize, T: Real> Params for Bumps<IN, OUT, T> {
     type Scalar = T;
     const PARAMETERS: usize = IN * OUT + OUT;
@@ -86,19 +89,19 @@ impl<const IN: usize, const OUT: usize, T: Real> Params for Bumps<IN, OUT, T> {
         visitor.slice(Self::STEEPNESS, self.steepness.as_mut_slice(), steepnesses);
     }
 
-    /// What a training begins with: centres anywhere between -1 and 1, all bumps equally wide.
+    /// Initialization: centres anywhere between -1 and 1, all bumps equally wide.
     fn initialize<R: Rng>(&mut self, rng: &mut R) {
-        for number in self.centre.as_mut_slice() {
-            *number = T::from_random_bits(rng.next_u64()) * T::of(2.0) - T::ONE;
+        for value in self.centre.as_mut_slice() {
+            *value = T::from_random_bits(rng.next_u64()) * T::of(2.0) - T::ONE;
         }
         self.steepness.fill(T::ONE);
     }
 }
 
-/// How samples of `IN` numbers go forward, and gradients backward.
+/// The forward pass of samples of `IN` values, and the backward pass of gradients.
 impl<const IN: usize, const OUT: usize, T: Real> Layer<Features<IN>> for Bumps<IN, OUT, T> {
     type Out = Features<OUT>;
-    /// What `backward` needs of `forward`: the outputs of `B` samples, one sample a column, are enough.
+    /// The cache, what `backward` needs of `forward`: the outputs of `B` samples, one sample per column, are enough.
     type Cache<const B: usize> = SMatrix<T, OUT, B>;
     /// There is no activation behind the bumps that a loss could take over.
     type LastActivation = NoActivation;
@@ -124,10 +127,10 @@ impl<const IN: usize, const OUT: usize, T: Real> Layer<Features<IN>> for Bumps<I
         }
         // A matrix is a slice, column by column; `map` goes over it with all lanes.
         let simd = pass.simd();
-        let numbers = pass.len() * OUT;
+        let used = pass.len() * OUT;
         map(
             simd,
-            [&mut cache.as_mut_slice()[..numbers]],
+            [&mut cache.as_mut_slice()[..used]],
             [],
             #[inline(always)]
             |[square], []| [math::exp_negative::<S, T>(simd, -square)],
@@ -145,7 +148,7 @@ impl<const IN: usize, const OUT: usize, T: Real> Layer<Features<IN>> for Bumps<I
         mut input_gradient: Option<&mut SMatrix<T, IN, B>>,
     ) {
         // The gradients by the parameters are added to what is there: a batch may come in several micro-batches. The
-        // gradient by the input is set; the first layer of a network is not asked for it.
+        // gradient by the input is set; for the first layer of a network it is not needed.
         if let Some(input_gradient) = &mut input_gradient {
             input_gradient.fill(T::ZERO);
         }
@@ -167,7 +170,7 @@ impl<const IN: usize, const OUT: usize, T: Real> Layer<Features<IN>> for Bumps<I
         }
     }
 
-    /// For the summary: one multiplication with an addition for each coordinate of each centre.
+    /// For the summary: one multiply-accumulate (MAC) for each coordinate of each centre.
     fn describe(place: Place, tell: &mut dyn FnMut(Description)) {
         tell(Description::of::<Features<IN>, Self>(place, Some(IN * OUT)));
     }
@@ -192,7 +195,8 @@ impl<const IN: usize, const OUT: usize, T> InputShape for Bumps<IN, OUT, T> {
 }
 impl<const IN: usize, const OUT: usize, T> Network for Bumps<IN, OUT, T> {}
 
-// -------------------------------------------------------------------------------------------------------------- the use
+// -------------------------------------------------------------------------------------------------------------- the
+// use
 
 /// The layer in the middle of a chain. Its sizes are checked like all others: try `Bumps<7, 24, T>`.
 type Net<T = f32> = (Dense<2, 8, Mish, T>, Bumps<8, 24, T>, Dense<24, 1, Sigmoid, T>);
@@ -210,7 +214,7 @@ fn spirals(count: usize, noise: f32, rng: &mut impl Rng) -> (Vec<[f32; 2]>, Vec<
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // First the proof: every derivative by every parameter, against differences of the loss, in f64.
+    // First the gradient check: every derivative by every parameter, against differences of the loss, in f64.
     let mut network = Net::<f64>::new(&mut seeded(0));
     let inputs = [[0.3, -0.4], [-0.9, 0.2], [0.1, 0.8]];
     let check = gradient_check(&mut network, &BinaryCrossEntropy, &inputs, &[0usize, 1, 1])?;
@@ -232,9 +236,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
 
     let network = &trainer.network;
-    let answer = |x: &[f32; 2]| usize::from(network.predict_one(x)[0] > 0.5);
-    let right = test_inputs.iter().zip(&test_classes).filter(|(x, class)| answer(x) == **class).count();
-    println!("\nThe test points of the two spirals, and what the network takes for the second one (shaded):\n");
+    let predict = |x: &[f32; 2]| usize::from(network.predict_one(x)[0] > 0.5);
+    let right = test_inputs.iter().zip(&test_classes).filter(|(x, class)| predict(x) == **class).count();
+    println!("\nThe test points of the two spirals, and where the network predicts the second one (shaded):\n");
     let mut plot = plot::Plot::new([-1.2, 1.2], [-1.2, 1.2], |x, y| plot::shade(0.5 * network.predict_one(&[x, y])[0]));
     for ([x, y], class) in test_inputs.iter().zip(&test_classes) {
         plot.mark(*x, *y, ['o', 'x'][*class]);

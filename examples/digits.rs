@@ -1,4 +1,4 @@
-//! Handwritten digits, 8x8 pixels each: ten classes, an epoch at a time, and a confusion matrix in the end.
+//! Handwritten digits, 8x8 pixels each: ten classes, a report after each epoch, and a confusion matrix in the end.
 //!
 //!     cargo run --release --example digits
 
@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for seed in 0..SEEDS {
         let mut indices = vec![0; images.len()];
         let (train, test) = stratified_split::<10, _>(&labels, &mut indices, 0.2, &mut seeded(seed))?;
-        // Mean 0 and deviation 1 over all pixels of the images to learn from.
+        // Zero mean and unit variance over all pixels of the training images.
         let pixels: Vec<[f32; 1]> = train.iter().flat_map(|&index| images[index].map(|pixel| [pixel])).collect();
         let scaler = StandardScaler::fit(&pixels)?;
         let inputs: Vec<[f32; 64]> = images.iter().map(|i| i.map(|pixel| scaler.transform(&[pixel])[0])).collect();
@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let test_labels = Subset { data: &labels, indices: test };
 
         if seed == 0 {
-            println!("\n{} images to learn from, {} to test with\n", train.len(), test.len());
+            println!("\n{} training images, {} test images\n", train.len(), test.len());
             println!("epoch  loss    test accuracy");
         }
         // Called after each epoch, with the network as it is then.

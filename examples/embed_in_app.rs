@@ -3,8 +3,8 @@
 //!     cargo run --release --example embed_in_app
 //!     cargo run --release --example embed_in_app -- train      (how the network below was made)
 //!
-//! The network is a `static`: its numbers are part of the program, as they would be part of a microcontroller's flash. A
-//! decision allocates nothing and can't fail.
+//! The network is a `static`: its weights are part of the program, as they would be part of a microcontroller's flash.
+//! A decision allocates nothing and can't fail.
 
 use std::time::Instant;
 use tuplenet::prelude::*;
@@ -36,8 +36,8 @@ static POLICY: Policy = (
     ),
 );
 
-/// The cart and the pole, as in A. Barto, R. Sutton and C. Anderson, "Neuronlike adaptive elements that can solve difficult
-/// learning control problems", 1983.
+/// The cart and the pole, as in A. Barto, R. Sutton and C. Anderson, "Neuronlike adaptive elements that can solve
+/// difficult learning control problems", 1983.
 #[derive(Clone, Copy, Default)]
 struct Cart {
     /// In metres, from the middle of the track.
@@ -64,7 +64,7 @@ impl Cart {
         self.angle += Self::TICK * self.spin;
     }
 
-    /// What the network is told: each measurement divided by what is large for it.
+    /// The inputs of the network: each measurement divided by a large value of it.
     fn measurements(&self) -> [f32; 4] {
         [self.position / 2.0, self.speed / 2.0, self.angle / 0.3, self.spin / 1.5]
     }
@@ -100,7 +100,7 @@ struct Robot<N: FromTo<4, 1> + 'static> {
 }
 
 impl<N: FromTo<4, 1>> Robot<N> {
-    /// Measures, decides, acts; gives the force.
+    /// Measures, decides, acts; returns the force.
     fn tick(&mut self) -> f32 {
         // All of the network's work, on the stack.
         let [share] = self.policy.predict_one(&self.cart.measurements());
@@ -140,7 +140,7 @@ fn balance() -> Result<(), Box<dyn std::error::Error>> {
         }
     }
     println!("\n{} decisions, and the pole still stands", robot.ticks);
-    println!("the network takes {} bytes", size_of::<Policy>());
+    println!("the network uses {} bytes", size_of::<Policy>());
 
     let count = 1_000_000;
     let start = Instant::now();
@@ -155,8 +155,9 @@ fn balance() -> Result<(), Box<dyn std::error::Error>> {
 /// The network learns by watching a teacher, and is then printed as Rust.
 fn train() -> Result<(), Box<dyn std::error::Error>> {
     // The optimal gains for small angles (linear quadratic regulator; costs 5, 1, 10 and 1 of the squares of the four
-    // measurements in metres and radians, 0.5 of that of the force), with the force limited to what the motor can do. In
-    // practice the teacher would be something too slow or too rare to have on board: a planner, or a human at the controls.
+    // measurements in metres and radians, 0.5 of that of the force), with the force limited to what the motor can do.
+    // In practice the teacher would be something too slow or too rare to have on board: a planner, or a human at the
+    // controls.
     let teacher = |cart: &Cart| {
         let force = 3.162 * cart.position + 4.664 * cart.speed + 41.38 * cart.angle + 10.63 * cart.spin;
         (force / Cart::STRONGEST).clamp(-1.0, 1.0)

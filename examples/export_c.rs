@@ -2,8 +2,8 @@
 //!
 //!     cargo run --release --features export --example export_c [FOLDER]
 //!
-//! writes `iris.c` and `iris.h` to the folder, or to that of temporary files. If there is a C compiler, it makes a program of
-//! `iris.c` alone, which compares its answers to those of the network here.
+//! writes `iris.c` and `iris.h` to the folder, or to that of temporary files. If there is a C compiler, it makes a
+//! program of `iris.c` alone, which compares its outputs with those of the network here.
 
 #[path = "common/csv.rs"]
 mod csv;
@@ -18,7 +18,7 @@ use tuplenet::prelude::*;
 
 /// What is trained: four measurements, and the probability of each of three classes.
 type Training = (Dense<4, 16, Identity>, BatchNorm<16>, Activate<16, Tanh>, Dropout<16, 100>, Dense<16, 3, Softmax>);
-/// What is left of it where nothing more is learnt.
+/// The network for inference, with everything else folded.
 type Iris = (Dense<4, 16, Tanh>, Dense<16, 3, Softmax>);
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -55,9 +55,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Ok(status) if !status.success() => return Err("the C compiler refused the file".into()),
         Ok(_) => {
             if !Command::new(&program).status()?.success() {
-                return Err("the self-test has found wrong answers".into());
+                return Err("the self-test has found wrong outputs".into());
             }
-            println!("\nThe program in C gives the same answers for 10 flowers as the network here.");
+            println!("\nThe program in C computes the same outputs for 10 flowers as the network here.");
             Command::new("cc").args(strict).arg("-c").arg(&source).arg("-o").arg(&object).status()?;
             if let Ok(found) = Command::new("size").arg(&object).output() {
                 println!("Code and weights of its object file:\n{}", String::from_utf8_lossy(&found.stdout));

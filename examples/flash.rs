@@ -1,5 +1,5 @@
-//! Trains the networks of `examples/firmware` on the desk and writes them as Rust source, which a program for a
-//! microcontroller includes: their weights then lie in flash. Four of them also as C, for comparison.
+//! Trains the networks of `examples/firmware` on a PC and writes them as Rust source, which a program for a
+//! microcontroller includes: their weights are then stored in flash. Four of them also as C, for comparison.
 //!
 //!     cargo run --release --features export --example flash                                      only trains
 //!     cargo run --release --features export --example flash -- examples/firmware/src/networks    and writes
@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
 
     let (network, error) = xor()?;
-    let what = format!("2-8-1, trained on exclusive or to a loss of {error:.4}");
+    let what = format!("2-8-1, trained on XOR to a loss of {error:.4}");
     write("xor.rs", &what, export::rust_expression(&network)?)?;
 
     let irises = Irises::read()?;
@@ -76,7 +76,7 @@ fn xor() -> Result<(Xor, f32), tuplenet::Error> {
     Ok((trainer.network, outcome.loss))
 }
 
-/// Flowers, their measurements in centimetres, and the places of those that a network is trained on and judged by.
+/// Flowers, their measurements in centimetres, and the indices of the training and the test samples.
 struct Irises {
     flowers: Vec<[f32; 4]>,
     kinds: Vec<usize>,
@@ -111,21 +111,21 @@ impl Irises {
         Subset { data: &self.flowers, indices: &self.test[..3] }
     }
 
-    /// The share of right answers, and as source the first flower of each of two kinds.
-    fn judge(&self, answer: impl Fn(&[f32; 4]) -> [f32; 3]) -> (f64, String) {
+    /// The accuracy, and as source the first flower of each of two kinds.
+    fn evaluate(&self, predict: impl Fn(&[f32; 4]) -> [f32; 3]) -> (f64, String) {
         let show = |flower: &[f32; 4]| format!("{flower:?}");
-        judge(&self.flowers, &self.kinds, &self.test, show, |flower| largest_index(&answer(flower)))
+        evaluate(&self.flowers, &self.kinds, &self.test, show, |flower| largest_index(&predict(flower)))
     }
 }
 
-/// With logits for three kinds: the largest is the answer, and the chip need not compute an exponential. The scaling of the
-/// measurements is folded into the first layer, so that the network takes centimetres.
+/// With logits for three kinds: the largest is the predicted class, and the microcontroller need not compute an
+/// exponential. The scaling of the measurements is folded into the first layer, so that the network takes centimetres.
 fn iris(irises: &Irises) -> Result<(Iris, f64, String, String), Box<dyn Error>> {
     let mut trainer = Trainer::new(Iris::new(&mut seeded(0)), CrossEntropy, Adam::new(0.01).l2(1e-3), seeded(1));
     trainer.fit(&irises.inputs(), &irises.targets(), &IRIS_FIT, ())?;
     let (first, second, third) = trainer.network;
     let network = (irises.scaler.fold(first), second, third);
-    let (accuracy, samples) = irises.judge(|flower| network.predict_one(flower));
+    let (accuracy, samples) = irises.evaluate(|flower| network.predict_one(flower));
     let in_c = export::c_source(&network, "iris", &irises.some())?;
     Ok((network, accuracy, samples, in_c))
 }
@@ -136,7 +136,7 @@ fn batch_norm(irises: &Irises) -> Result<(BatchNormed, f64, String), Box<dyn Err
     trainer.fit(&irises.inputs(), &irises.targets(), &IRIS_FIT, ())?;
     let (first, norm, activate, last) = trainer.network;
     let network = (irises.scaler.fold(first), norm, activate, last);
-    let (accuracy, _) = irises.judge(|flower| network.predict_one(flower));
+    let (accuracy, _) = irises.evaluate(|flower| network.predict_one(flower));
     let in_c = export::c_source(&network, "batch_norm", &irises.some())?;
     Ok((network, accuracy, in_c))
 }
@@ -146,7 +146,7 @@ fn layer_norm(irises: &Irises) -> Result<(LayerNormed, f64, String), Box<dyn Err
     trainer.fit(&irises.inputs(), &irises.targets(), &IRIS_FIT, ())?;
     let (first, block, last) = trainer.network;
     let network = (irises.scaler.fold(first), block, last);
-    let (accuracy, _) = irises.judge(|flower| network.predict_one(flower));
+    let (accuracy, _) = irises.evaluate(|flower| network.predict_one(flower));
     let in_c = export::c_source(&network, "layer_norm", &irises.some())?;
     Ok((network, accuracy, in_c))
 }
@@ -172,15 +172,15 @@ fn digits() -> Result<(Digits, f64, String, String), Box<dyn Error>> {
     trainer.fit(&inputs, &targets, &FitOptions { epochs: 40, ..FitOptions::default() }, ())?;
     let network = trainer.network;
     let bytes = |image: &[f32; 64]| format!("{:?}", image.map(|pixel| pixel as u8));
-    let (accuracy, samples) = judge(&images, &labels, test, bytes, |image| {
+    let (accuracy, samples) = evaluate(&images, &labels, test, bytes, |image| {
         largest_index(&network.predict_one(&image.map(|pixel| pixel / 16.0)))
     });
     let in_c = export::c_source(&network, "digits", &Subset { data: &scaled, indices: &test[..3] })?;
     Ok((network, accuracy, samples, in_c))
 }
 
-/// A pressure sensor, read through an amplifier, whose answer depends on its temperature: the network gives the pressure. The
-/// program `drift` has the same sensor, and says what becomes of it.
+/// A pressure sensor, read through an amplifier, whose reading depends on its temperature: the network predicts the
+/// pressure. The program `drift` has the same sensor, and lets it age.
 fn sensor() -> Result<(Sensor, f32), tuplenet::Error> {
     let mut rng = seeded(0);
     let mut uniform = || (rng.next_u64() >> 40) as f32 / (1u64 << 24) as f32;
@@ -195,15 +195,15 @@ fn sensor() -> Result<(Sensor, f32), tuplenet::Error> {
     Ok((trainer.network, outcome.loss))
 }
 
-/// The share of right answers, and as source the first sample of each of two classes.
-fn judge<const N: usize>(
+/// The accuracy, and as source the first sample of each of two classes.
+fn evaluate<const N: usize>(
     inputs: &[[f32; N]],
     classes: &[usize],
     test: &[usize],
     show: impl Fn(&[f32; N]) -> String,
-    answer: impl Fn(&[f32; N]) -> usize,
+    predict: impl Fn(&[f32; N]) -> usize,
 ) -> (f64, String) {
-    let right = test.iter().filter(|&&i| answer(&inputs[i]) == classes[i]).count();
+    let right = test.iter().filter(|&&i| predict(&inputs[i]) == classes[i]).count();
     let mut samples = String::from("[\n");
     for class in 0..2 {
         if let Some(i) = test.iter().find(|&&i| classes[i] == class) {

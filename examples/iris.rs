@@ -22,11 +22,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("split  train  test  loss in training  test accuracy");
     let mut sum = 0.0;
     for seed in 0..SPLITS {
-        // Four fifths to learn from, one fifth to test with, each with a third of every class.
+        // A stratified split: four fifths for training, one fifth for testing.
         let mut indices = vec![0; flowers.len()];
         let (train, test) = stratified_split::<3, _>(&classes, &mut indices, 0.2, &mut seeded(seed))?;
 
-        // Mean 0 and deviation 1, both taken from the training samples alone: of the others we pretend to know nothing.
+        // Zero mean and unit variance, by statistics of the training samples alone: of the others we pretend to know
+        // nothing.
         let scaler = StandardScaler::fit(&Subset { data: &flowers, indices: train })?;
         let scaled: Vec<[f32; 4]> = flowers.iter().map(|flower| scaler.transform(flower)).collect();
 

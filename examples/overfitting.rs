@@ -1,9 +1,9 @@
-//! What happens when a network learns its samples by heart, and three remedies: an L2 penalty, dropout, early stopping.
+//! Overfitting, and three remedies: L2 regularization, dropout, early stopping.
 //!
 //!     cargo run --release --features plot --example overfitting -- pictures
 //!
-//! Two half moons that overlap, 60 points to learn from, and a network far too large for them. The argument is the folder for
-//! the pictures, which are SVG, or with a second argument `png` PNG.
+//! Two half moons that overlap, 60 training points, and a network far too large for them. The argument is the folder
+//! for the pictures, which are SVG, or with a second argument `png` PNG.
 
 use std::path::PathBuf;
 use tuplenet::layers::Dropout;
@@ -12,7 +12,7 @@ use tuplenet::prelude::*;
 use tuplenet::train::callbacks::EarlyStopping;
 
 type Net = (Dense<2, 64, Tanh>, Dense<64, 64, Tanh>, Dense<64, 1, Sigmoid>);
-/// The same, with half of the hidden values left out at random while it learns.
+/// The same, with dropout: half of the hidden values are zeroed at random during training.
 type Dropped = (Dense<2, 64, Tanh>, Dropout<64, 500>, Dense<64, 64, Tanh>, Dropout<64, 500>, Dense<64, 1, Sigmoid>);
 
 const EPOCHS: usize = 1500;
@@ -26,7 +26,7 @@ fn moons(count: usize, seed: u64) -> (Vec<[f32; 2]>, Vec<bool>) {
         let (angle, other) = (uniform() * core::f32::consts::PI, index % 2 == 1);
         let (sin, cos) = angle.sin_cos();
         let [x, y] = if other { [1.0 - cos, 0.5 - sin] } else { [cos, sin] };
-        // The sum of twelve numbers from [0, 1), minus 6, is almost normal with deviation 1.
+        // The sum of twelve uniform samples from [0, 1), minus 6, is almost standard normal (unit variance).
         let mut noise = || 0.3 * ((0..12).map(|_| uniform()).sum::<f32>() - 6.0);
         points.push(([x + noise(), y + noise()], other));
     }
@@ -52,7 +52,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let mut trainer = Trainer::new(network, BinaryCrossEntropy, Adam::new(0.01).l2($l2), seeded(1));
             let mut history = History::new();
             let outcome = trainer.fit_validated(&x, &y, (&test_x, &test_y), &fit, (&mut history, $callback))?;
-            // Once more, since early stopping has put other weights back.
+            // Evaluated again, since early stopping has restored other weights.
             let losses = (trainer.evaluate(&x, &y)?, trainer.evaluate(&test_x, &test_y)?);
             let mut outputs = vec![[0.0]; test_x.len()];
             trainer.network.predict_all(&test_x, &mut outputs)?;

@@ -8,7 +8,7 @@ mod plot;
 use tuplenet::data::split;
 use tuplenet::prelude::*;
 
-/// One input, one output that may be any number.
+/// Regression: one input, one output.
 type Curve = (Dense<1, 24, Tanh>, Dense<24, 24, Tanh>, Dense<24, 1, Identity>);
 
 /// What is to be found. The network sees some noisy points of it only.
@@ -25,7 +25,7 @@ fn scaled(time: f32) -> [f32; 1] {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // Noise: the sum of twelve numbers from [0, 1), minus 6, is almost normal with deviation 1.
+    // Noise: the sum of twelve uniform samples from [0, 1), minus 6, is almost standard normal (unit variance).
     let mut rng = seeded(3);
     let mut uniform = || f32::from_random_bits(rng.next_u64());
     let points: Vec<(f32, f32)> = (0..150)
@@ -46,9 +46,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let network = Curve::new(&mut seeded(0));
     let mut trainer = Trainer::new(network, MeanSquaredError, Adam::new(0.01), seeded(0));
-    println!("{} noisy points to learn from, {} to test with\n", train.len(), test.len());
+    println!("{} noisy training points, {} test points\n", train.len(), test.len());
     println!("epoch  root mean square error: training  test");
-    // The steps become smaller, so that the curve settles.
+    // The learning rate decreases, so that the curve settles.
     for learning_rate in [0.01, 0.003, 0.001, 0.0003] {
         trainer.optimizer.set_learning_rate(learning_rate);
         trainer.fit(&inputs, &targets, &FitOptions { epochs: 250, ..FitOptions::default() }, ())?;
@@ -57,7 +57,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("{:5}  {:32.3}  {:.3}", trainer.epochs, train_error.sqrt(), test_error.sqrt());
     }
 
-    println!("\n· points to learn from   o points to test with   █ the network\n");
+    println!("\n· training points   o test points   █ the network\n");
     let mut plot = plot::Plot::new([0.0, LAST], [-1.2, 1.2], |_, _| ' ');
     for (indices, mark) in [(train, '·'), (test, 'o')] {
         for &index in indices {

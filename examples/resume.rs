@@ -1,5 +1,5 @@
-//! A training that can be killed at any time: started again it goes on, and ends with the network of a training that was
-//! never interrupted, bit for bit.
+//! A training run that can be killed at any time: started again it resumes, and ends with the network of a training run
+//! that was never interrupted, bit for bit.
 //!
 //!     cargo run --release --features checkpoint --example resume
 //!     cargo run --release --features checkpoint --example resume -- digits.checkpoint      (another file)
@@ -19,8 +19,8 @@ use tuplenet::optimizer::schedule::CosineAnnealing;
 use tuplenet::prelude::*;
 use tuplenet::train::checkpoint::{Checkpoint, Resume};
 
-/// Handwritten digits, with all that changes in a training beside the weights: running statistics, the seed of the dropout,
-/// and below the averages of the optimizer, a schedule, and the order of the samples.
+/// Handwritten digits, with everything that changes during training beside the weights: running statistics, the seed of
+/// the dropout, and below the averages of the optimizer, a schedule, and the order of the samples.
 type Digits = (Dense<64, 64, Identity>, BatchNorm<64>, Activate<64, Relu>, Dropout<64, 200>, Dense<64, 10, Softmax>);
 
 const EPOCHS: usize = 20;
@@ -42,13 +42,13 @@ fn train<W: Resume<Digits>>(
     let fit = |trained: usize| FitOptions { epochs: EPOCHS.saturating_sub(trained), ..FitOptions::default() };
     if let Some(checkpoint) = checkpoint {
         if checkpoint.resume(&mut trainer)? {
-            println!("goes on after {} epochs", trainer.epochs);
+            println!("resumes after {} epochs", trainer.epochs);
         }
         println!("epoch  loss    validation");
         let left = fit(trainer.epochs);
         trainer.fit_validated(&inputs, &targets, validation, &left, checkpoint)?;
     } else {
-        // The same, without a file.
+        // The same training run, without a file.
         trainer.fit_validated(&inputs, &targets, validation, &fit(0), &mut EarlyStopping::new(10))?;
     }
     let accuracy = ConfusionMatrix::of(&trainer.network, validation.0, validation.1)?.accuracy();
@@ -63,7 +63,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         None => std::env::temp_dir().join("tuplenet-resume.checkpoint"),
     };
 
-    println!("each epoch is kept in {}", file.display());
+    println!("each epoch is saved in {}", file.display());
     let mut stopping = EarlyStopping::new(10);
     let report = |epoch: &EpochReport<Digits>| {
         println!("{:5}  {:.4}  {:.4}", epoch.number + 1, epoch.loss, epoch.validation_loss.unwrap_or(f32::NAN));
@@ -76,8 +76,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     std::fs::remove_file(&file)?;
 
     let (uninterrupted, _) = train(&images, &labels, None::<&mut Checkpoint>)?;
-    assert!(network == uninterrupted, "expected the network of a training that was not interrupted");
-    println!("the network is that of a training that was not interrupted, bit for bit");
+    assert!(network == uninterrupted, "expected the network of a training run that was not interrupted");
+    println!("the network is that of a training run that was not interrupted, bit for bit");
     println!("test accuracy {accuracy:.3}");
     Ok(())
 }

@@ -1,9 +1,9 @@
-//! Which network, and trained how: a grid search over widths, activations, optimizers, penalties and schedules by
+//! Hyperparameter search: a grid search over widths, activations, optimizers, regularization and schedules by
 //! cross-validation, on flowers and on handwritten digits.
 //!
 //!     cargo run --release --features rayon --example tuning
 //!
-//! `benches/tuning/run` hands it a folder with the folds that scikit-learn is given, and the name of a data set.
+//! `benches/tuning/run` calls it with a folder with the folds that scikit-learn uses, and the name of a data set.
 
 #[path = "common/csv.rs"]
 mod csv;
@@ -17,10 +17,10 @@ use tuplenet::tuning::{
 };
 
 type Failure = Box<dyn std::error::Error>;
-/// The samples to learn from and those to predict, of each fold.
+/// The training and the test samples of each fold.
 type Folds = Vec<(Vec<usize>, Vec<usize>)>;
 
-/// The values that are tried with every network: 2 optimizers, 3 penalties, 2 schedules.
+/// The values that are tried with every network: 2 optimizers, 3 regularizations, 2 schedules.
 fn space() -> SearchSpace<'static, AnyOptimizer> {
     let sgd: AnyOptimizer = Sgd::new(0.001).nesterov(0.9).into();
     let adam = Adam::new(0.001).into();
@@ -57,9 +57,9 @@ macro_rules! search {
         } else {
             // The best once more, on all samples, for use.
             let predict = validation.predictor(&networks, table.best().ok_or("all failed")?)?;
-            let answers = inputs.iter().map(|input| predict(input).map(f64::from));
-            let confidence = answers.map(|answer| answer.into_iter().fold(0.0, f64::max)).sum::<f64>();
-            println!("trained on all samples, it is sure of its answers by {:.3}\n", confidence / inputs.len() as f64);
+            let outputs = inputs.iter().map(|input| predict(input).map(f64::from));
+            let confidence = outputs.map(|output| output.into_iter().fold(0.0, f64::max)).sum::<f64>();
+            println!("trained on all samples, its mean confidence is {:.3}\n", confidence / inputs.len() as f64);
         }
     }};
 }
@@ -93,7 +93,7 @@ fn report(name: &str, table: &Table<AnyOptimizer>, seconds: f64) {
     }
 }
 
-/// A fold a line: the samples to predict; all others are learnt from.
+/// One fold per line: the test samples; all others are training samples.
 fn read_folds(path: &str) -> Result<Folds, Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
     let mut tests: Vec<Vec<usize>> = Vec::new();

@@ -1,5 +1,5 @@
-//! What a course on neural networks does after the first training loop, in its order, on real data: scale, split, train,
-//! plot, test, judge, search a grid, regularize, drop out, normalize.
+//! What a course on neural networks does after the first training loop, in its order, on real data: scale, split,
+//! train, plot, test, evaluate, search a grid, regularize, drop out, normalize.
 //!
 //!     cargo run --release --features csv,plot,rayon --example tutorial -- pictures
 //!
@@ -21,11 +21,11 @@ type Iris = (Dense<4, 16, Tanh>, Dense<16, 3, Softmax>);
 /// Two of the measurements, which can be drawn.
 type Petals = (Dense<2, 16, Tanh>, Dense<16, 3, Softmax>);
 
-/// 64 pixels of a handwritten digit, and which of ten it is. Large, for so few images: it learns them by heart.
+/// 64 pixels of a handwritten digit, and which of ten it is. Large, for so few images: it overfits.
 type Digits = (Dense<64, 64, Relu>, Dense<64, 10, Softmax>);
-/// The same, with four in ten of the hidden values left out at random while it learns.
+/// The same, with dropout: four in ten of the hidden values are zeroed at random during training.
 type Dropped = (Dense<64, 64, Relu>, Dropout<64, 400>, Dense<64, 10, Softmax>);
-/// The same, with hidden values of mean 0 and deviation 1 over each batch.
+/// The same, with batch normalization: hidden values of zero mean and unit variance over each batch.
 type Normalized = (Dense<64, 64, Identity>, BatchNorm<64>, Activate<64, Relu>, Dense<64, 10, Softmax>);
 
 const NAMES: [&str; 3] = ["setosa", "versicolor", "virginica"];
@@ -40,13 +40,14 @@ fn main() -> Result<(), Failure> {
     let table: Classified<f32, 4> = read("iris.csv")?;
     let (flowers, kinds) = (table.inputs, table.classes);
 
-    // A scaler fitted before the split would know the test samples, and the test would flatter. So the split comes first.
+    // A scaler fitted before the split would know the test samples, and the test would flatter. So the split comes
+    // first.
     println!("1. Split, the classes in proportion");
     let mut indices = vec![0; flowers.len()];
     let (train, test) = stratified_split::<3, _>(&kinds, &mut indices, 0.25, &mut seeded(4))?;
-    println!("   {} flowers to learn from, {} to test with", train.len(), test.len());
+    println!("   {} training flowers, {} test flowers", train.len(), test.len());
 
-    println!("2. Scale, by what the training samples are like");
+    println!("2. Scale, by statistics of the training samples");
     let scaler = StandardScaler::fit(&Subset { data: &flowers, indices: train })?;
     let scaled: Vec<[f32; 4]> = flowers.iter().map(|flower| scaler.transform(flower)).collect();
     println!("   {:?} cm becomes {:.2?}", flowers[test[0]], scaled[test[0]]);
@@ -71,7 +72,7 @@ fn main() -> Result<(), Failure> {
     plot::confusion(&confusion, &NAMES, &path)?;
     println!("{confusion}\n   {}", path.display());
 
-    println!("6. Judge");
+    println!("6. Evaluate");
     println!("   accuracy {:.3}, balanced {:.3}", confusion.accuracy(), confusion.balanced_accuracy());
     for (class, name) in NAMES.iter().enumerate() {
         let of = Average::Class(class);
@@ -81,7 +82,7 @@ fn main() -> Result<(), Failure> {
     println!("   Matthews correlation {:.3}", confusion.matthews());
     surface(&flowers, &kinds, &picture("surface"))?;
 
-    println!("7. Search a grid, by cross-validation with the training samples");
+    println!("7. Grid search, by cross-validation with the training samples");
     let networks = networks![for hidden in [4, 16] (Dense<4, hidden, Tanh>, Dense<hidden, 3, Softmax>)];
     let start = Hyperparameters {
         fit: FitOptions { epochs: 120, batch_size: 16, shuffle: true },
@@ -113,7 +114,7 @@ fn read<const IN: usize>(file: &str) -> Result<Classified<f32, IN>, Failure> {
     Csv::default().classified(source).map_err(|error| format!("{path}: {error}").into())
 }
 
-/// What a network makes of the plane of two measurements.
+/// The decision surface over the plane of two measurements.
 fn surface(flowers: &[[f32; 4]], kinds: &[usize], path: &Path) -> Result<(), Failure> {
     let petals: Vec<[f32; 2]> = flowers.iter().map(|&[_, _, length, width]| [length, width]).collect();
     let scaler = StandardScaler::fit(&petals)?;
@@ -128,7 +129,7 @@ fn surface(flowers: &[[f32; 4]], kinds: &[usize], path: &Path) -> Result<(), Fai
     Ok(())
 }
 
-/// The same network four times, on so few images that it learns them by heart; gives the accuracy of the last of them.
+/// The same network four times, on so few images that it overfits; returns the accuracy of the last one.
 ///
 /// Not the best accuracy: who chooses by the test samples has none left to test with.
 fn regularize(losses: &Path, accuracies: &Path) -> Result<f64, Failure> {
@@ -137,7 +138,7 @@ fn regularize(losses: &Path, accuracies: &Path) -> Result<f64, Failure> {
         (table.inputs.iter().map(|image| image.map(|pixel| pixel / 16.0)).collect::<Vec<_>>(), table.classes);
     let mut indices = vec![0; images.len()];
     let (train, test) = stratified_split::<10, _>(&digits, &mut indices, 0.85, &mut seeded(0))?;
-    println!("8. to 10. Regularize: {} images to learn from, {} to test with", train.len(), test.len());
+    println!("8. to 10. Regularize: {} training images, {} test images", train.len(), test.len());
     let (x, y) = (Subset { data: &images, indices: train }, Subset { data: &digits, indices: train });
     let (test_x, test_y) = (Subset { data: &images, indices: test }, Subset { data: &digits, indices: test });
 

@@ -2,7 +2,8 @@
 //!
 //!     cargo run --release --example tutorial_xor
 //!
-//! Whatever computes the same formulas prints the same losses, up to the last digits, where the order of additions shows.
+//! Whatever computes the same formulas prints the same losses, up to the last digits, where the order of additions
+//! shows.
 
 use tuplenet::prelude::*;
 
@@ -32,7 +33,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             println!("iteration {iteration} loss {loss}");
         }
     }
-    let answers = INPUTS.map(|input| trainer.network.predict_one(&input)[0].round());
-    println!("predictions {} {} {} {}", answers[0], answers[1], answers[2], answers[3]);
+    let classes = INPUTS.map(|input| trainer.network.predict_one(&input)[0].round());
+    println!("predictions {} {} {} {}", classes[0], classes[1], classes[2], classes[3]);
     Ok(())
 }

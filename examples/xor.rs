@@ -1,4 +1,4 @@
-//! The smallest problem that needs a hidden layer: the exclusive or of two inputs.
+//! The smallest problem that needs a hidden layer: the XOR of two inputs.
 //!
 //!     cargo run --release --example xor
 //!     cargo run --release --example xor -- 7      (another seed)
@@ -8,7 +8,7 @@ mod plot;
 
 use tuplenet::prelude::*;
 
-/// Two inputs, eight hidden values, one output: the probability that the answer is 1. All sizes are known to the compiler;
+/// Two inputs, eight hidden values, one output: the probability that the XOR is 1. All sizes are known to the compiler;
 /// if those of neighbours differ, the program does not compile.
 pub type Xor = (Dense<2, 8, Tanh>, Dense<8, 1, Sigmoid>);
 
@@ -17,7 +17,7 @@ pub const TARGETS: [[f32; 1]; 4] = [[0.0], [1.0], [1.0], [0.0]];
 
 /// The trained network, and the loss in every epoch. The same seed always gives the same network.
 pub fn train(seed: u64) -> Result<(Xor, History<f32>), tuplenet::Error> {
-    // One generator draws the weights, another one (for larger data) the order of the samples in each epoch.
+    // One random number generator draws the weights, another one shuffles the samples in each epoch.
     let network = Xor::new(&mut seeded(seed));
     let mut trainer = Trainer::new(network, BinaryCrossEntropy, Adam::new(0.05), seeded(seed));
     let mut history = History::new();
@@ -41,7 +41,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     }
 
-    println!("\nWhat the network answers between and around the four corners, from 0 (light) to 1 (dark):\n");
+    println!("\nWhat the network predicts between and around the four corners, from 0 (light) to 1 (dark):\n");
     let range = [-0.5, 1.5];
     let mut plot = plot::Plot::new(range, range, |x, y| plot::shade(network.predict_one(&[x, y])[0]));
     for ([x, y], [target]) in INPUTS.iter().zip(TARGETS) {
@@ -49,12 +49,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     println!("{plot}");
 
-    println!("\n x  y  target  network  answer");
+    println!("\n x  y  target  network  predicted");
     for ([x, y], [target]) in INPUTS.iter().zip(TARGETS) {
         let [probability] = network.predict_one(&[*x, *y]);
-        let answer = if probability > 0.5 { 1 } else { 0 };
-        let verdict = if answer as f32 == target { "right" } else { "wrong" };
-        println!(" {x}  {y}  {target:6}  {probability:7.4}  {answer:6}  {verdict}");
+        let predicted = if probability > 0.5 { 1 } else { 0 };
+        let verdict = if predicted as f32 == target { "right" } else { "wrong" };
+        println!(" {x}  {y}  {target:6}  {probability:7.4}  {predicted:9}  {verdict}");
     }
     Ok(())
 }

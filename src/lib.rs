@@ -24,20 +24,21 @@
 //!
 //! # Where to look
 //!
-//! * A network is a [`Dense`](layers::Dense) layer or a tuple of [`layers`]; what it can do is in [`Network`](model::Network).
-//!   A wrong size is a compile error that names the layer: [`model::assert_shapes`].
+//! * A network is a [`Dense`](layers::Dense) layer or a tuple of [`layers`]; what it can do is in
+//!   [`Network`](model::Network). A wrong size is a compile error that names the layer: [`model::assert_shapes`].
 //! * [`Trainer`](train::Trainer) trains; [`Workspace`](train::Workspace) has the single pieces: forward, backward,
 //!   loss and gradient.
-//! * [`data`] says what inputs and targets may be, and scales, splits and weights them; [`metrics`] judges predictions.
-//! * [`callbacks`](train::callbacks) watches a training: history, metrics of each epoch, early stopping.
-//! * [`tuning`] finds out which network to take and how to train it: cross-validation, grids, searches at random.
-//! * [`schedule`](optimizer::schedule) changes the learning rate while a network learns, and helps to find the first one.
-//! * [`activation`], [`loss`], [`optimizer`] and [`init`] list what there is, and each shows how to write your own. For a
-//!   layer of your own see [`model::Layer`] and the example `custom_layer`.
-//! * [`guide::speed`] says how to get the library's speed, and what threads, micro-batches and large networks take.
-//! * `io::safetensors` (feature `safetensors`) takes weights from other programs, and gives them to others.
+//! * [`data`] says what inputs and targets may be, and scales, splits and weights them; [`metrics`] evaluates
+//!   predictions.
+//! * [`callbacks`](train::callbacks) are called after each epoch: history, metrics, early stopping.
+//! * [`tuning`] searches for the best network and hyperparameters: cross-validation, grid search, random search.
+//! * [`schedule`](optimizer::schedule) has learning rate schedules, and the learning rate range test.
+//! * [`activation`], [`loss`], [`optimizer`] and [`init`] list what there is, and each shows how to write your own. For
+//!   a layer of your own see [`model::Layer`] and the example `custom_layer`.
+//! * [`guide::speed`] says how to get the library's speed, and what threads, micro-batches and large networks cost.
+//! * `io::safetensors` (feature `safetensors`) reads weights from PyTorch, Keras and scikit-learn, and writes them.
 //! * `io::export` (feature `export`) writes networks as Rust source, C99 source and ONNX files.
-//! * [`inspect::gradient_check`] tells whether the derivatives of what you wrote are right.
+//! * [`inspect::gradient_check`] compares the derivatives of your own types with differences of the loss.
 //!
 //! # Features
 //!
@@ -47,23 +48,24 @@
 //! | `alloc` | with `std` | [`History`](train::callbacks::History), [`Metric`](train::callbacks::Metric), [`tuning`], and `Vec` as data |
 //! | `csv` | no | `data::Csv`, tables from comma-separated values; implies `std` |
 //! | `plot` | no | `plot`: curves, decision surfaces and confusion matrices as SVG and PNG; implies `std` |
-//! | `progress` | no | `train::callbacks::Progress`, a bar in the terminal with losses, rate and remaining time; implies `std` |
+//! | `progress` | no | `train::callbacks::Progress`, a bar in the terminal with losses, speed and remaining time; implies `std` |
 //! | `export` | no | `io::export`: networks as Rust source, as C99 source without a library, and as ONNX files; implies `alloc` |
 //! | `rayon` | no | `train::Parallel`, training and prediction on several threads, and searches on all cores; implies `std` |
 //! | `serde` | no | networks, trainers and their parts as JSON, postcard and whatever [serde](https://serde.rs) has: `io::serde` |
-//! | `checkpoint` | no | `train::checkpoint::Checkpoint`, trainings that go on where they were interrupted, bit for bit; implies `std` and `serde` |
-//! | `reproducible` | no | no fused multiply-add: the same bits on every CPU, at some cost in speed |
+//! | `checkpoint` | no | `train::checkpoint::Checkpoint`, training runs that resume where they were interrupted, bit for bit; implies `std` and `serde` |
+//! | `reproducible` | no | no fused multiply-add (FMA): the same bits on every CPU, at some cost in speed |
 //! | `safetensors` | no | `io::safetensors`: weights from PyTorch, Keras and scikit-learn, at run time and by the compiler, and back |
 //!
-//! Without the default features the library is `no_std`, uses no heap, and computes with the vector instructions that the
-//! program is compiled for. Weights, gradients and the optimizer's memory have the network's own type, and the workspace's
-//! size is fixed: [`memory`](inspect::memory) has constants for all of it, and an assertion. On a small stack keep the
-//! trainer in a `static` ([`Trainer::with_micro_batch`](train::Trainer::with_micro_batch) is `const`), take the
-//! micro-batch 1, and let it [`step_one`](train::Trainer::step_one) one sample at a time. `examples/firmware` does so
-//! on microcontrollers.
+//! Without the default features the library is `no_std`, uses no heap, and computes with the vector instructions that
+//! the program is compiled for. Weights, gradients and the optimizer's state have the network's own type, and the size
+//! of the workspace is fixed: [`memory`](inspect::memory) has constants for all of it, and an assertion. On a small
+//! stack keep the trainer in a `static` ([`Trainer::with_micro_batch`](train::Trainer::with_micro_batch) is `const`),
+//! choose a micro-batch of 1, and train with [`step_one`](train::Trainer::step_one), one sample at a time.
+//! `examples/firmware` does so on microcontrollers.
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
+#![warn(clippy::missing_errors_doc, clippy::missing_panics_doc, clippy::must_use_candidate)]
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
@@ -80,8 +82,8 @@ pub mod guide;
 pub mod init;
 pub mod inspect;
 pub mod io {
-    //! Networks in and out of a program: weights in [`safetensors`](https://huggingface.co/docs/safetensors) files, whatever serde
-    //! writes, and source code in other languages. Each is there with the feature of its name.
+    //! Input and output of networks: weights in [`safetensors`](https://huggingface.co/docs/safetensors) files, the
+    //! formats of serde, and export as Rust, C and ONNX. Each module needs the feature of the same name.
 
     #[cfg(feature = "export")]
     pub mod export;

@@ -1,5 +1,5 @@
-//! Trainings that were interrupted go on as if they had not been: the same bits in network, optimizer, generator, schedule
-//! and callbacks.
+//! Trainings that were interrupted go on as if they had not been: the same bits in network, optimizer, generator,
+//! schedule and callbacks.
 
 #![cfg(feature = "checkpoint")]
 
@@ -58,7 +58,7 @@ fn data<T: Real>() -> (Vec<[T; 2]>, Vec<[T; 1]>) {
     (inputs, targets)
 }
 
-/// The bits of a value: what postcard writes of numbers is their bytes.
+/// The bits of a value: what postcard writes of floats is their bytes.
 fn bits(value: &impl Serialize) -> Vec<u8> {
     postcard::to_stdvec(value).unwrap()
 }
@@ -78,7 +78,7 @@ fn interrupted(work: impl FnOnce()) {
 
 const EPOCHS: usize = 7;
 
-/// A training that is interrupted in each epoch in turn, and goes on with a checkpoint every `every` epochs.
+/// A training run that is interrupted in each epoch in turn, and continues with a checkpoint every `every` epochs.
 fn goes_on<T, O>(name: &str, optimizer: O, every: usize)
 where
     T: Real,

@@ -1,5 +1,5 @@
-//! Checkpoints that are cut, damaged or made up: each is an error in words, without a panic, without more memory than the
-//! file justifies, and the training that should go on is as it was.
+//! Checkpoints that are cut, damaged or made up: each is a readable error, without a panic, without more memory than
+//! the file justifies, and the training that should go on is as it was.
 
 #![cfg(feature = "checkpoint")]
 
@@ -21,7 +21,7 @@ type Mine = Trainer<Net, BinaryCrossEntropy, Adam, Xoshiro256PlusPlus>;
 
 const HEADER: usize = 24;
 
-/// A training after some epochs, with what watches it.
+/// A training run after some epochs, with what watches it.
 struct Training {
     trainer: Mine,
     history: History<f32>,
@@ -46,8 +46,8 @@ impl Training {
         postcard::to_stdvec(&(&self.trainer, &self.history, &self.stopping)).unwrap()
     }
 
-    /// Tries to go on with these bytes as the file. Whatever they are, little memory is taken, and what is refused changes
-    /// nothing.
+    /// Tries to go on with these bytes as the file. Whatever they are, little memory is taken, and what is refused
+    /// changes nothing.
     fn resume(&mut self, bytes: &[u8]) -> Result<bool, CheckpointProblem> {
         let folder = folder();
         let path = folder.join("file");
@@ -82,7 +82,7 @@ fn folder() -> PathBuf {
     folder
 }
 
-/// The file of a training after so many epochs.
+/// The file of a training run after so many epochs.
 fn file(epochs: usize) -> Vec<u8> {
     let folder = folder();
     let path = folder.join("file");

@@ -1,4 +1,4 @@
-//! Data: scalers and folds agree with scikit-learn's (`golden/data.py` made the numbers), a scaler folded into a network
+//! Data: scalers and folds agree with scikit-learn's (`golden/data.py` made the values), a scaler folded into a network
 //! changes nothing, and bad data is named.
 
 #![cfg(feature = "std")]

@@ -1,4 +1,4 @@
-//! Networks in the words of others answer as they do here: the C is compiled and run, on this machine and on a Cortex-M4F, and
+//! Exported networks predict as they do here: the C is compiled and run, on this machine and on a Cortex-M4F, and
 //! so is the Rust. What `onnx` writes is looked at by `io/run`, with ONNX Runtime itself.
 
 #![cfg(all(feature = "export", feature = "std"))]
@@ -26,7 +26,7 @@ fn folder(name: &str) -> PathBuf {
     folder
 }
 
-/// Random weights and statistics such as a training may leave.
+/// Random weights and statistics such as a training run may leave.
 struct Stir<R>(R);
 
 impl<R: Rng> Stir<R> {
@@ -107,7 +107,7 @@ fn numbers<T: Real>(bytes: &[u8]) -> Vec<T> {
     bytes.chunks(size_of::<T>()).map(|bytes| T::of(number(bytes))).collect()
 }
 
-/// Writes a network in C and compiles it; gives what the program answers to samples. Its self-test has passed then.
+/// Writes a network in C and compiles it; returns what the program predicts for samples. Its self-test has passed then.
 fn answers_of_c<N, const IN: usize, const OUT: usize>(
     name: &str,
     network: &N,
@@ -145,8 +145,8 @@ fn distance<T: Real>(found: &[T], right: &[T]) -> f64 {
     farthest / (largest * T::epsilon().exact()).max(T::min_positive_value().exact())
 }
 
-/// Random networks of a type in C answer what they answer here, up to some hundred roundings, and so few that the limits in the
-/// file are kept too.
+/// Random networks of a type in C answer what they answer here, up to some hundred roundings, and so few that the
+/// limits in the file are kept too.
 fn same_in_c<N, const IN: usize, const OUT: usize>(name: &str)
 where
     N: Exportable<IN, OUT> + Clone + Send + Sync,
@@ -299,7 +299,7 @@ fn on_board<N: Exportable<IN, OUT> + Clone + Send + Sync, const IN: usize, const
     let samples: Vec<[N::Scalar; IN]> = (0..20).map(|_| random.sample(2.0)).collect();
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/export");
     let source = export::c_source(&network, "net", &samples).unwrap();
-    // The first of the test's answers made wrong: with it the program must say so.
+    // The first of the test's outputs made wrong: the program must report it.
     let (start, end) = source.split_once("net_outputs[20]").unwrap();
     let wrong = format!("{start}net_outputs[20]{}", end.replacen("{\n        ", "{\n        1 + ", 1));
     for (name, source, status) in [(name.to_string(), source, 0), (format!("{name}_wrong"), wrong, 1)] {
@@ -357,7 +357,8 @@ fn {name}_comes_back() {{
     )
 }
 
-/// Networks in Rust are compiled again without a warning and come back to the bit, seeds and counts too; their self-tests pass.
+/// Networks in Rust are compiled again without a warning and come back to the bit, seeds and counts too; their
+/// self-tests pass.
 #[test]
 fn networks_in_rust() {
     let main = [
@@ -562,7 +563,7 @@ fn operators_and_weights_in_onnx() {
     assert_eq!(rows, network.0.weight.transpose().as_slice());
 }
 
-/// Writes networks, samples and answers to where `io/run` has asked for them, to be looked at by ONNX Runtime.
+/// Writes networks, samples and outputs to where `io/run` has asked for them, to be looked at by ONNX Runtime.
 fn to_onnx<N: Exportable<IN, OUT>, const IN: usize, const OUT: usize>(folder: &Path, name: &str, seed: u64) {
     let name = format!("{name}_{}", if size_of::<N::Scalar>() == 4 { "f32" } else { "f64" });
     let (network, mut random): (N, _) = (stirred(seed), Stir(seeded(seed + 1)));

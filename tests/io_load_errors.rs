@@ -1,5 +1,6 @@
-//! Files that do not fit: each is an error that says what was expected and what was found, and the network stays as it is.
-//! What is accepted, the `safetensors` crate accepts too, and sees the same numbers. Memory is taken only for what is there.
+//! Files that do not fit: each is an error that says what was expected and what was found, and the network stays as it
+//! is. What is accepted, the `safetensors` crate accepts too, and sees the same numbers. Memory is taken only for what
+//! is there.
 
 #![cfg(all(feature = "safetensors", feature = "std"))]
 
@@ -72,7 +73,7 @@ fn read(bytes: &[u8]) -> Result<Net, LoadError> {
     result.map(|()| place)
 }
 
-/// What the crate of the format's authors says: the numbers of all tensors, if it accepts the file.
+/// What the crate of the format's authors says: the values of all tensors, if it accepts the file.
 fn judge(bytes: &[u8]) -> Option<usize> {
     SafeTensors::deserialize(bytes).ok().map(|tensors| tensors.len())
 }
@@ -102,14 +103,14 @@ fn words() {
     refused(&with("[3,2]", "[2,3]"), "tensor `0.weight`: expected [3, 2], found [2, 3]");
     refused(&with("[3,2]", "[6]"), "tensor `0.weight`: expected [3, 2], found [6]");
     refused(&with("[3,2]", "[3,2,1]"), "tensor `0.weight`: expected [3, 2], found [3, 2, ...]");
-    refused(&with("[3,2]", "[]"), "tensor `0.weight`: expected 4 bytes, found the place from 8 to 32");
+    refused(&with("[3,2]", "[]"), "tensor `0.weight`: expected 4 bytes, found a range from 8 to 32");
     refused(&with("F32", "I32"), "tensor `0.weight`: expected elements F16, BF16, F32 or F64, found I32");
     refused(&with("I64", "F64"), "tensor `2.num_batches_tracked`: expected elements I64, found F64");
-    refused(&with("F32", "F64"), "tensor `0.weight`: expected 48 bytes, found the place from 8 to 32");
-    refused(&with("[8,32]", "[32,8]"), "tensor `0.weight`: expected 24 bytes, found the place from 32 to 8");
+    refused(&with("F32", "F64"), "tensor `0.weight`: expected 48 bytes, found a range from 8 to 32");
+    refused(&with("[8,32]", "[32,8]"), "tensor `0.weight`: expected 24 bytes, found a range from 32 to 8");
     refused(
         &with("[8,32]", "[8,1152921504606846976]"),
-        "tensor `0.weight`: expected 24 bytes, found the place from 8 to 1152921504606846976",
+        "tensor `0.weight`: expected 24 bytes, found a range from 8 to 1152921504606846976",
     );
     refused(
         &with("[8,32]", "[1152921504606846976,1152921504606847000]"),
@@ -117,7 +118,7 @@ fn words() {
     );
     refused(
         &with("[3,2]", "[4294967296,4294967296]"),
-        "tensor `0.weight`: expected 18446744073709551615 bytes, found the place from 8 to 32",
+        "tensor `0.weight`: expected 18446744073709551615 bytes, found a range from 8 to 32",
     );
     refused(&with("[8,32]", "[12,36]"), "expected tensors one after the other, found none that begins at byte 8");
     let (header, data) = parts(&bytes());
@@ -343,7 +344,8 @@ proptest! {
         ], 0..12)) {
         let file = join(&words.concat(), &[0; 4]);
         let load_error = read(&file).unwrap_err();
-        // A header without fault is one that has not the tensors of the network; the judge may be stricter about strings.
+        // A header without fault is one that has not the tensors of the network; the judge may be stricter about
+        // strings.
         if judge(&file).is_some() {
             prop_assert!(!matches!(load_error, LoadError::Header { .. }), "{:?}: {load_error}", words.concat());
         }

@@ -1,5 +1,5 @@
-//! A training that is killed again and again, mostly while it writes its checkpoint: the file is always whole, and what goes
-//! on from it is the training that was never killed.
+//! A training run that is killed again and again, mostly while it writes its checkpoint: the file is always whole, and
+//! what goes on from it is the training that was never killed.
 //!
 //! `TUPLENET_KILLS=1000 cargo test --test kills --features checkpoint -- --nocapture` kills a thousand times.
 
@@ -22,7 +22,7 @@ type Net = (Dense<2, 40, Identity>, BatchNorm<40>, Dropout<40, 100>, Dense<40, 4
 type Watching<'a> = (&'a mut History<f32>, &'a mut EarlyStopping<Net>);
 type Mine = Trainer<Net, BinaryCrossEntropy, Scheduled<Adam, CosineAnnealing>, Xoshiro256PlusPlus>;
 
-/// How many epochs a training has; then it begins anew.
+/// How many epochs a training run has; then it begins anew.
 const EPOCHS: usize = 400;
 
 const INPUTS: [[f32; 2]; 4] = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
@@ -60,7 +60,7 @@ impl Training {
 
 const FILE: &str = "TUPLENET_KILLS_FILE";
 
-/// What is killed: this test in a process of its own, which does nothing unless it is told of a file.
+/// What is killed: this test in a process of its own, which does nothing unless it gets the path of a file.
 #[test]
 fn child() {
     if let Some(file) = std::env::var_os(FILE) {

@@ -1,5 +1,5 @@
-//! The layers beside `Dense`: they compute what PyTorch computes, in training and in evaluation (`golden/layers.py` made the
-//! numbers), whole networks of them learn, and folding changes nothing.
+//! The layers beside `Dense`: they compute what PyTorch computes, in training and in evaluation (`golden/layers.py`
+//! made the numbers), whole networks of them learn, and folding changes nothing.
 
 #![cfg(feature = "std")]
 
@@ -58,7 +58,7 @@ impl VisitorMut<f64, 0> for Load<'_> {
     }
 }
 
-/// A network with the numbers of PyTorch's tensors.
+/// A network with the values of PyTorch's tensors.
 fn load<N: Params<Scalar = f64>>(tensors: &Value) -> N {
     let mut network = N::ZEROED;
     network.visit_mut([], &mut Load(tensors.as_array().unwrap().iter()));

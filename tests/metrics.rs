@@ -1,5 +1,5 @@
-//! The metrics agree with scikit-learn's, on random and on degenerate predictions: `golden/metrics.py` made the numbers.
-//! What can't be judged is refused in words.
+//! The metrics agree with scikit-learn's, on random and on degenerate predictions: `golden/metrics.py` made the values.
+//! What can't be evaluated is refused with a readable error.
 
 #![cfg(feature = "std")]
 

@@ -159,7 +159,8 @@ fn initialization() {
         let (weights, biases) = numbers.split_at(IN * OUT);
         assert!(biases.iter().all(|&bias| bias == 0.0));
         let (mean, found) = moments(weights.iter().copied());
-        // Five standard deviations of the mean, and of the variance: of normal numbers, and more than enough for uniform.
+        // Five standard deviations of the mean, and of the variance: of normal numbers, and more than enough for
+        // uniform.
         let count = weights.len() as f64;
         assert!(mean.abs() < 5.0 * (variance / count).sqrt(), "{mean}");
         assert!((found / variance - 1.0).abs() < 5.0 * (2.0 / count).sqrt(), "{found} for {variance}");
@@ -263,7 +264,7 @@ fn either_observer_stops_the_training() {
     let stop =
         |epoch: &EpochReport<Line>| if epoch.number == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
     let (history, outcome) = train(100, &mut { stop });
-    // The first callback is told of the last epoch too.
+    // The first callback is called after the last epoch too.
     assert_eq!((history.losses().len(), outcome.epochs), (3, 3));
 
     let mut trainer = Trainer::new(Line::new(&mut seeded(0)), MeanSquaredError, Sgd::new(0.1), seeded(1));

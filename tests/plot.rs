@@ -1,4 +1,4 @@
-//! Pictures: both formats, the words in them, and what can't be drawn.
+//! Pictures: both formats, the text in them, and what can't be drawn.
 
 #![cfg(feature = "plot")]
 
@@ -115,7 +115,8 @@ fn decision_surfaces() {
         plot::decision_surface(&step, &inputs, &classes, ["width", "height"], &[], path)
     });
     contains(&texts, &["width", "height", "class 0", "class 1"]);
-    // The surest colours of both classes: all of the left part, and of the right one, without as many elements as cells.
+    // The surest colours of both classes: all of the left part, and of the right one, without as many elements as
+    // cells.
     let corners = |fill: &str| -> Vec<Vec<[f64; 2]>> {
         let of_fill = svg.split("<polygon").filter(|polygon| polygon.contains(fill));
         let points = of_fill.map(|polygon| polygon.split("points=\"").nth(1).unwrap().split('"').next().unwrap());

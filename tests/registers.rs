@@ -64,7 +64,7 @@ fn what_layers_leave_in_the_gradient() {
     compare!(Mixed, BinaryCrossEntropy, Adam::new(0.01), [true, false, true, true]);
 }
 
-/// A training that diverges ends with an error, and its network is as the last good step left it.
+/// A training run that diverges ends with an error, and its network is as the last good step left it.
 #[test]
 fn a_step_that_would_ruin_the_network_is_refused() {
     type Line = (Dense<3, 4, Identity>, Dense<4, 1, Identity>);

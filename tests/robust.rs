@@ -95,8 +95,8 @@ both! {
         inputs
     }
 
-    /// Fails unless everything that takes data refuses this with `error` and without a trace: a good step afterwards does
-    /// what it does with a trainer that saw nothing bad.
+    /// Fails unless everything that takes data refuses this with `error` and without a trace: a good step afterwards
+    /// does what it does with a trainer that saw nothing bad.
     fn refused(inputs: &[[T; 2]], targets: &[usize], weights: &[T], error: Error) {
         let targets = &Weighted { targets, weights };
         let mut trainer = learner();
@@ -350,7 +350,7 @@ both! {
     }
 }
 
-/// Inputs that turn bad after a number of copies: a sensor that fails in the middle of a training.
+/// Inputs that turn bad after a number of copies: a sensor that fails in the middle of a training run.
 struct Failing {
     good_copies: Cell<usize>,
 }
@@ -376,7 +376,7 @@ fn a_later_epoch() {
     for (good_epochs, extra, error) in [
         (3, 3, Err(Some((3, 1)))),
         (10, 0, Ok(10)),
-        // Epochs count on over trainings.
+        // Epochs count on over training runs.
         (1, 0, Err(Some((14, 0)))),
     ] {
         let inputs = Failing { good_copies: Cell::new(5 * good_epochs + extra) };

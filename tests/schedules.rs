@@ -1,5 +1,5 @@
-//! Learning rate schedules: the rates that PyTorch and scikit-learn take (`golden/schedules.py` made the numbers), when a
-//! trainer changes them, and the range test.
+//! Learning rate schedules: the rates that PyTorch and scikit-learn take (`golden/schedules.py` made the values), when
+//! a trainer changes them, and the range test.
 
 #![cfg(feature = "std")]
 
@@ -39,7 +39,7 @@ fn same(what: &Value, position: usize, found: f64, right: f64) {
     assert!(error <= 1e-10 || (found - right).abs() < 1e-16, "{what}, {position}: {found}, not {right}: {error:e}");
 }
 
-/// The rates of an optimizer that is told of each epoch, or each step.
+/// The rates of an optimizer that is called after each epoch, or each step.
 fn follows(section: &str, schedule: impl Fn(&Value) -> Box<dyn Schedule>) {
     struct Boxed(Box<dyn Schedule>);
     impl Schedule for Boxed {

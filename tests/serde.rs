@@ -1,4 +1,5 @@
-//! Networks and trainings through JSON and postcard: every bit comes back, and what does not fit is refused in words.
+//! Networks and training runs through JSON and postcard: every bit comes back, and what does not fit is refused with a
+//! readable error.
 
 #![cfg(all(feature = "serde", feature = "std"))]
 
@@ -36,7 +37,7 @@ fn json<V: Serialize, W: DeserializeOwned>(value: &V) -> W {
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text}"))
 }
 
-/// The bits of a value: what postcard writes of numbers is their bytes.
+/// The bits of a value: what postcard writes of floats is their bytes.
 fn bits(value: &impl Serialize) -> Vec<u8> {
     postcard::to_stdvec(value).unwrap()
 }
@@ -50,7 +51,7 @@ fn round_trips<V: Serialize + DeserializeOwned>(value: &V) {
     assert_eq!(bits(&json::<V, V>(value)), written);
 }
 
-/// A trainer that was written after three epochs and read goes on as if it had not been.
+/// A trainer that was written after three epochs and read continues as if it had not been.
 fn goes_on<T: Real, L, O>(loss: L, optimizer: O)
 where
     L: Loss<T, [T; 1], LastActivation<Net<T>>, 1> + Clone + Serialize + DeserializeOwned,

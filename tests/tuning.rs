@@ -1,4 +1,4 @@
-//! Cross-validation and searches: the same numbers as by hand, failures that cost the others nothing, errors in words.
+//! Cross-validation and searches: the same values as by hand, failures that cost the others nothing, readable errors.
 
 #![cfg(feature = "std")]
 

@@ -1,4 +1,4 @@
-//! Early stopping, what happens when a training diverges, and metrics of every epoch.
+//! Early stopping, what happens when a training run diverges, and metrics of every epoch.
 
 #![cfg(feature = "std")]
 
@@ -98,7 +98,7 @@ fn patience_begins_anew_with_each_training() {
     assert_eq!(stopping.best(), Some(Best { epoch: 0, loss: 1.0 }));
 }
 
-/// How a training ended, as a callback sees it.
+/// How a training run ended, as a callback sees it.
 #[derive(Default)]
 struct Ends(Vec<Result<usize, Error>>);
 
@@ -125,7 +125,8 @@ fn a_training_that_diverges_keeps_its_best_weights() {
         // The training samples again, but after the steps of the epoch.
         let validation = (&inputs, &targets);
         let result = alone.fit_validated(&inputs, &targets, validation, &fit, ());
-        // Nobody keeps the best weights here, but none of them is beyond all numbers, and each step was one with a loss.
+        // Nobody keeps the best weights here, but none of them is beyond all numbers, and each step was one with a
+        // loss.
         assert!(numbers(&alone.network).iter().all(|number| number.is_finite()), "rate {learning_rate}");
         ruined += usize::from(alone.evaluate(&inputs, &targets).is_err());
 
@@ -151,11 +152,12 @@ fn a_training_that_diverges_keeps_its_best_weights() {
             None => assert_eq!(bits(&kept.network), bits(&alone.network)),
         }
     }
-    // Both happen, or the test shows nothing: trainings that diverge, and some of them with weights that are no good.
+    // Both happen, or the test shows nothing: training runs that diverge, and some of them with weights that are no
+    // good.
     assert!(diverged > 10 && ruined > 0, "{diverged} {ruined}");
 }
 
-/// The last step of a training is one that no batch comes after: an error all the same, never a network of NaN.
+/// The last step of a training run is one that no batch comes after: an error all the same, never a network of NaN.
 #[test]
 fn a_last_step_that_ruins_the_network_is_found() {
     let network = Dense::<1, 1, Identity>::from_rows([[1.0]], [0.0]);
@@ -184,7 +186,7 @@ fn a_gradient_beyond_all_numbers_is_not_stepped_with() {
     let result = trainer.fit(&[[1e3f32]], &[[0.0]], &FitOptions::default(), ());
     assert_eq!(result, Err(Error::LossNotFinite { epoch: 0, batch: 0 }));
     assert_eq!(numbers(&trainer.network), numbers(&network));
-    // And a training with a loss as large, but gradients that fit, goes on.
+    // And a training run with a loss as large, but gradients that fit, continues.
     let network = Dense::<1, 1, Identity>::from_rows([[1e8]], [0.0]);
     let mut trainer = Trainer::new(network, MeanSquaredError, Sgd::new(0.4), seeded(1));
     assert!(

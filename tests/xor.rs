@@ -1,4 +1,4 @@
-//! The example `xor` gives four right answers, whatever the seed.
+//! The example `xor` predicts four targets correctly, whatever the seed.
 
 #[path = "../examples/xor.rs"]
 #[allow(dead_code, reason = "the example's `main` and what it draws")]

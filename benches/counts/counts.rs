@@ -1,7 +1,7 @@
-//! Does a piece of work as often as it is told, so that `run` can count its instructions: `counts <what> <how often>`.
+//! Repeats a piece of work as often as the command line says, so that `run` can count its instructions: `counts <what> <how often>`.
 //!
-//! Everything but the repetitions is the same for every number of them, and there is no clock and no random seed, so the
-//! difference of two runs is the work alone.
+//! Everything but the repetitions is the same for every number of them, and there is no clock and no random seed, so
+//! the difference of two runs is the work alone.
 
 use std::error::Error;
 use std::hint::black_box;
@@ -11,7 +11,7 @@ type Xor = (Dense<2, 10, Relu>, Dense<10, 1, Sigmoid>);
 type Small = (Dense<4, 16, Tanh>, Dense<16, 16, Tanh>, Dense<16, 3, Identity>);
 type Digits = (Dense<64, 32, Relu>, Dense<32, 10, Softmax>);
 
-/// A training step of exclusive or: all four samples, gradient descent.
+/// A training step of XOR: all four samples, gradient descent.
 fn xor_steps(count: usize) -> Result<(), tuplenet::Error> {
     let inputs = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
     let targets = [[0.0], [1.0], [1.0], [0.0]];

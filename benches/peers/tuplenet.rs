@@ -20,7 +20,7 @@ type Digits = (Dense<64, 32, Relu>, Dense<32, 10, Softmax>);
 type Mnist = (Dense<784, 128, Relu>, Dense<128, 64, Relu>, Dense<64, 10, Identity>);
 type Curve = (Dense<4, 32, Tanh>, Dense<32, 16, Tanh>, Dense<16, 4, Identity>);
 
-/// How many samples are computed together: all four of XOR, and for W4 half of the 200, rounded up to whole registers.
+/// How many samples are computed at once: all four of XOR, and for W4 half of the 200, rounded up to whole registers.
 const XOR_MICRO_BATCH: usize = 4;
 const CURVE_MICRO_BATCH: usize = 104;
 
@@ -50,7 +50,7 @@ fn run(setting: &Setting, workload: &str) -> (f64, f64) {
     }
 }
 
-/// Training goes on, in a task that is known to.
+/// Training continues, in a task that is known to.
 const TRAINS: &str = "the training goes on";
 
 fn xor_steps(setting: &Setting) -> (f64, f64) {

@@ -1,4 +1,4 @@
-//! Reads a table of numbers: a header line, then lines of `N` features and a class.
+//! Reads a CSV table: a header line, then lines of `N` features and a class.
 
 use std::error::Error;
 use std::fs;
@@ -25,8 +25,8 @@ fn parse<const N: usize>(line: &str) -> Result<([f32; N], usize), Box<dyn Error>
         return Err(format!("expected {N} features and a class, found {} fields", fields.len()).into());
     }
     let mut sample = [0.0; N];
-    for (number, field) in sample.iter_mut().zip(&fields) {
-        *number = field.trim().parse().map_err(|_| format!("expected a number, found `{field}`"))?;
+    for (value, field) in sample.iter_mut().zip(&fields) {
+        *value = field.trim().parse().map_err(|_| format!("expected a number, found `{field}`"))?;
     }
     let class = fields[N].trim();
     Ok((sample, class.parse().map_err(|_| format!("expected a class index, found `{class}`"))?))

@@ -13,7 +13,8 @@ pub struct Plot {
 }
 
 impl Plot {
-    /// The plane between two numbers on each axis, with the character that `background` gives for the middle of each cell.
+    /// The plane between two values on each axis, with the character that `background` returns for the middle of each
+    /// cell.
     pub fn new(x: [f32; 2], y: [f32; 2], mut background: impl FnMut(f32, f32) -> char) -> Self {
         let mut cells = [[' '; WIDTH]; HEIGHT];
         for (row, line) in cells.iter_mut().enumerate() {
@@ -40,7 +41,7 @@ fn middle([low, high]: [f32; 2], index: usize, count: usize) -> f32 {
     low + (high - low) * (index as f32 + 0.5) / count as f32
 }
 
-/// The plane with its frame; numbers stand at the ends of the axes and in their middle.
+/// The plane with its frame, and labels at the ends of the axes and in their middle.
 impl fmt::Display for Plot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ([left, right], [low, high]) = (self.x, self.y);
@@ -56,7 +57,8 @@ impl fmt::Display for Plot {
             writeln!(f, "{}│", line.iter().collect::<String>())?;
         }
         writeln!(f, "       └{}┘", "─".repeat(WIDTH))?;
-        // Eight characters in from the frame's corner; the middle number is centred, the right one ends below the corner.
+        // Eight characters in from the frame's corner; the middle label is centred, the right one ends below the
+        // corner.
         let (quarter, half) = (WIDTH / 4, WIDTH / 2);
         let middle = (left + right) / 2.0;
         write!(

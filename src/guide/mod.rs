@@ -1,4 +1,4 @@
-//! The guide: what is not about one type or function alone.
+//! The guide: pages about more than one type or function.
 
 #[doc = include_str!("speed.md")]
 #[doc = include_str!("speed.svg")]

@@ -1,4 +1,4 @@
-//! Checks a gradient against differences of the loss.
+//! Gradient check: compares derivatives with differences of the loss.
 
 use crate::data::Inputs;
 use crate::error::Error;
@@ -8,16 +8,16 @@ use crate::num::Real;
 use crate::train::Workspace;
 use num_traits::float::FloatCore;
 
-/// What [`gradient_check`] found.
+/// The result of [`gradient_check`]: the derivative with the largest error.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[doc(alias("gradcheck"))]
 pub struct GradientCheck<T> {
     /// The largest difference between a derivative and its estimate, relative to the larger of the two, or to a
     /// thousandth of the largest derivative of all where both are smaller than that.
     pub error: T,
-    /// Which derivative that is.
+    /// The parameter of that derivative.
     pub parameter: Parameter,
-    /// Which number, counted over the whole network.
+    /// The index of the weight, counted over the whole network.
     pub index: usize,
     /// The derivative by backpropagation.
     pub derivative: T,
@@ -25,10 +25,27 @@ pub struct GradientCheck<T> {
     pub estimate: T,
 }
 
-/// Compares every derivative of the mean loss, by each parameter of the network, with central differences of fourth
-/// order. With `f64` the error is far below 1e-7 if layers, activations and loss are right and no sample lies at a
-/// kink. The network is unchanged in the end. The loss is that of a training, where a layer may do something else than
-/// in evaluation; random numbers are the same each time.
+/// Gradient check: compares every derivative of the mean loss, by each parameter of the network, with central
+/// differences of fourth order.
+///
+/// With `f64` the error is far below 1e-7 if layers, activations and loss are right and no sample is at a kink. The
+/// network is unchanged in the end. The loss is that of training, where a layer may compute something else than in
+/// prediction; random numbers are the same each time.
+///
+/// # Formula
+///
+/// `(8 (f(x + h) - f(x - h)) - (f(x + 2h) - f(x - 2h))) / 12h` with `h` = 1e-4. PyTorch equivalent:
+/// `torch.autograd.gradcheck`.
+///
+/// # Shapes
+///
+/// `inputs`: samples of `[T; IN]`; `targets`: as many, as the loss takes them.
+///
+/// # Errors
+///
+/// As [`Workspace::gradient`]: if the data do not fit together, or an input, a target or the loss is not finite.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::inspect::gradient_check;
@@ -59,27 +76,27 @@ where
     gradient.visit(&mut largest);
     let floor = largest.0 * N::Scalar::of(1e-3);
 
-    // The loss of a training comes with derivatives, which nobody looks at.
+    // The loss in training is computed together with derivatives, which are not used.
     let mut unused = N::ZEROED;
     let nothing = Parameter { name: "", kind: Kind::Weight, rows: 0, columns: 0 };
     let zero = N::Scalar::ZERO;
     let mut worst = GradientCheck { error: zero, parameter: nothing, index: 0, derivative: zero, estimate: zero };
     for index in 0..N::PARAMETERS {
-        let mut derivative = Number { index, set: None, found: zero, parameter: nothing };
+        let mut derivative = OneWeight { index, set: None, found: zero, parameter: nothing };
         gradient.visit_mut([], &mut derivative);
         let (derivative, parameter) = (derivative.found, derivative.parameter);
 
-        let mut number = Number { index, set: None, found: zero, parameter };
-        network.visit_mut([], &mut number);
-        let original = number.found;
+        let mut weight = OneWeight { index, set: None, found: zero, parameter };
+        network.visit_mut([], &mut weight);
+        let original = weight.found;
         let step = N::Scalar::of(1e-4);
         let mut loss_at = |steps: f64| {
             let set = Some(original + step * N::Scalar::of(steps));
-            network.visit_mut([], &mut Number { index, set, found: zero, parameter });
-            // The loss of a training, which is what the derivatives are of: a layer may do something else in
-            // evaluation.
+            network.visit_mut([], &mut OneWeight { index, set, found: zero, parameter });
+            // The loss in training, to which the derivatives belong: a layer may compute something else in
+            // prediction.
             let loss = workspace.gradient(network, loss, inputs, targets, &mut unused);
-            network.visit_mut([], &mut Number { index, set: Some(original), found: zero, parameter });
+            network.visit_mut([], &mut OneWeight { index, set: Some(original), found: zero, parameter });
             loss
         };
         let near = loss_at(1.0)? - loss_at(-1.0)?;
@@ -107,15 +124,15 @@ impl<T: Real> Visitor<T> for Largest<T> {
     }
 }
 
-/// Reads, and sets if asked to, the number at `index`, which counts down on the way.
-struct Number<T> {
+/// Reads, and sets if asked to, the weight at `index`, which counts down on the way.
+struct OneWeight<T> {
     index: usize,
     set: Option<T>,
     found: T,
     parameter: Parameter,
 }
 
-impl<T: Real> VisitorMut<T, 0> for Number<T> {
+impl<T: Real> VisitorMut<T, 0> for OneWeight<T> {
     fn slice(&mut self, parameter: Parameter, values: &mut [T], []: [&mut [T]; 0]) {
         if let Some(value) = values.get_mut(self.index) {
             (self.found, self.parameter) = (*value, parameter);

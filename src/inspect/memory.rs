@@ -1,12 +1,13 @@
-//! What a network takes, known before anything runs: constants on types, and [`assert_fits!`](crate::assert_fits).
+//! Memory of a network and its training, known at compile time: constants on types, and
+//! [`assert_fits!`](crate::assert_fits).
 //!
 //! | constant | bytes of |
 //! |---|---|
 //! | [`Params::PARAMETERS`](crate::model::Params::PARAMETERS) | not bytes, but how many parameters |
-//! | [`Params::BYTES`](crate::model::Params::BYTES) | the weights: what a network in a `static` takes of flash, or in RAM |
-//! | [`Workspace::BYTES`](crate::train::Workspace::BYTES) | a workspace with the micro-batch that its type says |
-//! | [`Trainer::STATE_BYTES`](crate::train::Trainer::STATE_BYTES) | what the optimizer remembers |
-//! | [`Trainer::BYTES`](crate::train::Trainer::BYTES) | all that training takes: network, gradient, optimizer, generator, workspace |
+//! | [`Params::BYTES`](crate::model::Params::BYTES) | the weights: what a network in a `static` uses of flash, or in RAM |
+//! | [`Workspace::BYTES`](crate::train::Workspace::BYTES) | a workspace with the micro-batch of its type |
+//! | [`Trainer::STATE_BYTES`](crate::train::Trainer::STATE_BYTES) | the state of the optimizer |
+//! | [`Trainer::BYTES`](crate::train::Trainer::BYTES) | everything for training: network, gradient, optimizer, random number generator, workspace |
 //!
 //! ```
 //! use tuplenet::model::Params;
@@ -19,20 +20,21 @@
 //! const _: () = assert!(Learner::BYTES <= 2 * Xor::BYTES + Workspace::<Xor, 1>::BYTES + 64);
 //! ```
 //!
-//! They are those of the target that is compiled for: on x86-64 each layer begins at a multiple of 64 bytes, on a
-//! microcontroller nothing is filled up and [`BYTES`](crate::model::Params::BYTES) is four times
+//! The constants are those of the compilation target: on x86-64 each layer begins at a multiple of 64 bytes, on a
+//! microcontroller there is no padding and [`BYTES`](crate::model::Params::BYTES) is four times
 //! [`PARAMETERS`](crate::model::Params::PARAMETERS).
 //!
-//! **What they leave out** is the call stack, and the program itself. A prediction keeps the outputs of the layers inside a
-//! network on the stack, and some registers with each call. The crate in `examples/firmware` measures both: on a
-//! Cortex-M4F, a step of the `Learner` above took 184 to 292 bytes of stack.
+//! **What they leave out** is the call stack, and the program itself. A prediction keeps the outputs of the layers
+//! inside a network on the stack, and some registers with each call. The crate in `examples/firmware` measures both: on
+//! a Cortex-M4F, a step of the `Learner` above used 184 to 292 bytes of stack.
 
 use crate::model::{InputShape, Layer};
 use crate::optimizer::{Adam, Sgd};
 use crate::train::Trainer;
 
-/// Fails to compile, in words, where a network takes more memory than it may: its weights more than `flash`, or what it takes
-/// to train it by gradient descent, one sample at a time, more than `ram`. Either may be left out.
+/// Checks memory budgets at compile time: a readable compile error if the weights of a network use more than `flash`,
+/// or if training it by gradient descent, one sample at a time, uses more than `ram`. Both are in bytes, and either may
+/// be left out.
 ///
 /// ```
 /// use tuplenet::assert_fits;
@@ -42,7 +44,8 @@ use crate::train::Trainer;
 /// assert_fits!(Xor, flash = 256, ram = 1024);
 /// ```
 ///
-/// With less flash it says "`Xor` takes 192 bytes of flash for its weights and may take 100", or 132 on a microcontroller:
+/// With less flash the message is "`Xor` uses 192 bytes of flash for its weights and may use 100", or 132 on a
+/// microcontroller:
 ///
 /// ```compile_fail,E0080
 /// # use tuplenet::assert_fits;
@@ -52,8 +55,8 @@ use crate::train::Trainer;
 /// ```
 ///
 /// A third budget is the `stack` of the thread that makes a trainer with Adam and the micro-batch 32 by
-/// [`Trainer::new`](crate::train::Trainer::new) and trains with it, in a program that is not optimized and copies values several
-/// times. A main thread usually has 8 megabytes, a test and other threads have 2:
+/// [`Trainer::new`](crate::train::Trainer::new) and trains with it, in a program that is not optimized and copies
+/// values several times. A main thread usually has 8 megabytes, a test and other threads have 2:
 ///
 /// ```
 /// # use tuplenet::assert_fits;
@@ -70,7 +73,8 @@ use crate::train::Trainer;
 /// ```
 ///
 /// What counts as `ram` is `Trainer::<Xor, (), Sgd, (), 1>::BYTES`. For another trainer write
-/// `const _: () = assert!(Learner::BYTES <= 1024);`. See [`memory`](crate::inspect::memory) for what is left out: the call stack.
+/// `const _: () = assert!(Learner::BYTES <= 1024);`. See [`memory`](crate::inspect::memory) for what is left out: the
+/// call stack.
 #[macro_export]
 macro_rules! assert_fits {
     ($network:ty $(, flash = $flash:expr)? $(, ram = $ram:expr)? $(, stack = $stack:expr)? $(,)?) => {
@@ -82,41 +86,53 @@ macro_rules! assert_fits {
     };
 }
 
-/// What [`assert_fits!`](crate::assert_fits) says of flash.
+/// The check of flash in [`assert_fits!`](crate::assert_fits).
+///
+/// # Panics
+///
+/// If the weights use more than `budget` bytes.
 pub const fn assert_flash<N: InputShape + Layer<<N as InputShape>::In>>(name: &str, budget: usize) {
     assert_at_most(name, N::BYTES, " bytes of flash for its weights", budget);
 }
 
-/// What [`assert_fits!`](crate::assert_fits) says of RAM.
+/// The check of RAM in [`assert_fits!`](crate::assert_fits).
+///
+/// # Panics
+///
+/// If training, one sample at a time, uses more than `budget` bytes.
 pub const fn assert_ram<N: InputShape + Layer<<N as InputShape>::In>>(name: &str, budget: usize) {
     let bytes = Trainer::<N, (), Sgd<N::Scalar>, (), 1>::BYTES;
     assert_at_most(name, bytes, " bytes of RAM to be trained, one sample at a time,", budget);
 }
 
-/// What [`assert_fits!`](crate::assert_fits) says of a thread's stack.
+/// The check of a thread's stack in [`assert_fits!`](crate::assert_fits).
+///
+/// # Panics
+///
+/// If training outside of a box may use more than `budget` bytes.
 pub const fn assert_stack<N: InputShape + Layer<<N as InputShape>::In>>(name: &str, budget: usize) {
-    // Measured, where nothing is optimized: 2.5 times a trainer of 1.9 megabytes, 2.7 times one of 330 kilobytes, and 96 kilobytes
-    // for a tiny one.
+    // Measured, where nothing is optimized: 2.5 times a trainer of 1.9 megabytes, 2.7 times one of 330 kilobytes, and
+    // 96 kilobytes for a tiny one.
     let bytes = 3 * Trainer::<N, (), Adam<N::Scalar>, (), 32>::BYTES + 128 * 1024;
     assert_at_most(name, bytes, " bytes of stack to be trained with Adam outside of a box", budget);
 }
 
 const fn assert_at_most(name: &str, found: usize, what: &str, budget: usize) {
     if found > budget {
-        let words = Words::NONE.and("`").and(name).and("` takes ").and_number(found).and(what);
-        let words = words.and(" and may take ").and_number(budget);
+        let words = Message::NONE.and("`").and(name).and("` uses ").and_number(found).and(what);
+        let words = words.and(" and may use ").and_number(budget);
         panic!("{}", words.as_str());
     }
 }
 
-/// A sentence that is put together by the compiler, cut off where it becomes too long.
-struct Words {
+/// An error message that is formatted at compile time, truncated if it is too long.
+struct Message {
     bytes: [u8; 256],
     length: usize,
 }
 
-impl Words {
-    const NONE: Words = Words { bytes: [0; 256], length: 0 };
+impl Message {
+    const NONE: Message = Message { bytes: [0; 256], length: 0 };
 
     const fn and(mut self, words: &str) -> Self {
         let (words, mut i) = (words.as_bytes(), 0);

@@ -1,4 +1,4 @@
-//! What one wants to know of a network before it is trusted: whether its derivatives are right, and how much memory it takes.
+//! Inspection of networks before use: [`gradient_check`] of their derivatives, and their [`memory`].
 
 mod gradient_check;
 pub mod memory;

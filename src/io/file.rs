@@ -1,8 +1,8 @@
-//! The one way in which the library writes a file: all of it or nothing.
+//! Atomic file writing: all of the file or nothing. The library writes all its files this way.
 //!
-//! The new file is written beside the old one, the disk is told to keep it, and only then it takes the old one's name. A name
-//! may stand for more than a file, and means afterwards what it meant before: a symbolic link stays one, and the file it leads
-//! to is replaced, with its permissions; what can't be replaced, a device or a pipe, is written to.
+//! The new file is written beside the old one and synced to disk, and only then renamed to the old one's name. A path
+//! that is not a regular file keeps its meaning: a symbolic link stays one, and the file it leads to is replaced, with
+//! its permissions; what can't be replaced, a device or a pipe, is written to.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::ffi::{OsStr, OsString};
@@ -21,7 +21,7 @@ const END: &str = ".new";
 
 /// What a path leads to.
 enum Place {
-    /// A file to replace, or none yet: where it lies, behind all links.
+    /// A file to replace, or none yet: its path behind all links.
     File { path: PathBuf, old: Option<Metadata> },
     /// What is written to, since it can't be replaced: a device, a pipe, what another has opened.
     Stream,
@@ -54,7 +54,7 @@ fn place(path: &Path) -> io::Result<Place> {
     }
 }
 
-/// Puts a file with these contents in the place of what is at `path`, or writes them to the device that is there.
+/// Replaces the file at `path` by one with these contents, or writes them to the device that is there.
 #[cfg(any(feature = "export", feature = "plot", feature = "safetensors"))]
 pub(crate) fn save(path: &Path, contents: &[u8]) -> io::Result<()> {
     use std::io::Write;
@@ -70,7 +70,7 @@ pub(crate) fn save(path: &Path, contents: &[u8]) -> io::Result<()> {
     }
 }
 
-/// Puts the file that `fill` writes in the place of the one at `path`. An error if there is something that is no file.
+/// Replaces the file at `path` by the one that `fill` writes. An error if there is something that is no file.
 #[cfg(feature = "checkpoint")]
 pub(crate) fn replace(path: &Path, fill: impl FnOnce(File) -> io::Result<File>) -> io::Result<()> {
     let (path, old) = replaceable(path)?;
@@ -140,7 +140,7 @@ fn temporary_start(path: &Path) -> OsString {
 }
 
 /// A new file in the same folder, with the permissions of the old one. No two writers have the same, be they threads or
-/// processes, so that none can put a half of the other's in the place of the file.
+/// processes, so that none can replace the file by an incomplete one of the other.
 fn temporary(path: &Path, old: Option<&Metadata>) -> io::Result<(PathBuf, File)> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let start = temporary_start(path);
@@ -170,7 +170,7 @@ fn temporary(path: &Path, old: Option<&Metadata>) -> io::Result<(PathBuf, File)>
                 }
                 return Ok((candidate, file));
             }
-            // A leftover of a process that had the same number.
+            // A leftover of a process that had the same id.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let words = alloc::format!("there is no folder `{}`", folder(path).display());
@@ -211,7 +211,7 @@ pub(crate) fn remove_leftovers(path: &Path) {
     }
 }
 
-/// Whether a name is that of a temporary file: the numbers of a process and of a file stand between `start` and the end.
+/// Whether a name is that of a temporary file: the ids of a process and of a file are between `start` and the end.
 fn is_between(name: &OsStr, start: &OsStr) -> bool {
     let name = name.as_encoded_bytes().strip_prefix(start.as_encoded_bytes());
     let between = name.and_then(|name| name.strip_suffix(END.as_bytes()));

@@ -1,4 +1,4 @@
-//! [`confusion`]: which class is taken for which.
+//! [`confusion`]: the plot of a confusion matrix.
 
 use super::{Area, Drawn, Picture, PlotError, color, cut, save, shade, text, upwards};
 use crate::metrics::ConfusionMatrix;
@@ -11,10 +11,14 @@ use std::path::Path;
 
 extern crate std;
 
-/// Draws a confusion matrix: a row for each true class, a column for each predicted one, in each cell how often that came
-/// about, the darker the larger its share of the row. `names` are those of the classes; long ones are cut.
+/// Plots a confusion matrix: a row for each true class, a column for each predicted one, in each cell the count, the
+/// darker the larger its share of the row. `names` are those of the classes; long ones are truncated.
 ///
-/// It is an error if the file's name ends in neither `.svg` nor `.png`, if it can't be written, or if nothing was counted.
+/// # Errors
+///
+/// If the file's name ends in neither `.svg` nor `.png`, if it can't be written, or if nothing was counted.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::metrics::ConfusionMatrix;

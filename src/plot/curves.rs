@@ -1,4 +1,4 @@
-//! [`curves`]: numbers over the epochs.
+//! [`curves`]: the plot of losses and metrics over the epochs.
 
 use super::{Area, Drawn, Picture, PlotError, color, emptiest_corner, legend, range_of, save, text};
 use crate::num::Real;
@@ -15,10 +15,14 @@ use std::path::Path;
 
 extern crate std;
 
-/// Draws the training loss, and the validation loss if there is one, over the epochs.
+/// Plots the training loss, and the validation loss if there is one, over the epochs.
 ///
-/// It is an error if the file's name ends in neither `.svg` nor `.png`, if it can't be written, or if there is no finite
+/// # Errors
+///
+/// If the file's name ends in neither `.svg` nor `.png`, if it can't be written, or if there is no finite
 /// loss.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::plot;
@@ -42,12 +46,16 @@ pub fn losses<T: Real>(history: &History<T>, path: impl AsRef<Path>) -> Result<(
     curves("loss", &[("training", history.losses()), ("validation", history.validation_losses())], path)
 }
 
-/// Draws named curves over the epochs, counted from zero, with `label` at the vertical axis: losses of several trainings,
-/// or [metrics](crate::train::callbacks::Metric). Curves without numbers are left out, and a number that is infinite or NaN leaves a
-/// gap.
+/// Plots named curves over the epochs, counted from zero, with `label` at the vertical axis: losses of several training
+/// runs, or [metrics](crate::train::callbacks::Metric). Curves without values are left out, and a value that is
+/// infinite or NaN leaves a gap.
 ///
-/// It is an error if the file's name ends in neither `.svg` nor `.png`, if it can't be written, or if there is no finite
-/// number.
+/// # Errors
+///
+/// If the file's name ends in neither `.svg` nor `.png`, if it can't be written, or if there is no finite
+/// value.
+///
+/// # Examples
 ///
 /// ```no_run
 /// let (with, without) = ([0.4, 0.7, 0.8], [0.4, 0.6, 0.7]);
@@ -60,7 +68,7 @@ pub fn curves<T: Real>(label: &str, curves: &[(&str, &[T])], path: impl AsRef<Pa
     let all = || curves.iter().flat_map(|(_, values)| values.iter().copied());
     let lowest = all().filter(|value| value.is_finite()).fold(f64::INFINITY, f64::min);
     let (mut low, mut high) = range_of(all(), 0.05).ok_or(PlotError::Nothing)?;
-    // Numbers that are never negative stand on zero if they come near it, and what is a share does not go beyond 1.
+    // The axis of values that are never negative begins at zero if they come near it, and a share does not exceed 1.
     if lowest >= 0.0 && lowest < 0.3 * high {
         low = 0.0;
     }
@@ -152,7 +160,7 @@ impl Picture for Curves<'_> {
     }
 }
 
-/// How many decimals tell the numbers at an axis apart; none where only powers of ten do.
+/// How many decimals distinguish the tick labels of an axis; none where only powers of ten do.
 fn decimals(range: &Range<f64>) -> Option<usize> {
     let span = range.end - range.start;
     let largest = range.end.abs().max(range.start.abs());

@@ -1,4 +1,4 @@
-//! Pictures, as SVG or PNG by the ending of the file's name: [`losses`] and other [`curves`] over the epochs,
+//! Plots, as SVG or PNG by the extension of the file's name: [`losses`] and other [`curves`] over the epochs,
 //! [`decision_surface`]s, and [`confusion`] matrices. Needs the feature `plot`, and with it the standard library.
 //!
 //! ```no_run
@@ -18,10 +18,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A picture takes the place of the one that was there when it is whole, and not before.
+//! Files are written atomically: a plot replaces an older one only when it is complete.
 //!
-//! An SVG is 700 pixels wide, a PNG twice as many, for screens with small pixels. The letters of a PNG (Latin, Greek and
-//! Cyrillic ones) come with the library, so that no font need be installed; an SVG is shown with the fonts of its reader.
+//! An SVG is 700 pixels wide, a PNG twice as many, for screens with small pixels. The letters of a PNG (Latin, Greek
+//! and Cyrillic ones) are part of the library, so that no font need be installed; an SVG is shown with the fonts of its
+//! reader.
 
 extern crate std;
 
@@ -93,7 +94,7 @@ fn shade(RGBColor(r, g, b): RGBColor, share: f64) -> RGBColor {
     RGBColor(mix(r), mix(g), mix(b))
 }
 
-/// Draws the picture into a file.
+/// Draws the picture and writes the file.
 fn save(picture: &impl Picture, path: &Path) -> Result<(), PlotError> {
     let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
     let (width, height) = size(picture, 1);
@@ -139,7 +140,7 @@ fn draw<DB: DrawingBackend>(picture: &impl Picture, backend: DB, scale: u32, pat
         .map_err(|problem| PlotError::Draw { path: path.into(), problem: problem.to_string() })
 }
 
-/// A range that holds all finite numbers, with some room around them; none if there are no such numbers.
+/// A range that holds all finite numbers, with a margin around them; none if there are no finite values.
 fn range_of(numbers: impl Iterator<Item = f64>, room: f64) -> Option<(f64, f64)> {
     let (low, high) = numbers
         .filter(|number| number.is_finite())
@@ -147,7 +148,7 @@ fn range_of(numbers: impl Iterator<Item = f64>, room: f64) -> Option<(f64, f64)>
     if low > high {
         return None;
     }
-    // Beyond these the arithmetic of the axes overflows, or finds no numbers between.
+    // Beyond these the arithmetic of the axes overflows, or finds no ticks between.
     let (low, high) = (low.max(-1e300), high.min(1e300));
     let least = (low.abs().max(high.abs()) * 1e-6).max(1e-30);
     let span = high - low;
@@ -161,18 +162,18 @@ fn range_of(numbers: impl Iterator<Item = f64>, room: f64) -> Option<(f64, f64)>
     Some((low - room, high + room))
 }
 
-/// A name in a legend, with some room for the letters of another font, which may be wider.
+/// A name in a legend, with a margin for the letters of another font, which may be wider.
 fn legend(name: &str) -> String {
     format!("{name}   ")
 }
 
-/// The corner in which a legend with these names hides the fewest of the `points`, whose places run from 0 to 1, to the right
-/// and up.
+/// The corner in which a legend with these names hides the fewest of the `points`, whose coordinates run from 0 to 1,
+/// to the right and up.
 fn emptiest_corner<'n>(
     names: impl Iterator<Item = &'n str> + Clone,
     points: impl Iterator<Item = (f64, f64)> + Clone,
 ) -> SeriesLabelPosition {
-    // About what letters, lines and margins take of a picture.
+    // About the share of a picture that letters, lines and margins use.
     let width = 0.09 + 0.013 * names.clone().map(|name| name.chars().count()).max().unwrap_or(0) as f64;
     let height = 0.06 + 0.06 * names.count() as f64;
     let hidden = |right: bool, top: bool| {
@@ -200,30 +201,30 @@ fn cut(name: &str, length: usize) -> String {
     format!("{}…", start.trim_end())
 }
 
-/// Why a picture could not be drawn.
+/// Why a plot could not be drawn or written.
 #[non_exhaustive]
 pub enum PlotError {
     /// The file's name ends in neither `.svg` nor `.png`.
     Ending {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
     },
-    /// There was nothing to draw: not a finite number.
+    /// There was nothing to draw: no finite value.
     Nothing,
     /// The data do not fit together.
     Data(Error),
     /// The file could not be written.
     File {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
         /// What is wrong.
         problem: io::Error,
     },
     /// The picture could not be drawn.
     Draw {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What is wrong, in the words of the drawing library.
+        /// The message of the drawing library.
         problem: String,
     },
 }

@@ -1,4 +1,4 @@
-//! [`decision_surface`]: what a network with two inputs answers, everywhere.
+//! [`decision_surface`]: the plot of the predicted class over the plane of two inputs.
 
 use super::{Area, Drawn, Picture, PlotError, color, cut, emptiest_corner, legend, range_of, save, shade, text};
 use crate::data::{Inputs, Samples, check_data};
@@ -20,15 +20,23 @@ use std::path::Path;
 
 extern crate std;
 
-/// Draws which class a network with two inputs answers for every point of the plane, the darker the surer, and the samples
-/// in the colours of their own classes. `axes` are the names of the two inputs, `names` those of the classes; a class without a
-/// name is called "class 2".
+/// Plots the decision surface of a network with two inputs: the predicted class for every point of the plane, the
+/// darker the more probable, and the samples in the colours of their own classes. `axes` are the names of the two
+/// inputs, `names` those of the classes; a class without a name is called "class 2".
 ///
-/// With one output the network answers class 1 where the output is at least one half; with several, the class with the
-/// largest output. How sure it is, is what the outputs say as probabilities.
+/// With one output the network predicts class 1 where the output is at least one half; with several, the class with the
+/// largest output. The shade is the output taken as a probability.
 ///
-/// It is an error if the file's name ends in neither `.svg` nor `.png`, if it can't be written, if there are no samples, not
-/// as many classes, a class that the network can't answer, or a number that is infinite or NaN.
+/// # Shapes
+///
+/// `inputs`: samples of `[T; 2]`; `classes`: as many class indices.
+///
+/// # Errors
+///
+/// If the file's name ends in neither `.svg` nor `.png`, if it can't be written, if there are no samples or not
+/// as many classes, if a class is not one of the network's outputs, or if a value is infinite or NaN.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::plot;
@@ -144,8 +152,8 @@ impl Stack {
     }
 }
 
-/// Polygons that together cover the cells that are `inside`: few, where a rectangle for each run of cells would make an SVG of
-/// thousands of lines.
+/// Polygons that together cover the cells that are `inside`: few, where a rectangle for each run of cells would make an
+/// SVG of thousands of lines.
 fn outlines<C>(rows: &[Vec<C>], inside: impl Fn(&C) -> bool) -> Vec<Vec<(i32, i32)>> {
     let mut stacks: Vec<Stack> = Vec::new();
     for (top, row) in (0..).zip(rows) {

@@ -96,8 +96,8 @@ mod on_unix {
         shell.output().unwrap()
     }
 
-    /// No file may grow beyond two kilobytes: the system ends the program that tries, in the middle of its writing, or tells it
-    /// that there is no room, as a full disk does.
+    /// No file may grow beyond two kilobytes: the system ends the program that tries, in the middle of its writing, or
+    /// tells it that there is no room, as a full disk does.
     #[test]
     fn a_full_disk_or_a_kill_leaves_the_old_file() {
         let folder = Folder::new("full");
@@ -114,7 +114,7 @@ mod on_unix {
             assert!(spawn("", &path, ending, "").status.success());
             assert!(fs::read(&path).unwrap().len() > 4096, "{ending}");
             if ending == "checkpoint" {
-                // It removes leftovers only when it goes on, for it writes often.
+                // It removes leftovers only when it continues, for it writes often.
                 folder.names().iter().filter(|name| name.ends_with(".new")).for_each(|name| {
                     fs::remove_file(folder.join(name)).unwrap();
                 });
@@ -173,8 +173,8 @@ mod on_unix {
         }
     }
 
-    /// What can't be replaced is written to: a device, and what standard output goes to, be it a pipe or a file that has
-    /// something in it already. A checkpoint must be read again, and is refused.
+    /// What can't be replaced is written to: a device, and what standard output goes to, be it a pipe or a file that
+    /// has something in it already. A checkpoint must be read again, and is refused.
     #[test]
     fn devices_and_pipes_are_written_to() {
         let folder = Folder::new("devices");
@@ -433,7 +433,8 @@ mod weights {
             any.read(&bytes, &mut place).unwrap();
             assert!(place == network);
         }
-        // At the border all is well, and a variance may be a little below zero, where another epsilon was moved into it.
+        // At the border all is well, and a variance may be a little below zero, where another epsilon was moved into
+        // it.
         let mut network = good.clone();
         network.1.running_variance[0] = T::of(-0.99e-5);
         network.1.running_variance[1] = most;

@@ -181,7 +181,7 @@ mod one_run {
         let mut checkpoint = Checkpoint::new(&path, (&mut others, &mut other));
         assert!(checkpoint.resume(&mut resumed).unwrap());
         resumed.fit(&INPUTS, &targets, &FitOptions { epochs: 13, ..FIT }, &mut checkpoint).unwrap();
-        // A training that is complete has no epoch left.
+        // A training run that is complete has no epoch left.
         let mut complete = trainer();
         assert!(checkpoint.resume(&mut complete).unwrap());
         let outcome = complete.fit(&INPUTS, &targets, &FitOptions { epochs: 0, ..FIT }, &mut checkpoint).unwrap();
@@ -305,7 +305,8 @@ fn gradients_of_unused_columns_are_zero() {
 mod squares {
     use super::*;
 
-    /// A bad sample among good ones: refused in words, and the training goes on without it as if it had not been.
+    /// A bad sample among good ones: refused with a readable error, and the training run continues without it as if it
+    /// had not been.
     #[test]
     fn one_huge_input_does_not_stop_an_optimizer() {
         let optimizers: [AnyOptimizer; 4] =
@@ -526,7 +527,7 @@ mod weights_of_zero {
         trainer.fit(&INPUTS, &weighted, &FitOptions { epochs: 20, batch_size: 1, shuffle: true }, ()).unwrap();
     }
 
-    /// No step: neither momentum nor a schedule goes on.
+    /// No step: neither momentum nor a schedule continues.
     #[test]
     fn it_is_no_step() {
         let weighted = Weighted { targets: &CLASSES, weights: &[1.0, 1.0, 0.0, 0.0, 0.0, 0.0] };
@@ -844,7 +845,8 @@ mod messages {
         assert_eq!(error.to_string(), "target of sample 1: expected numbers between 0 and 1, found 1.5 in column 1");
     }
 
-    /// A callback learns how a training ended also where it was the schedule's doing; one that refuses lets none begin.
+    /// A callback learns how a training run ended also where it was the schedule's doing; one that refuses lets none
+    /// begin.
     #[test]
     fn an_observer_that_refuses() {
         struct No;

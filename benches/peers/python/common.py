@@ -77,7 +77,7 @@ def checksum(outputs):
 
 
 def one_by_one(predict, samples, as_numpy=np.asarray):
-    """The time of one call of `predict`, over 64 samples in turn, and the checksum of what it answers."""
+    """The time of one call of `predict`, over 64 samples in turn, and the checksum of its outputs."""
     sum_of_all = checksum([as_numpy(predict(sample)) for sample in samples])
 
     def all_samples():
@@ -88,7 +88,7 @@ def one_by_one(predict, samples, as_numpy=np.asarray):
 
 
 def peer(run):
-    """Reports what `run(workload)` gives: seconds, loss, and if the work is not exactly equal a note."""
+    """Reports what `run(workload)` returns: seconds, loss, and if the work is not exactly equal a note."""
     for workload in workloads:
         try:
             seconds, loss, *note = run(workload)

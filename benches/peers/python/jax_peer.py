@@ -67,7 +67,7 @@ def repeated(step, count):
 
 
 class Training:
-    """Holds what the compiled function takes and gives. Donating spares JAX copies."""
+    """Holds what the compiled function takes and returns. Donating spares JAX copies."""
 
     def __init__(self, step, state):
         self.step, self.state = jax.jit(step, donate_argnums=0), state

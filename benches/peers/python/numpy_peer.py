@@ -43,7 +43,7 @@ def softmax(y):
 
 
 class Adam:
-    """All parameters lie in one array, so that a step is a handful of calls; `layers` are views of it."""
+    """All parameters are stored in one array, so that a step is a handful of calls; `layers` are views of it."""
 
     def __init__(self, layers):
         self.parameters = np.concatenate([part.ravel() for layer in layers for part in layer])

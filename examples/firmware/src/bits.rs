@@ -1,20 +1,20 @@
-//! Three trainings whose every bit is known: with the feature `reproducible` they are the same on all machines. The library's
-//! own tests run this file too, with each of the host's vector instructions in turn.
+//! Three training runs whose every bit is known: with the feature `reproducible` they are the same on all machines. The
+//! library's own tests run this file too, with each of the host's vector instructions in turn.
 
 use tuplenet::data::MinMaxScaler;
 use tuplenet::model::{Parameter, Params, Visitor, Zeroed};
 use tuplenet::optimizer::Optimizer;
 use tuplenet::prelude::*;
 
-/// One number over the bits of many: the FNV-1a hash over words, <http://www.isthe.com/chongo/tech/comp/fnv/>.
+/// A hash over the bits of many values: FNV-1a over words, <http://www.isthe.com/chongo/tech/comp/fnv/>.
 #[derive(Clone, Copy)]
 pub struct Bits(pub u32);
 
 impl Bits {
-    /// Of no numbers.
+    /// The hash of no values.
     pub const NONE: Bits = Bits(0x811c_9dc5);
 
-    /// And of these.
+    /// Adds these values.
     pub fn and(mut self, numbers: &[f32]) -> Self {
         for number in numbers {
             self.0 = (self.0 ^ number.to_bits()).wrapping_mul(0x0100_0193);
@@ -22,7 +22,7 @@ impl Bits {
         self
     }
 
-    /// And of all parameters of a network.
+    /// Adds all parameters of a network.
     pub fn and_network(mut self, network: &impl Params<Scalar = f32>) -> Self {
         network.visit(&mut self);
         self
@@ -35,7 +35,7 @@ impl Visitor<f32> for Bits {
     }
 }
 
-/// Exclusive or, one sample at a time.
+/// XOR, one sample at a time.
 pub fn xor() -> Result<u32, tuplenet::Error> {
     type Xor = (Dense<2, 8, Tanh>, Dense<8, 1, Sigmoid>);
     let mut trainer =

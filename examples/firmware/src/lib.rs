@@ -1,5 +1,5 @@
-//! What the programs need besides the network: an entry, an exit, and memory that outlives `main`. Little of it would stand
-//! in a program of yours, which has its own entry and never exits.
+//! What the programs need besides the network: an entry, an exit, and memory that outlives `main`. A program of
+//! yours needs little of it, since it has its own entry and never exits.
 
 #![no_std]
 
@@ -12,7 +12,7 @@ pub use bits::Bits;
 pub use board::{exit, tell, tell_decimals};
 pub use own::Own;
 
-/// The program's entry calls `$run`, which says whether all went well.
+/// The program's entry calls `$run`, which returns whether all went well.
 ///
 /// On a Cortex-M, write `#[cortex_m_rt::entry] fn main() -> ! { .. }` instead.
 #[macro_export]
@@ -38,7 +38,7 @@ macro_rules! program {
     };
 }
 
-/// The place of the largest number.
+/// The index of the largest value (argmax).
 pub fn largest(numbers: &[f32]) -> usize {
     let mut found = (0, f32::NEG_INFINITY);
     for (place, &number) in numbers.iter().enumerate() {
@@ -59,7 +59,7 @@ fn panic(_: &core::panic::PanicInfo) -> ! {
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo) -> ! {
     unsafe extern "C" {
-        /// Defined nowhere: the linker fails exactly if a way to a panic is left.
+        /// Defined nowhere: the linker fails exactly if a panic path is left.
         fn a_way_to_a_panic_is_left() -> !;
     }
     unsafe { a_way_to_a_panic_is_left() }

@@ -1,9 +1,9 @@
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-/// A value in a `static` that is handed out once, to be changed where it lies. What is all zeros takes no room in flash.
+/// A value in a `static` that is handed out once and changed in place. A value of all zeros uses no flash.
 ///
-/// The crates `static_cell` and `cortex_m::singleton!` do the same, with more words.
+/// The crates `static_cell` and `cortex_m::singleton!` do the same, in more code.
 pub struct Own<T> {
     value: UnsafeCell<T>,
     taken: AtomicBool,

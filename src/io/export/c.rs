@@ -14,11 +14,38 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::f64::consts;
 
-/// The longest name of a network: with what is put behind it, what C99 compilers must tell apart in other files' names is 31.
+/// The longest name of a network: with what is put behind it, what C99 compilers must tell apart in other files' names
+/// is 31.
 pub(super) const LONGEST_NAME: usize = 20;
 
-/// The network as a file in C99, which needs nothing else: no library, not even that of mathematics, no heap, and no memory but
-/// on the stack, twice the widest layer. The weights are constants.
+/// The network as C99 source without dependencies: no library, not even `libm`, no heap, and on the stack only twice
+/// the memory of the widest layer. The weights are constants.
+///
+/// All names in the file begin with `name`, which is at most 20 letters, digits and underscores and begins with a
+/// letter. Other files of the program see three things: `name_predict`, which computes the outputs of one sample
+/// (`input` and `output` may be the same memory), and the sizes `NAME_INPUTS` and `NAME_OUTPUTS`; [`c_header`] declares
+/// them. Values are `float` for a network of `f32`, and `double` for one of `f64`. Macros of a name with a capital
+/// letter are written as `Name_Inputs`, so that two networks never share one. Both files are also C++, from C++11 on,
+/// and several may be included into one file.
+///
+/// Compiled with `-DNAME_SELF_TEST` the file also has `int name_self_test(void)`, which returns how many outputs for
+/// the `samples` are wrong, and compiled with `-DNAME_MAIN` it is a program that runs it:
+///
+/// ```sh
+/// cc -std=c99 -O2 -DXOR_MAIN xor.c -o xor && ./xor && echo right
+/// ```
+///
+/// [Batch normalization](crate::layers::BatchNorm) is folded into a scale and a shift for each feature. NaN propagates
+/// as in this library, unless the compiler assumes that there is none (`-ffast-math`). Compilers may call their own
+/// functions: `memcpy` for a loop that copies, and those that compute with `double` where the CPU can't.
+///
+/// # Errors
+///
+/// If a layer or an activation has no [graph](crate::model::Layer::graph), a weight is not finite, or the epsilon of a
+/// layer normalization is zero; if `name` is not as described above; if there are no `samples`, or an input or output
+/// of one is not finite.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::io::export;
@@ -36,23 +63,6 @@ pub(super) const LONGEST_NAME: usize = 20;
 /// );
 /// # Ok::<(), export::ExportError>(())
 /// ```
-///
-/// All names in the file begin with `name`, which is at most 20 letters, digits and underscores and begins with a letter. Other
-/// files of the program see three things: `name_predict`, which computes the outputs of one sample (`input` and `output` may be
-/// the same memory), and the numbers `NAME_INPUTS` and `NAME_OUTPUTS`; [`c_header`] declares them. Numbers are `float` for a
-/// network of `f32`, and `double` for one of `f64`. Macros of a name with a capital letter are written as `Name_Inputs`, so that
-/// two networks never share one. Both files are also C++, from C++11 on, and several may be included into one file.
-///
-/// Compiled with `-DNAME_SELF_TEST` the file also has `int name_self_test(void)`, which gives how many of the answers to the
-/// `samples` are wrong, and compiled with `-DNAME_MAIN` it is a program that runs it:
-///
-/// ```sh
-/// cc -std=c99 -O2 -DXOR_MAIN xor.c -o xor && ./xor && echo right
-/// ```
-///
-/// [Batch normalization](crate::layers::BatchNorm) is folded into a scale and a shift for each number. NaN goes through as it
-/// does here, unless the compiler was told that there is none (`-ffast-math`). What compilers bring along themselves they may
-/// call: `memcpy` for a loop that copies, functions that compute with `double` where the CPU can't.
 pub fn c_source<N, const IN: usize, const OUT: usize>(
     network: &N,
     name: &str,
@@ -105,7 +115,14 @@ where
     Ok(text)
 }
 
-/// The declarations of what [`c_source`] defines, a file to be included by the others.
+/// C99 header: the declarations of what [`c_source`] defines, to be included by other files.
+///
+/// # Errors
+///
+/// If a layer or an activation has no [graph](crate::model::Layer::graph), a weight is not finite, the epsilon of a
+/// layer normalization is zero, or `name` is not one for [`c_source`].
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::io::export;
@@ -134,12 +151,12 @@ pub fn c_header<N: Exportable<IN, OUT>, const IN: usize, const OUT: usize>(
     ))
 }
 
-/// What stands around what other files see, so that C++ looks for it under its name in C.
+/// What surrounds the declarations that other files see, so that C++ looks for it under its name in C.
 const LINKAGE: &str = "#ifdef __cplusplus\nextern \"C\" {\n#endif\n";
 const LINKAGE_ENDS: &str = "#ifdef __cplusplus\n}\n#endif\n";
 
-/// The name of a macro of a network, which no network of another name has: `XOR_MAIN` for `xor`. Names that differ in their
-/// capital letters alone must have others, so that it is `Xor_Main` for `Xor` and `XOR_Main` for `XOR`.
+/// The name of a macro of a network, which no network of another name has: `XOR_MAIN` for `xor`. Names that differ in
+/// their capital letters alone must have others, so that it is `Xor_Main` for `Xor` and `XOR_Main` for `XOR`.
 fn macro_of(name: &str, what: &str) -> String {
     if !name.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return format!("{}_{what}", name.to_ascii_uppercase());
@@ -207,7 +224,7 @@ fn numbers<T: Real>(indent: &str, values: impl Iterator<Item = T>) -> String {
     wrapped(indent, values.map(literal))
 }
 
-/// Where the numbers are that the next layer takes.
+/// Where the inputs of the next layer are stored.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     Input,
@@ -232,7 +249,7 @@ struct Program<'n> {
     name: &'n str,
     real: &'static str,
     place: Place,
-    /// How many numbers there are now.
+    /// How many values there are now.
     size: usize,
     /// How many dense layers are still to come.
     dense: usize,
@@ -277,7 +294,8 @@ impl<'n> Program<'n> {
                     self.table("weight", index, outputs * inputs, rows);
                     self.table("bias", index, outputs, bias.iter().copied());
                     self.dense -= 1;
-                    // Nothing is written to the output before all of the input has been read, since they may be the same.
+                    // Nothing is written to the output before all of the input has been read, since they may be the
+                    // same.
                     let to = match self.place {
                         Place::Input => self.buffer(0, outputs),
                         _ if self.dense == 0 => Place::Output,
@@ -351,7 +369,7 @@ impl<'n> Program<'n> {
         self.body += &format!("    for (i = 0; i < {size}; i++) {{\n        {to}[i] = {from}[i];\n    }}\n");
     }
 
-    /// Makes sure that the numbers are where they may be changed.
+    /// Copies the values, if necessary, to where they may be changed.
     fn own(&mut self) {
         if self.place == Place::Input {
             self.place = self.buffer(0, self.size);
@@ -359,7 +377,7 @@ impl<'n> Program<'n> {
         }
     }
 
-    /// Changes each number.
+    /// Changes each value.
     fn each(&mut self, statement: impl Fn(&str) -> String) {
         self.own();
         self.loops = true;

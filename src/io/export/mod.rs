@@ -1,4 +1,4 @@
-//! A network in the words of others: Rust source, C99 source, and ONNX files.
+//! Export of networks as Rust source, C99 source, and ONNX files.
 //!
 //! ```
 //! use tuplenet::io::export;
@@ -20,23 +20,23 @@
 //! # Ok::<(), export::ExportError>(())
 //! ```
 //!
-//! [`save`] writes it to a file. What comes out predicts, and does not learn: dropout is gone in C and ONNX. Outputs are those of
-//! [`predict_one`](crate::model::Network::predict_one), but for rounding: sums are added up in another order.
+//! [`save`] writes it to a file. Exports are for inference, not for training: C and ONNX have no dropout. Outputs are
+//! those of [`predict_one`](crate::model::Network::predict_one), but for rounding: the order of summation differs.
 //!
 //! # The self-test
 //!
-//! Source code brings its own proof: the `samples`, what the network answers here, and a function that counts the numbers that
-//! are wrong there. A few samples from the data will do. How far an answer may be off is measured for each number when the
-//! file is written: by how the answers change if every weight and every input is moved by as much as rounding may amount to.
+//! Source code has test vectors: the `samples`, the outputs of the network for them, and a function that counts the
+//! wrong outputs. A few samples from the data are enough. The tolerance of each output is measured when the file is
+//! written: by how the outputs change if every weight and every input is changed by as much as rounding may amount to.
 //!
 //! # What can be written
 //!
-//! All layers and activations of the library; [`Residual`](crate::layers::Residual) and tuples to any depth. A layer of your
-//! own says what it computes in [`Layer::graph`], an activation of your own in
+//! All layers and activations of the library; [`Residual`](crate::layers::Residual) and tuples to any depth. A layer of
+//! your own describes what it computes in [`Layer::graph`], an activation of your own in
 //! [`Activation::KIND`](crate::activation::Activation::KIND), if it is what one of the library's computes. All else is
-//! an error, as are weights, samples and answers that are not finite.
+//! an error, as are weights, samples and outputs that are not finite.
 //!
-//! There is no way back from ONNX: models of PyTorch, Keras and scikit-learn come in with the feature `safetensors`.
+//! ONNX files can't be read: models of PyTorch, Keras and scikit-learn are read with the feature `safetensors`.
 
 mod c;
 mod onnx;
@@ -56,9 +56,15 @@ pub use c::{c_header, c_source};
 pub use onnx::onnx;
 pub use rust::{rust_expression, rust_source};
 
-/// Writes what the functions beside this one give to the file at `path`, in place of the one that is there: when the disk is full
-/// or the program is killed, there is the old file or the new one, and it is whole. A name that is a symbolic link stays one,
-/// permissions stay as they were, and a device or a pipe is written to.
+/// Writes what the other functions return to the file at `path`, atomically: when the disk is full or the program is
+/// killed, there is the old file or the new one, and it is complete. A symbolic link stays one, permissions stay as
+/// they were, and a device or a pipe is written to.
+///
+/// # Errors
+///
+/// If the file can't be written; the old one is then unchanged.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::io::export;
@@ -75,10 +81,6 @@ pub use rust::{rust_expression, rust_source};
 /// assert!(error.to_string().contains("xor.h`: there is no folder `"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-///
-/// # Errors
-///
-/// If the file can't be written; the old one is then as it was.
 #[cfg(feature = "std")]
 pub fn save(contents: impl AsRef<[u8]>, path: impl AsRef<std::path::Path>) -> std::io::Result<()> {
     let path = path.as_ref();
@@ -88,13 +90,13 @@ pub fn save(contents: impl AsRef<[u8]>, path: impl AsRef<std::path::Path>) -> st
 
 /// Networks that can be written: all whose sizes match.
 ///
-/// There is nothing to implement. `IN` numbers go in, `OUT` come out.
+/// There is nothing to implement. `IN` is the number of inputs, `OUT` that of outputs.
 pub trait Exportable<const IN: usize, const OUT: usize>:
     Network + InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>
 {
 }
 
-// Recommended, unlike other such implementations, so that the compiler goes on to the layer whose size is wrong.
+// Recommended, unlike other such implementations, so that the compiler continues to the layer whose size is wrong.
 impl<N, const IN: usize, const OUT: usize> Exportable<IN, OUT> for N where
     N: Network + InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>
 {
@@ -104,14 +106,14 @@ impl<N, const IN: usize, const OUT: usize> Exportable<IN, OUT> for N where
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ExportError {
-    /// A layer does not say what it computes, or its activation does not.
+    /// A layer or its activation has no graph.
     Unknown {
         /// Its type.
         name: String,
     },
-    /// A weight is infinite or NaN, or gives such a number when statistics are folded into it.
+    /// A weight is infinite or NaN, or becomes so when statistics are folded into it.
     Weight {
-        /// Where it stands: `network.2.0.weight`.
+        /// Its field path: `network.2.0.weight`.
         place: String,
         /// Its row, counted from zero.
         row: usize,
@@ -120,9 +122,9 @@ pub enum ExportError {
         /// What it is.
         found: String,
     },
-    /// A layer normalization adds nothing to the variance: a sample of equal numbers would give NaN.
+    /// A layer normalization adds nothing to the variance: the output for a sample of equal values would be NaN.
     Epsilon {
-        /// Where it stands: `network.2.0.epsilon`.
+        /// Its field path: `network.2.0.epsilon`.
         place: String,
     },
     /// The name can't be that of a function in C.
@@ -132,13 +134,13 @@ pub enum ExportError {
     },
     /// There was no sample for the self-test, or what belongs to the samples is not there.
     Samples(crate::error::Error),
-    /// A sample has an input or an answer that is infinite or NaN.
+    /// A sample has an input or an output that is infinite or NaN.
     Sample {
         /// Counted from zero.
         sample: usize,
         /// `input` or `output`.
         what: &'static str,
-        /// The first such number, counted from zero.
+        /// The index of the first such value, counted from zero.
         index: usize,
         /// What it is.
         found: String,
@@ -208,7 +210,7 @@ impl<'a, T: Real> Graph<'a, T> {
     }
 }
 
-/// Fails unless all parts are known and all their numbers finite.
+/// Fails unless all operations are known and all their values finite.
 fn check<T: Real>(parts: &[Op<T>]) -> Result<(), ExportError> {
     // Where the next layer stands: an index for each tuple around it, zero for each residual.
     let mut path: Vec<usize> = Vec::new();
@@ -276,7 +278,7 @@ fn lines<T: Real>(weight: &[T], bias: &[T], mean: &[T], variance: &[T], epsilon:
     [0, 1].map(|which| lines.iter().map(|line| line[which]).collect())
 }
 
-/// Numbers with commas between them, in lines that begin with `indent`, and a comma at the end of each.
+/// Values with commas between them, in lines that begin with `indent`, and a comma at the end of each.
 fn wrapped(indent: &str, numbers: impl Iterator<Item = String>) -> String {
     const WIDTH: usize = 110;
     let (mut text, mut line) = (String::new(), String::new());
@@ -294,7 +296,7 @@ fn wrapped(indent: &str, numbers: impl Iterator<Item = String>) -> String {
     text + &format!("{indent}{line}\n")
 }
 
-/// Row `row` of a matrix that lies column by column.
+/// Row `row` of a matrix that is stored column by column.
 fn row<T: Copy>(weight: &[T], rows: usize, row: usize) -> impl Iterator<Item = T> {
     weight.iter().skip(row).step_by(rows).copied()
 }

@@ -10,10 +10,27 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::f64::consts;
 
-/// The most that the weights may take, with room for all else: a message of protobuf has less than 2 gigabytes.
+/// The largest size of all weights, with a margin for everything else: a message of protobuf has less than 2 gigabytes.
 pub(super) const LARGEST: usize = (1 << 31) - (1 << 24);
 
-/// The network as an ONNX file, for ONNX Runtime and whatever else reads the format.
+/// The network as an ONNX file, for ONNX Runtime and other programs. PyTorch equivalent: `torch.onnx.export`.
+///
+/// # Shapes
+///
+/// `input`: `[samples, IN]`, any number of samples, one per row; `output`: `[samples, OUT]`. The
+/// floating-point type is that of the network. The operators are those of version 17 of the standard; a
+/// [`Dropout`](crate::layers::Dropout) is left out.
+///
+/// For `f64`, ONNX Runtime has no ELU, SELU, GELU, hard sigmoid, softplus and softsign; they are put together from what
+/// it has. Its error function is one of `f32` in any case, so that a GELU is exact to some 1e-7. The attributes of the
+/// standard's operators are `f32` too, and with them the epsilon of a normalization.
+///
+/// # Errors
+///
+/// If a layer or an activation has no [graph](crate::model::Layer::graph), a weight is not finite, the epsilon of a
+/// layer normalization is zero, or the weights use more than 2 gigabytes.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::io::export;
@@ -24,14 +41,6 @@ pub(super) const LARGEST: usize = (1 << 31) - (1 << 24);
 /// export::save(export::onnx(&network)?, folder.join("xor.onnx"))?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-///
-/// The input is called `input` and is any number of samples, one a row: `[samples, IN]`; the `output` is `[samples, OUT]`. The
-/// type of the numbers is that of the network. The operators are those of version 17 of the standard; a
-/// [`Dropout`](crate::layers::Dropout) leaves no trace.
-///
-/// For `f64`, ONNX Runtime has no ELU, SELU, GELU, hard sigmoid, softplus and softsign; they are put together from what it has.
-/// Its error function is one of `f32` in any case, so that a GELU is exact to some 1e-7. The attributes of the standard's
-/// operators are `f32` too, and with them what a normalization adds to the variance.
 #[doc(alias("torch.onnx.export"))]
 pub fn onnx<N: Exportable<IN, OUT>, const IN: usize, const OUT: usize>(network: &N) -> Result<Vec<u8>, ExportError> {
     let size = N::PARAMETERS.saturating_mul(size_of::<N::Scalar>());
@@ -46,9 +55,10 @@ pub fn onnx<N: Exportable<IN, OUT>, const IN: usize, const OUT: usize>(network: 
     Ok(onnx.model::<N::Scalar>(graph.inputs, graph.outputs))
 }
 
-/// A message of protobuf as it is written. The few that are needed are put together by hand, because a library for them would
-/// bring a generator of code along, and a compiler of protobuf to build it: <https://protobuf.dev/programming-guides/encoding>.
-/// The numbers of the fields are those of <https://github.com/onnx/onnx/blob/main/onnx/onnx.proto>.
+/// A message of protobuf as it is written. The few that are needed are put together by hand, because a library for them
+/// would bring a generator of code along, and a compiler of protobuf to build it:
+/// <https://protobuf.dev/programming-guides/encoding>. The field numbers are those of
+/// <https://github.com/onnx/onnx/blob/main/onnx/onnx.proto>.
 #[derive(Default)]
 struct Message(Vec<u8>);
 
@@ -89,12 +99,12 @@ impl Message {
     }
 }
 
-/// An `AttributeProto` with a number.
+/// An `AttributeProto` with a float.
 fn float(name: &str, value: f64) -> Message {
     Message::default().text(1, name).float(2, value as f32).number(20, 1)
 }
 
-/// An `AttributeProto` with a whole number.
+/// An `AttributeProto` with an integer.
 fn whole(name: &str, value: i64) -> Message {
     Message::default().text(1, name).number(3, value as u64).number(20, 2)
 }
@@ -114,13 +124,13 @@ struct OnnxGraph {
     tensors: Message,
     /// The name of what the next layer takes.
     now: String,
-    /// The names of what went into the residuals around this place.
+    /// The names of the inputs of the residuals around this position.
     kept: Vec<String>,
     /// How many constants without a layer's name there are.
     constants: usize,
 }
 
-/// The type of the numbers in a `TensorProto`.
+/// The element type of a `TensorProto`.
 fn data_type<T: Real>() -> u64 {
     if T::MANTISSA_BITS == f32::MANTISSA_BITS { 1 } else { 11 }
 }
@@ -136,7 +146,7 @@ impl OnnxGraph {
         }
     }
 
-    /// Adds an operator; gives the name of its output.
+    /// Adds an operator; returns the name of its output.
     fn node(&mut self, operator: &'static str, inputs: &[&str], attributes: Vec<Message>) -> String {
         let output = format!("{}_{}", operator.to_ascii_lowercase(), self.nodes.len());
         let inputs = inputs.iter().map(|&input| input.into()).collect();
@@ -170,7 +180,7 @@ impl OnnxGraph {
         name
     }
 
-    /// A single number.
+    /// A scalar.
     fn constant<T: Real>(&mut self, value: f64) -> String {
         self.constants += 1;
         self.tensor(format!("constant_{}", self.constants), &[], core::iter::once(T::of(value)))
@@ -200,7 +210,7 @@ impl OnnxGraph {
                 let attributes = vec![
                     whole("axis", -1),
                     float("epsilon", epsilon_nanos as f64 / 1e9),
-                    // Statistics in the type of the numbers.
+                    // Statistics in the floating-point type of the network.
                     whole("stash_type", data_type::<T>() as i64),
                 ];
                 self.then("LayerNormalization", &[&weight, &bias], attributes);

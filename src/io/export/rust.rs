@@ -12,7 +12,17 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-/// The network as an expression in Rust, which stands after `static NETWORK: Net =`, with the type written by you:
+/// The network as an expression in Rust, to be written after `static NETWORK: Net =`, with the type written by you.
+///
+/// Every value is exact to the bit, and so is the seed of a [`Dropout`](crate::layers::Dropout). [`rust_source`] also
+/// writes the type and a test.
+///
+/// # Errors
+///
+/// If a layer or an activation has no [graph](crate::model::Layer::graph), a weight is not finite, or the epsilon of a
+/// layer normalization is zero.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::io::export;
@@ -26,17 +36,25 @@ use alloc::vec::Vec;
 /// // static XOR: Xor = include!("xor_weights.rs");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-///
-/// Every number comes back to the bit, a [`Dropout`](crate::layers::Dropout)'s seed too. [`rust_source`] brings the type and a
-/// test along.
 pub fn rust_expression<N: Exportable<IN, OUT>, const IN: usize, const OUT: usize>(
     network: &N,
 ) -> Result<String, ExportError> {
     Ok(expression(&Graph::new(network)?))
 }
 
-/// The network as a file in Rust, `network.rs` for `mod network;`: its type `Net`, the `static NETWORK`, and a test that
-/// compares what it answers to the `samples`.
+/// The network as a file in Rust, `network.rs` for `mod network;`: its type `Net`, the `static NETWORK`, and a test
+/// that compares its outputs for the `samples`.
+///
+/// The test runs with `cargo test`; where there is none, on a microcontroller, call `self_test()`, which returns the
+/// number of wrong outputs. The module can also be `mod network { include!("network.rs"); }`. See [`export`](super) for
+/// how many `samples` it needs.
+///
+/// # Errors
+///
+/// If a layer or an activation has no [graph](crate::model::Layer::graph), a weight is not finite, or the epsilon of a
+/// layer normalization is zero; if there are no `samples`, or an input or output of one is not finite.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::io::export;
@@ -48,10 +66,6 @@ pub fn rust_expression<N: Exportable<IN, OUT>, const IN: usize, const OUT: usize
 /// assert!(source.contains("pub fn self_test() -> usize {\n"));
 /// # Ok::<(), export::ExportError>(())
 /// ```
-///
-/// The test runs with `cargo test`; where there is none, on a microcontroller, call `self_test()`, which gives the count of wrong
-/// numbers. The module can also be `mod network { include!("network.rs"); }`. See [`export`](super) for how many `samples` it
-/// needs.
 pub fn rust_source<N, const IN: usize, const OUT: usize>(
     network: &N,
     samples: &(impl Inputs<N::Scalar, IN> + ?Sized),
@@ -68,7 +82,8 @@ where
 
     let mut text = format!(
         "// A network of tuplenet, written by tuplenet {}. Not to be changed by hand.\n\
-         // It is a module: `mod network;` for a file network.rs, or `mod network {{ include!(\"network.rs\"); }}`.\n\n",
+         // It is a module: `mod network;` for a file network.rs, or
+         // `mod network {{ include!(\"network.rs\"); }}`.\n\n",
         env!("CARGO_PKG_VERSION")
     );
     if !used.activations.is_empty() {
@@ -96,7 +111,8 @@ where
     Ok(text)
 }
 
-/// What belongs to what is as long as the network or the samples make it: rustfmt leaves it as it is, whatever its settings.
+/// What belongs to what is as long as the network or the samples make it: rustfmt leaves it as it is, whatever its
+/// settings.
 const SKIP: &str = "#[rustfmt::skip]\n";
 
 /// What belongs to each table too: a number that happens to be near pi is not meant to be it.

@@ -1,4 +1,4 @@
-//! [`TestVectors`]: samples, the network's answers, and how far rounding may take them.
+//! [`TestVectors`]: samples, the network's outputs, and their tolerance for rounding.
 
 use super::{ExportError, Exportable, Graph};
 use crate::activation::ActivationKind;
@@ -15,18 +15,18 @@ use rand::{Rng, SeedableRng};
 pub(super) struct TestVectors<T, const IN: usize, const OUT: usize> {
     pub inputs: Vec<[T; IN]>,
     pub outputs: Vec<[T; OUT]>,
-    /// How far off each number of an output may be.
+    /// The tolerance of each output.
     pub tolerances: Vec<[T; OUT]>,
 }
 
-/// How many networks are asked whose numbers are a little off.
+/// How many networks with slightly changed weights are evaluated.
 const NEIGHBOURS: u64 = 8;
-/// How far off their numbers are, in roundings: as much as the activations before them may be. A sum is off by more: by the
-/// root of half the number of its terms times what one term's rounding does to it, where the terms cancel.
+/// How far off their weights are, in roundings: as much as the activations before them may be. A sum is off by more: by
+/// the root of half the number of its terms times what one term's rounding does to it, where the terms cancel.
 const ROUNDINGS: f64 = 4.0;
-/// How much further than the neighbours' an answer may be off.
+/// How much further off an output may be than theirs.
 const MARGIN: f64 = 4.0;
-/// How far off an answer may be in any case, in roundings of the largest one.
+/// The least tolerance of an output, in roundings of the largest one.
 const FLOOR: f64 = 32.0;
 
 impl<T: Real, const IN: usize, const OUT: usize> TestVectors<T, IN, OUT> {
@@ -90,7 +90,7 @@ fn has_coarse_sigmoid<T: Real>(graph: &Graph<T>) -> bool {
     T::MANTISSA_BITS == f32::MANTISSA_BITS && graph.parts.iter().any(is_coarse)
 }
 
-/// A copy that the stack may have no room for.
+/// A copy that may be too large for the stack.
 fn boxed<N: Clone + Send + Sync>(network: &N) -> Box<N> {
     #[cfg(feature = "std")]
     return crate::model::boxed::boxed_on_large_stack(|| network.clone());
@@ -105,11 +105,11 @@ fn finite<T: Real>(sample: usize, what: &'static str, values: &[T]) -> Result<()
     }
 }
 
-/// Moves each number by some roundings, up or down.
+/// Changes each value by some roundings, up or down.
 struct Nudge(Xoshiro256PlusPlus);
 
 impl Nudge {
-    /// `terms` is how many numbers are added up in a sum with these.
+    /// `terms` is how many values are added up in a sum with these.
     fn all<T: Real>(&mut self, terms: usize, values: &mut [T]) {
         let share = (ROUNDINGS + crate::num::math::square_root(terms as f64)) * T::epsilon().exact();
         for value in values {

@@ -1,8 +1,8 @@
 //! Networks that the compiler reads from a file: [`include_weights!`](crate::include_weights).
 //!
-//! A function that the compiler runs can't call methods of a trait, but the constants of a trait may depend on types. So
-//! each layer that stands at a [`Place`] has its numbers as a constant, [`Embedded::VALUE`], and where it stands is a type
-//! too: in a tuple `(A, B)` at `P`, the first layer is at `First<P>` and the second at `Next<First<P>, A>`.
+//! A function that the compiler runs can't call methods of a trait, but the constants of a trait may depend on types.
+//! So each layer at a [`Place`] has its weights as a constant, [`Embedded::VALUE`], and its position in the network is
+//! a type too: in a tuple `(A, B)` at `P`, the first layer is at `First<P>` and the second at `Next<First<P>, A>`.
 //!
 //! A layer of your own can be read by the compiler like this:
 //!
@@ -11,7 +11,7 @@
 //! use tuplenet::model::{Kind, Parameter, Params, Visitor, VisitorMut, Zeroed};
 //! use tuplenet::prelude::*;
 //!
-//! /// Multiplies each feature by a number.
+//! /// Multiplies each feature by a factor.
 //! struct Scale<const N: usize> {
 //!     factor: SVector<f32, N>,
 //! }
@@ -54,8 +54,8 @@ use crate::num::Real;
 use core::marker::PhantomData;
 use nalgebra::{ArrayStorage, SMatrix};
 
-/// Numbers one after the other and nothing else: of each layer in turn its tensors, row by row, in the order of PyTorch's
-/// `state_dict`, without the counts of batches. In Python:
+/// Raw values one after the other and nothing else: of each layer in turn its tensors, row by row, in the order of
+/// PyTorch's `state_dict`, without the counts of batches. In Python:
 ///
 /// ```python
 /// for name, tensor in network.state_dict().items():
@@ -65,24 +65,26 @@ use nalgebra::{ArrayStorage, SMatrix};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Raw(pub Precision);
 
-/// How a network lies in a file.
+/// The format of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format<'a> {
-    /// With names and sizes.
+    /// A safetensors file, with names and sizes.
     Safetensors(Safetensors<'a>),
-    /// Without.
+    /// Raw values, without names and sizes.
     Raw(Raw),
 }
 
 impl Raw {
-    /// As one of the formats.
+    /// This format as a [`Format`].
+    #[must_use]
     pub const fn format(self) -> Format<'static> {
         Format::Raw(self)
     }
 }
 
 impl<'a> Safetensors<'a> {
-    /// As one of the formats.
+    /// This format as a [`Format`].
+    #[must_use]
     pub const fn format(self) -> Format<'a> {
         Format::Safetensors(self)
     }
@@ -90,13 +92,13 @@ impl<'a> Safetensors<'a> {
 
 /// A file that is part of the program while it is compiled.
 pub trait File {
-    /// All of it.
+    /// Its contents.
     const BYTES: &'static [u8];
-    /// How the network lies in it.
+    /// Its format.
     const FORMAT: Format<'static>;
 }
 
-/// Ends the compilation with the words of a load error, if it is one.
+/// Stops the compilation with the message of a load error, if it is one.
 macro_rules! insist {
     ($result:expr) => {
         match $result {
@@ -113,7 +115,7 @@ macro_rules! insist {
 struct Opened<F>(PhantomData<F>);
 
 impl<F: File> Opened<F> {
-    // Also of a file that has none, because the compiler computes every constant that stands in a function.
+    // Also of a file that has none, because the compiler computes every constant in a function.
     const PARTS: (&'static [u8], &'static [u8]) = match F::FORMAT {
         Format::Safetensors(_) => insist!(header::open(F::BYTES)),
         Format::Raw(_) => (b"{}", &[]),
@@ -126,7 +128,7 @@ impl<F: File> Opened<F> {
         insist!(Header::new(Self::PARTS.0, Self::BASE.as_str(), Some(Self::PARTS.1.len() as u64)));
 }
 
-/// Where a layer stands in a network, and the file from which it is read.
+/// The position of a layer in a network, and the file from which it is read.
 pub trait Place {
     /// The file.
     type File: File;
@@ -138,7 +140,7 @@ pub trait Place {
     const PATH: Text<256> = below(&Self::AROUND, Self::MODULE);
     /// How many layers with tensors come before it.
     const LAYERS: usize;
-    /// How many numbers they have.
+    /// How many values they have.
     const NUMBERS: usize;
 }
 
@@ -159,7 +161,7 @@ impl<F: File> Place for Root<F> {
     const NUMBERS: usize = 0;
 }
 
-/// The first element of a tuple that stands at `P`.
+/// The first element of a tuple at `P`.
 pub struct First<P>(PhantomData<P>);
 
 impl<P: Place> Place for First<P> {
@@ -170,7 +172,7 @@ impl<P: Place> Place for First<P> {
     const NUMBERS: usize = P::NUMBERS;
 }
 
-/// The element of a tuple after `A`, which stands at `P`.
+/// The element of a tuple after `A`, which is at `P`.
 pub struct Next<P, A>(PhantomData<(P, A)>);
 
 impl<P: Place, A: Embedded<P>> Place for Next<P, A> {
@@ -181,7 +183,7 @@ impl<P: Place, A: Embedded<P>> Place for Next<P, A> {
     const NUMBERS: usize = P::NUMBERS + A::NUMBERS;
 }
 
-/// What stands inside a layer at `P` that holds the layer or the tuple `L`.
+/// The layer or tuple `L` inside a layer at `P`.
 pub struct Inside<P, L>(PhantomData<(P, L)>);
 
 impl<P: Place, L: Params> Place for Inside<P, L> {
@@ -203,27 +205,27 @@ pub enum Listed {
     Several(&'static [Listed]),
 }
 
-/// A layer at the place `P` that the compiler can read from a file.
+/// A layer at position `P` that the compiler can read from a file.
 #[diagnostic::on_unimplemented(
     message = "the compiler can't read `{Self}` from a file",
     label = "expected a network whose layers implement `tuplenet::io::safetensors::embedded::Embedded`",
     note = "all layers of `tuplenet::layers` and tuples of them do"
 )]
 pub trait Embedded<P: Place>: Params {
-    /// The layer with the numbers of the file.
+    /// The layer with the weights of the file.
     const VALUE: Self;
     /// Its own tensors, in the order of a [visit](Params::visit).
     const TENSORS: &'static [Parameter];
     /// How many layers with tensors it is, or has.
     const LAYERS: usize = if Self::TENSORS.is_empty() { 0 } else { 1 };
-    /// How many numbers its tensors have, those of layers inside included.
+    /// How many values its tensors have, those of layers inside included.
     const NUMBERS: usize = numbers_of(Self::TENSORS, Self::TENSORS.len());
     /// All tensors.
     const LISTED: Listed =
         if Self::TENSORS.is_empty() { Listed::Several(&[]) } else { Listed::One(layer::<P>(), Self::TENSORS) };
 }
 
-/// How many numbers the first `count` tensors have, counts left out.
+/// How many values the first `count` tensors have, counts left out.
 const fn numbers_of(tensors: &[Parameter], count: usize) -> usize {
     let (mut sum, mut i) = (0, 0);
     while i < count {
@@ -235,7 +237,7 @@ const fn numbers_of(tensors: &[Parameter], count: usize) -> usize {
     sum
 }
 
-/// What the names of the tensors begin with of the layer that stands at `P`.
+/// The beginning of the names of the tensors of the layer at `P`.
 const fn layer<P: Place>() -> Path {
     let names = match P::File::FORMAT {
         Format::Safetensors(format) => format.names,
@@ -244,10 +246,10 @@ const fn layer<P: Place>() -> Path {
     insist!(names.of_layer(&P::PATH, Opened::<P::File>::BASE.as_str().len(), P::LAYERS))
 }
 
-/// Tensor number `K` of the layer `L` that stands at `P`.
+/// Tensor `K` of the layer `L` at `P`.
 pub struct At<P, L, const K: usize>(PhantomData<(P, L)>);
 
-/// Where the numbers of a tensor are.
+/// Where the values of a tensor are stored.
 #[derive(Clone, Copy)]
 pub struct Stored {
     bytes: &'static [u8],
@@ -260,7 +262,7 @@ pub struct Stored {
 
 /// A tensor in a file.
 pub trait Data {
-    /// Where its numbers are.
+    /// Where its values are stored.
     const STORED: Stored;
 }
 
@@ -298,10 +300,10 @@ pub trait Value<V> {
     const VALUE: V;
 }
 
-/// Reads numbers of type `f32`.
+/// Reads values of type `f32`.
 pub struct Single<D>(PhantomData<D>);
 
-/// Reads numbers of type `f64`.
+/// Reads values of type `f64`.
 pub struct Double<D>(PhantomData<D>);
 
 macro_rules! value {
@@ -336,7 +338,7 @@ macro_rules! value {
 value!(Single, f32);
 value!(Double, f64);
 
-/// A number type that the compiler can read from a file: `f32` and `f64`.
+/// A floating-point type that the compiler can read from a file: `f32` and `f64`.
 pub trait Readable: Real {
     /// How it is read.
     type Constant<D: Data, const R: usize, const C: usize>: Value<[[Self; R]; C]>;
@@ -350,7 +352,7 @@ impl Readable for f64 {
     type Constant<D: Data, const R: usize, const C: usize> = Double<D>;
 }
 
-/// The numbers of a tensor in a file, `R` by `C`.
+/// The values of a tensor in a file, `R` by `C`.
 pub const fn numbers<T: Readable, D: Data, const R: usize, const C: usize>() -> SMatrix<T, R, C> {
     SMatrix::from_array_storage(ArrayStorage(<T::Constant<D, R, C> as Value<[[T; R]; C]>>::VALUE))
 }
@@ -374,7 +376,7 @@ const fn check<N: Embedded<Root<F>>, F: File>() -> Result<(), LoadError> {
         Format::Safetensors(format) => format,
         Format::Raw(Raw(precision)) => {
             let (expected, found) = ((N::NUMBERS * precision.size()) as u64, F::BYTES.len() as u64);
-            let what = "of numbers, one after the other";
+            let what = "of values, one after the other";
             return if expected == found { Ok(()) } else { Err(LoadError::Length { what, expected, found }) };
         }
     };
@@ -468,7 +470,7 @@ impl<P: Place, const N: usize, A: Activation, T: Real> Embedded<P> for Activate<
     const TENSORS: &'static [Parameter] = &[];
 }
 
-/// A number that differs from place to place.
+/// A value that differs from position to position.
 const fn seed(path: &Path) -> u64 {
     let (path, mut seed, mut i) = (path.as_str().as_bytes(), 0, 0);
     while i < path.len() {
@@ -490,13 +492,13 @@ impl<P: Place, const N: usize, T: Readable, const EPSILON_NANOS: u64> Embedded<P
     const TENSORS: &'static [Parameter] = &[Self::WEIGHT, Self::BIAS];
 }
 
-/// Tensor number `K` of a layer, as numbers whose type the compiler can compute with.
+/// Tensor `K` of a layer, as values whose type the compiler can compute with.
 const fn exact<P: Place, L: Embedded<P>, const K: usize, const N: usize>() -> [f64; N] {
     let [column] = <Double<At<P, L, K>> as Value<[[f64; N]; 1]>>::VALUE;
     column
 }
 
-/// An error unless the numbers of the batch normalization at `P` give finite ones.
+/// An error unless the batch normalization at `P` has a finite scale and shift.
 const fn check_norm<P: Place, T: Readable, const N: usize>() -> Result<(), LoadError> {
     if let Format::Safetensors(Safetensors { any_number: true, .. }) = P::File::FORMAT {
         return Ok(());
@@ -544,7 +546,7 @@ impl<P: Place, L: Embedded<Inside<P, L>>> Embedded<P> for Residual<L> {
     const LISTED: Listed = L::LISTED;
 }
 
-// `chain!([] First<P>; A B C)` goes along the layers with the place of each, and writes, here for three:
+// `chain!([] First<P>; A B C)` goes along the layers with the position of each, and writes, here for three:
 //
 //     impl<P, A, B, C> Embedded<P> for (A, B, C)
 //     where

@@ -1,9 +1,10 @@
-//! What a file is that is none of safetensors, by how it begins.
+//! Recognizes files of other formats by their first bytes.
 
-/// How many bytes tell what a file is.
+/// How many bytes are needed to recognize a file.
 pub(crate) const TELLING: usize = 128;
 
-/// What the file is that begins like this, and what to do about it; none if that is unknown, or it may well be safetensors.
+/// What the file is that begins like this, and what to do about it; none if that is unknown, or it may well be
+/// safetensors.
 pub(crate) const fn foreign(bytes: &[u8]) -> Option<&'static str> {
     if bytes.len() <= 8 || bytes[8] == b'{' && bytes[7] == 0 {
         return None;

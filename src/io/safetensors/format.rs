@@ -1,4 +1,4 @@
-//! [`Safetensors`]: a network from a file, and into one.
+//! [`Safetensors`]: reads and writes a network in a safetensors file, with options.
 
 use super::header::{self, Entry, Header};
 use super::load_error::{LoadError, Name, Sizes};
@@ -8,7 +8,9 @@ use super::precision::Precision;
 use crate::model::{Element, Kind, Parameter, Params, Visitor, VisitorMut};
 use crate::num::Real;
 
-/// How a network lies in a safetensors file. [`DEFAULT`](Self::DEFAULT) is what PyTorch writes and reads.
+/// How a network is stored in a safetensors file. [`DEFAULT`](Self::DEFAULT) is what PyTorch writes and reads.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::io::safetensors::{Names, Precision, Safetensors};
@@ -40,15 +42,16 @@ use crate::num::Real;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[doc(alias("load_state_dict", "state_dict"))]
 pub struct Safetensors<'a> {
-    /// What the modules are called.
+    /// The names of the modules.
     pub names: Names<'a>,
-    /// The module in which they are, `actor` for `actor.0.weight`, or nothing. Tensors outside of it may be in the file too,
-    /// and are left alone.
+    /// The module in which they are, `actor` for `actor.0.weight`, or nothing. Tensors outside of it may be in the file
+    /// too, and are left alone.
     pub inside: &'a str,
-    /// The type of the numbers in a file that is written; that of the network if none. A file that is read may have any.
+    /// The type of the values in a file that is written; by default that of the network. A file that is read may have
+    /// any.
     pub precision: Option<Precision>,
-    /// Whether numbers may be infinite or NaN, and become infinite where they are too large for the type to which they are
-    /// converted. If not, they are an error when a file is read, and when one is written.
+    /// Whether values may be infinite or NaN, and become infinite where they are too large for the type to which they
+    /// are converted. By default they are an error, both when a file is read and when one is written.
     pub any_number: bool,
 }
 
@@ -62,9 +65,14 @@ impl Safetensors<'_> {
     /// The names of a `torch.nn.Sequential`, and finite numbers.
     pub const DEFAULT: Self = Safetensors { names: Names::Sequential, inside: "", precision: None, any_number: false };
 
-    /// Sets a network to the numbers of a file, here its bytes. On an error it stays as it is. Needs no heap.
+    /// Sets a network to the weights in a file, given as its bytes. Needs no heap.
     ///
     /// A [`Dropout`](crate::layers::Dropout) keeps its seed, which is in no file.
+    ///
+    /// # Errors
+    ///
+    /// If the bytes are not a safetensors file, or if it does not fit the network: a tensor is missing or unknown, has
+    /// other sizes or a type that can't be converted, or has a value that is not finite. The network is then unchanged.
     pub fn read<N: Params>(&self, bytes: &[u8], network: &mut N) -> Result<(), LoadError> {
         let (text, data) = header::open(bytes)?;
         let header = self.check(text, Some(data.len() as u64), network)?;
@@ -81,7 +89,7 @@ impl Safetensors<'_> {
         Ok(header)
     }
 
-    /// Compares names and sizes with those of the network, and looks at the numbers if there are any.
+    /// Compares names and sizes with those of the network, and checks the values if there are any.
     fn compare<N: Params>(&self, header: &Header, data: Option<&[u8]>, network: &N) -> Result<(), LoadError> {
         let visit = Visit::new(self.names, self.inside);
         let mut compare = Compare { header, data, visit, any_number: self.any_number, count: 0, result: Ok(()) };
@@ -115,7 +123,12 @@ impl Safetensors<'_> {
         if self.inside.is_empty() { header.check_order() } else { Ok(()) }
     }
 
-    /// Hands the bytes of a file with the network's numbers to `sink`, piece by piece. Needs no heap.
+    /// Calls `sink` with the bytes of a file with the network's weights, piece by piece. Needs no heap.
+    ///
+    /// # Errors
+    ///
+    /// If the network has a value that is not finite, or that is too large for the type of the file, if the names do
+    /// not fit the network, or if one is too long.
     pub fn write<N: Params>(&self, network: &N, sink: &mut impl FnMut(&[u8])) -> Result<(), LoadError> {
         let precision = self.precision.unwrap_or(if N::Scalar::MANTISSA_BITS == f32::MANTISSA_BITS {
             Precision::F32
@@ -146,7 +159,11 @@ impl Safetensors<'_> {
         Ok(())
     }
 
-    /// The bytes of a file with the network's numbers. What could not be [read](Self::read) again is an error.
+    /// Returns the bytes of a file with the network's weights.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write), and if the file could not be [read](Self::read) again.
     #[cfg(feature = "alloc")]
     pub fn to_vec<N: Params>(&self, network: &N) -> Result<alloc::vec::Vec<u8>, LoadError> {
         let mut bytes = alloc::vec::Vec::new();
@@ -168,16 +185,21 @@ mod files {
     use std::path::Path;
 
     impl Safetensors<'_> {
-        /// Sets a network to the numbers of a file that comes out of a reader, up to its end. On an error it stays as it is.
+        /// Sets a network to the weights in a file that comes from a reader, up to its end.
         ///
-        /// The tensors are read only if the header fits the network, and no memory is taken for what a header merely claims.
+        /// The tensors are read only if the header fits the network, and no memory is allocated for what a header
+        /// merely claims.
+        ///
+        /// # Errors
+        ///
+        /// As [`read`](Self::read), and if the reader fails. The network is then unchanged.
         pub fn read_from<N: Params>(&self, mut reader: impl Read, network: &mut N) -> Result<(), FileError> {
             let mut bytes = Vec::new();
             reader.by_ref().take(LENGTH_BYTES as u64).read_to_end(&mut bytes)?;
             let length = match header::header_length(&bytes) {
                 Ok(length) => length,
                 Err(load_error) => {
-                    // What the file is instead, its beginning may tell.
+                    // The beginning of the file may show which other format it has.
                     reader.take(crate::io::safetensors::foreign::TELLING as u64).read_to_end(&mut bytes)?;
                     return Err(header::open(&bytes).err().unwrap_or(load_error).into());
                 }
@@ -187,12 +209,16 @@ mod files {
                 let (text, _) = header::open(&bytes)?;
                 self.check(text, None, network)?.data
             };
-            // One byte more than there should be, which tells whether there is more.
+            // One byte more than there should be, to detect that there is more.
             reader.take(data.saturating_add(1)).read_to_end(&mut bytes)?;
             Ok(self.read(&bytes, network)?)
         }
 
-        /// Sets a network to the numbers of the file at `path`. On an error it stays as it is.
+        /// Sets a network to the weights in the file at `path`.
+        ///
+        /// # Errors
+        ///
+        /// As [`read`](Self::read), and if the file can't be read. The network is then unchanged.
         pub fn load<N: Params>(&self, path: impl AsRef<Path>, network: &mut N) -> Result<(), FileError> {
             let path = path.as_ref();
             let result = std::fs::File::open(path).map_err(FileError::from);
@@ -200,6 +226,10 @@ mod files {
         }
 
         /// Writes a network to a writer.
+        ///
+        /// # Errors
+        ///
+        /// As [`to_vec`](Self::to_vec), and if the writer fails.
         pub fn write_to<N: Params>(&self, network: &N, mut writer: impl Write) -> Result<(), FileError> {
             writer.write_all(&self.to_vec(network)?)?;
             Ok(writer.flush()?)
@@ -207,6 +237,10 @@ mod files {
 
         /// Writes a network to the file at `path`, in place of the one that is there, all of it or nothing: see
         /// [`io::safetensors`](crate::io::safetensors#what-is-replaced).
+        ///
+        /// # Errors
+        ///
+        /// As [`to_vec`](Self::to_vec), and if the file can't be written. The old file is then unchanged.
         pub fn save<N: Params>(&self, network: &N, path: impl AsRef<Path>) -> Result<(), FileError> {
             let path = path.as_ref();
             let result = self.to_vec(network).map_err(FileError::from);
@@ -215,12 +249,12 @@ mod files {
     }
 }
 
-/// The place in a slice, column by column, of the number that is the `index`th row by row.
+/// The index in a slice, column by column, of the value that is the `index`th row by row.
 fn place(parameter: &Parameter, index: usize) -> usize {
     index % parameter.columns * parameter.rows + index / parameter.columns
 }
 
-/// Words for a number that is not finite after its conversion from `value`.
+/// The name of a value that is not finite after its conversion from `value`, for error messages.
 pub(crate) const fn not_finite(value: f64) -> &'static str {
     if value.is_nan() {
         "NaN"
@@ -260,7 +294,7 @@ macro_rules! visits {
     };
 }
 
-/// The visit of who looks at names and sizes alone.
+/// A visit of names and sizes alone.
 macro_rules! tensors {
     () => {
         visits!();
@@ -348,7 +382,7 @@ impl<T: Real> Visitor<T> for Compare<'_, '_> {
     }
 }
 
-/// Looks whether a network has a tensor.
+/// Checks whether a network has a tensor.
 struct Look<'h, 't> {
     entry: &'h Entry<'t>,
     visit: Visit<'h>,
@@ -402,7 +436,7 @@ impl<T: Real> VisitorMut<T, 0> for Set<'_, '_> {
     }
 }
 
-/// Finds what hinders a network from being written.
+/// Finds why a network can't be written.
 struct Survey<'a> {
     precision: Precision,
     any_number: bool,
@@ -449,7 +483,7 @@ struct LastActivation<'a, 's> {
     visit: Visit<'a>,
     /// Where the bytes of the next count begin.
     count_at: u64,
-    /// Where the bytes of the next tensor of other numbers begin.
+    /// Where the bytes of the next other tensor begin.
     value_at: u64,
     sink: &'s mut dyn FnMut(&[u8]),
 }
@@ -498,7 +532,7 @@ impl<T: Real> Visitor<T> for LastActivation<'_, '_> {
     tensors!();
 }
 
-/// Writes the counts, or all other numbers.
+/// Writes the counts, or all other values.
 struct Body<'s, S> {
     precision: Precision,
     counts: bool,

@@ -1,6 +1,6 @@
-//! The header of a safetensors file, read where it lies: without a heap, and also by the compiler.
+//! The header of a safetensors file, read in place: without a heap, and also by the compiler.
 //!
-//! A file is the length of the header, 8 bytes with the least first; the header, an object in JSON; and the bytes of all
+//! A file is the length of the header, 8 bytes, little-endian; the header, an object in JSON; and the bytes of all
 //! tensors one after the other. The header has for each tensor its type, its sizes, and where its bytes begin and end.
 
 use super::foreign::foreign;
@@ -45,8 +45,8 @@ impl Entry<'_> {
         }
     }
 
-    /// Says in `load_error`, if a tensor is missing, that there is this one, which the network does not have. The first
-    /// of the right sizes is said, or the first of all.
+    /// Notes in `load_error`, if a tensor is missing, that there is this one, which the network does not have. The
+    /// first of the right sizes is named, or the first of all.
     pub(crate) const fn suggest(&self, load_error: &mut LoadError, is_right: &mut bool) {
         let LoadError::Missing { expected, found, .. } = load_error else { return };
         let fits = self.sizes.equal(expected);
@@ -99,7 +99,7 @@ impl Entry<'_> {
         true
     }
 
-    /// What the numbers are, or an error.
+    /// The type of the values, or an error.
     pub(crate) const fn precision(&self) -> Result<Precision, LoadError> {
         match precision(&self.kind) {
             Some(precision) => Ok(precision),
@@ -154,7 +154,7 @@ const fn hexadecimal(digit: u8) -> u32 {
     }
 }
 
-/// A place in the header, from which it is read on.
+/// A position in the header, from which reading continues.
 #[derive(Clone, Copy)]
 struct Scanner<'a> {
     text: &'a [u8],
@@ -186,7 +186,7 @@ impl<'a> Scanner<'a> {
         if self.passes(byte) { Ok(()) } else { self.expected(expected) }
     }
 
-    /// What stands between quotation marks.
+    /// A string: the text between quotation marks.
     const fn string(&mut self) -> Result<&'a [u8], LoadError> {
         attempt!(self.pass(b'"', "a string"));
         let start = self.at;
@@ -243,7 +243,7 @@ impl<'a> Scanner<'a> {
         if self.at == start { self.expected("a number from zero up") } else { Ok(value) }
     }
 
-    /// What stands behind the name of a tensor.
+    /// What follows the name of a tensor.
     const fn entry(&mut self, name: &'a [u8]) -> Result<Entry<'a>, LoadError> {
         let (mut kind, mut sizes, mut place) = (None, None, None);
         let mut count = Some(1u64);
@@ -368,7 +368,7 @@ impl<'a> Entries<'a> {
     }
 }
 
-/// Passes over what may stand in a file beside tensors: strings with names.
+/// Skips what may be in a file beside tensors: strings with names.
 const fn metadata(scanner: &mut Scanner) -> Result<(), LoadError> {
     attempt!(scanner.pass(b'{', "`{`"));
     if scanner.passes(b'}') {
@@ -433,8 +433,8 @@ pub(crate) const fn open(bytes: &[u8]) -> Result<(&[u8], &[u8]), LoadError> {
 }
 
 impl<'a> Header<'a> {
-    /// Of the text that it has, in a file with `data` bytes for the tensors, if all is as it should be. `inside` is what
-    /// names begin with that count.
+    /// Of the text that it has, in a file with `data` bytes for the tensors, if all is as it should be. `inside` is
+    /// what names begin with that count.
     pub(crate) const fn new(text: &'a [u8], inside: &str, data: Option<u64>) -> Result<Self, LoadError> {
         if let Err(error) = core::str::from_utf8(text) {
             return Err(LoadError::Header { at: error.valid_up_to(), expected: "UTF-8" });

@@ -1,4 +1,4 @@
-//! [`LoadError`]: why a file does not fit a network, in the same words at run time and from the compiler.
+//! [`LoadError`]: why a file does not fit a network, with the same message at run time and from the compiler.
 
 use crate::error::Text;
 use crate::model::Parameter;
@@ -17,7 +17,8 @@ pub struct Sizes {
 }
 
 impl Sizes {
-    /// Of a parameter, as PyTorch has it.
+    /// The sizes of a parameter, as in PyTorch.
+    #[must_use]
     pub const fn of(parameter: &Parameter) -> Self {
         if matches!(parameter.kind, crate::model::Kind::Count) {
             return Sizes { rank: 0, first: [0; 2] };
@@ -44,7 +45,7 @@ impl Sizes {
     }
 }
 
-/// Why numbers in a file are not those of a network. Nothing was changed by what failed.
+/// Why a file does not fit a network. The network is unchanged.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LoadError {
@@ -140,7 +141,7 @@ pub enum LoadError {
     },
     /// Bytes that belong to two tensors.
     Shared,
-    /// A number is NaN or infinite, or would be after its conversion.
+    /// A value is NaN or infinite, or would be after its conversion.
     NotFinite {
         /// The tensor.
         tensor: Name,
@@ -151,7 +152,7 @@ pub enum LoadError {
         /// What it is.
         found: &'static str,
     },
-    /// A number of a batch normalization that is finite, but from which one follows that is not.
+    /// A value of a batch normalization that is finite, but leads to a scale or shift that is not.
     Normalization {
         /// The tensor.
         tensor: Name,
@@ -165,7 +166,7 @@ pub enum LoadError {
         /// The tensor.
         tensor: Name,
     },
-    /// Names were given for another number of modules than the network has.
+    /// The number of names is not that of the network's modules.
     Modules {
         /// How many modules with tensors the network has.
         expected: usize,
@@ -176,11 +177,11 @@ pub enum LoadError {
     Deep,
 }
 
-/// Room for the longest words.
+/// The capacity for the longest message.
 pub(crate) type Words = Text<256>;
 
 impl LoadError {
-    /// The words, for `Display` and for the compiler.
+    /// The message, for `Display` and for the compiler.
     pub(crate) const fn words(&self) -> Words {
         let mut words = Words::new();
         match self {
@@ -242,7 +243,7 @@ impl LoadError {
             LoadError::Bytes { tensor, expected, begin, end } => {
                 about(&mut words, tensor);
                 words.push_number(*expected);
-                words.push(" bytes, found the place from ");
+                words.push(" bytes, found a range from ");
                 words.push_number(*begin);
                 words.push(" to ");
                 words.push_number(*end);

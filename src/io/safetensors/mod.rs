@@ -1,5 +1,5 @@
-//! Weights in and out: what PyTorch, Keras or scikit-learn has learnt becomes a network here, and a network of this library
-//! becomes a file that PyTorch reads.
+//! Weights in safetensors files (in PyTorch: `state_dict`): models that PyTorch, Keras or scikit-learn has trained
+//! become networks, and networks of this library become files that PyTorch reads.
 //!
 //! ```
 //! use tuplenet::io::safetensors;
@@ -19,9 +19,9 @@
 //!
 //! Files are of the format [safetensors](https://github.com/huggingface/safetensors), in PyTorch
 //! `safetensors.torch.save_file(network.state_dict(), path)` and `network.load_state_dict(load_file(path))`.
-//! [`Safetensors`] is for other names, for a part of a file, for numbers of 16 bits, and for bytes and readers;
-//! [`include_weights!`](crate::include_weights) makes a file a constant of the program. For Keras and scikit-learn there are
-//! scripts that write such a file and the type of the network, in `examples/convert`.
+//! [`Safetensors`] is for other names, for a part of a file, for 16-bit values, and for bytes and readers;
+//! [`include_weights!`](crate::include_weights) makes a file a constant of the program. For Keras and scikit-learn
+//! there are scripts that write such a file and the type of the network, in `examples/convert`.
 //!
 //! # Names
 //!
@@ -39,9 +39,9 @@
 //! | [`Residual<L>`](crate::layers::Residual) | a `Residual` that holds `L`, see below | |
 //!
 //! So `(Dense<2, 8, Tanh>, Dense<8, 1, Sigmoid>)` has `0.weight`, `0.bias`, `2.weight` and `2.bias`. Whether the last
-//! activation stands in the `Sequential` or, as is usual, in the loss, makes no difference to the names. A layer that is a
-//! network alone is the only one of a `Sequential`: `0.weight`. `Residual` is this class, and a single layer in it is the only
-//! one of it: `3.0.weight`.
+//! activation is in the `Sequential` or, as is usual, in the loss, makes no difference to the names. A layer that is a
+//! network alone is the only one of a `Sequential`: `0.weight`. `Residual` is this class, and a single layer in it is
+//! the only one of it: `3.0.weight`.
 //!
 //! ```python
 //! class Residual(torch.nn.Sequential):
@@ -50,28 +50,31 @@
 //! ```
 //!
 //! A network has no more and no less than this table says: a module without a bias must be given one of zeros, and a
-//! `BatchNorm1d` with another `eps` than 0.00001 the difference in its `running_var`. The `eps` of a `LayerNorm` is in our type.
+//! `BatchNorm1d` with another `eps` than 0.00001 the difference in its `running_var`. The `eps` of a `LayerNorm` is in
+//! our type.
 //!
-//! Where names are others, because there is a `Flatten` before the first layer, or a long `Sequential` became tuples in a
-//! tuple, or the modules are fields of a class, [`Names::Modules`] lists them.
+//! Where names are others, because there is a `Flatten` before the first layer, or a long `Sequential` became tuples in
+//! a tuple, or the modules are fields of a class, [`Names::Modules`] lists them.
 //!
 //! # What is refused
 //!
-//! A file must have each tensor of the network, with its sizes, and none beside, and all numbers must be finite; otherwise the
-//! error is a [`LoadError`] that names the tensor, what was expected and what was found. The numbers of a `BatchNorm`
-//! must also give a scale and a shift that are finite: a running variance below zero does not, nor does a gain near the
-//! end of the range. All is checked before the first number changes, so that a network into which a file does not fit
-//! stays as it is. A file whose bytes are wrong in any way is an error, never a panic, and memory is taken only for
-//! what is really there. A file of another format, a pickle say, is recognised where that is possible.
+//! A file must have each tensor of the network, with its sizes, and no other, and all values must be finite; otherwise
+//! the error is a [`LoadError`] that names the tensor, what was expected and what was found. The values of a
+//! `BatchNorm` must also lead to a finite scale and a finite shift: a running variance below zero does not, nor does a
+//! gain near the end of the range. Everything is checked before the first value changes, so that a network into which a
+//! file does not fit stays as it is. A file whose bytes are wrong in any way is an error, never a panic, and memory is
+//! allocated only for what is really there. A file of another format, a pickle say, is recognised where that is
+//! possible.
 //!
 //! # What is replaced
 //!
-//! [`save`] writes the new file beside the old one and then gives it the old one's name: when the disk is full or the program
-//! is killed, there is the old file or the new one, and it is whole. A name that is a symbolic link stays one, permissions stay
-//! as they were, and a device or a pipe is written to. A second name of the same file, a hard link, keeps the old contents.
+//! [`save`] writes the new file beside the old one and then gives it the old one's name: when the disk is full or the
+//! program is killed, there is the old file or the new one, and it is complete. A symbolic link stays one, permissions
+//! stay as they were, and a device or a pipe is written to. A second name of the same file, a hard link, keeps the old
+//! contents.
 //!
-//! The reader is the library's own, because the same one must run in the compiler, where there is no heap. The tests compare
-//! it with the `safetensors` crate.
+//! The reader is the library's own, because the same one must run in the compiler, where there is no heap. The tests
+//! compare it with the `safetensors` crate.
 
 pub mod embedded;
 mod foreign;
@@ -88,23 +91,35 @@ pub use load_error::{LoadError, Name, Sizes};
 pub use names::Names;
 pub use precision::Precision;
 
-/// A network from the bytes of a safetensors file, with PyTorch's names. [`Safetensors`] can do more.
+/// Reads a network from the bytes of a safetensors file, with PyTorch's names. [`Safetensors`] has more options.
 ///
-/// The seed of a [`Dropout`](crate::layers::Dropout) is in no file, and zero here. To train such a network further, make it
-/// with [`new`](crate::model::Network::new) and [`read`](Safetensors::read) the file into it.
+/// The seed of a [`Dropout`](crate::layers::Dropout) is in no file, and zero here. To train such a network further,
+/// make it with [`new`](crate::model::Network::new) and [`read`](Safetensors::read) the file into it.
+///
+/// # Errors
+///
+/// As [`Safetensors::read`].
 pub fn from_bytes<N: crate::model::Params>(bytes: &[u8]) -> Result<N, LoadError> {
     let mut network = N::ZEROED;
     Safetensors::DEFAULT.read(bytes, &mut network)?;
     Ok(network)
 }
 
-/// The bytes of a safetensors file with a network, with PyTorch's names.
+/// Returns the bytes of a safetensors file with a network, with PyTorch's names.
+///
+/// # Errors
+///
+/// As [`Safetensors::to_vec`].
 #[cfg(feature = "alloc")]
 pub fn to_vec<N: crate::model::Params>(network: &N) -> Result<alloc::vec::Vec<u8>, LoadError> {
     Safetensors::DEFAULT.to_vec(network)
 }
 
-/// A network from the safetensors file at `path`, like [`from_bytes`].
+/// Reads a network from the safetensors file at `path`, like [`from_bytes`].
+///
+/// # Errors
+///
+/// As [`Safetensors::load`].
 #[cfg(feature = "std")]
 pub fn load<N: crate::model::Params>(path: impl AsRef<std::path::Path>) -> Result<N, FileError> {
     let mut network = N::ZEROED;
@@ -113,12 +128,18 @@ pub fn load<N: crate::model::Params>(path: impl AsRef<std::path::Path>) -> Resul
 }
 
 /// Writes a network to the safetensors file at `path`, with PyTorch's names, like [`Safetensors::save`].
+///
+/// # Errors
+///
+/// As [`Safetensors::save`]: the old file is then unchanged.
 #[cfg(feature = "std")]
 pub fn save<N: crate::model::Params>(network: &N, path: impl AsRef<std::path::Path>) -> Result<(), FileError> {
     Safetensors::DEFAULT.save(network, path)
 }
 
 /// Why a network could not be read from a file or written to one.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::io::safetensors;
@@ -129,7 +150,7 @@ pub fn save<N: crate::model::Params>(network: &N, path: impl AsRef<std::path::Pa
 /// ```
 #[cfg(feature = "std")]
 pub struct FileError {
-    /// The file; none where a reader or a writer was given.
+    /// The path of the file; none where a reader or a writer was given.
     pub path: Option<alloc::boxed::Box<std::path::Path>>,
     /// What is wrong.
     pub problem: FileProblem,
@@ -142,7 +163,7 @@ pub struct FileError {
 pub enum FileProblem {
     /// The file could not be read or written.
     Io(std::io::Error),
-    /// It is not one of this network, or the network has numbers that may not be in one.
+    /// The file does not fit the network, or the network has values that may not be in a file.
     LoadError(LoadError),
 }
 
@@ -152,7 +173,7 @@ mod file_error {
     use core::fmt;
 
     impl FileError {
-        /// The same about the file at `path`.
+        /// The same error with the path of the file.
         pub(in crate::io::safetensors) fn at(self, path: &std::path::Path) -> Self {
             FileError { path: Some(path.into()), ..self }
         }
@@ -194,10 +215,11 @@ mod file_error {
     }
 }
 
-/// The network in a file, as a constant that the compiler computes: no heap, no standard library, nothing to do at run time.
+/// The network in a file, as a constant that the compiler computes: no heap, no standard library, nothing to do at run
+/// time.
 ///
-/// The type of the network is that of the place where it goes; the path is that of the file from the source file, as in
-/// `include_bytes!`. The file is one of safetensors with PyTorch's names; a second argument says what else it is, a
+/// The type of the network is inferred; the path is relative to the source file, as in `include_bytes!`. By default the
+/// file is a safetensors file with PyTorch's names; a second argument sets another format, a
 /// [`Safetensors`](crate::io::safetensors::Safetensors) or [`Raw`](crate::io::safetensors::Raw).
 ///
 /// ```
@@ -214,7 +236,7 @@ mod file_error {
 /// assert!(SAME == XOR);
 /// ```
 ///
-/// A tensor that is missing, has other sizes, or is too many, or a number that is not finite, is an error of the compiler that
+/// A tensor that is missing, has other sizes, or is unknown, or a value that is not finite, is a compile error that
 /// names the tensor:
 ///
 /// ```compile_fail,E0080
@@ -229,7 +251,7 @@ mod file_error {
 /// error[E0080]: evaluation panicked: tensor `0.weight`: expected [5, 2], found [4, 2]
 /// ```
 ///
-/// The compiler reads some 100,000 numbers a second. Where a single tensor has more than 900,000, it stops
+/// The compiler reads some 100,000 values a second. Where a single tensor has more than 900,000, it stops
 /// with the lint `long_running_const_eval`, until the crate has `#![allow(long_running_const_eval)]` at its beginning.
 #[macro_export]
 macro_rules! include_weights {

@@ -1,17 +1,18 @@
-//! [`Names`]: what the tensors of a network are called.
+//! [`Names`]: the names of a network's tensors.
 
 use super::load_error::LoadError;
 use crate::error::Text;
 use crate::model::Element;
 
-/// What a file calls the modules that the layers of a network are in PyTorch.
+/// The names of the modules (layers) in a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Names<'a> {
     /// As in the `state_dict` of a `torch.nn.Sequential`: see [`io::safetensors`](super).
     #[default]
     Sequential,
-    /// The names of the modules that have tensors, in the order of the network's layers, whatever tuples these stand in:
-    /// `["fc1", "fc2"]` for `fc1.weight`, `fc1.bias`, `fc2.weight` and `fc2.bias`. An empty name adds nothing: `weight`.
+    /// The names of the modules that have tensors, in the order of the network's layers, whatever tuples these are in:
+    /// `["fc1", "fc2"]` for `fc1.weight`, `fc1.bias`, `fc2.weight` and `fc2.bias`. An empty name adds nothing:
+    /// `weight`.
     Modules(&'a [&'a str]),
 }
 
@@ -19,7 +20,7 @@ pub enum Names<'a> {
 pub(crate) type Path = Text<256>;
 
 impl Names<'_> {
-    /// What all names begin with.
+    /// The beginning of all names.
     pub(crate) const fn base(inside: &str) -> Path {
         let mut path = Path::new();
         path.push(inside);
@@ -29,7 +30,7 @@ impl Names<'_> {
         path
     }
 
-    /// What the names of a layer's tensors begin with, if it stands at `path`, behind `before` other layers with tensors.
+    /// What the names of a layer's tensors begin with, if it is at `path`, after `before` other layers with tensors.
     /// `base` is the length of what all names begin with.
     pub(crate) const fn of_layer(&self, path: &Path, base: usize, before: usize) -> Result<Path, LoadError> {
         let (mut result, mut fits) = (*path, true);
@@ -50,7 +51,7 @@ impl Names<'_> {
                 }
             }
         }
-        // Room for the longest name of a tensor.
+        // The capacity for the longest name of a tensor.
         if fits && result.as_str().len() <= 200 { Ok(result) } else { Err(LoadError::Deep) }
     }
 }
@@ -60,7 +61,7 @@ pub(crate) struct Visit<'a> {
     names: Names<'a>,
     base: usize,
     path: Path,
-    /// Whether there was no room for a number.
+    /// Whether the capacity was too small for an index.
     deep: bool,
     /// How many layers with tensors there were.
     pub(crate) layers: usize,

@@ -1,5 +1,5 @@
-//! Finite numbers that make a batch normalization which is not: it is `scale * x + shift` in prediction, and both are computed
-//! from its tensors, here as the compiler can, too.
+//! Finite values from which a batch normalization follows that is not finite: it is `scale * x + shift` in prediction,
+//! and both are computed from its tensors, here as the compiler can, too.
 
 use super::load_error::{LoadError, Name};
 use super::names::Path;
@@ -9,8 +9,8 @@ use crate::layers::EPSILON;
 /// The tensors.
 pub(crate) const NAMES: [&str; 4] = ["weight", "bias", "running_mean", "running_var"];
 
-/// An error if the numbers of a feature do not give finite ones for a network whose numbers are `f32`, if they are `single`.
-/// They are those of the tensors [`NAMES`], all finite, in row `row` of the layer whose tensors' names begin with `layer`.
+/// An error if the values of a feature do not lead to finite ones, in `f32` for a network of `f32` (`single`). They are
+/// those of the tensors [`NAMES`], all finite, in row `row` of the layer whose tensors' names begin with `layer`.
 pub(crate) const fn check(numbers: [f64; 4], single: bool, layer: &Path, row: usize) -> Result<(), LoadError> {
     let [weight, bias, mean, variance] = numbers;
     // A little less than the largest, since roundings are others here.

@@ -1,12 +1,12 @@
-//! [`Precision`]: how a number lies in a file, and the rule by which it becomes one of a network.
+//! [`Precision`]: the floating-point types of files, and the conversion from and to those of networks.
 
 use crate::error::Text;
 
-/// How a number lies in a file, least byte first.
+/// The floating-point type of values in a file, in little-endian order.
 ///
-/// From a file: a number of at most the network's precision is taken as it is; an `F64` becomes the nearest `f32`, ties to
-/// even. Into a file it becomes the nearest number of the file's type, ties to even, below the smallest normal number too.
-/// A finite number that would become infinite is an error in both directions.
+/// Reading: a value of at most the network's precision is taken as it is; an `F64` becomes the nearest `f32`, ties to
+/// even. Writing: it becomes the nearest value of the file's type, ties to even, also for subnormal numbers. A finite
+/// value that would become infinite is an error in both directions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Precision {
     /// IEEE 754 binary16: 11 bits of precision, up to 65,504.
@@ -19,7 +19,7 @@ pub enum Precision {
     F64,
 }
 
-/// The number whose bytes begin at `$at`, exactly. Not only a function, because each call takes the compiler's time.
+/// The value whose bytes begin at `$at`, exactly. Not only a function, because each call takes the compiler's time.
 macro_rules! read {
     ($precision:expr, $bytes:ident, $at:ident) => {{
         let low = $bytes[$at] as u32 | ($bytes[$at + 1] as u32) << 8;
@@ -43,7 +43,8 @@ pub(crate) use read;
 impl Precision {
     pub(crate) const EXPECTED: &'static str = "F16, BF16, F32 or F64";
 
-    /// How many bytes a number takes.
+    /// The size of a value in bytes.
+    #[must_use]
     pub const fn size(self) -> usize {
         match self {
             Precision::F16 | Precision::BF16 => 2,
@@ -53,6 +54,7 @@ impl Precision {
     }
 
     /// Its name in safetensors files.
+    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Precision::F16 => "F16",
@@ -62,7 +64,7 @@ impl Precision {
         }
     }
 
-    /// The number whose bytes begin at `at`, exactly.
+    /// The value whose bytes begin at `at`, exactly.
     #[inline(always)]
     pub(crate) const fn read(self, bytes: &[u8], at: usize) -> f64 {
         read!(self, bytes, at)
@@ -80,7 +82,7 @@ impl Precision {
     }
 }
 
-/// The number that a file's name of a type stands for.
+/// The type with this name in safetensors files.
 pub(crate) const fn precision(name: &Text<22>) -> Option<Precision> {
     match name.as_str().as_bytes() {
         b"F16" => Some(Precision::F16),
@@ -91,7 +93,7 @@ pub(crate) const fn precision(name: &Text<22>) -> Option<Precision> {
     }
 }
 
-/// Exactly the number with the bits of a binary16.
+/// The value of a binary16, exactly.
 pub(crate) const fn from_half(bits: u32) -> f64 {
     let (sign, exponent, mantissa) = (bits >> 15, bits >> 10 & 31, bits & 1023);
     let size = match exponent {
@@ -103,7 +105,8 @@ pub(crate) const fn from_half(bits: u32) -> f64 {
     if sign == 1 { -size } else { size }
 }
 
-/// The bits of the nearest number with `MANTISSA` bits behind the point and `EXPONENT` bits for the exponent, ties to even.
+/// The bits of the nearest number with `MANTISSA` bits behind the point and `EXPONENT` bits for the exponent, ties to
+/// even.
 fn round<const MANTISSA: u32, const EXPONENT: u32>(value: f64) -> u16 {
     let sign = (value.to_bits() >> 63 << (MANTISSA + EXPONENT)) as u16;
     let infinity = ((1u16 << EXPONENT) - 1) << MANTISSA;
@@ -124,7 +127,7 @@ fn round<const MANTISSA: u32, const EXPONENT: u32>(value: f64) -> u16 {
     let mantissa = bits & ((1 << 52) - 1) | 1 << 52;
     let (kept, rest, half) = (mantissa >> lost, mantissa & ((1 << lost) - 1), 1u64 << (lost - 1));
     let rounded = kept + u64::from(rest > half || rest == half && kept & 1 == 1);
-    // With the leading bit in its place, so that a carry goes on into the exponent.
+    // With the leading bit set, so that a carry continues into the exponent.
     let whole = if exponent >= 1 - bias { rounded + (((exponent + bias - 1) as u64) << MANTISSA) } else { rounded };
     sign | whole as u16
 }
@@ -133,7 +136,8 @@ fn round<const MANTISSA: u32, const EXPONENT: u32>(value: f64) -> u16 {
 mod tests {
     use super::*;
 
-    /// All values of both short types: they come back, and what lies between two goes to the nearer one or the even one.
+    /// All values of both short types: they come back, and what lies between two goes to the nearer one or the even
+    /// one.
     #[test]
     fn rounding_is_to_nearest_even() {
         for precision in [Precision::F16, Precision::BF16] {

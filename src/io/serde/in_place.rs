@@ -1,5 +1,5 @@
-//! What may be large is read where it will be, so that a network in a box needs no room on the stack: serde asks for it
-//! with `deserialize_in_place`, and its tuples and ours pass it on to the layers.
+//! Large values are deserialized in place, so that a network in a box needs no stack: serde offers that
+//! by `deserialize_in_place`, and its tuples and ours pass it on to the layers.
 
 use crate::activation::Activation;
 use crate::layers::{Dense, Residual};
@@ -15,7 +15,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess,
 use serde::ser::SerializeTuple;
 use serde::{Deserialize, Serialize, Serializer};
 
-/// A struct whose fields are read into their places. Formats that write their names don't keep an order; from those the
+/// A struct whose fields are read in place. Formats that write their names don't keep an order; from those the
 /// fields are read as values.
 pub(crate) trait Fields<'de> {
     const NAME: &'static str;
@@ -68,7 +68,7 @@ pub(crate) fn fill<'de, V: Fields<'de>, D: Deserializer<'de>>(deserializer: D, p
     deserializer.deserialize_struct(V::NAME, V::NAMES, Filling(place))
 }
 
-/// Reads a value into its place.
+/// Reads a value in place.
 pub(crate) struct Place<'a, V>(pub &'a mut V);
 
 impl<'de, V: Deserialize<'de>> DeserializeSeed<'de> for Place<'_, V> {
@@ -79,7 +79,7 @@ impl<'de, V: Deserialize<'de>> DeserializeSeed<'de> for Place<'_, V> {
     }
 }
 
-/// Reads a value, or none, into the place for one.
+/// Reads a value, or none, in place.
 pub(crate) struct OptionalPlace<'a, V>(pub &'a mut Option<V>);
 
 impl<'de, V: Deserialize<'de> + Zeroed> DeserializeSeed<'de> for OptionalPlace<'_, V> {
@@ -143,7 +143,7 @@ impl<'de, const IN: usize, const OUT: usize, A: Activation, T: Real> Deserialize
     }
 }
 
-/// As many networks, each read into its place.
+/// As many networks, each read in place.
 impl<N: Serialize, const VALUES: usize> Serialize for PerParameter<N, VALUES> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut networks = serializer.serialize_tuple(VALUES)?;

@@ -1,4 +1,4 @@
-//! What [serde] writes and reads, with the feature `serde`: layers and networks, optimizers and what they remember,
+//! Serialization with [serde] (feature `serde`): layers and networks, optimizers and their state,
 //! schedules, losses, scalers, [`Trainer`](crate::train::Trainer), [`FitOptions`](crate::train::FitOptions),
 //! [`History`](crate::train::callbacks::History), [`EarlyStopping`](crate::train::callbacks::EarlyStopping).
 //!
@@ -17,27 +17,27 @@
 //! # Ok::<(), serde_json::Error>(())
 //! ```
 //!
-//! A network is an array of its layers. A `Dense` layer has its `weight` row by row, as on paper and in PyTorch; what is no
-//! parameter is there too, such as the statistics of [`BatchNorm`](crate::layers::BatchNorm) and the seed of
+//! A network is an array of its layers. A `Dense` layer has its `weight` row by row, as on paper and in PyTorch;
+//! buffers are there too, such as the running statistics of [`BatchNorm`](crate::layers::BatchNorm) and the seed of
 //! [`Dropout`](crate::layers::Dropout). Activations and sizes are the type's, and not written.
 //!
-//! * *Every bit comes back.* With `serde_json` that takes its feature `float_roundtrip`; without, a number may be the
-//!   neighbour of what it was.
-//! * *Text has no infinite number and no NaN*: to write one as JSON, or to read one that is too large for its type, is an
+//! * *Values are read back to the bit.* With `serde_json` that needs its feature `float_roundtrip`; without it, a value
+//!   may be off by one in the last place.
+//! * *Text has no infinity and no NaN*: to write one as JSON, or to read one that is too large for its type, is an
 //!   error. Binary formats such as `postcard` keep them. The loss of an [`FitReport`](crate::train::FitReport) that had
 //!   no epoch is `null`, and so is the `best` of a new
 //!   [`ReduceOnPlateau`](crate::optimizer::schedule::ReduceOnPlateau).
-//! * *What does not fit is an error*: another width, a missing layer, a field that is missing or not known. A binary format
-//!   writes neither names nor lengths and can't tell; a `checkpoint` can.
+//! * *What does not fit is an error*: another width, a missing layer, a field that is missing or not known. A binary
+//!   format writes neither names nor lengths and can't detect it; a `checkpoint` can.
 //! * *A value is made on the stack* of the thread that reads it, and copied there a few times in an unoptimized build.
-//!   `Deserialize::deserialize_in_place`, which serde does not document, reads layers and what optimizers remember where
-//!   they are, be it in a box. (JSON, which names the fields of a layer, layer by layer.) After an error the value is in part
-//!   the old one and in part the new.
+//!   `Deserialize::deserialize_in_place`, which serde does not document, reads layers and the state of optimizers in
+//!   place, for instance in a box. (JSON, which names the fields of a layer, layer by layer.) After an error a part of
+//!   the value is old and a part is new.
 //!
-//! A trainer that is read goes on as the one that was written would have. Layers, optimizers and generators of your own take
-//! `#[derive(Serialize, Deserialize)]`. The generator that
-//! [`seeded`](crate::seeded) gives needs rand's feature `serde`, which needs the standard library and is therefore not turned
-//! on here.
+//! A trainer that is read continues exactly as the one that was written. Layers, optimizers and random number
+//! generators of your own need `#[derive(Serialize, Deserialize)]`. The random number generator that
+//! [`seeded`](crate::seeded) returns needs rand's feature `serde`, which needs the standard library and is therefore
+//! not turned on here.
 //!
 //! [serde]: https://serde.rs
 

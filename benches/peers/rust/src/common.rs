@@ -76,7 +76,7 @@ impl Shuffle {
     }
 }
 
-/// Runs the workloads that the command line names; `run` gives the seconds of one, and its loss or checksum.
+/// Runs the workloads that the command line names; `run` returns the seconds of one, and its loss or checksum.
 pub fn peer(run: impl Fn(&Setting, &str) -> (f64, f64)) {
     let arguments: Vec<String> = std::env::args().collect();
     let [_, folder, workloads] = &arguments[..] else {

@@ -1,4 +1,4 @@
-//! dfdx, on the CPU, with sizes of layers in types; the batch is a number at run time, as the last one of an epoch is smaller.
+//! dfdx, on the CPU, with sizes of layers in types; the batch size is a value at run time, as the last one of an epoch is smaller.
 
 mod common;
 

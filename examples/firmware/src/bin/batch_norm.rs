@@ -1,4 +1,4 @@
-//! Which kind of iris? A network with batch normalization, as it was trained, answers from flash.
+//! Which kind of iris? Inference from flash, with batch normalization as it was trained.
 
 #![no_std]
 #![no_main]
@@ -14,7 +14,7 @@ static SAMPLES: [([f32; 4], usize); 2] = include!("../networks/iris_samples.rs")
 
 program!(all_right);
 
-/// Whether the kinds of two flowers are found.
+/// Whether the kinds of two flowers are predicted correctly.
 fn all_right() -> bool {
     SAMPLES.iter().all(|(flower, kind)| {
         let probabilities = answer(flower);
@@ -23,7 +23,7 @@ fn all_right() -> bool {
     })
 }
 
-/// How probable each kind is.
+/// The probability of each kind.
 #[unsafe(no_mangle)]
 #[inline(never)]
 fn answer(flower: &[f32; 4]) -> [f32; 3] {

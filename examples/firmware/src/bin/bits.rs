@@ -1,4 +1,4 @@
-//! Three trainings whose every bit is known.
+//! Three training runs whose every bit is known.
 
 #![no_std]
 #![no_main]
@@ -19,7 +19,7 @@ fn all_right() -> bool {
     right
 }
 
-/// What the weights come to; zero if there was a fault.
+/// The hash of the weights; zero if there was an error.
 #[unsafe(no_mangle)]
 #[inline(never)]
 fn work(training: fn() -> Result<u32, tuplenet::Error>) -> u32 {

@@ -1,4 +1,4 @@
-//! Which digit? A network of 9,640 bytes answers from flash.
+//! Which digit? Inference from flash, with a network of 9,640 bytes.
 
 #![no_std]
 #![no_main]
@@ -27,7 +27,7 @@ fn all_right() -> bool {
     })
 }
 
-/// What speaks for each digit.
+/// The logits of each digit.
 #[unsafe(no_mangle)]
 #[inline(never)]
 fn answer(image: &[f32; 64]) -> [f32; 10] {

@@ -1,7 +1,7 @@
-//! A network arrives trained, and goes on learning while the meaning of its sensor changes.
+//! A trained network continues to learn while the meaning of its sensor changes.
 //!
-//! A pressure sensor ages: its amplifier loses a fifth of its gain and gains an offset. Now and then a reference tells the
-//! pressure, and the network takes a step by that one sample.
+//! A pressure sensor ages: its amplifier loses a fifth of its gain and gains an offset. Now and then a reference tells
+//! the pressure, and the network takes a step by that one sample.
 
 #![no_std]
 #![no_main]
@@ -13,9 +13,9 @@ use tuplenet::prelude::*;
 type Sensor = (Dense<2, 8, Tanh>, Dense<8, 1, Identity>);
 type Learner = Trainer<Sensor, MeanSquaredError, Sgd, (), 1>;
 
-/// As trained on the desk for a new sensor, in flash.
+/// As trained on a PC for a new sensor, in flash.
 static TRAINED: Sensor = include!("../networks/sensor.rs");
-/// What goes on learning, in RAM.
+/// The network that continues to learn, in RAM.
 static LEARNER: Own<Learner> = Own::new(Learner::with_micro_batch(Sensor::ZEROED, MeanSquaredError, Sgd::new(0.0), ()));
 
 program!(follows);
@@ -45,14 +45,14 @@ fn follows() -> bool {
     aged > 10.0 * new && learnt < aged / 10.0
 }
 
-/// One step; whether there was no fault.
+/// One step; returns whether there was no error.
 #[unsafe(no_mangle)]
 #[inline(never)]
 fn learn(learner: &mut Learner, reading: [f32; 2], pressure: f32) -> bool {
     learner.step_one(&reading, &[pressure]).is_ok()
 }
 
-/// The mean square of the error over some samples.
+/// The mean squared error over some samples.
 #[inline(never)]
 fn error(network: &Sensor, world: &mut impl Rng, age: f32) -> f32 {
     let mut sum = 0.0;
@@ -64,7 +64,7 @@ fn error(network: &Sensor, world: &mut impl Rng, age: f32) -> f32 {
     sum / 100.0
 }
 
-/// What the sensor says at some pressure and temperature, and the pressure.
+/// A sample: the reading of the sensor at some pressure and temperature, and the pressure.
 #[inline(never)]
 fn sample(world: &mut impl Rng, age: f32) -> ([f32; 2], f32) {
     let (pressure, temperature) = (uniform(world), uniform(world));

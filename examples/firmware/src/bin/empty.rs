@@ -1,4 +1,4 @@
-//! Nothing: what any program takes.
+//! A program without a network, for comparison.
 
 #![no_std]
 #![no_main]

@@ -1,4 +1,4 @@
-//! Which kind of iris? A network of three layers that was trained on the desk answers from flash.
+//! Which kind of iris? Inference from flash, with three layers that were trained on a PC.
 
 #![no_std]
 #![no_main]
@@ -13,7 +13,7 @@ static SAMPLES: [([f32; 4], usize); 2] = include!("../networks/iris_samples.rs")
 
 program!(all_right);
 
-/// Whether the kinds of two flowers are found.
+/// Whether the kinds of two flowers are predicted correctly.
 fn all_right() -> bool {
     SAMPLES.iter().all(|(flower, kind)| {
         let logits = answer(flower);
@@ -22,7 +22,7 @@ fn all_right() -> bool {
     })
 }
 
-/// What speaks for each kind.
+/// The logits of each kind.
 #[unsafe(no_mangle)]
 #[inline(never)]
 fn answer(flower: &[f32; 4]) -> [f32; 3] {

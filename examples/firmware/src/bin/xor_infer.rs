@@ -1,4 +1,4 @@
-//! A network that lives in flash answers.
+//! Inference with a network that is stored in flash.
 
 #![no_std]
 #![no_main]
@@ -12,7 +12,7 @@ static NETWORK: Xor = include!("../networks/xor.rs");
 
 program!(all_right);
 
-/// Whether all four answers are right.
+/// Whether all four predictions are right.
 fn all_right() -> bool {
     let mut right = true;
     for number in 0..4 {
@@ -22,7 +22,7 @@ fn all_right() -> bool {
     right
 }
 
-/// Whether just one of the two is 1.
+/// Predicts whether exactly one of the two is 1.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn answer(x: u32, y: u32) -> bool {

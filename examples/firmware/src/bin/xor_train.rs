@@ -1,4 +1,4 @@
-//! A network learns on the chip, in fixed memory, one sample at a time.
+//! Online learning on the microcontroller, in fixed memory, one sample at a time.
 
 #![no_std]
 #![no_main]
@@ -11,16 +11,16 @@ use tuplenet::prelude::*;
 type Xor = (Dense<2, 8, Tanh>, Dense<8, 1, Sigmoid>);
 type Learner = Trainer<Xor, MeanSquaredError, Sgd, (), 1>;
 
-// If a layer grows beyond what this chip may give, the program does not compile.
+// If the network grows beyond the budget of this microcontroller, the program does not compile.
 assert_fits!(Xor, flash = 160, ram = 400);
 const _: () = assert!(Learner::BYTES <= 400);
 
-/// All zeros, so that it takes room in RAM alone. Rate and weights come at run time.
+/// All zeros, so that it uses RAM alone. Learning rate and weights are set at run time.
 static LEARNER: Own<Learner> = Own::new(Learner::with_micro_batch(Xor::ZEROED, MeanSquaredError, Sgd::new(0.0), ()));
 
 program!(learns_xor);
 
-/// Whether the network knows all four answers after the training.
+/// Whether the network has learnt all four targets after training.
 fn learns_xor() -> bool {
     let Some(learner) = LEARNER.take() else { return false };
     learner.optimizer.set_learning_rate(0.5);
@@ -36,7 +36,7 @@ fn learns_xor() -> bool {
     worst < 0.01
 }
 
-/// One step; gives the square of the error before, or a large number if there was a fault.
+/// One step; returns the squared error before it, or a large value if there was an error.
 #[unsafe(no_mangle)]
 #[inline(never)]
 fn learn(learner: &mut Learner, input: [f32; 2], target: f32) -> f32 {

@@ -1,4 +1,4 @@
-//! How a program ends, and says a number before.
+//! How a program ends, and prints a value before.
 
 #[cfg(all(target_arch = "arm", target_os = "none"))]
 #[path = "cortex_m.rs"]
@@ -12,7 +12,7 @@ mod imp;
 
 pub use imp::exit;
 
-/// Says a number, in hexadecimal, to whom QEMU or Node was started by, if the feature `tell` is on.
+/// Prints a value, in hexadecimal, through QEMU or Node, if the feature `tell` is on.
 #[inline(always)]
 pub fn tell(number: u32) {
     if cfg!(feature = "tell") {
@@ -22,8 +22,8 @@ pub fn tell(number: u32) {
     }
 }
 
-/// Says a number below 10 with six decimals, and what it is, if the feature `tell` is on. Not by `core::fmt`, which takes 10 KB
-/// for a number with a point.
+/// Prints a value below 10 with six decimals, and its name, if the feature `tell` is on. Not by `core::fmt`, which uses
+/// 10 KB for a floating-point number.
 #[inline(always)]
 pub fn tell_decimals(what: &str, number: f32) {
     if cfg!(feature = "tell") {

@@ -1,4 +1,4 @@
-//! The page, or Node, calls `run`, and then asks for the letters that were written.
+//! The page, or Node, calls `run`, and then reads the text that was written.
 
 use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 

@@ -1,4 +1,4 @@
-// 2-8-1, trained on exclusive or to a loss of 0.0001, by the example `flash`.
+// 2-8-1, trained on XOR to a loss of 0.0001, by the example `flash`.
 (
     tuplenet::layers::Dense::from_columns(
         [
