@@ -61,6 +61,7 @@ pub struct Dropout<const N: usize, const PER_MILLE: u32, T = f32> {
 impl<const N: usize, const PER_MILLE: u32, T> Dropout<N, PER_MILLE, T> {
     /// Creates the layer with a seed, for a network that is not made by [`Network::new`]. Give each such layer of a
     /// network a different seed.
+    #[must_use]
     pub const fn new(seed: u64) -> Self {
         const { assert!(PER_MILLE < 1000, "expected a dropout probability below 1000 per mille, found 1000 or more") };
         Dropout { seed, scalar: PhantomData }
