@@ -164,8 +164,8 @@ impl<const N: usize, T: Real> BatchNorm<N, T> {
 
 // For each scalar type, since constant evaluation needs concrete types.
 macro_rules! fold {
-    ($number:ty, $root:path) => {
-        impl<const N: usize> BatchNorm<N, $number> {
+    ($scalar:ty, $root:path) => {
+        impl<const N: usize> BatchNorm<N, $scalar> {
             /// Folds this layer into the `Dense` layer before it, for a network that only predicts. The compiler
             /// can do it too: then a network that is stored in flash as it was trained needs no square root on the
             /// microcontroller.
@@ -194,14 +194,14 @@ macro_rules! fold {
             #[must_use]
             pub const fn fold<const IN: usize>(
                 &self,
-                before: Dense<IN, N, Identity, $number>,
-            ) -> Dense<IN, N, Identity, $number> {
+                before: Dense<IN, N, Identity, $scalar>,
+            ) -> Dense<IN, N, Identity, $scalar> {
                 let (mut weight, [mut bias]) = (before.weight.data.0, before.bias.data.0);
                 let ([weights], [biases]) = (&self.weight.data.0, &self.bias.data.0);
                 let ([means], [variances]) = (&self.running_mean.data.0, &self.running_variance.data.0);
                 let mut row = 0;
                 while row < N {
-                    let scale = weights[row] * (1.0 / $root(variances[row] + EPSILON as $number));
+                    let scale = weights[row] * (1.0 / $root(variances[row] + EPSILON as $scalar));
                     let shift = biases[row] - means[row] * scale;
                     let mut column = 0;
                     while column < IN {
