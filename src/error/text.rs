@@ -2,27 +2,27 @@
 
 use core::fmt;
 
-/// Up to `ROOM` bytes of text.
+/// Up to `CAPACITY` bytes of text.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Text<const ROOM: usize> {
+pub struct Text<const CAPACITY: usize> {
     length: u16,
-    bytes: [u8; ROOM],
+    bytes: [u8; CAPACITY],
 }
 
-impl<const ROOM: usize> Text<ROOM> {
+impl<const CAPACITY: usize> Text<CAPACITY> {
     /// An empty text.
     pub(crate) const fn new() -> Self {
-        const { assert!(ROOM <= u16::MAX as usize) };
-        Text { length: 0, bytes: [0; ROOM] }
+        const { assert!(CAPACITY <= u16::MAX as usize) };
+        Text { length: 0, bytes: [0; CAPACITY] }
     }
 
     /// The end of a text, after three dots if it does not fit.
     pub(crate) const fn end_of(text: &str) -> Self {
         let (mut result, bytes) = (Self::new(), text.as_bytes());
         let mut from = 0;
-        if bytes.len() > ROOM {
+        if bytes.len() > CAPACITY {
             result.push("...");
-            from = bytes.len() - (ROOM - 3);
+            from = bytes.len() - (CAPACITY - 3);
             while !text.is_char_boundary(from) {
                 from += 1;
             }
@@ -34,7 +34,7 @@ impl<const ROOM: usize> Text<ROOM> {
     /// Appends text up to the capacity, in whole characters. Returns whether all of it fits.
     pub(crate) const fn push(&mut self, text: &str) -> bool {
         let (mut end, start) = (text.len(), self.length as usize);
-        while start + end > ROOM || !text.is_char_boundary(end) {
+        while start + end > CAPACITY || !text.is_char_boundary(end) {
             end -= 1;
         }
         let mut at = 0;
@@ -83,13 +83,13 @@ impl<const ROOM: usize> Text<ROOM> {
     }
 }
 
-impl<const ROOM: usize> fmt::Display for Text<ROOM> {
+impl<const CAPACITY: usize> fmt::Display for Text<CAPACITY> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
 }
 
-impl<const ROOM: usize> fmt::Debug for Text<ROOM> {
+impl<const CAPACITY: usize> fmt::Debug for Text<CAPACITY> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", self.as_str())
     }
