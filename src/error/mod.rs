@@ -152,7 +152,7 @@ pub enum Error {
         /// The batch, counted from zero within the epoch.
         batch: usize,
     },
-    /// The steps of a training run have made a weight infinite or NaN.
+    /// Optimization steps have made a weight infinite or NaN: the training run has diverged.
     StepNotFinite {
         /// The epoch in which it was found, counted from zero.
         epoch: usize,

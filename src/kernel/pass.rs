@@ -25,24 +25,28 @@ impl<S: Simd, const B: usize> Pass<S, B> {
 
     /// The same pass, whose first column has the index `offset` in the batch.
     #[inline(always)]
+    #[must_use]
     pub fn with_offset(self, offset: usize) -> Self {
         Pass { offset, ..self }
     }
 
     /// The same pass, which stops before the network's last activation, because it is fused with the loss.
     #[inline(always)]
+    #[must_use]
     pub fn stop_at_logits(self) -> Self {
         Pass { logits: true, ..self }
     }
 
     /// The same pass, whose gradient is still zero.
     #[inline(always)]
+    #[must_use]
     pub fn with_zero_gradient(self) -> Self {
         Pass { zero: true, ..self }
     }
 
     /// The same pass, for a layer that is not the last one.
     #[inline(always)]
+    #[must_use]
     pub fn hidden(self) -> Self {
         Pass { logits: false, ..self }
     }

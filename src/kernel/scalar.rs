@@ -1,5 +1,5 @@
 //! The loops for CPUs without vector registers: one value at a time, and sums in the order in which the other loops
-//! add them. Without fused multiply-add they compute the same bits.
+//! add them. Without FMA they compute the same bits.
 //!
 //! They are as small as they are quick. Sizes are constants, so that no index needs a check, and a small network's
 //! loops unroll where the program is optimized for speed. What does not depend on a size is compiled once in a
@@ -250,8 +250,8 @@ pub(crate) fn at<T: Real, const N: usize>(values: &[T; N], index: usize) -> T {
 }
 
 /// Whether there is so little work that a loop over rows is enough.
-pub(crate) const fn is_inlined(few: bool, rows: usize, depth: usize) -> bool {
-    few || depth <= chains_of(rows) || rows * depth < 300
+pub(crate) const fn is_inlined(dot_products: bool, rows: usize, depth: usize) -> bool {
+    dot_products || depth <= chains_of(rows) || rows * depth < 300
 }
 
 /// A row of [`dot_products`](super::dot_products) or [`product_with_column`] where it [is inlined](is_inlined), or the
@@ -262,10 +262,10 @@ pub(crate) fn inlined_row<S: Simd, T: Real, A: Elementwise, const ROWS: usize, c
     left: &[[T; ROWS]; DEPTH],
     right: &[T; DEPTH],
     start: &[T; ROWS],
-    (few, activated): (bool, bool),
+    (dot_products, activated): (bool, bool),
     row: usize,
 ) -> T {
-    let sum = if few { dot(left, right, start, row) } else { sum_of_row(left, right, start, row) };
+    let sum = if dot_products { dot(left, right, start, row) } else { sum_of_row(left, right, start, row) };
     if activated { value::<S, T, A>(simd, sum) } else { sum }
 }
 

@@ -166,12 +166,12 @@ impl<const N: usize, A: Activation, T: Real> Layer<Features<N>> for Activate<N, 
         );
     }
 
-    fn describe(place: Place, tell: &mut dyn FnMut(Description)) {
-        tell(Description::of::<Features<N>, Self>(place, Some(0)));
+    fn describe(place: Place, emit: &mut dyn FnMut(Description)) {
+        emit(Description::of::<Features<N>, Self>(place, Some(0)));
     }
 
-    fn graph<'a>(&'a self, tell: &mut dyn FnMut(Op<'a, T>)) {
-        tell(match A::KIND {
+    fn graph<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>)) {
+        emit(match A::KIND {
             Some(function) => Op::Apply { size: N, function },
             None => Op::Unknown { name: core::any::type_name::<A>() },
         });

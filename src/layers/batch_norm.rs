@@ -412,21 +412,24 @@ impl<const N: usize, T: Real> Layer<Features<N>> for BatchNorm<N, T> {
     ) {
         let simd = pass.simd();
         let BatchNormCache { mean, variance, reciprocal, .. } = cache;
-        let mut by_weight = SVector::<T, N>::ZEROED;
-        let mut by_bias = SVector::<T, N>::ZEROED;
+        let mut weight_gradient = SVector::<T, N>::ZEROED;
+        let mut bias_gradient = SVector::<T, N>::ZEROED;
         for (x, output_gradient) in x.data.0.iter().zip(&output_gradient.data.0).take(pass.len()) {
             map(
                 simd,
-                [by_weight.as_mut_slice(), by_bias.as_mut_slice()],
+                [weight_gradient.as_mut_slice(), bias_gradient.as_mut_slice()],
                 [x, output_gradient, mean.as_slice(), reciprocal.as_slice()],
                 #[inline(always)]
-                |[by_weight, by_bias], [x, output_gradient, mean, reciprocal]| {
-                    [mul_add(output_gradient, (x - mean) * reciprocal, by_weight), by_bias + output_gradient]
+                |[weight_gradient, bias_gradient], [x, output_gradient, mean, reciprocal]| {
+                    [
+                        mul_add(output_gradient, (x - mean) * reciprocal, weight_gradient),
+                        bias_gradient + output_gradient,
+                    ]
                 },
             );
         }
-        gradient.weight += by_weight;
-        gradient.bias += by_bias;
+        gradient.weight += weight_gradient;
+        gradient.bias += bias_gradient;
 
         // The first micro-batch of a batch starts again from zero, whatever a failed batch has left.
         if pass.offset() == 0 {
@@ -448,17 +451,24 @@ impl<const N: usize, T: Real> Layer<Features<N>> for BatchNorm<N, T> {
 
         let Some(input_gradient) = input_gradient else { return };
         let factor = if together { T::ONE / samples } else { T::ZERO };
-        by_weight *= factor;
-        by_bias *= factor;
+        weight_gradient *= factor;
+        bias_gradient *= factor;
         let columns = x.data.0.iter().zip(&output_gradient.data.0).zip(&mut input_gradient.data.0).take(pass.len());
         for ((x, output_gradient), input_gradient) in columns {
             map(
                 simd,
                 [&mut input_gradient[..]],
-                [x, output_gradient, mean.as_slice(), reciprocal.as_slice(), by_weight.as_slice(), by_bias.as_slice()],
+                [
+                    x,
+                    output_gradient,
+                    mean.as_slice(),
+                    reciprocal.as_slice(),
+                    weight_gradient.as_slice(),
+                    bias_gradient.as_slice(),
+                ],
                 #[inline(always)]
-                |[_], [x, output_gradient, mean, reciprocal, along, level]| {
-                    [(output_gradient - level - (x - mean) * reciprocal * along) * reciprocal]
+                |[_], [x, output_gradient, mean, reciprocal, mean_product, mean_gradient]| {
+                    [(output_gradient - mean_gradient - (x - mean) * reciprocal * mean_product) * reciprocal]
                 },
             );
             map(
@@ -471,13 +481,13 @@ impl<const N: usize, T: Real> Layer<Features<N>> for BatchNorm<N, T> {
         }
     }
 
-    fn describe(place: Place, tell: &mut dyn FnMut(Description)) {
+    fn describe(place: Place, emit: &mut dyn FnMut(Description)) {
         // In prediction: one MAC for each feature.
-        tell(Description::of::<Features<N>, Self>(place, Some(N)));
+        emit(Description::of::<Features<N>, Self>(place, Some(N)));
     }
 
-    fn graph<'a>(&'a self, tell: &mut dyn FnMut(Op<'a, T>)) {
-        tell(Op::BatchNorm {
+    fn graph<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>)) {
+        emit(Op::BatchNorm {
             weight: self.weight.as_slice(),
             bias: self.bias.as_slice(),
             mean: self.running_mean.as_slice(),

@@ -613,13 +613,13 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
         }
     }
 
-    fn describe(place: Place, tell: &mut dyn FnMut(Description)) {
-        tell(Description::of::<Features<IN>, Self>(place, Some(IN * OUT)));
+    fn describe(place: Place, emit: &mut dyn FnMut(Description)) {
+        emit(Description::of::<Features<IN>, Self>(place, Some(IN * OUT)));
     }
 
-    fn graph<'a>(&'a self, tell: &mut dyn FnMut(Op<'a, T>)) {
+    fn graph<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>)) {
         let (weight, bias) = (self.weight.as_slice(), self.bias.as_slice());
-        tell(match A::KIND {
+        emit(match A::KIND {
             Some(function) => Op::Dense { inputs: IN, outputs: OUT, weight, bias, function },
             None => Op::Unknown { name: core::any::type_name::<A>() },
         });

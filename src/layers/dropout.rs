@@ -169,11 +169,11 @@ impl<const N: usize, const PER_MILLE: u32, T: Real> Layer<Features<N>> for Dropo
         }
     }
 
-    fn describe(place: Place, tell: &mut dyn FnMut(Description)) {
-        tell(Description::of::<Features<N>, Self>(place, Some(0)));
+    fn describe(place: Place, emit: &mut dyn FnMut(Description)) {
+        emit(Description::of::<Features<N>, Self>(place, Some(0)));
     }
 
-    fn graph<'a>(&'a self, tell: &mut dyn FnMut(Op<'a, T>)) {
-        tell(Op::Dropout { size: N, per_mille: PER_MILLE, seed: self.seed });
+    fn graph<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>)) {
+        emit(Op::Dropout { size: N, per_mille: PER_MILLE, seed: self.seed });
     }
 }

@@ -236,17 +236,17 @@ impl<const N: usize, T: Real, const EPSILON_NANOS: u64> Layer<Features<N>> for L
                 [output_gradient, gradient.weight.as_mut_slice(), gradient.bias.as_mut_slice()],
                 [x, self.weight.as_slice()],
                 #[inline(always)]
-                |[output_gradient, by_weight, by_bias], [x, weight]| {
+                |[output_gradient, weight_gradient, bias_gradient], [x, weight]| {
                     let normalized = (x - mean) * reciprocal;
                     [
                         output_gradient * weight,
-                        mul_add(output_gradient, normalized, by_weight),
-                        by_bias + output_gradient,
+                        mul_add(output_gradient, normalized, weight_gradient),
+                        bias_gradient + output_gradient,
                     ]
                 },
             );
             let Some(input_gradient) = &mut input_gradient else { continue };
-            let along = map_sum(
+            let mean_product = map_sum(
                 simd,
                 N,
                 [],
@@ -255,8 +255,8 @@ impl<const N: usize, T: Real, const EPSILON_NANOS: u64> Layer<Features<N>> for L
                 |[], [output_gradient, x]| ([], output_gradient * ((x - mean) * reciprocal)),
             );
             let count = T::from_count(N);
-            let (level, along) =
-                (lanes::<S, T>(simd, sum(simd, &*output_gradient) / count), lanes::<S, T>(simd, along / count));
+            let (mean_gradient, mean_product) =
+                (lanes::<S, T>(simd, sum(simd, &*output_gradient) / count), lanes::<S, T>(simd, mean_product / count));
             map(
                 simd,
                 [&mut input_gradient.data.0[sample]],
@@ -264,19 +264,19 @@ impl<const N: usize, T: Real, const EPSILON_NANOS: u64> Layer<Features<N>> for L
                 #[inline(always)]
                 |[_], [output_gradient, x]| {
                     let normalized = (x - mean) * reciprocal;
-                    [(output_gradient - level - normalized * along) * reciprocal]
+                    [(output_gradient - mean_gradient - normalized * mean_product) * reciprocal]
                 },
             );
         }
     }
 
-    fn describe(place: Place, tell: &mut dyn FnMut(Description)) {
+    fn describe(place: Place, emit: &mut dyn FnMut(Description)) {
         // The squares for the variance, and then one MAC for each feature.
-        tell(Description::of::<Features<N>, Self>(place, Some(2 * N)));
+        emit(Description::of::<Features<N>, Self>(place, Some(2 * N)));
     }
 
-    fn graph<'a>(&'a self, tell: &mut dyn FnMut(Op<'a, T>)) {
+    fn graph<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>)) {
         let (weight, bias) = (self.weight.as_slice(), self.bias.as_slice());
-        tell(Op::LayerNorm { weight, bias, epsilon_nanos: EPSILON_NANOS });
+        emit(Op::LayerNorm { weight, bias, epsilon_nanos: EPSILON_NANOS });
     }
 }

@@ -81,7 +81,7 @@ const fn vector<const N: usize>(name: &'static str, kind: Kind) -> Parameter {
     Parameter { name, kind, rows: N, columns: 1 }
 }
 
-/// All instruction sets compute the same bits, without fused multiply-add (FMA).
+/// All instruction sets compute the same bits, without FMA (fused multiplication and addition).
 #[cfg(all(test, feature = "reproducible"))]
 mod tests {
     use super::*;

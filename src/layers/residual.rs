@@ -196,14 +196,14 @@ impl<const N: usize, L: Layer<Features<N>, Out = Features<N>>> Layer<Features<N>
         add(pass, output_gradient, input_gradient);
     }
 
-    fn describe(place: Place, tell: &mut dyn FnMut(Description)) {
-        tell(Description::around::<Features<N>, Self>(place, "Residual"));
-        L::describe(place.inside(0), tell);
+    fn describe(place: Place, emit: &mut dyn FnMut(Description)) {
+        emit(Description::around::<Features<N>, Self>(place, "Residual"));
+        L::describe(place.inside(0), emit);
     }
 
-    fn graph<'a>(&'a self, tell: &mut dyn FnMut(Op<'a, L::Scalar>)) {
-        tell(Op::ResidualBegins { size: N });
-        self.0.graph(tell);
-        tell(Op::ResidualEnds);
+    fn graph<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, L::Scalar>)) {
+        emit(Op::ResidualBegins { size: N });
+        self.0.graph(emit);
+        emit(Op::ResidualEnds);
     }
 }

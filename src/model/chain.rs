@@ -274,17 +274,17 @@ macro_rules! chain {
                 self.$zero.sgd_step(pass.hidden(), x, &mut cache.$zero, output_gradient, learning_rate, input_gradient);
             }
 
-            fn describe(place: Place, tell: &mut dyn FnMut(Description)) {
-                tell(Description::around::<In, Self>(place, CHAIN));
-                $first::describe(place.inside($zero), tell);
-                $(<$layer as Layer<$in>>::describe(place.inside($i), tell);)+
+            fn describe(place: Place, emit: &mut dyn FnMut(Description)) {
+                emit(Description::around::<In, Self>(place, CHAIN));
+                $first::describe(place.inside($zero), emit);
+                $(<$layer as Layer<$in>>::describe(place.inside($i), emit);)+
             }
 
-            fn graph<'a>(&'a self, tell: &mut dyn FnMut(Op<'a, Self::Scalar>)) {
-                tell(Op::ChainBegins);
-                self.$zero.graph(tell);
-                $(self.$i.graph(tell);)+
-                tell(Op::ChainEnds);
+            fn graph<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, Self::Scalar>)) {
+                emit(Op::ChainBegins);
+                self.$zero.graph(emit);
+                $(self.$i.graph(emit);)+
+                emit(Op::ChainEnds);
             }
         }
     };

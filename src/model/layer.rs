@@ -115,16 +115,16 @@ pub trait Layer<In: Shape>: Params {
         self.visit_mut([&mut gradient], &mut Descent { simd: pass.simd(), learning_rate });
     }
 
-    /// Calls `tell` with the [summary](crate::model::Network::summary)'s description of the layer at `place`, and
+    /// Calls `emit` with the [summary](crate::model::Network::summary)'s description of the layer at `place`, and
     /// with those of the layers inside it. By default: its type, and an unknown number of MACs.
-    fn describe(place: Place, tell: &mut dyn FnMut(Description)) {
-        tell(Description::of::<In, Self>(place, None));
+    fn describe(place: Place, emit: &mut dyn FnMut(Description)) {
+        emit(Description::of::<In, Self>(place, None));
     }
 
-    /// Calls `tell` with the operations that the layer computes in prediction, for exporters. By default the
+    /// Calls `emit` with the operations that the layer computes in prediction, for exporters. By default the
     /// operation is unknown, and a network with such a layer cannot be exported.
-    fn graph<'a>(&'a self, tell: &mut dyn FnMut(Op<'a, Self::Scalar>)) {
-        tell(Op::Unknown { name: core::any::type_name::<Self>() });
+    fn graph<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, Self::Scalar>)) {
+        emit(Op::Unknown { name: core::any::type_name::<Self>() });
     }
 }
 

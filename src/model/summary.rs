@@ -125,12 +125,12 @@ impl<N: InputShape + Layer<<N as InputShape>::In>> Summary<N> {
         sum
     }
 
-    /// Calls `tell` with the description of each layer in turn.
-    pub fn each(&self, tell: &mut dyn FnMut(Description)) {
+    /// Calls `emit` with the description of each layer in turn.
+    pub fn each(&self, emit: &mut dyn FnMut(Description)) {
         N::describe(Place { depth: 0, index: 0 }, &mut |description| match description.place {
             // Without the network itself, if it only holds layers.
             Place { depth: 0, .. } if description.cost.is_none() && description.name == CHAIN => {}
-            _ => tell(description),
+            _ => emit(description),
         });
     }
 }

@@ -14,7 +14,7 @@ pub(crate) fn level() -> Level {
 }
 
 /// `dispatch!(level, simd => call(simd, ..))` compiles the call for AVX-512, AVX2 and SSE2, and runs the best one
-/// at or below the level. SSE4.2 is left out, since it has neither wider registers nor fused multiply-add (FMA),
+/// at or below the level. SSE4.2 is left out, since it has neither wider registers nor FMA,
 /// and would cost a quarter of the compile time.
 #[cfg(target_arch = "x86_64")]
 macro_rules! dispatch {

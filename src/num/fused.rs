@@ -1,4 +1,4 @@
-//! Fused multiply-add (FMA), and the square root that is made of it: what [`Real`](crate::num::Real) is built on.
+//! FMA (fused multiplication and addition), and the square root that is made of it: what [`Real`](crate::num::Real) is built on.
 
 #[cfg(target_arch = "x86_64")]
 use fearless_simd::{Avx512, SimdBase, SimdInto, f32x16};
