@@ -30,6 +30,8 @@ use rand::Rng;
 /// `y = A(W x + b)`. PyTorch equivalent: `torch.nn.Linear`, followed by the activation's module.
 ///
 /// # Examples
+///
+/// ```
 /// use tuplenet::prelude::*;
 ///
 /// // A network that a program's flash can hold: weights row by row, as on paper and in PyTorch.
