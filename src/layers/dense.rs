@@ -105,7 +105,10 @@ impl<const IN: usize, const OUT: usize, A, T: Real> Dense<IN, OUT, A, T> {
     where
         A: Activation,
     {
-        assert!(IN > 0 && OUT > 0, "a Dense layer needs at least one input and one output");
+        assert!(
+            IN > 0 && OUT > 0,
+            "expected a `Dense` layer with at least one input and one output, found a size of zero"
+        );
         assert_varies::<A>(OUT);
     }
 

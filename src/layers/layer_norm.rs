@@ -70,7 +70,10 @@ impl<const N: usize, T: Real, const EPSILON_NANOS: u64> LayerNorm<N, T, EPSILON_
 
     /// What is added to the variance.
     const EPSILON: f64 = {
-        assert!(EPSILON_NANOS > 0, "LayerNorm needs an epsilon above zero, its third parameter, in units of 1e-9");
+        assert!(
+            EPSILON_NANOS > 0,
+            "expected an epsilon of `LayerNorm` above zero, its third parameter, in units of 1e-9, found 0"
+        );
         EPSILON_NANOS as f64 / 1e9
     };
 

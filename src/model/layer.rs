@@ -25,7 +25,7 @@ use fearless_simd::Simd;
     label = "`{In}` arrives at `{Self}`",
     note = "the `IN` of a layer must equal the `OUT` of the layer before it, and that of the first the size of the data",
     note = "layers are those of `tuplenet::layers`, tuples of two to eight layers (nest longer ones: \
-            `(A, B, (C, D, ..))`) and types of your own; an activation stands in a layer: `Dense<2, 8, Tanh>`"
+            `(A, B, (C, D, ..))`) and types of your own; an activation is a parameter of a layer: `Dense<2, 8, Tanh>`"
 )]
 #[doc(alias("nn.Module", "Module"))]
 pub trait Layer<In: Shape>: Params {
@@ -164,7 +164,7 @@ impl<S: Simd, T: Real> VisitorMut<T, 1> for Descent<S, T> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a network",
     label = "expected a layer, or a tuple of two to eight layers",
-    note = "a tuple has at most eight layers; nest: `(A, B, (C, D, ..))`; a single layer stands without a tuple",
+    note = "a tuple has at most eight layers; nest: `(A, B, (C, D, ..))`; write a single layer without a tuple",
     note = "a layer of your own that is the first of a network needs an `impl InputShape`"
 )]
 #[doc(alias("input_shape"))]

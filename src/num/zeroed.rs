@@ -11,7 +11,7 @@ pub trait Zeroed: Sized {
 
 impl<T: Real, const R: usize, const C: usize> Zeroed for SMatrix<T, R, C> {
     const ZEROED: Self = {
-        assert!(R > 0, "a layer needs at least one input and one output");
+        assert!(R > 0, "expected a layer with at least one input and one output, found a size of zero");
         SMatrix::from_array_storage(ArrayStorage([[T::ZERO; R]; C]))
     };
 }
