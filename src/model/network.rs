@@ -101,7 +101,7 @@ pub trait Network: Sized {
         Summary::new()
     }
 
-    /// Predicts: returns the outputs for the samples in the columns of `x`.
+    /// Predicts the outputs for the samples in the columns of `x`.
     ///
     /// # Shapes
     ///
@@ -125,7 +125,7 @@ pub trait Network: Sized {
         dispatch!(level(), simd => x.enter(simd, self))
     }
 
-    /// Predicts: returns the outputs for one sample.
+    /// Predicts the outputs for one sample.
     ///
     /// # Shapes
     ///
