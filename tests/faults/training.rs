@@ -736,7 +736,7 @@ mod settings {
         );
         assert!(
             words(validation.random(&networks(), &space().learning_rate(uniform(-1.0, -0.5)), 3).unwrap_err())
-                .contains("learning_rate")
+                .contains("learning rate")
         );
         assert!(words(validation.grid(&networks(), &space().l1([-1.0])).unwrap_err()).contains("`l1`"));
         assert!(words(validation.grid(&networks(), &space().alpha([f64::NAN])).unwrap_err()).contains("`alpha`"));
