@@ -1,6 +1,6 @@
-//! Activations: zero-sized types with a value, a derivative, and the initialization that suits them.
+//! Activation functions: zero-sized types with a value, a derivative, and the initialization that suits them.
 //!
-//! An activation of your own is a type with two functions:
+//! An activation of your own is a type that implements two functions:
 //!
 //! ```
 //! use tuplenet::activation::{Activation, FromInput};
@@ -36,48 +36,52 @@ use crate::num::zeroed::Zeroed;
 use crate::num::{Lanes, Real};
 use fearless_simd::{Select, Simd, SimdBase};
 
-/// A function applied to every output of a layer, on vector lanes.
+/// An activation function, applied to every output of a layer, on vector lanes.
 ///
-/// [`value`](Self::value) must propagate NaN (`x.max(0)` may not: see [`maximum`]), or the trainer can't see that a
-/// network has diverged. Mark both functions `#[inline(always)]` for speed.
+/// [`value`](Self::value) must propagate NaN (`x.max(0)` may not: see [`maximum`]); otherwise the trainer cannot
+/// detect that training has diverged. Mark both functions `#[inline(always)]` for speed.
 #[doc(alias("activation function"))]
 pub trait Activation: 'static {
-    /// What [`derivative`](Self::derivative) is computed from: [`FromOutput`] if its `x` is not used, which spares the
-    /// memory of the input, else [`FromInput`].
+    /// What [`derivative`](Self::derivative) is computed from: [`FromOutput`] if it does not use `x`, which saves
+    /// the memory of the input, otherwise [`FromInput`].
     type DerivativeFrom: DerivativeFrom;
 
-    /// The initialization of a layer that has this activation.
+    /// The initialization of the weights of a layer with this activation.
     type Init: Init + Default;
 
-    /// Whether each output depends on its own input alone; if not, [`value_of_sample`](Self::value_of_sample) and
-    /// [`backward_of_sample`](Self::backward_of_sample) say how.
+    /// Whether each output depends only on its own input. If not, [`value_of_sample`](Self::value_of_sample) and
+    /// [`backward_of_sample`](Self::backward_of_sample) compute the rest.
     const ELEMENTWISE: bool = true;
 
-    /// Whether [`value`](Self::value) is a few instructions, so that a copy of it in each place where sums are at hand makes
-    /// less of a program than a pass of its own over the outputs.
+    /// Whether [`value`](Self::value) is only a few instructions. Then a copy of it wherever sums are computed
+    /// makes a smaller program than a separate pass over the outputs.
     const INLINE: bool = false;
 
-    /// Which loss takes this activation over, to compute the two together from the activation's input.
+    /// The loss that is fused with this activation: the two are computed together, from the activation's input.
     const FUSED_LOSS: FusedLoss = FusedLoss::None;
 
-    /// The name of the function for [export](crate::model); none for an activation of your own, which other languages do
-    /// not know.
+    /// The name of the function for [exporters](crate::model). `None` for an activation of your own, which other
+    /// languages do not know.
     const KIND: Option<ActivationKind> = None;
 
-    /// The function at `x`.
+    /// The value at `x`.
     fn value<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T>;
 
     /// The derivative at `x`, where the value is `y`.
     fn derivative<S: Simd, T: Real>(simd: S, x: Lanes<S, T>, y: Lanes<S, T>) -> Lanes<S, T>;
 
-    /// `dy`, the gradient by the value `y`, times the derivative: the gradient by `x`.
+    /// The gradient by the input `x`: `dy`, the gradient by the output `y`, times the derivative.
     #[inline(always)]
     fn backward<S: Simd, T: Real>(simd: S, dy: Lanes<S, T>, x: Lanes<S, T>, y: Lanes<S, T>) -> Lanes<S, T> {
         dy * Self::derivative::<S, T>(simd, x, y)
     }
 
-    /// Turns the values of the samples in use into the output, for an activation that couples the outputs of a sample:
+    /// Turns the values of the samples in use into outputs, for an activation that is not elementwise, such as
     /// softmax.
+    ///
+    /// # Shapes
+    ///
+    /// `values`: `B` samples of `[T; OUT]`, of which the first [`pass.len()`](Pass::len) are in use.
     #[inline(always)]
     fn value_of_sample<S: Simd, T: Real, const OUT: usize, const B: usize>(
         _pass: Pass<S, B>,
@@ -85,8 +89,12 @@ pub trait Activation: 'static {
     ) {
     }
 
-    /// Turns the gradient by the output into the gradient by the values, for an activation that couples the outputs of
-    /// a sample.
+    /// Turns the gradient by the output into the gradient by the values, for an activation that is not elementwise.
+    /// The result is then multiplied by [`derivative`](Self::derivative).
+    ///
+    /// # Shapes
+    ///
+    /// `output` and `dy`: `B` samples of `[T; OUT]`, of which the first [`pass.len()`](Pass::len) are in use.
     #[inline(always)]
     fn backward_of_sample<S: Simd, T: Real, const OUT: usize, const B: usize>(
         _pass: Pass<S, B>,
@@ -103,12 +111,12 @@ impl<A: Activation> Elementwise for A {
     }
 }
 
-/// Which loss an activation is computed together with.
+/// The loss that an activation is fused with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FusedLoss {
-    /// None.
+    /// No loss.
     None,
-    /// Either cross-entropy, which takes the outputs as logits.
+    /// Both cross-entropies: the outputs are logits.
     EitherCrossEntropy,
     /// Binary cross-entropy: the activation is the logistic sigmoid.
     BinaryCrossEntropy,
@@ -116,7 +124,7 @@ pub enum FusedLoss {
     CrossEntropy,
 }
 
-/// The library's activations; by name, for who writes a network in another language.
+/// The library's activations as values, for code that writes a network in another language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs, reason = "the names are those of the types here")]
 #[non_exhaustive]
@@ -124,7 +132,7 @@ pub enum ActivationKind {
     Identity,
     Relu,
     LeakyRelu {
-        /// The factor below zero, in per mille.
+        /// The factor for negative inputs, in per mille.
         per_mille: u32,
     },
     Elu,
@@ -139,25 +147,25 @@ pub enum ActivationKind {
     Softmax,
 }
 
-/// Fails to compile where outputs would be constant.
+/// Fails to compile for a softmax of one output, which would be constant.
 pub(crate) const fn assert_varies<A: Activation>(outputs: usize) {
     assert!(
         outputs > 1 || !matches!(A::FUSED_LOSS, FusedLoss::CrossEntropy),
-        "softmax of one output is always 1: take `Sigmoid` with `BinaryCrossEntropy` for yes or no, or an output for each class"
+        "softmax of one output is always 1: take `Sigmoid` with `BinaryCrossEntropy` for binary classification, or an output for each class"
     );
 }
 
 /// What an activation's derivative is computed from.
 pub trait DerivativeFrom: 'static {
-    /// The layer's output before the activation, where it is kept.
+    /// Storage for the activation's input, or `()` if it is not stored.
     type Stored<M: Zeroed + Clone>: Zeroed + Clone;
-    /// What is kept, if it is.
+    /// The stored input, if it is stored.
     fn stored<M: Zeroed + Clone>(stored: &Self::Stored<M>) -> Option<&M>;
-    /// Where to keep it, if it is kept.
+    /// Where to store the input, if it is stored.
     fn stored_mut<M: Zeroed + Clone>(stored: &mut Self::Stored<M>) -> Option<&mut M>;
 }
 
-/// The derivative follows from the activation's output alone.
+/// The derivative is computed from the activation's output alone.
 #[derive(Clone, Copy, Debug)]
 pub struct FromOutput;
 
@@ -173,7 +181,7 @@ impl DerivativeFrom for FromOutput {
     }
 }
 
-/// The derivative needs the activation's input, which is kept for the backward pass.
+/// The derivative needs the activation's input, which is stored for the backward pass.
 #[derive(Clone, Copy, Debug)]
 pub struct FromInput;
 
@@ -189,8 +197,8 @@ impl DerivativeFrom for FromInput {
     }
 }
 
-// For each activation: its documentation, name, what the derivative is computed from, its initialization; value;
-// derivative.
+// For each activation: its documentation, its name, what the derivative is computed from, its initialization;
+// value; derivative.
 macro_rules! activation {
     ($(#[$doc:meta])* $name:ident, $from:ty, $init:ty $(, fused $fused:expr)? $(, inline $inline:literal)?;
      |$simd:ident, $x:ident| $value:expr; |$d_simd:ident, $d_x:ident, $y:ident| $derivative:expr) => {
@@ -223,27 +231,32 @@ fn zero<S: Simd, T: Real>(simd: S) -> Lanes<S, T> {
     splat::<S, T>(simd, 0.0)
 }
 
-/// `positive` where `x` is above zero, else `negative`; NaN where `x` is NaN.
+/// `positive` where `x` is above zero, otherwise `negative`; NaN where `x` is NaN.
 #[inline(always)]
 fn by_sign<S: Simd, T: Real>(simd: S, x: Lanes<S, T>, positive: Lanes<S, T>, negative: Lanes<S, T>) -> Lanes<S, T> {
     x.simd_gt(zero::<S, T>(simd)).select(positive, negative)
 }
 
 activation! {
-    /// `x`: for outputs that may be any number. As the last activation it tells the cross-entropies that the outputs are logits.
+    /// Identity (linear output), for regression. As the last activation it says that the outputs are logits for the
+    /// cross-entropy losses.
+    ///
+    /// # Formula
+    ///
+    /// `y = x`, derivative `1`. PyTorch equivalent: `torch.nn.Identity`.
     #[doc(alias("linear", "nn.Identity"))]
     Identity, FromOutput, GlorotUniform, fused FusedLoss::EitherCrossEntropy, inline true;
     |_simd, x| x;
     |simd, _x, _y| splat::<S, T>(simd, 1.0)
 }
 
-/// What a layer without an activation ends with, as its [`LastActivation`](crate::model::Layer::LastActivation): `x`,
-/// and nothing that a loss could take over. The layer's outputs are compared as they are, never taken for logits: only
-/// [`Identity`] says that.
+/// The [`LastActivation`](crate::model::Layer::LastActivation) of a layer without an activation: the identity,
+/// which no loss is fused with. A loss compares the layer's outputs as they are and never takes them for logits;
+/// only [`Identity`] declares logits.
 ///
-/// `L` names the layer in error messages, and says whether its outputs may be probabilities: those of `NoActivation`, for
-/// layers of your own, may; those of `NoActivation<BatchNorm<..>>` may not, and so the cross-entropies
-/// [refuse](crate::loss::Distribution) a network that ends with it.
+/// `L` names the layer in error messages and says whether its outputs may be probabilities. Those of
+/// `NoActivation`, for layers of your own, may be. Those of `NoActivation<BatchNorm<..>>` may not, so the
+/// cross-entropies [reject](crate::loss::Distribution) a network that ends with it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NoActivation<L = ()>(core::marker::PhantomData<L>);
 
@@ -263,7 +276,11 @@ impl<L: 'static> Activation for NoActivation<L> {
     }
 }
 
-/// Rectified linear unit, `max(x, 0)`.
+/// Rectified linear unit.
+///
+/// # Formula
+///
+/// `y = max(x, 0)`, derivative `1` where `x > 0`, otherwise `0`. PyTorch equivalent: `torch.nn.ReLU`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[doc(alias("ReLU"))]
 pub struct Relu;
@@ -290,7 +307,12 @@ impl Activation for Relu {
     }
 }
 
-/// `x` where it is positive, else `x` times a small factor, in per mille: 10 (0.01, as in PyTorch) unless told.
+/// Leaky rectified linear unit. `PER_MILLE` is the factor for negative inputs in per mille, 10 (0.01, as in
+/// PyTorch) by default; a larger one lets more of the negative inputs and of their gradient through.
+///
+/// # Formula
+///
+/// `y = x` where `x > 0`, otherwise `x * PER_MILLE / 1000`. PyTorch equivalent: `torch.nn.LeakyReLU`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[doc(alias("LeakyReLU", "negative_slope"))]
 pub struct LeakyRelu<const PER_MILLE: u32 = 10>;
@@ -313,19 +335,28 @@ impl<const PER_MILLE: u32> Activation for LeakyRelu<PER_MILLE> {
 }
 
 activation! {
-    /// Exponential linear unit, `x` where it is positive, else `exp(x) - 1`.
+    /// Exponential linear unit.
+    ///
+    /// # Formula
+    ///
+    /// `y = x` where `x > 0`, otherwise `exp(x) - 1`. PyTorch equivalent: `torch.nn.ELU`.
     #[doc(alias("ELU"))]
     Elu, FromOutput, HeUniform;
     |simd, x| by_sign::<S, T>(simd, x, x, math::exp_m1_negative::<S, T>(simd, minimum(x, zero::<S, T>(simd))));
     |simd, _x, y| minimum(y, zero::<S, T>(simd)) + splat::<S, T>(simd, 1.0)
 }
 
-/// G. Klambauer et al., "Self-normalizing neural networks", 2017.
+/// The constants of SELU: G. Klambauer et al., "Self-normalizing neural networks", 2017.
 pub(crate) const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
 pub(crate) const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
 
 activation! {
-    /// Scaled exponential linear unit, which keeps mean and variance.
+    /// Scaled exponential linear unit, which keeps the mean and variance of activations close to zero and one.
+    ///
+    /// # Formula
+    ///
+    /// `y = 1.0507 x` where `x > 0`, otherwise `1.0507 * 1.6733 (exp(x) - 1)`. (G. Klambauer et al.,
+    /// "Self-normalizing neural networks", 2017.) PyTorch equivalent: `torch.nn.SELU`.
     #[doc(alias("SELU"))]
     Selu, FromOutput, LecunNormal;
     |simd, x| {
@@ -336,8 +367,12 @@ activation! {
 }
 
 activation! {
-    /// Gaussian error linear unit, `x` times the probability that a standard normal number is below `x`. Exact, not the
-    /// approximation with tanh.
+    /// Gaussian error linear unit, exact, not the approximation with tanh.
+    ///
+    /// # Formula
+    ///
+    /// `y = x P(X <= x)` for a standard normal `X`: `x / 2 (1 + erf(x / sqrt(2)))`. PyTorch equivalent:
+    /// `torch.nn.GELU`.
     #[doc(alias("GELU"))]
     Gelu, FromInput, HeUniform;
     |simd, x| x * math::normal_cdf::<S, T>(simd, x);
@@ -345,7 +380,11 @@ activation! {
 }
 
 activation! {
-    /// `x` times its sigmoid, also called swish.
+    /// Sigmoid linear unit, also called swish.
+    ///
+    /// # Formula
+    ///
+    /// `y = x / (1 + exp(-x))`. PyTorch equivalent: `torch.nn.SiLU`.
     #[doc(alias("SiLU", "Swish"))]
     Silu, FromInput, HeUniform;
     |simd, x| x * math::sigmoid::<S, T>(simd, x);
@@ -356,7 +395,12 @@ activation! {
 }
 
 activation! {
-    /// The logistic sigmoid, `1 / (1 + exp(-x))`: for the probability of one of two classes.
+    /// Logistic sigmoid, for the probability of one of two classes. Fused with
+    /// [`BinaryCrossEntropy`](crate::loss::BinaryCrossEntropy) as the last activation.
+    ///
+    /// # Formula
+    ///
+    /// `y = 1 / (1 + exp(-x))`, derivative `y (1 - y)`. PyTorch equivalent: `torch.nn.Sigmoid`.
     #[doc(alias("logistic", "expit"))]
     Sigmoid, FromOutput, GlorotUniform, fused FusedLoss::BinaryCrossEntropy;
     |simd, x| math::sigmoid::<S, T>(simd, x);
@@ -364,7 +408,11 @@ activation! {
 }
 
 activation! {
-    /// `x / 6 + 1 / 2`, kept between 0 and 1.
+    /// Hard sigmoid: a piecewise linear approximation of [`Sigmoid`].
+    ///
+    /// # Formula
+    ///
+    /// `y = x / 6 + 1 / 2`, clamped to `[0, 1]`. PyTorch equivalent: `torch.nn.Hardsigmoid`.
     #[doc(alias("Hardsigmoid"))]
     HardSigmoid, FromOutput, GlorotUniform;
     |simd, x| {
@@ -379,7 +427,11 @@ activation! {
 }
 
 activation! {
-    /// The hyperbolic tangent.
+    /// Hyperbolic tangent.
+    ///
+    /// # Formula
+    ///
+    /// `y = tanh(x)`, derivative `1 - y y`. PyTorch equivalent: `torch.nn.Tanh`.
     #[doc(alias("hyperbolic tangent"))]
     Tanh, FromOutput, GlorotUniform;
     |simd, x| math::tanh::<S, T>(simd, x);
@@ -387,7 +439,11 @@ activation! {
 }
 
 activation! {
-    /// `ln(1 + exp(x))`, a smooth [`Relu`].
+    /// Softplus, a smooth [`Relu`].
+    ///
+    /// # Formula
+    ///
+    /// `y = ln(1 + exp(x))`. PyTorch equivalent: `torch.nn.Softplus`.
     #[doc(alias("SoftPlus"))]
     Softplus, FromOutput, HeUniform;
     |simd, x| math::softplus::<S, T>(simd, x);
@@ -395,7 +451,11 @@ activation! {
 }
 
 activation! {
-    /// `x / (1 + |x|)`.
+    /// Softsign.
+    ///
+    /// # Formula
+    ///
+    /// `y = x / (1 + |x|)`. PyTorch equivalent: `torch.nn.Softsign`.
     #[doc(alias("SoftSign"))]
     Softsign, FromOutput, GlorotUniform;
     |simd, x| x / (x.abs() + splat::<S, T>(simd, 1.0));
@@ -405,8 +465,12 @@ activation! {
     }
 }
 
-/// `exp(x)` divided by the sum of those of all outputs: for the probabilities of several classes. Only as the last
-/// activation of a network.
+/// Softmax, for the probabilities of several classes. Use it only as the last activation of a network, where it is
+/// fused with [`CrossEntropy`](crate::loss::CrossEntropy).
+///
+/// # Formula
+///
+/// `y_i = exp(x_i) / (sum of exp(x_j) over all outputs j)`. PyTorch equivalent: `torch.nn.Softmax`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[doc(alias("LogSoftmax"))]
 pub struct Softmax;
@@ -424,8 +488,8 @@ impl Activation for Softmax {
         x
     }
 
-    /// The gradient is `y (s - sum of y s)`, where `s` is the gradient by the output;
-    /// [`backward_of_sample`](Self::backward_of_sample) makes the difference, and the factor `y` is left for here.
+    /// The gradient by the input is `y (dy - sum of y dy)`. [`backward_of_sample`](Self::backward_of_sample)
+    /// computes the difference; this is the factor `y`.
     #[inline(always)]
     fn derivative<S: Simd, T: Real>(_: S, _: Lanes<S, T>, y: Lanes<S, T>) -> Lanes<S, T> {
         y

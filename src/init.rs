@@ -1,6 +1,7 @@
-//! What weights begin with: He, Glorot, LeCun, uniform and normal numbers, a constant, or a rule of your own.
+//! Weight initialization: He, Glorot, LeCun, uniform and normal distributions, a constant, or a rule of your own.
 //!
-//! [`Network::new`](crate::model::Network::new) takes what suits each layer's activation. To choose:
+//! [`Network::new`](crate::model::Network::new) uses the initialization that suits each layer's activation. To
+//! choose another:
 //!
 //! ```
 //! use tuplenet::init::{GlorotNormal, Init};
@@ -22,9 +23,10 @@
 //! let network = Net::with_init(&Sparse::<3>, &mut seeded(0));
 //! ```
 //!
-//! Random numbers are made from the top bits of the generator's 64-bit numbers, so that a portable generator such as
-//! [`Xoshiro256PlusPlus`](rand::rngs::Xoshiro256PlusPlus) gives the same uniform numbers on every machine. Normal ones pass
-//! through a logarithm: for the same bits everywhere they need the feature `reproducible`.
+//! Random weights are made from the top bits of the 64-bit outputs of the random number generator. So a portable
+//! generator such as [`Xoshiro256PlusPlus`](rand::rngs::Xoshiro256PlusPlus) returns the same uniformly distributed
+//! weights on every machine. Normally distributed weights are computed with a logarithm: the feature `reproducible`
+//! makes their bits the same everywhere.
 
 use crate::num::dispatch::dispatch;
 use crate::num::math::{self, square_root};
@@ -33,27 +35,32 @@ use crate::num::{Real, first_lane, lanes};
 use fearless_simd::{Level, Simd};
 use rand::Rng;
 
-/// A rule for the weights of a layer at the beginning. What is not a weight begins as the layer says, biases with zero.
+/// A rule for the initial weights of a layer. Other parameters start with the layer's own defaults, biases with
+/// zero.
 #[doc(alias("initializer", "nn.init"))]
 pub trait Init {
-    /// Sets the weights of a layer with `fan_in` inputs and `fan_out` outputs; `weights` holds them column by column, a
-    /// column for each input.
+    /// Sets the weights of a layer with `fan_in` inputs and `fan_out` outputs.
+    ///
+    /// # Shapes
+    ///
+    /// `weights`: `fan_in` columns of `fan_out` weights, one column after the other.
     fn fill<T: Real, R: Rng>(&self, rng: &mut R, fan_in: usize, fan_out: usize, weights: &mut [T]);
 
-    /// [`fill`](Self::fill) for a layer whose size the compiler knows, for rules that can do without arithmetic then.
+    /// [`fill`](Self::fill) for a layer whose size the compiler knows, for rules that then need no arithmetic at
+    /// run time.
     #[inline(always)]
     fn fill_layer<T: Real, R: Rng, const IN: usize, const OUT: usize>(&self, rng: &mut R, weights: &mut [T]) {
         self.fill(rng, IN, OUT, weights);
     }
 }
 
-/// A number from `[-1, 1)`, every one as likely.
+/// A uniformly distributed value from `[-1, 1)`.
 fn symmetric<T: Real, R: Rng>(rng: &mut R) -> T {
     let unit = T::from_random_bits(rng.next_u64());
     unit + unit - T::ONE
 }
 
-/// A number from the standard normal distribution: G. Marsaglia's polar method.
+/// A value from the standard normal distribution, by G. Marsaglia's polar method.
 fn normal<T: Real, R: Rng>(rng: &mut R) -> T {
     #[inline(always)]
     fn factor<S: Simd, T: Real>(simd: S, square: T) -> T {
@@ -72,7 +79,7 @@ fn normal<T: Real, R: Rng>(rng: &mut R) -> T {
     }
 }
 
-/// Numbers from `[-limit, limit)`. Once in a program, not for each layer.
+/// Fills `weights` with values from `[-limit, limit)`. Compiled once in a program, not once for each layer.
 #[inline(never)]
 fn fill_uniform<T: Real, R: Rng>(rng: &mut R, limit: T, weights: &mut [T]) {
     for weight in weights {
@@ -100,7 +107,7 @@ macro_rules! rule {
                 $fill(rng, square_root(T::of($square * ($variance))), weights);
             }
 
-            // A chip without `f64` and without a square root needs neither.
+            // So a microcontroller without `f64` and without a square root instruction needs neither.
             #[inline(always)]
             fn fill_layer<T: Real, R: Rng, const IN: usize, const OUT: usize>(&self, rng: &mut R, weights: &mut [T]) {
                 let (root32, root64) = const {
@@ -116,37 +123,65 @@ macro_rules! rule {
 }
 
 rule! {
-    /// Uniform with variance 2 / inputs, for ReLU and its kin: K. He et al., 2015.
+    /// He (Kaiming) initialization, uniform, for ReLU and similar activations: K. He et al., 2015.
+    ///
+    /// # Formula
+    ///
+    /// Uniform in `[-limit, limit)` with variance `2 / inputs`: `limit = sqrt(6 / inputs)`. PyTorch equivalent:
+    /// `torch.nn.init.kaiming_uniform_`.
     #[doc(alias("kaiming_uniform_"))]
     HeUniform, fill_uniform, 3.0, |inputs, outputs| 2.0 / inputs
 }
 rule! {
-    /// Normal with variance 2 / inputs, for ReLU and its kin: K. He et al., 2015.
+    /// He (Kaiming) initialization, normal, for ReLU and similar activations: K. He et al., 2015.
+    ///
+    /// # Formula
+    ///
+    /// Normal with zero mean and variance `2 / inputs`. PyTorch equivalent: `torch.nn.init.kaiming_normal_`.
     #[doc(alias("kaiming_normal_"))]
     HeNormal, fill_normal, 1.0, |inputs, outputs| 2.0 / inputs
 }
 rule! {
-    /// Uniform with variance 2 / (inputs + outputs), for tanh and sigmoid: X. Glorot and Y. Bengio, 2010.
+    /// Glorot (Xavier) initialization, uniform, for tanh and sigmoid: X. Glorot and Y. Bengio, 2010.
+    ///
+    /// # Formula
+    ///
+    /// Uniform in `[-limit, limit)` with variance `2 / (inputs + outputs)`: `limit = sqrt(6 / (inputs + outputs))`.
+    /// PyTorch equivalent: `torch.nn.init.xavier_uniform_`.
     #[doc(alias("xavier_uniform_"))]
     GlorotUniform, fill_uniform, 3.0, |inputs, outputs| 2.0 / (inputs + outputs)
 }
 rule! {
-    /// Normal with variance 2 / (inputs + outputs), for tanh and sigmoid: X. Glorot and Y. Bengio, 2010.
+    /// Glorot (Xavier) initialization, normal, for tanh and sigmoid: X. Glorot and Y. Bengio, 2010.
+    ///
+    /// # Formula
+    ///
+    /// Normal with zero mean and variance `2 / (inputs + outputs)`. PyTorch equivalent:
+    /// `torch.nn.init.xavier_normal_`.
     #[doc(alias("xavier_normal_"))]
     GlorotNormal, fill_normal, 1.0, |inputs, outputs| 2.0 / (inputs + outputs)
 }
 rule! {
-    /// Uniform with variance 1 / inputs: Y. LeCun et al., 1998.
+    /// LeCun initialization, uniform: Y. LeCun et al., 1998.
+    ///
+    /// # Formula
+    ///
+    /// Uniform in `[-limit, limit)` with variance `1 / inputs`: `limit = sqrt(3 / inputs)`. Keras equivalent:
+    /// `LecunUniform`.
     #[doc(alias("lecun_uniform"))]
     LecunUniform, fill_uniform, 3.0, |inputs, outputs| 1.0 / inputs
 }
 rule! {
-    /// Normal with variance 1 / inputs, for SELU: Y. LeCun et al., 1998.
+    /// LeCun initialization, normal, for SELU: Y. LeCun et al., 1998.
+    ///
+    /// # Formula
+    ///
+    /// Normal with zero mean and variance `1 / inputs`. Keras equivalent: `LecunNormal`, which truncates it.
     #[doc(alias("lecun_normal"))]
     LecunNormal, fill_normal, 1.0, |inputs, outputs| 1.0 / inputs
 }
 
-/// All zero. A network with a hidden layer can't learn from there; a last layer can.
+/// All weights zero. A network with a hidden layer cannot learn from this start; a last layer can.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Zeros;
 
@@ -156,7 +191,7 @@ impl Init for Zeros {
     }
 }
 
-/// All the same.
+/// All weights equal to one value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Constant(pub f64);
 

@@ -1,16 +1,16 @@
 //! Losses: how far outputs are from targets, and the gradient by the outputs.
 //!
-//! A loss averages over the samples of a batch; the regression losses and binary cross-entropy average over the outputs
-//! too. Which activation the network ends with is known from its type, so sigmoid with binary cross-entropy and softmax
-//! with cross-entropy are computed together, from the logits: finite for every finite logit, and with the gradient
-//! `y - t`.
+//! A loss averages over the samples of a batch; the regression losses and binary cross-entropy also average over
+//! the outputs. The last activation is known from the network's type, so sigmoid is fused with binary cross-entropy
+//! and softmax with cross-entropy. Both are computed from the logits: the loss is finite for every finite logit,
+//! and its gradient is `y - t`.
 //!
-//! Which losses fit after which last activation; the others do not compile:
+//! Which losses fit which last activation; other pairs do not compile:
 //!
 //! | the network ends with | [`BinaryCrossEntropy`] | [`CrossEntropy`], of two outputs or more | [`MeanSquaredError`], [`MeanAbsoluteError`], [`Huber`] |
 //! |---|---|---|---|
-//! | [`Sigmoid`] | yes, computed together | no | yes |
-//! | [`Softmax`], of two outputs or more | no | yes, computed together | yes |
+//! | [`Sigmoid`] | yes, fused | no | yes |
+//! | [`Softmax`], of two outputs or more | no | yes, fused | yes |
 //! | [`Identity`] | yes, of logits | yes, of logits | yes |
 //! | [`HardSigmoid`] | yes, of probabilities | no | yes |
 //! | any other activation | no | no | yes |
@@ -19,8 +19,8 @@
 //! | [`Dropout<N, 0>`](Dropout), which changes nothing | yes, of probabilities | yes, of probabilities | yes |
 //! | another [`Dropout`], `BatchNorm`, `LayerNorm`, `Residual` | no | no | yes |
 //!
-//! Outputs are logits only if the network says so, with `Identity` in its last layer: after a `BatchNorm` stands an
-//! `Activate<N, Identity>`. Softmax of one output, which is always 1, does not compile with any loss.
+//! Outputs are logits only if the network declares it, with `Identity` in its last layer: put an `Activate<N,
+//! Identity>` after a final `BatchNorm`. Softmax of one output, which is always 1, does not compile with any loss.
 //!
 //! ```
 //! use tuplenet::layers::{Activate, LayerNorm};
@@ -81,9 +81,10 @@ use crate::num::math::{self, divide, maximum, minimum, splat};
 use crate::num::{Lanes, Real, SCALAR, lanes};
 use fearless_simd::{Select, Simd, SimdBase, SimdFloat};
 
-/// A loss for networks with `OUT` outputs of type `T` whose last activation is `A`, and targets of type `Target`: `[T; OUT]`,
-/// `usize` for a class index, or [`Class<OUT>`](crate::data::Class). A loss of your own that is written for every `A` fits
-/// every network; [`Probabilities`] and [`Distribution`] leave out what gives no probabilities.
+/// A loss function for networks with `OUT` outputs of type `T` whose last activation is `A`, and targets of type
+/// `Target`: `[T; OUT]`, `usize` for a class index, or [`Class<OUT>`](crate::data::Class). A loss of your own that
+/// is implemented for every `A` fits every network; the bounds [`Probabilities`] and [`Distribution`] exclude
+/// networks whose outputs are not probabilities.
 #[diagnostic::on_unimplemented(
     message = "the targets do not fit: `{Self}` does not compare outputs `[{T}; {OUT}]` with `{Target}`",
     label = "a target for outputs `[{T}; {OUT}]`",
@@ -92,9 +93,13 @@ use fearless_simd::{Select, Simd, SimdBase, SimdFloat};
 )]
 #[doc(alias("criterion", "objective"))]
 pub trait Loss<T: Real, Target, A: Activation, const OUT: usize> {
-    /// Gives `scale` times the sum of the losses of the samples in use. `outputs` holds what the network computed before
-    /// its last activation, `A`; each is replaced by the gradient of that sum. Gradients of samples not in use are of
-    /// no account.
+    /// Returns `scale` times the sum of the losses of the samples in use, and replaces each of `outputs` by the
+    /// gradient of that sum.
+    ///
+    /// # Shapes
+    ///
+    /// `outputs`: `B` samples of `[T; OUT]`, the values before the last activation `A`. `targets`: `B` targets. The
+    /// first [`pass.len()`](Pass::len) samples are in use; the gradients of the others are unspecified.
     fn evaluate<S: Simd, const B: usize>(
         &self,
         pass: Pass<S, B>,
@@ -103,33 +108,45 @@ pub trait Loss<T: Real, Target, A: Activation, const OUT: usize> {
         targets: &[Target; B],
     ) -> T;
 
-    /// Whether the settings of the loss make sense; an [`Error::Setting`] if not. Whoever trains or evaluates asks first.
+    /// Checks the settings of the loss, before training and before evaluation.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] if a setting is out of its range.
     #[inline(always)]
     fn check_settings(&self) -> Result<(), Error> {
         Ok(())
     }
 
-    /// Whether a target is one that the loss can be computed for.
+    /// Checks that the loss can be computed for a target.
+    ///
+    /// # Errors
+    ///
+    /// A [`TargetError`] if not: by default never.
     #[inline(always)]
     fn check(&self, _target: &Target) -> Result<(), TargetError> {
         Ok(())
     }
 
-    /// Checks each target; gives the place of the first that is not one, and why.
+    /// Checks each target.
+    ///
+    /// # Errors
+    ///
+    /// The index of the first target that [`check`](Self::check) rejects, and why.
     #[inline(always)]
     fn check_all(&self, targets: &[Target]) -> Result<(), (usize, TargetError)> {
-        for (place, target) in targets.iter().enumerate() {
-            self.check(target).map_err(|error| (place, error))?;
+        for (index, target) in targets.iter().enumerate() {
+            self.check(target).map_err(|error| (index, error))?;
         }
         Ok(())
     }
 }
 
-/// Samples that the loss `L` compares with `OUT` outputs of a network whose last activation is `A`. Every kind of
-/// [`Samples`] is, whose items the loss [takes](Loss).
+/// Samples whose items the loss `L` compares with `OUT` outputs of a network whose last activation is `A`.
+/// Implemented for every kind of [`Samples`] whose items are targets of the [`Loss`].
 #[diagnostic::on_unimplemented(
     message = "the targets do not fit: `{L}` does not compare outputs `[{T}; {OUT}]` with `{Self}`",
-    label = "targets for a network that gives outputs `[{T}; {OUT}]`"
+    label = "targets for a network with outputs `[{T}; {OUT}]`"
 )]
 pub trait Targets<T: Real, L, A: Activation, const OUT: usize>: Samples<T> {
     /// [`Loss::evaluate`].
@@ -142,13 +159,22 @@ pub trait Targets<T: Real, L, A: Activation, const OUT: usize>: Samples<T> {
     ) -> T;
 
     /// [`Loss::check_settings`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Loss::check_settings`].
     fn check_loss(loss: &L) -> Result<(), Error>;
 
     /// [`Loss::check_all`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Loss::check_all`].
     fn check_targets(loss: &L, targets: &[Self::Item]) -> Result<(), (usize, TargetError)>;
 }
 
-// The compiler may look behind it: what does not fit is the loss, the last activation or the sample, and each has its sentence.
+// Without `do_not_recommend`: what does not fit is the loss, the last activation or the sample, and each has its
+// own error message.
 impl<T: Real, L: Loss<T, Y::Item, A, OUT>, A: Activation, Y: Samples<T> + ?Sized, const OUT: usize>
     Targets<T, L, A, OUT> for Y
 {
@@ -174,15 +200,15 @@ impl<T: Real, L: Loss<T, Y::Item, A, OUT>, A: Activation, Y: Samples<T> + ?Sized
     }
 }
 
-/// A last activation that [`BinaryCrossEntropy`] fits: each output is a probability of its own, or a logit. For an
-/// activation of your own between 0 and 1 write `impl Probabilities for MyActivation {}`.
+/// A last activation that fits [`BinaryCrossEntropy`]: each output is a probability of its own, or a logit. For an
+/// activation of your own with values between 0 and 1 write `impl Probabilities for MyActivation {}`.
 #[diagnostic::on_unimplemented(
-    message = "`BinaryCrossEntropy` makes no sense after `{Self}`, which does not give a probability for each output",
+    message = "`BinaryCrossEntropy` makes no sense after `{Self}`, whose outputs are not probabilities",
     label = "the network ends with `{Self}`",
     note = "`BinaryCrossEntropy` fits `Sigmoid`, `HardSigmoid`, and `Identity`, whose outputs it takes as logits; after a layer \
             that has no activation, such as `BatchNorm`, put `Activate<N, Sigmoid>` or `Activate<N, Identity>`",
     note = "`Softmax` goes with `CrossEntropy`; any activation goes with `MeanSquaredError`, `MeanAbsoluteError` and `Huber`",
-    note = "for an activation of your own that gives probabilities, write `impl Probabilities for MyActivation {{}}`"
+    note = "for an activation of your own whose outputs are probabilities, write `impl Probabilities for MyActivation {{}}`"
 )]
 pub trait Probabilities: Activation {}
 
@@ -192,15 +218,15 @@ impl Probabilities for Identity {}
 impl Probabilities for NoActivation {}
 impl<const N: usize, T: Real> Probabilities for NoActivation<Dropout<N, 0, T>> {}
 
-/// A last activation that [`CrossEntropy`] fits: the outputs are the probabilities of classes, which add up to 1, or logits.
-/// For an activation of your own write `impl Distribution for MyActivation {}`.
+/// A last activation that fits [`CrossEntropy`]: the outputs are the probabilities of the classes, which add up to
+/// 1, or logits. For an activation of your own write `impl Distribution for MyActivation {}`.
 #[diagnostic::on_unimplemented(
-    message = "`CrossEntropy` makes no sense after `{Self}`, which does not give probabilities of classes",
+    message = "`CrossEntropy` makes no sense after `{Self}`, whose outputs are not probabilities of classes",
     label = "the network ends with `{Self}`",
     note = "`CrossEntropy` fits `Softmax`, and `Identity`, whose outputs it takes as logits; after a layer that has no \
             activation, such as `BatchNorm`, put `Activate<N, Softmax>` or `Activate<N, Identity>`",
     note = "`Sigmoid` goes with `BinaryCrossEntropy`; any activation goes with `MeanSquaredError`, `MeanAbsoluteError` and `Huber`",
-    note = "for an activation of your own that gives probabilities which add up to 1, write `impl Distribution for MyActivation {{}}`"
+    note = "for an activation of your own whose outputs are probabilities that add up to 1, write `impl Distribution for MyActivation {{}}`"
 )]
 pub trait Distribution: Activation {}
 
@@ -209,8 +235,12 @@ impl Distribution for Identity {}
 impl Distribution for NoActivation {}
 impl<const N: usize, T: Real> Distribution for NoActivation<Dropout<N, 0, T>> {}
 
-/// [`Loss::evaluate`] for a loss that is the mean over the outputs of `formula(y, t)`, which gives the loss of the output
-/// `y` with the target `t`, and its derivative by `y`.
+/// [`Loss::evaluate`] for a loss that is the mean of a formula over the outputs. `formula(y, t)` returns the loss
+/// of the output `y` with the target `t`, and its derivative by `y`.
+///
+/// # Shapes
+///
+/// `outputs` and `targets`: `B` samples of `[T; OUT]`, of which the first [`pass.len()`](Pass::len) are in use.
 #[inline(always)]
 pub fn elementwise<S: Simd, T: Real, A: Activation, const OUT: usize, const B: usize>(
     pass: Pass<S, B>,
@@ -272,16 +302,17 @@ pub fn elementwise<S: Simd, T: Real, A: Activation, const OUT: usize, const B: u
     scale * total
 }
 
-/// Where there are vector registers, without a way out before the end, so that many numbers are looked at together.
+/// Whether no value is infinite or NaN. With vector registers the loop does not stop early, so that it is
+/// vectorized.
 #[inline(always)]
-fn all_finite<T: Real>(numbers: &[T]) -> bool {
+fn all_finite<T: Real>(values: &[T]) -> bool {
     if SCALAR {
-        return numbers.iter().all(|number| number.is_finite());
+        return values.iter().all(|value| value.is_finite());
     }
-    numbers.iter().fold(true, |finite, number| finite & number.is_finite())
+    values.iter().fold(true, |finite, value| finite & value.is_finite())
 }
 
-/// Fails if a number is infinite or NaN.
+/// Fails if a value is infinite or NaN.
 #[inline(always)]
 fn check_finite<T: Real>(target: &[T]) -> Result<(), TargetError> {
     if cfg!(not(target_os = "none")) && all_finite(target) {
@@ -293,8 +324,8 @@ fn check_finite<T: Real>(target: &[T]) -> Result<(), TargetError> {
     }
 }
 
-// The regression losses: a check of the targets, a formula that gives loss and derivative, and a check of the settings,
-// if any.
+// The regression losses: a formula that returns the loss and its derivative, and a check of the settings, if there
+// are any. The targets must be finite.
 macro_rules! regression {
     ($name:ty, |$this:ident, $simd:ident, $y:ident, $t:ident| $formula:expr $(, $settings:item)?) => {
         impl<T: Real, A: Activation, const OUT: usize> Loss<T, [T; OUT], A, OUT> for $name {
@@ -324,12 +355,12 @@ macro_rules! regression {
 
             #[inline(always)]
             fn check_all(&self, targets: &[[T; OUT]]) -> Result<(), (usize, TargetError)> {
-                // All at once, where there are registers for it.
+                // All at once, where there are vector registers.
                 if !SCALAR && all_finite(targets.as_flattened()) {
                     return Ok(());
                 }
-                for (place, target) in targets.iter().enumerate() {
-                    check_finite(target).map_err(|problem| (place, problem))?;
+                for (index, target) in targets.iter().enumerate() {
+                    check_finite(target).map_err(|problem| (index, problem))?;
                 }
                 Ok(())
             }
@@ -338,7 +369,11 @@ macro_rules! regression {
     };
 }
 
-/// The mean of the squares of the errors.
+/// Mean squared error (L2 loss), for regression.
+///
+/// # Formula
+///
+/// Mean of `(y - t)^2`, gradient `2 (y - t)`. PyTorch equivalent: `torch.nn.MSELoss`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[doc(alias("MSELoss", "mse", "l2 loss"))]
@@ -349,7 +384,11 @@ regression!(MeanSquaredError, |_this, simd, y, t| {
     (error * error, error * splat::<S, T>(simd, 2.0))
 });
 
-/// The mean of the absolute values of the errors. Its derivative at zero is zero.
+/// Mean absolute error (L1 loss), for regression that is robust against outliers.
+///
+/// # Formula
+///
+/// Mean of `|y - t|`, gradient `sign(y - t)`, which is zero at `y = t`. PyTorch equivalent: `torch.nn.L1Loss`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[doc(alias("L1Loss", "mae"))]
@@ -362,8 +401,13 @@ regression!(MeanAbsoluteError, |_this, simd, y, t| {
     (error.abs(), error.simd_eq(zero).select(zero, sign))
 });
 
-/// Half the square of errors up to `delta`, and beyond it a straight line with the derivative `delta`: P. Huber, 1964;
-/// as in PyTorch.
+/// Huber loss, for regression that is robust against outliers: quadratic for small errors, linear for large ones.
+/// (P. Huber, 1964.)
+///
+/// # Formula
+///
+/// Mean of `e^2 / 2` where `|e| <= delta`, otherwise `delta (|e| - delta / 2)`, with `e = y - t`. PyTorch
+/// equivalent: `torch.nn.HuberLoss`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(
     feature = "serde",
@@ -372,13 +416,14 @@ regression!(MeanAbsoluteError, |_this, simd, y, t| {
 )]
 #[doc(alias("HuberLoss", "SmoothL1Loss"))]
 pub struct Huber<T = f32> {
-    /// Where the parabola turns into a line.
+    /// The error beyond which the loss is linear, in the unit of the targets. Above zero, 1 by default; a larger
+    /// `delta` gives outliers more weight.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub delta: T,
 }
 
 impl<T: Real> Default for Huber<T> {
-    /// `delta` is 1.
+    /// With a `delta` of 1.
     fn default() -> Self {
         Huber { delta: T::ONE }
     }
@@ -398,12 +443,18 @@ regression!(
     }
 );
 
-/// Binary cross-entropy, `-t ln(y) - (1 - t) ln(1 - y)`, for one or more independent yes-or-no questions. With one
-/// output, targets may also be class indices 0 and 1.
+/// Binary cross-entropy (log loss), for binary classification with one output, or multi-label classification with
+/// several.
 ///
-/// After [`Sigmoid`] it is computed from the sigmoid's input, the logits. A network that ends
-/// with [`Identity`] gives logits. What [other](Probabilities) networks give is taken as
-/// probabilities, whose logarithms are kept above -100, as in PyTorch.
+/// Targets are `[T; OUT]`, each between 0 and 1; with one output they may also be `bool` or class indices 0 and 1.
+/// After [`Sigmoid`] the loss is computed from the logits, the input of the sigmoid. The outputs of a network that
+/// ends with [`Identity`] are taken as logits. Those of [other](Probabilities) networks are taken as probabilities,
+/// whose logarithms are clamped at -100, as in PyTorch.
+///
+/// # Formula
+///
+/// Mean over the outputs of `-t ln(y) - (1 - t) ln(1 - y)`; the gradient by the logits is `y - t`. PyTorch
+/// equivalent: `torch.nn.BCEWithLogitsLoss`, or `torch.nn.BCELoss` for probabilities.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[doc(alias("BCELoss", "BCEWithLogitsLoss", "log loss"))]
@@ -454,27 +505,27 @@ impl BinaryCrossEntropy {
     }
 }
 
-/// PyTorch's bounds for probabilities of zero.
+/// PyTorch's limits for probabilities close to zero.
 const LOWEST_LOG: f64 = -100.0;
 const LOWEST_DIVISOR: f64 = 1e-12;
 
 #[inline(always)]
 fn check_probabilities<T: Real>(target: &[T]) -> Result<(), TargetError> {
-    // Not an index, of which a panic path is left.
+    // No index, which would leave a panic path.
     match target.iter().enumerate().find(|&(_, &t)| !(t >= T::ZERO && t <= T::ONE)) {
         None => Ok(()),
         Some((column, &value)) => Err(TargetError::Probability { column, found: Found::value(value) }),
     }
 }
 
-/// How far from 1 the sum of a distribution may be: far enough for values that were rounded to three decimals.
+/// How far the sum of a distribution may be from 1: enough for probabilities that were rounded to three decimals.
 const SUM_TOLERANCE: f64 = 0.01;
 
 #[inline(always)]
 fn check_distribution<T: Real, const OUT: usize>(target: &[T; OUT]) -> Result<(), TargetError> {
     check_probabilities(target)?;
     let sum = target.iter().fold(T::ZERO, |sum, &t| sum + t);
-    // And the rounding of the sum itself, where there are very many classes.
+    // Plus the rounding error of the sum itself, for very many classes.
     let tolerance = T::of(SUM_TOLERANCE) + T::from_count(OUT) * T::epsilon();
     if (sum - T::ONE).abs() <= tolerance {
         return Ok(());
@@ -505,7 +556,8 @@ impl<T: Real, Y: BinaryTarget<T, OUT>, A: Probabilities, const OUT: usize> Loss<
     }
 }
 
-/// What [`BinaryCrossEntropy`] compares with `OUT` outputs: `[T; OUT]`, or, with one output, a class index.
+/// What [`BinaryCrossEntropy`] accepts as the target of `OUT` outputs: `[T; OUT]`, or, with one output, a class
+/// index.
 #[diagnostic::on_unimplemented(
     message = "the targets do not fit: `BinaryCrossEntropy` does not compare outputs `[{T}; {OUT}]` with `{Self}`",
     label = "a target for outputs `[{T}; {OUT}]`",
@@ -521,6 +573,11 @@ pub trait BinaryTarget<T: Real, const OUT: usize>: Sized {
     ) -> T;
 
     /// [`Loss::check`].
+    ///
+    /// # Errors
+    ///
+    /// [`TargetError::Probability`] for a value that is not between 0 and 1, [`TargetError::Class`] for a class
+    /// index above 1.
     fn check(&self) -> Result<(), TargetError>;
 }
 
@@ -550,11 +607,11 @@ impl<T: Real, C: ClassIndex<2>> BinaryTarget<T, 1> for C {
         outputs: &mut [[T; 1]; B],
         targets: &[C; B],
     ) -> T {
-        let mut numbers = [[T::ZERO]; B];
-        for (number, class) in numbers.iter_mut().zip(targets) {
-            number[0] = if class.index() == 0 { T::ZERO } else { T::ONE };
+        let mut probabilities = [[T::ZERO]; B];
+        for (probability, class) in probabilities.iter_mut().zip(targets) {
+            probability[0] = if class.index() == 0 { T::ZERO } else { T::ONE };
         }
-        BinaryCrossEntropy::of_probabilities::<S, T, A, 1, B>(pass, scale, outputs, &numbers)
+        BinaryCrossEntropy::of_probabilities::<S, T, A, 1, B>(pass, scale, outputs, &probabilities)
     }
 
     #[inline(always)]
@@ -563,10 +620,22 @@ impl<T: Real, C: ClassIndex<2>> BinaryTarget<T, 1> for C {
     }
 }
 
-/// Cross-entropy, `-ln` of the probability of the right class. Targets are class indices, or distributions `t`, for which
-/// it is the sum of `-t ln(y)`. A distribution adds up to 1: a target whose sum is off by more than a hundredth is an error.
-/// There must be at least two outputs: of one the loss would always be 0. That is found when a program is built, and not yet by
-/// `cargo check`:
+/// Cross-entropy, for multiclass classification: the negative logarithm of the probability of the right class.
+///
+/// Targets are class indices, or distributions `[T; OUT]` over the classes. A distribution adds up to 1: a target
+/// whose sum is off by more than a hundredth is an error. After [`Softmax`] the loss is computed from the logits,
+/// the input of softmax. The outputs of a network that ends with [`Identity`] are taken as logits. Those of
+/// [other](Distribution) networks are taken as probabilities, whose logarithms are clamped at -100.
+///
+/// # Formula
+///
+/// `-ln(y_c)` for the class index `c`, sum of `-t_i ln(y_i)` for a distribution `t`; the gradient by the logits is
+/// `y - t`. PyTorch equivalent: `torch.nn.CrossEntropyLoss`.
+///
+/// # Examples
+///
+/// There must be at least two outputs: the loss of one would always be 0. The compiler finds that when it builds a
+/// program, not yet in `cargo check`:
 ///
 /// ```compile_fail,E0080
 /// use tuplenet::prelude::*;
@@ -575,17 +644,13 @@ impl<T: Real, C: ClassIndex<2>> BinaryTarget<T, 1> for C {
 /// let mut trainer = Trainer::new(network, CrossEntropy, Adam::new(0.01), seeded(1));
 /// trainer.step(&[[0.5, -1.0]], &[0usize]).unwrap();
 /// ```
-///
-/// After [`Softmax`] it is computed from softmax's input, the logits. A network that ends
-/// with [`Identity`] gives logits. What [other](Distribution) networks give is taken as
-/// probabilities, whose logarithms are kept above -100.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[doc(alias("CrossEntropyLoss", "NLLLoss", "categorical_crossentropy", "sparse_categorical_crossentropy"))]
 pub struct CrossEntropy;
 
 impl CrossEntropy {
-    /// The loss of one sample, whose `output` is replaced by the gradient.
+    /// The loss of one sample. Replaces `output` by the gradient.
     #[inline(always)]
     fn of_distribution<S: Simd, T: Real, A: Activation, const OUT: usize>(
         simd: S,
@@ -594,7 +659,7 @@ impl CrossEntropy {
         target: &[T; OUT],
     ) -> T {
         if !matches!(A::FUSED_LOSS, FusedLoss::CrossEntropy | FusedLoss::EitherCrossEntropy) {
-            // The sum over the outputs, where `elementwise` takes the mean.
+            // `elementwise` takes the mean over the outputs; this is the sum.
             let (pass, scale) = (Pass::<S, 1>::new(simd, 1), scale * T::from_count(OUT));
             let (output, target) = (core::array::from_mut(output), core::array::from_ref(target));
             return elementwise::<S, T, A, OUT, 1>(
@@ -619,7 +684,7 @@ impl CrossEntropy {
             #[inline(always)]
             |[y], [t]| [(y * whole - t) * lanes::<S, T>(simd, scale)],
         );
-        // Distances from the largest logit, so that large numbers do not have to cancel.
+        // Distances from the largest logit, so that large logits do not cancel.
         let distance = map_sum(
             simd,
             OUT,
@@ -656,7 +721,8 @@ impl<T: Real, Y: ClassTarget<T, OUT>, A: Distribution, const OUT: usize> Loss<T,
     }
 }
 
-/// What [`CrossEntropy`] compares with `OUT` outputs: a class index, or a distribution over the classes, `[T; OUT]`.
+/// What [`CrossEntropy`] accepts as the target of `OUT` outputs: a class index, or a distribution over the classes,
+/// `[T; OUT]`.
 #[diagnostic::on_unimplemented(
     message = "the targets do not fit: `CrossEntropy` does not compare outputs `[{T}; {OUT}]` with `{Self}`",
     label = "a target for outputs `[{T}; {OUT}]`",
@@ -673,6 +739,12 @@ pub trait ClassTarget<T: Real, const OUT: usize>: Sized {
     ) -> T;
 
     /// [`Loss::check`].
+    ///
+    /// # Errors
+    ///
+    /// [`TargetError::Class`] for a class index that is not below `OUT`; [`TargetError::Probability`] for a value
+    /// that is not between 0 and 1, and [`TargetError::Sum`] for a distribution whose sum is off by more than a
+    /// hundredth.
     fn check(&self) -> Result<(), TargetError>;
 }
 
@@ -723,7 +795,7 @@ impl<T: Real, C: ClassIndex<OUT>, const OUT: usize> ClassTarget<T, OUT> for C {
         for ((right, output), class) in right.iter_mut().zip(&*outputs).zip(targets).take(len) {
             *right = output.get(class.index()).copied().unwrap_or(T::ZERO);
         }
-        let found = softmax(simd, len, outputs, scale);
+        let exponentials = softmax(simd, len, outputs, scale);
         for (output, class) in outputs.iter_mut().zip(targets).take(len) {
             if let Some(dy) = output.get_mut(class.index()) {
                 *dy -= scale;
@@ -734,7 +806,7 @@ impl<T: Real, C: ClassIndex<OUT>, const OUT: usize> ClassTarget<T, OUT> for C {
                 simd,
                 len,
                 [],
-                [&found.sum, &found.largest, &right],
+                [&exponentials.sum, &exponentials.largest, &right],
                 #[inline(always)]
                 |[], [sum, largest, right]| ([], math::ln::<S, T>(simd, sum) + (largest - right)),
             )

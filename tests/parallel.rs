@@ -230,7 +230,7 @@ fn a_loss_that_is_infinite() {
 #[test]
 fn outputs_without_a_place() {
     let network = Net::new(&mut seeded(0));
-    let error = Error::Lengths { what: "places for outputs, one for each input", expected: 4, found: 3 };
+    let error = Error::Lengths { what: "outputs, one for each input", expected: 4, found: 3 };
     assert_eq!(Parallel::predict_all(&network, &[[0.0; 4]; 4], &mut [[0.0; 3]; 3]), Err(error));
     assert_eq!(Parallel::predict_all(&network, &[[0.0; 4]; 0], &mut [[0.0; 3]; 0]), Ok(()));
 }

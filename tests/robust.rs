@@ -163,7 +163,7 @@ both! {
 
     #[test]
     fn places_for_outputs() {
-        let error = Lengths { what: "places for outputs, one for each input", expected: 10, found: 9 };
+        let error = Lengths { what: "outputs, one for each input", expected: 10, found: 9 };
         assert_eq!(Net::ZEROED.predict_all(&GOOD, &mut [[0.0; 3]; 9]), Err(error));
     }
 

@@ -184,7 +184,7 @@ fn bad_data_and_empty_searches_are_errors_in_words() {
     holes[8][1] = f32::NAN;
     assert_eq!(
         stratified(&holes, &three, &options),
-        error("expected finite numbers, found an infinite one or NaN in sample 8, column 1")
+        error("expected finite values, found an infinite one or NaN in sample 8, column 1")
     );
 
     let numbers: Vec<[f32; 1]> = (0..12).map(|i| [if i == 5 { f32::INFINITY } else { i as f32 }]).collect();

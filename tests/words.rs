@@ -1,7 +1,8 @@
-//! The words of the compiler where sizes, number types or targets do not match: `tests/words/*.stderr`, and where a file of
-//! weights does not fit: `tests/words_io/*.stderr`.
+//! The compiler's error messages where sizes, scalar types or targets do not match: `tests/words/*.stderr`, and where a
+//! file of weights does not fit: `tests/words_io/*.stderr`.
 //!
-//! After a change of words, `TRYBUILD=overwrite cargo test --test words --features safetensors` writes them anew; read every one.
+//! After a change of messages, `TRYBUILD=overwrite cargo test --test words --features safetensors` writes them again;
+//! read every one.
 
 #![cfg(feature = "std")]
 
@@ -10,13 +11,13 @@ mod tools;
 
 use std::process::Command;
 
-/// The compiler whose words these are; another one says the same in another way.
+/// The compiler whose messages these are; another version formats them differently.
 const COMPILER: &str = "rustc 1.95.";
 
-/// Whether this is the compiler; if not, it is said.
+/// Whether this is that compiler; if not, the test says that it is skipped.
 fn is_known() -> bool {
     let compiler = std::env::var("RUSTC").unwrap_or("rustc".into());
-    let version = Command::new(compiler).arg("--version").output().expect("the compiler tells its version").stdout;
+    let version = Command::new(compiler).arg("--version").output().expect("the compiler prints its version").stdout;
     let version = String::from_utf8_lossy(&version);
     if !version.starts_with(COMPILER) {
         tools::skip(&format!("the error messages are those of {COMPILER}x, and this is {version}"));
@@ -26,7 +27,7 @@ fn is_known() -> bool {
 }
 
 #[test]
-fn words() {
+fn error_messages() {
     if is_known() {
         trybuild::TestCases::new().compile_fail("tests/words/*.rs");
     }
@@ -35,7 +36,7 @@ fn words() {
 /// Where the compiler reads weights from a file that does not fit.
 #[cfg(feature = "safetensors")]
 #[test]
-fn words_about_files() {
+fn error_messages_about_files() {
     if is_known() {
         trybuild::TestCases::new().compile_fail("tests/words_io/*.rs");
     }

@@ -1,6 +1,7 @@
-//! [`Error`]: what only run time can know, in words that say what was expected and what was found.
+//! [`Error`]: what only run time can know, with readable messages of the form "expected ..., found ...".
 //!
-//! `Debug` of every error prints the sentence that `Display` does, so that `unwrap` and `fn main() -> Result<(), Error>` show it.
+//! `Debug` of every error prints the same message as `Display`, so that `unwrap` and `fn main() -> Result<(),
+//! Error>` show it.
 
 #[cfg(any(feature = "checkpoint", feature = "safetensors"))]
 mod text;
@@ -11,7 +12,7 @@ pub use text::Text;
 use crate::num::Real;
 use core::fmt;
 
-/// `Debug` that prints the sentence of `Display`: what `unwrap` shows, and a `main` that gives an error back.
+/// `Debug` that prints the message of `Display`, for `unwrap` and for a `main` that returns an error.
 macro_rules! debug_is_display {
     ($($error:ty),+) => {$(
         impl core::fmt::Debug for $error {
@@ -25,7 +26,10 @@ macro_rules! debug_is_display {
 pub(crate) use debug_is_display;
 debug_is_display!(Error, TargetError);
 
-/// Why something could not be done. Nothing was changed by what failed, unless its documentation says otherwise.
+/// The error of this library. A call that returns an error has changed nothing, unless its documentation says
+/// otherwise.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::prelude::*;
@@ -38,138 +42,139 @@ debug_is_display!(Error, TargetError);
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
-    /// There was no sample.
+    /// There were no samples.
     NoSamples,
-    /// There were not as many of something as there must be.
+    /// The number of something was not the expected one.
     Lengths {
-        /// Of what.
+        /// What was counted.
         what: &'static str,
-        /// How many there must be.
+        /// The expected number.
         expected: usize,
-        /// How many there were.
+        /// The number that was found.
         found: usize,
     },
     /// The batch size was zero.
     BatchSize,
     /// The number of epochs was zero.
     Epochs,
-    /// A setting made no sense: of an optimizer, a penalty, a limit, a schedule, a loss or a callback.
+    /// A setting was out of its range: of an optimizer, a regularization, a limit, a schedule, a loss or a
+    /// callback.
     Setting {
-        /// What there must be, with the name of the setting.
+        /// What was expected, with the name of the setting.
         expected: &'static str,
-        /// What there was.
+        /// The value that was found.
         found: Found,
     },
-    /// A batch had a single sample, or a trainer a micro-batch of one, where a layer such as
-    /// [`BatchNorm`](crate::layers::BatchNorm) learns from several together.
+    /// A batch had a single sample, or a trainer a micro-batch of one, and a layer such as
+    /// [`BatchNorm`](crate::layers::BatchNorm) can only be trained on several samples together.
     LoneSample {
-        /// Counted from zero within the epoch.
+        /// The batch, counted from zero within the epoch.
         batch: usize,
     },
     /// An input was infinite or NaN.
     InputNotFinite {
-        /// The sample, counted from zero in the order of the data.
+        /// The index of the sample in the order of the data.
         sample: usize,
-        /// The first such number of the sample, counted from zero.
+        /// The index of the first such value in the sample.
         column: usize,
-        /// What it was.
+        /// The value that was found.
         found: NotFinite,
-        /// Counted from zero.
+        /// The epoch, counted from zero.
         epoch: usize,
-        /// Counted from zero within the epoch.
+        /// The batch, counted from zero within the epoch.
         batch: usize,
     },
-    /// A sample had an infinite number or NaN.
+    /// A value of a sample was infinite or NaN.
     SampleNotFinite {
-        /// Counted from zero.
+        /// The index of the sample.
         sample: usize,
-        /// The first such number of the sample, counted from zero.
+        /// The index of the first such value in the sample.
         column: usize,
     },
     /// The values of a feature were too far apart: their difference is not finite.
     RangeTooLarge {
-        /// Which feature, counted from zero.
+        /// The index of the feature.
         column: usize,
     },
-    /// What should be a probability was not a number between 0 and 1.
+    /// A value that should be a probability was not between 0 and 1.
     Probability {
-        /// The sample, counted from zero.
+        /// The index of the sample.
         sample: usize,
-        /// The place in the sample, counted from zero.
+        /// The index of the value in the sample.
         column: usize,
     },
-    /// A range of learning rates did not begin above zero and end higher.
+    /// A range of learning rates did not start above zero or did not end higher.
     LearningRates,
     /// The number of folds was less than two.
     Folds {
-        /// What it was.
+        /// The number that was found.
         found: usize,
     },
-    /// There were not enough samples for what was asked for.
+    /// There were too few samples.
     TooFewSamples {
-        /// How many there must be at least.
+        /// The smallest number that is enough.
         expected: usize,
-        /// How many there were.
+        /// The number that was found.
         found: usize,
     },
-    /// There were not enough samples of a class for what was asked for.
+    /// There were too few samples of a class.
     TooFewOfClass {
-        /// The class.
+        /// The class index.
         class: usize,
-        /// How many samples it must have at least.
+        /// The smallest number that is enough.
         expected: usize,
-        /// How many it had.
+        /// The number that was found.
         found: usize,
     },
     /// A part of a data set would have fewer samples than there are classes.
     TooFewForClasses {
         /// `training` or `test`.
         part: &'static str,
-        /// How many samples it must have at least.
+        /// The smallest number of samples that is enough.
         expected: usize,
-        /// How many it would have.
+        /// The number that the part would have.
         found: usize,
     },
     /// The squares of errors, or their sum, are too large for an `f64`.
     SquaresTooLarge,
-    /// The loss of a batch that was trained on was infinite or NaN: the training has diverged, or began with inputs, targets or
-    /// weights that are too large.
+    /// The training loss of a batch was infinite or NaN: the training run has diverged, or started with inputs,
+    /// targets or weights that are too large.
     LossNotFinite {
-        /// Counted from zero.
+        /// The epoch, counted from zero.
         epoch: usize,
-        /// Counted from zero within the epoch.
+        /// The batch, counted from zero within the epoch.
         batch: usize,
     },
-    /// The gradient of a batch was finite, and too large for what the optimizer does with it: its square was not.
+    /// The gradient of a batch was finite, but too large for the optimizer: its square was not finite.
     GradientTooLarge {
-        /// Counted from zero.
+        /// The epoch, counted from zero.
         epoch: usize,
-        /// Counted from zero within the epoch.
+        /// The batch, counted from zero within the epoch.
         batch: usize,
     },
-    /// Steps of a training run have made a weight infinite or NaN.
+    /// Optimization steps have made a weight infinite or NaN: the training run has diverged.
     StepNotFinite {
-        /// Where it was found, counted from zero.
+        /// The epoch in which it was found, counted from zero.
         epoch: usize,
-        /// Counted from zero within the epoch.
+        /// The batch, counted from zero within the epoch.
         batch: usize,
     },
-    /// The network had an infinite weight or NaN to begin with.
+    /// The network had an infinite weight or NaN before training.
     WeightNotFinite,
-    /// The loss of samples that were not trained on was infinite or NaN, although the weights are finite.
+    /// The loss of an evaluation was infinite or NaN, although the weights are finite.
     EvaluationNotFinite,
     /// A target was out of the range that the loss accepts.
     Target {
-        /// The sample, counted from zero.
+        /// The index of the sample.
         sample: usize,
-        /// What is wrong.
+        /// What is wrong with it.
         problem: TargetError,
     },
-    /// A subset names a sample that its data set does not have.
+    /// A subset contains the index of a sample that its data set does not have.
     Index {
-        /// Counted from zero.
+        /// The index.
         found: usize,
-        /// How many samples the data set has.
+        /// The number of samples in the data set.
         count: usize,
     },
     /// A part of a data set would be empty.
@@ -179,34 +184,34 @@ pub enum Error {
         /// The share of the test samples, in percent.
         percent: i32,
     },
-    /// A checkpoint could not be written; the one before it is as it was. With the feature `checkpoint`.
+    /// A checkpoint could not be written; the one before it is unchanged. With the feature `checkpoint`.
     #[cfg(feature = "checkpoint")]
     Checkpoint {
-        /// The file; the end of its path, if that is long.
+        /// The path of the file; the end of it, if it is long.
         path: FilePath,
-        /// What is wrong.
+        /// The error of the operating system.
         kind: std::io::ErrorKind,
     },
-    /// There was nothing to choose from.
+    /// There were no values to choose from.
     NoValues {
-        /// Of what.
+        /// The hyperparameter.
         name: &'static str,
     },
-    /// A grid was asked for where the values of something are a distribution.
+    /// A grid search was requested, but the values of a hyperparameter are a distribution.
     NotAList {
-        /// The values of what.
+        /// The hyperparameter.
         name: &'static str,
     },
-    /// A distribution did not begin where it may and end higher.
+    /// The bounds of a distribution were out of their range, or the second was not above the first.
     Bounds {
-        /// The values of what.
+        /// The hyperparameter.
         name: &'static str,
     },
-    /// A weight of a sample was negative, infinite or NaN, or all weights of a batch were zero.
+    /// A sample weight was negative, infinite or NaN, or all weights of a batch were zero.
     Weight {
-        /// Counted from zero.
+        /// The epoch, counted from zero.
         epoch: usize,
-        /// Counted from zero within the epoch.
+        /// The batch, counted from zero within the epoch.
         batch: usize,
     },
 }
@@ -215,47 +220,48 @@ pub enum Error {
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TargetError {
-    /// A class index too large.
+    /// A class index that is too large.
     Class {
         /// The class index.
         found: usize,
-        /// The number of classes; indices run from zero to one less.
+        /// The number of classes; indices are below it.
         classes: usize,
     },
-    /// A number that should be a probability and isn't between 0 and 1.
+    /// A value that should be a probability and is not between 0 and 1.
     Probability {
-        /// The first such number of the target, counted from zero.
+        /// The index of the first such value in the target.
         column: usize,
-        /// What it was.
+        /// The value that was found.
         found: Found,
     },
-    /// Probabilities of classes that do not add up to 1.
+    /// Class probabilities that do not add up to 1.
     Sum {
         /// Their sum.
         found: Found,
     },
-    /// A number that is infinite or NaN.
+    /// A value that is infinite or NaN.
     NotFinite {
-        /// The first such number of the target, counted from zero.
+        /// The index of the first such value in the target.
         column: usize,
-        /// What it was.
+        /// The value that was found.
         found: NotFinite,
     },
 }
 
-/// A value that is not finite, as it was found.
+/// A value that is not finite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotFinite {
     /// Not a number.
     Nan,
-    /// Larger than all numbers.
+    /// Positive infinity.
     Infinity,
-    /// Smaller than all numbers.
+    /// Negative infinity.
     MinusInfinity,
 }
 
 impl NotFinite {
-    /// What a value is that is not finite.
+    /// Classifies a value that is not finite.
+    #[must_use]
     pub fn of<T: Real>(value: T) -> Self {
         if value.is_nan() {
             NotFinite::Nan
@@ -266,12 +272,12 @@ impl NotFinite {
         }
     }
 
-    /// The place of the first number that is not finite, and what it is. Once in a program; a microcontroller asks it of targets that
-    /// are finite, too, since a loop of their own for those takes more room.
+    /// The index of the first value that is not finite, and what it is. Compiled once in a program. A
+    /// microcontroller calls it for finite targets too, since a separate loop for those would use more flash.
     #[cfg_attr(not(target_os = "none"), cold)]
     #[inline(never)]
-    pub(crate) fn first_of<T: Real>(numbers: &[T]) -> Option<(usize, Self)> {
-        let (column, &found) = numbers.iter().enumerate().find(|(_, number)| !number.is_finite())?;
+    pub(crate) fn first_of<T: Real>(values: &[T]) -> Option<(usize, Self)> {
+        let (column, &found) = values.iter().enumerate().find(|(_, value)| !value.is_finite())?;
         Some((column, NotFinite::of(found)))
     }
 }
@@ -288,6 +294,8 @@ impl fmt::Display for NotFinite {
 
 /// A value that was found, printed with the digits of its own type. NaN equals NaN here.
 ///
+/// # Examples
+///
 /// ```
 /// use tuplenet::error::Found;
 ///
@@ -297,8 +305,8 @@ impl fmt::Display for NotFinite {
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Found {
-    // Bytes and not a number: a microcontroller that learns in `f32` need not know how to make an `f64` of it, and an error is
-    // no larger for it.
+    // Bytes and not an `f64`: so a microcontroller that trains in `f32` needs no code for `f64`, and an error is no
+    // larger.
     bytes: [u8; 8],
     kind: Kind,
 }
@@ -313,7 +321,8 @@ enum Kind {
 debug_is_display!(Found);
 
 impl Found {
-    /// An `f32` or `f64`.
+    /// An `f32` or `f64` value.
+    #[must_use]
     pub fn value<T: Real>(value: T) -> Self {
         let value = if value.is_nan() { T::nan() } else { value };
         let mut bytes = [0; 8];
@@ -323,7 +332,8 @@ impl Found {
         Found { bytes, kind: if size_of::<T>() == size_of::<f32>() { Kind::Single } else { Kind::Double } }
     }
 
-    /// A whole number.
+    /// An integer.
+    #[must_use]
     pub fn count(count: usize) -> Self {
         Found { bytes: (count as u64).to_ne_bytes(), kind: Kind::Count }
     }
@@ -332,7 +342,7 @@ impl Found {
 impl fmt::Display for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [a, b, c, d, ..] = self.bytes;
-        // What is far from 1 is written with an exponent.
+        // A value far from 1 is printed with an exponent.
         let near = |size: f64| size == 0.0 || !size.is_finite() || (1e-4..1e9).contains(&size.abs());
         match self.kind {
             Kind::Single => match f32::from_ne_bytes([a, b, c, d]) {
@@ -356,10 +366,10 @@ impl fmt::Display for TargetError {
             }
             TargetError::Sum { found } => write!(f, "expected probabilities that add up to 1, found a sum of {found}"),
             TargetError::Probability { column, found } => {
-                write!(f, "expected numbers between 0 and 1, found {found} in column {column}")
+                write!(f, "expected values between 0 and 1, found {found} in column {column}")
             }
             TargetError::NotFinite { column, found } => {
-                write!(f, "expected finite numbers, found {found} in column {column}")
+                write!(f, "expected finite values, found {found} in column {column}")
             }
         }
     }
@@ -387,7 +397,7 @@ impl fmt::Display for Error {
                 "expected finite inputs, found {found} in sample {sample}, column {column} (epoch {epoch}, batch {batch})"
             ),
             Error::SampleNotFinite { sample, column } => {
-                write!(f, "expected finite numbers, found an infinite one or NaN in sample {sample}, column {column}")
+                write!(f, "expected finite values, found an infinite one or NaN in sample {sample}, column {column}")
             }
             Error::RangeTooLarge { column } => {
                 write!(
@@ -454,7 +464,7 @@ impl fmt::Display for Error {
             }
             Error::Bounds { name } => write!(
                 f,
-                "expected a distribution of values of {name} between two finite numbers, the first one smaller, and above \
+                "expected a distribution of values of {name} between two finite values, the first one smaller, and above \
                  zero for a logarithm, found others"
             ),
             Error::Weight { epoch, batch } => write!(
@@ -469,13 +479,13 @@ impl fmt::Display for Error {
 impl core::error::Error for Error {}
 impl core::error::Error for TargetError {}
 
-/// What is wrong with a setting, unless it is as `valid` says.
+/// Returns [`Error::Setting`] unless a setting is `valid`.
 #[inline(always)]
 pub(crate) fn setting<T: Real>(valid: bool, expected: &'static str, found: T) -> Result<(), Error> {
     if valid { Ok(()) } else { Err(refused(expected, found)) }
 }
 
-/// One function for all settings of a number type, so that a check is a comparison and a jump.
+/// One function for all settings of a scalar type, so that a check is a comparison and a jump.
 #[cold]
 #[inline(never)]
 fn refused<T: Real>(expected: &'static str, found: T) -> Error {
@@ -488,7 +498,7 @@ pub(crate) fn not_negative<T: Real>(value: T) -> bool {
     value >= T::ZERO && value < T::infinity()
 }
 
-/// Whether a share is at least 0 and below 1.
+/// Whether a value is at least 0 and below 1.
 #[inline(always)]
 pub(crate) fn below_one<T: Real>(value: T) -> bool {
     value >= T::ZERO && value < T::ONE

@@ -1,28 +1,28 @@
-//! [`Text`]: a few words in a fixed place, also while the compiler computes constants.
+//! [`Text`]: a short text in a buffer of fixed size, which constants can compute too.
 
 use core::fmt;
 
-/// Up to `ROOM` bytes of text.
+/// Up to `CAPACITY` bytes of text.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Text<const ROOM: usize> {
+pub struct Text<const CAPACITY: usize> {
     length: u16,
-    bytes: [u8; ROOM],
+    bytes: [u8; CAPACITY],
 }
 
-impl<const ROOM: usize> Text<ROOM> {
-    /// No words yet.
+impl<const CAPACITY: usize> Text<CAPACITY> {
+    /// An empty text.
     pub(crate) const fn new() -> Self {
-        const { assert!(ROOM <= u16::MAX as usize) };
-        Text { length: 0, bytes: [0; ROOM] }
+        const { assert!(CAPACITY <= u16::MAX as usize) };
+        Text { length: 0, bytes: [0; CAPACITY] }
     }
 
-    /// The end of a text, after three dots if there is no room for all of it.
+    /// The end of a text, after three dots if it does not fit.
     pub(crate) const fn end_of(text: &str) -> Self {
         let (mut result, bytes) = (Self::new(), text.as_bytes());
         let mut from = 0;
-        if bytes.len() > ROOM {
+        if bytes.len() > CAPACITY {
             result.push("...");
-            from = bytes.len() - (ROOM - 3);
+            from = bytes.len() - (CAPACITY - 3);
             while !text.is_char_boundary(from) {
                 from += 1;
             }
@@ -31,22 +31,22 @@ impl<const ROOM: usize> Text<ROOM> {
         result
     }
 
-    /// Adds words. What there is no room for is left out; then the answer is false.
-    pub(crate) const fn push(&mut self, words: &str) -> bool {
-        let (mut end, start) = (words.len(), self.length as usize);
-        while start + end > ROOM || !words.is_char_boundary(end) {
+    /// Appends text up to the capacity, in whole characters. Returns whether all of it fits.
+    pub(crate) const fn push(&mut self, text: &str) -> bool {
+        let (mut end, start) = (text.len(), self.length as usize);
+        while start + end > CAPACITY || !text.is_char_boundary(end) {
             end -= 1;
         }
         let mut at = 0;
         while at < end {
-            self.bytes[start + at] = words.as_bytes()[at];
+            self.bytes[start + at] = text.as_bytes()[at];
             at += 1;
         }
         self.length += end as u16;
-        end == words.len()
+        end == text.len()
     }
 
-    /// Adds a number.
+    /// Appends an integer.
     #[cfg(feature = "safetensors")]
     pub(crate) const fn push_number(&mut self, mut number: u64) -> bool {
         let (mut digits, mut first) = ([0; 20], 20);
@@ -64,7 +64,7 @@ impl<const ROOM: usize> Text<ROOM> {
         }
     }
 
-    /// Takes away all but the first `length` bytes, which must end with a character.
+    /// Shortens the text to its first `length` bytes, which must end with a character.
     #[cfg(feature = "safetensors")]
     pub(crate) const fn cut(&mut self, length: usize) {
         if length < self.length as usize {
@@ -72,23 +72,24 @@ impl<const ROOM: usize> Text<ROOM> {
         }
     }
 
-    /// The words.
+    /// The text.
+    #[must_use]
     pub const fn as_str(&self) -> &str {
         match core::str::from_utf8(self.bytes.split_at(self.length as usize).0) {
-            Ok(words) => words,
-            // Only whole characters come in.
+            Ok(text) => text,
+            // Only whole characters are appended.
             Err(_) => "",
         }
     }
 }
 
-impl<const ROOM: usize> fmt::Display for Text<ROOM> {
+impl<const CAPACITY: usize> fmt::Display for Text<CAPACITY> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
 }
 
-impl<const ROOM: usize> fmt::Debug for Text<ROOM> {
+impl<const CAPACITY: usize> fmt::Debug for Text<CAPACITY> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", self.as_str())
     }

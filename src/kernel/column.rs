@@ -7,11 +7,11 @@ use super::product::{add_products, rows, set_rows, whole_columns};
 use crate::num::{Lanes, Real};
 use fearless_simd::{Bytes, Simd, SimdBase};
 
-/// Sets `result` to `start + left * right`, or to the value of the activation `A` there, for a single column `right`; all
-/// but `right` have `ROWS` numbers or rows.
+/// Sets `result` to `start + left * right`, or to the value of the activation `A` there, for a single column
+/// `right`. All except `right` have `ROWS` elements or rows.
 ///
-/// With few rows the time is that of one addition after the other, so the sum is split: every fourth product goes into a
-/// sum of its own, or every second, depending on the rows alone.
+/// With few rows the time is the latency of one addition after the other, so the sum is split: every fourth
+/// product, or every second, goes into a sum of its own, depending only on the number of rows.
 #[cfg_attr(not(debug_assertions), inline(always))]
 pub(crate) fn product_with_column<S: Simd, T: Real, A: Elementwise, const ROWS: usize>(
     simd: S,
@@ -30,7 +30,7 @@ pub(crate) fn product_with_column<S: Simd, T: Real, A: Elementwise, const ROWS: 
     }
 }
 
-/// In how many sums that of one of so many rows is split.
+/// The number of sums into which the sum of a row is split.
 #[inline(always)]
 pub(super) const fn chains_of(rows: usize) -> usize {
     match rows {
@@ -40,7 +40,8 @@ pub(super) const fn chains_of(rows: usize) -> usize {
     }
 }
 
-/// All rows of a product with a column, in `CHAINS` sums each, as many as `REGISTERS` registers of rows at a time.
+/// All rows of a product with a column, in `CHAINS` sums each, with as many rows at a time as fit into `REGISTERS`
+/// registers.
 #[inline(always)]
 fn chains<S: Simd, T: Real, A: Elementwise, const ROWS: usize, const CHAINS: usize, const REGISTERS: usize>(
     simd: S,
@@ -52,7 +53,7 @@ fn chains<S: Simd, T: Real, A: Elementwise, const ROWS: usize, const CHAINS: usi
 ) {
     let lanes = Lanes::<S, T>::LEN;
     let mut first = 0;
-    // The last register may begin before its turn, so as to end with the last row.
+    // The last register may start early, so that it ends with the last row.
     while first + (REGISTERS - 1) * lanes < ROWS {
         some_rows::<S, T, A, ROWS, CHAINS, REGISTERS>(simd, left, first, right, start, activated, result);
         first += REGISTERS * lanes;
@@ -64,7 +65,7 @@ fn chains<S: Simd, T: Real, A: Elementwise, const ROWS: usize, const CHAINS: usi
 }
 
 #[cfg_attr(not(debug_assertions), inline(always))]
-#[allow(clippy::too_many_arguments, reason = "all of it is the place of the rows")]
+#[allow(clippy::too_many_arguments, reason = "all of it is the position of the rows")]
 fn some_rows<S: Simd, T: Real, A: Elementwise, const ROWS: usize, const CHAINS: usize, const REGISTERS: usize>(
     simd: S,
     left: &[T],
@@ -75,20 +76,21 @@ fn some_rows<S: Simd, T: Real, A: Elementwise, const ROWS: usize, const CHAINS: 
     result: &mut [T],
 ) {
     let depth = right.len();
-    // Negative zero, which changes no number that is added to it: without registers a chain begins with its first product.
+    // Negative zero, which changes no value that it is added to: without registers a chain starts with its first
+    // product.
     let mut sums = [[Lanes::<S, T>::splat(simd, -T::ZERO); REGISTERS]; CHAINS];
     sums[0] = rows::<S, T, _, ROWS, REGISTERS>(simd, &start[..ROWS], first);
     let whole = whole_columns::<S, T, Lanes<S, T>, ROWS>(left, depth);
     let mut k = 0;
-    // Where each load of a register takes a cycle, the numbers come 16 bytes at a time and are spread by shuffles.
+    // Where each load of a register takes a cycle, 16 bytes are loaded at a time and spread by shuffles.
     let block = 16 / size_of::<T>();
     if const { size_of::<Lanes<S, T>>() == 64 } && depth >= 16 {
         let step = if CHAINS > block { CHAINS } else { block };
         while k + step <= whole {
             for i in 0..step {
                 let left = rows::<S, T, _, ROWS, REGISTERS>(simd, &left[(k + i) * ROWS..], first);
-                let numbers = T::repeat(simd, &right[k + i - i % block..][..block]);
-                add_products(&left, spread::<S, T>(simd, numbers, i % block), &mut sums[i % CHAINS]);
+                let values = T::repeat(simd, &right[k + i - i % block..][..block]);
+                add_products(&left, spread::<S, T>(simd, values, i % block), &mut sums[i % CHAINS]);
             }
             k += step;
         }
@@ -127,13 +129,13 @@ fn some_rows<S: Simd, T: Real, A: Elementwise, const ROWS: usize, const CHAINS: 
     set_rows::<S, T, _, REGISTERS>(&sums[0], &mut result[..ROWS], first);
 }
 
-/// The number at this place in each block of 16 bytes, in the whole block.
+/// The element at `index` of each block of 16 bytes, in the whole block.
 #[inline(always)]
-fn spread<S: Simd, T: Real>(simd: S, numbers: Lanes<S, T>, place: usize) -> Lanes<S, T> {
+fn spread<S: Simd, T: Real>(simd: S, values: Lanes<S, T>, index: usize) -> Lanes<S, T> {
     let mut bytes = [0; 64];
     for (byte, from) in bytes.iter_mut().enumerate() {
-        *from = (place * size_of::<T>() + byte % size_of::<T>()) as u8;
+        *from = (index * size_of::<T>() + byte % size_of::<T>()) as u8;
     }
     let bytes = <Lanes<S, T> as Bytes>::Bytes::from_slice(simd, &bytes[..size_of::<Lanes<S, T>>()]);
-    numbers.swizzle_dyn_within_blocks(bytes)
+    values.swizzle_dyn_within_blocks(bytes)
 }

@@ -1,5 +1,5 @@
-//! Columns of a few numbers, sorted by row and back: what lies in memory as `a0 b0 c0 a1 b1 c1 ...` comes to lie in registers
-//! `a0 a1 ...`, `b0 b1 ...` and `c0 c1 ...`.
+//! Columns of a few elements, sorted by row and back: what is stored as `a0 b0 c0 a1 b1 c1 ...` comes into
+//! registers `a0 a1 ...`, `b0 b1 ...` and `c0 c1 ...`.
 
 #![allow(clippy::needless_range_loop, reason = "what an iterator adds to a loop over registers may not be inlined")]
 
@@ -9,54 +9,54 @@ use crate::num::{Lanes, Real};
 use core::marker::PhantomData;
 use fearless_simd::{Bytes, Simd, SimdBase};
 
-/// Up to so many rows are sorted by shuffles, of which each row takes one less than there are rows. From more the registers
-/// are transposed, a square of them at a time.
+/// Up to so many rows are sorted by shuffles: for each row one less than there are rows. With more rows the
+/// registers are transposed, a square of them at a time.
 const SHUFFLED_ROWS: usize = 4;
 
 const fn sorts(rows: usize) -> bool {
     rows <= SHUFFLED_ROWS
 }
 
-/// For each register of a result: which bytes of the first two registers it takes, and then, for each register behind those,
-/// which bytes of what it has so far and of that register.
-type Places = [[[u8; BYTES]; SHUFFLED_ROWS]; SHUFFLED_ROWS];
+/// For each register of a result: which bytes it takes of the first two registers, and then, for each further
+/// register, which bytes of the result so far and of that register.
+type ByteIndices = [[[u8; BYTES]; SHUFFLED_ROWS]; SHUFFLED_ROWS];
 
 /// The bytes of the widest register.
 const BYTES: usize = 64;
 
-/// What comes to stand at a place.
+/// The order of the result.
 #[derive(Clone, Copy)]
 enum Sorting {
-    /// In a register what is in its row.
+    /// Each row in its own register.
     Rows,
     /// Column after column.
     Columns,
-    /// Of each four numbers the first three; at the end anything.
+    /// The first three of each four elements; the end is unspecified.
     Threes,
 }
 
-/// Where the numbers in `SIZE` registers come from, for [`SimdBase::concat_swizzle_dyn`].
+/// Where the elements of `SIZE` registers come from, for [`SimdBase::concat_swizzle_dyn`].
 struct Order<S, T, const SIZE: usize>(PhantomData<(S, T)>);
 
 impl<S: Simd, T: Real, const SIZE: usize> Order<S, T, SIZE> {
-    const TO_ROWS: Places = Self::places(Sorting::Rows);
-    const TO_COLUMNS: Places = Self::places(Sorting::Columns);
-    const TO_THREES: Places = Self::places(Sorting::Threes);
+    const TO_ROWS: ByteIndices = Self::indices(Sorting::Rows);
+    const TO_COLUMNS: ByteIndices = Self::indices(Sorting::Columns);
+    const TO_THREES: ByteIndices = Self::indices(Sorting::Threes);
 
-    const fn places(sorting: Sorting) -> Places {
+    const fn indices(sorting: Sorting) -> ByteIndices {
         let lanes = Lanes::<S, T>::LEN;
-        let mut places = [[[0; BYTES]; SHUFFLED_ROWS]; SHUFFLED_ROWS];
-        let mut place = 0;
-        while sorts(SIZE) && place < SIZE * lanes {
-            let (register, lane) = (place / lanes, place % lanes);
+        let mut indices = [[[0; BYTES]; SHUFFLED_ROWS]; SHUFFLED_ROWS];
+        let mut index = 0;
+        while sorts(SIZE) && index < SIZE * lanes {
+            let (register, lane) = (index / lanes, index % lanes);
             let from = match sorting {
                 Sorting::Rows => lane * SIZE + register,
-                Sorting::Columns => place % SIZE * lanes + place / SIZE,
-                Sorting::Threes => place / 3 * 4 + place % 3,
+                Sorting::Columns => index % SIZE * lanes + index / SIZE,
+                Sorting::Threes => index / 3 * 4 + index % 3,
             };
             let mut step = 1;
             while step < SIZE {
-                // Where nothing is to stand, anything may.
+                // Positions without an element take any.
                 let from = match (from / lanes, step) {
                     (0, 1) => from % lanes,
                     (source, _) if source == step => lanes + from % lanes,
@@ -64,14 +64,14 @@ impl<S: Simd, T: Real, const SIZE: usize> Order<S, T, SIZE> {
                 };
                 let mut byte = 0;
                 while byte < size_of::<T>() {
-                    places[register][step][lane * size_of::<T>() + byte] = (from * size_of::<T>() + byte) as u8;
+                    indices[register][step][lane * size_of::<T>() + byte] = (from * size_of::<T>() + byte) as u8;
                     byte += 1;
                 }
                 step += 1;
             }
-            place += 1;
+            index += 1;
         }
-        places
+        indices
     }
 }
 
@@ -79,31 +79,31 @@ impl<S: Simd, T: Real, const SIZE: usize> Order<S, T, SIZE> {
 fn sorted<S: Simd, T: Real, const SIZE: usize>(
     simd: S,
     registers: &[Lanes<S, T>; SIZE],
-    places: &Places,
+    indices: &ByteIndices,
 ) -> [Lanes<S, T>; SIZE] {
     let mut result = [registers[0]; SIZE];
     for register in 0..SIZE {
         for step in 1..SIZE {
-            let places = &places[register][step][..size_of::<Lanes<S, T>>()];
-            let places = <Lanes<S, T> as Bytes>::Bytes::from_slice(simd, places);
-            result[register] = result[register].concat_swizzle_dyn(registers[step], places);
+            let indices = &indices[register][step][..size_of::<Lanes<S, T>>()];
+            let indices = <Lanes<S, T> as Bytes>::Bytes::from_slice(simd, indices);
+            result[register] = result[register].concat_swizzle_dyn(registers[step], indices);
         }
     }
     result
 }
 
-/// The rows of up to as many columns as a register has lanes; what stands behind the last column is of no account.
+/// The rows of up to as many columns as a register has lanes; the lanes behind the last column are unspecified.
 #[inline(always)]
 pub(super) fn rows_of<S: Simd, T: Real, const SIZE: usize>(simd: S, columns: &[[T; SIZE]]) -> [Lanes<S, T>; SIZE] {
-    let (lanes, numbers) = (Lanes::<S, T>::LEN, columns.as_flattened());
+    let (lanes, values) = (Lanes::<S, T>::LEN, columns.as_flattened());
     let mut result = [Lanes::<S, T>::splat(simd, T::ZERO); SIZE];
     if sorts(SIZE) {
         for register in 0..SIZE {
             let begin = register * lanes;
-            if begin + lanes <= numbers.len() {
-                result[register] = load(simd, &numbers[begin..]);
-            } else if begin < numbers.len() {
-                result[register] = load_part(simd, &numbers[begin..]);
+            if begin + lanes <= values.len() {
+                result[register] = load(simd, &values[begin..]);
+            } else if begin < values.len() {
+                result[register] = load_part(simd, &values[begin..]);
             }
         }
         return sorted::<S, T, SIZE>(simd, &result, &Order::<S, T, SIZE>::TO_ROWS);
@@ -112,7 +112,7 @@ pub(super) fn rows_of<S: Simd, T: Real, const SIZE: usize>(simd: S, columns: &[[
         let mut square = [Lanes::<S, T>::splat(simd, T::ZERO); MAX_LANES];
         for i in 0..lanes {
             if i < columns.len() {
-                square[i] = rows::<S, T, _, SIZE, 1>(simd, &numbers[i * SIZE..], first)[0];
+                square[i] = rows::<S, T, _, SIZE, 1>(simd, &values[i * SIZE..], first)[0];
             }
         }
         transpose_square::<S, T>(&mut square);
@@ -126,7 +126,7 @@ pub(super) fn rows_of<S: Simd, T: Real, const SIZE: usize>(simd: S, columns: &[[
     result
 }
 
-/// Undoes [`rows_of`].
+/// The inverse of [`rows_of`].
 #[inline(always)]
 pub(super) fn set_columns<S: Simd, T: Real, const SIZE: usize>(
     simd: S,
@@ -135,14 +135,14 @@ pub(super) fn set_columns<S: Simd, T: Real, const SIZE: usize>(
 ) {
     let lanes = Lanes::<S, T>::LEN;
     if sorts(SIZE) {
-        let (sorted, numbers) =
+        let (sorted, values) =
             (sorted::<S, T, SIZE>(simd, rows, &Order::<S, T, SIZE>::TO_COLUMNS), columns.as_flattened_mut());
         for register in 0..SIZE {
             let begin = register * lanes;
-            if begin + lanes <= numbers.len() {
-                store::<S, T, _>(sorted[register], &mut numbers[begin..]);
-            } else if begin < numbers.len() {
-                store_part::<S, T, _>(sorted[register], &mut numbers[begin..]);
+            if begin + lanes <= values.len() {
+                store::<S, T, _>(sorted[register], &mut values[begin..]);
+            } else if begin < values.len() {
+                store_part::<S, T, _>(sorted[register], &mut values[begin..]);
             }
         }
         return;
@@ -164,7 +164,7 @@ pub(super) fn set_columns<S: Simd, T: Real, const SIZE: usize>(
     }
 }
 
-/// Of each four numbers in two registers the first three, side by side: one and a half registers.
+/// The first three of each four elements in two registers, side by side: one and a half registers.
 #[inline(always)]
 pub(super) fn threes_of_fours<S: Simd, T: Real>(simd: S, fours: &[Lanes<S, T>; 2]) -> [Lanes<S, T>; 2] {
     sorted::<S, T, 2>(simd, fours, &Order::<S, T, 2>::TO_THREES)
@@ -178,20 +178,20 @@ mod tests {
     fn there_and_back<S: Simd, T: Real, const SIZE: usize>(simd: S) {
         let lanes = Lanes::<S, T>::LEN;
         let mut all = [[T::ZERO; SIZE]; MAX_LANES];
-        for (place, number) in all.as_flattened_mut().iter_mut().enumerate() {
-            *number = T::from_count(place);
+        for (index, value) in all.as_flattened_mut().iter_mut().enumerate() {
+            *value = T::from_count(index);
         }
         for count in 1..=lanes {
             let rows = rows_of::<S, T, SIZE>(simd, &all[..count]);
-            for (row, numbers) in rows.iter().enumerate() {
+            for (row, values) in rows.iter().enumerate() {
                 for column in 0..count {
-                    assert_eq!(numbers.as_slice()[column], all[column][row], "{SIZE}, {count} of {lanes}");
+                    assert_eq!(values.as_slice()[column], all[column][row], "{SIZE}, {count} of {lanes}");
                 }
             }
             let mut back = [[-T::ONE; SIZE]; MAX_LANES];
             set_columns::<S, T, SIZE>(simd, &rows, &mut back[..count]);
             assert_eq!(back[..count], all[..count]);
-            assert!(back[count..].as_flattened().iter().all(|&number| number == -T::ONE), "{SIZE}, {count} of {lanes}");
+            assert!(back[count..].as_flattened().iter().all(|&value| value == -T::ONE), "{SIZE}, {count} of {lanes}");
         }
     }
 
@@ -199,9 +199,9 @@ mod tests {
         let lanes = Lanes::<S, T>::LEN;
         let fours = [0, lanes].map(|first| Lanes::<S, T>::from_fn(simd, |lane| T::from_count(first + lane)));
         let threes = threes_of_fours::<S, T>(simd, &fours);
-        for place in 0..3 * lanes / 2 {
-            let found = threes[place / lanes].as_slice()[place % lanes];
-            assert_eq!(found, T::from_count(place / 3 * 4 + place % 3), "{place} of {lanes}");
+        for index in 0..3 * lanes / 2 {
+            let found = threes[index / lanes].as_slice()[index % lanes];
+            assert_eq!(found, T::from_count(index / 3 * 4 + index % 3), "{index} of {lanes}");
         }
     }
 

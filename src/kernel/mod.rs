@@ -1,14 +1,15 @@
-//! The loops: products of matrices and maps over slices. Nothing else in the library touches vector registers, except
-//! the functions of [`math`](crate::num::math) and what an activation, a loss or an optimizer does to one register at a time.
+//! The kernels: products of matrices, and maps over slices. Nothing else in the library touches vector registers,
+//! except the functions of [`math`](crate::num::math) and what an activation, a loss or an optimizer does to one
+//! register at a time.
 //!
-//! A matrix is a slice that holds it column by column. Lanes run across rows, so that every sum has one order on every
-//! CPU. Where a sum is split, a single sample's to hide the latency of the additions and those of a few rows to fill the
-//! lanes, the parts depend on sizes alone.
+//! A matrix is a slice that stores it column by column. Lanes run across rows, so that every sum has the same order
+//! on every CPU. A sum is split in two cases: for a single sample, to hide the latency of the additions, and for a
+//! few rows, to fill the lanes. How it is split depends only on sizes.
 
 #![allow(clippy::needless_range_loop, reason = "what an iterator adds to a loop over registers may not be inlined")]
 
-// The largest functions are inlined by force only without `debug_assertions`: an unoptimized build gives every inlined
-// call room of its own on the stack, and a test's thread has two megabytes of it.
+// The largest functions are forced inline only without `debug_assertions`: in an unoptimized build every inlined
+// call has its own space on the stack, and a test's thread has two megabytes of stack.
 
 mod column;
 mod interleave;
@@ -30,16 +31,16 @@ use crate::num::{Lanes, Real, SCALAR, first_lane, lanes};
 use fearless_simd::{Select, Simd, SimdBase, SimdFloat, SimdMask};
 use scalar::each;
 
-/// Room for the widest vector register: 16 numbers of type `f32`.
+/// The lanes of the widest vector register: 16 of `f32`.
 pub(crate) const MAX_LANES: usize = 16;
 
-/// A function of one number, which a product applies to its sums while they are in registers: a layer's activation.
+/// An elementwise function, which a product applies to its sums while they are in registers: a layer's activation.
 pub(crate) trait Elementwise: 'static {
-    /// The function at `x`.
+    /// The value at `x`.
     fn value<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T>;
 }
 
-/// A vector register of numbers of type `T`: [`Lanes`], or [`Real::Half`].
+/// A vector register with elements of type `T`: [`Lanes`], or [`Real::Half`].
 trait Register<S: Simd, T>: SimdFloat<S, Element = T> {}
 
 impl<S: Simd, T, V: SimdFloat<S, Element = T>> Register<S, T> for V {}
@@ -54,13 +55,13 @@ fn store<S: Simd, T: Real, V: Register<S, T>>(lanes: V, to: &mut [T]) {
     lanes.store_slice(&mut to[..V::LEN]);
 }
 
-/// The lanes' first numbers from a slice shorter than a register; the others are zero.
+/// Loads the first lanes from a slice shorter than a register; the others are zero.
 #[cfg_attr(not(debug_assertions), inline(always))]
 fn load_part<S: Simd, T: Real, V: Register<S, T>>(simd: S, from: &[T]) -> V {
     V::from_slice(simd, &T::load_part(simd, from).as_slice()[..V::LEN])
 }
 
-/// The lanes' places, counted from zero.
+/// The indices of the lanes.
 #[inline(always)]
 fn lane_indices<S: Simd, T: Real, V: Register<S, T>>(simd: S) -> V {
     V::from_fn(
@@ -70,12 +71,12 @@ fn lane_indices<S: Simd, T: Real, V: Register<S, T>>(simd: S) -> V {
     )
 }
 
-/// The lanes' first numbers to a slice no longer than a register.
+/// Stores the first lanes to a slice no longer than a register.
 #[cfg_attr(not(debug_assertions), inline(always))]
 fn store_part<S: Simd, T: Real, V: Register<S, T>>(lanes: V, to: &mut [T]) {
     if SCALAR {
-        for (to, &number) in to.iter_mut().zip(lanes.as_slice()) {
-            *to = number;
+        for (to, &value) in to.iter_mut().zip(lanes.as_slice()) {
+            *to = value;
         }
         return;
     }
@@ -90,7 +91,7 @@ fn store_part<S: Simd, T: Real, V: Register<S, T>>(lanes: V, to: &mut [T]) {
             (from, to) = (&from[length..], others);
         }
     }
-    // Number by number: the compiler makes an integer of a copy of two, which it can't keep in a vector register.
+    // One by one: the compiler makes an integer of a copy of two, which it cannot keep in a vector register.
     for i in 0..3 {
         if i < to.len() {
             to[i] = from[i];
@@ -98,10 +99,12 @@ fn store_part<S: Simd, T: Real, V: Register<S, T>>(lanes: V, to: &mut [T]) {
     }
 }
 
-/// Runs `step` over several slices of the same length, a register of each at a time: it gets what stands in `changed`
-/// and in `read` and returns what shall stand in `changed`. Goes as far as the shortest slice. There may be up to eight of each.
+/// Applies `step` to several slices of the same length, one register of each at a time. `step` is called with the
+/// values of `changed` and `read`, and returns the new values of `changed`. Stops at the end of the shortest slice.
+/// There may be up to eight slices of each.
 ///
-/// Every lane of the result may depend on that lane alone: on a CPU without vector registers, all lanes hold the same number.
+/// Each lane of the result must depend only on the same lane: on a CPU without vector registers, all lanes hold the
+/// same value.
 #[inline(always)]
 pub fn map<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
     simd: S,
@@ -112,10 +115,11 @@ pub fn map<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
     map_first(simd, usize::MAX, changed, read, step);
 }
 
-/// [`map`] over matrices of so many rows: of a few columns shorter than a register, one at a time.
+/// [`map`] over matrices of `rows` rows. Columns shorter than a register, if there are few, are processed one at a
+/// time.
 ///
-/// They were stored one by one a moment ago, and what a CPU has stored in parts it can't load as one register until the parts
-/// have left its store buffers.
+/// They were stored one by one just before, and a CPU cannot load as one register what it has stored in parts,
+/// until the parts have left its store buffers.
 #[cfg_attr(not(debug_assertions), inline(always))]
 pub(crate) fn map_columns<S: Simd, T: Real, const CHANGED: usize>(
     simd: S,
@@ -146,10 +150,10 @@ pub(crate) fn map_columns<S: Simd, T: Real, const CHANGED: usize>(
     }
 }
 
-/// Like [`map`], for the first `count` numbers of each slice, or a few more: it stops at the next whole register.
+/// Like [`map`], for the first `count` elements of each slice, or a few more: it stops at the next whole register.
 ///
-/// A length that is known only at run time costs less here than in the slices, since what is left of a slice after its
-/// last whole register is moved by a copy of that many numbers.
+/// A length that is known only at run time costs less as `count` than as the length of the slices, since the rest
+/// of a slice after its last whole register is moved by a copy of that length.
 #[inline(always)]
 pub fn map_first<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
     simd: S,
@@ -168,10 +172,10 @@ pub fn map_first<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
     );
 }
 
-/// Like [`map`], for the first `count` numbers of each slice, and gives the sum of the lanes that `step` returns second.
-/// Numbers of `changed` behind those are set to zero as far as the next whole register.
+/// Like [`map`], for the first `count` elements of each slice. Returns the sum of the second values that `step`
+/// returns. Elements of `changed` behind `count` are set to zero up to the next whole register.
 ///
-/// It is the sum of 16 sums, each over every sixteenth number, which are added in pairs.
+/// The sum is made of 16 sums, each over every sixteenth element, which are added in pairs.
 #[inline(always)]
 pub fn map_sum<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
     simd: S,
@@ -187,7 +191,7 @@ pub fn map_sum<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
         each!(CHANGED, i => wanted = wanted.min(changed[i].len()));
         each!(READ, i => wanted = wanted.min(read[i].len()));
         let mut sums = [T::ZERO; MAX_LANES];
-        each_number(
+        each_scalar(
             simd,
             wanted,
             &mut changed,
@@ -233,7 +237,7 @@ pub fn map_sum<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
             *slice = &slice[done..length];
         }
         let left = wanted - done;
-        let places = lane_indices::<S, T, Lanes<S, T>>(simd);
+        let indices = lane_indices::<S, T, Lanes<S, T>>(simd);
         each_register(
             simd,
             left,
@@ -243,7 +247,7 @@ pub fn map_sum<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
             |at, c, r| {
                 let (mut results, term) = step(c, r);
                 // The lanes below the count.
-                let counts = places.simd_lt(Lanes::<S, T>::splat(simd, T::from_count(left - at)));
+                let counts = indices.simd_lt(Lanes::<S, T>::splat(simd, T::from_count(left - at)));
                 store::<S, T, _>(counts.select(term, zero), &mut rest[at..]);
                 for result in &mut results {
                     *result = counts.select(*result, zero);
@@ -271,7 +275,7 @@ fn shortest<T>(changed: &[&mut [T]], read: &[&[T]]) -> usize {
     length
 }
 
-/// The sum of the 16 numbers in the first registers, added in pairs: the first to the ninth, and so on.
+/// The sum of the 16 elements in the first registers, added in pairs: the first to the ninth, and so on.
 #[inline(always)]
 fn sum_of_16<S: Simd, T: Real, V: SimdFloat<S, Element = T>>(registers: [V; MAX_LANES / 2]) -> T {
     let mut sum = in_one_register(registers);
@@ -290,12 +294,12 @@ fn sum_of_16<S: Simd, T: Real, V: SimdFloat<S, Element = T>>(registers: [V; MAX_
     sum.as_slice()[0]
 }
 
-/// [`sum_of_16`] for four of them, which take little longer together than one.
+/// [`sum_of_16`] of four at once, which takes little longer than one.
 #[cfg_attr(not(debug_assertions), inline(always))]
 fn four_sums_of_16<S: Simd, T: Real, V: SimdFloat<S, Element = T>>(four: [[V; MAX_LANES / 2]; 4]) -> [T; 4] {
     let [a, b, c, d] =
         [in_one_register(four[0]), in_one_register(four[1]), in_one_register(four[2]), in_one_register(four[3])];
-    // In turn a lane of each, so that the pairs come to stand below each other.
+    // Alternating lanes of each, so that the pairs are below each other.
     let (ac, bd) = (a.zip_low(c) + a.zip_high(c), b.zip_low(d) + b.zip_high(d));
     let (low, high) = (ac.zip_low(bd), ac.zip_high(bd));
     if V::LEN == 2 {
@@ -313,7 +317,7 @@ fn four_sums_of_16<S: Simd, T: Real, V: SimdFloat<S, Element = T>>(four: [[V; MA
     [sums[0], sums[1], sums[2], sums[3]]
 }
 
-/// 16 numbers added up in pairs as far as one register has lanes.
+/// 16 elements added up in pairs until they fit into one register.
 #[inline(always)]
 fn in_one_register<S: Simd, T: Real, V: SimdFloat<S, Element = T>>(mut registers: [V; MAX_LANES / 2]) -> V {
     let mut half = MAX_LANES / V::LEN / 2;
@@ -326,7 +330,7 @@ fn in_one_register<S: Simd, T: Real, V: SimdFloat<S, Element = T>>(mut registers
     registers[0]
 }
 
-/// Calls `step` for each register of the slices, with the place where it begins, until `count` numbers are done.
+/// Calls `step` for each register of the slices, with its index, until `count` elements are done.
 #[cfg_attr(not(debug_assertions), inline(always))]
 fn each_register<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
     simd: S,
@@ -336,7 +340,7 @@ fn each_register<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
     mut step: impl FnMut(usize, [Lanes<S, T>; CHANGED], [Lanes<S, T>; READ]) -> [Lanes<S, T>; CHANGED],
 ) {
     if SCALAR {
-        return each_number(simd, count, changed, read, step);
+        return each_scalar(simd, count, changed, read, step);
     }
     let lanes = Lanes::<S, T>::LEN;
     let length = shortest(changed, read);
@@ -373,9 +377,9 @@ fn each_register<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
     }
 }
 
-/// [`each_register`] where there are none.
+/// [`each_register`] without vector registers.
 #[inline(always)]
-fn each_number<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
+fn each_scalar<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
     simd: S,
     count: usize,
     changed: &mut [&mut [T]; CHANGED],
@@ -388,15 +392,15 @@ fn each_number<S: Simd, T: Real, const CHANGED: usize, const READ: usize>(
     let zero = lanes::<S, T>(simd, T::ZERO);
     let (mut c, mut r) = ([zero; CHANGED], [zero; READ]);
     for at in 0..count {
-        each!(CHANGED, i => if let Some(&number) = changed[i].get(at) {
-            c[i] = lanes(simd, number);
+        each!(CHANGED, i => if let Some(&value) = changed[i].get(at) {
+            c[i] = lanes(simd, value);
         });
-        each!(READ, i => if let Some(&number) = read[i].get(at) {
-            r[i] = lanes(simd, number);
+        each!(READ, i => if let Some(&value) = read[i].get(at) {
+            r[i] = lanes(simd, value);
         });
         let results = step(at, c, r);
-        each!(CHANGED, i => if let Some(place) = changed[i].get_mut(at) {
-            *place = first_lane::<S, T>(results[i]);
+        each!(CHANGED, i => if let Some(value) = changed[i].get_mut(at) {
+            *value = first_lane::<S, T>(results[i]);
         });
     }
 }
@@ -427,18 +431,20 @@ pub fn dot<S: Simd, T: Real>(simd: S, a: &[T], b: &[T]) -> T {
     )
 }
 
-/// Whether the first `count` numbers are all below 2^32, or 2^256 of `f64`, so that products of two and their squares are finite, and
-/// some behind them as far as whole registers go. `false` as well where the sum of many is too large: who gets it looks again.
+/// Whether the first `count` values are all below 2^32, or 2^256 for `f64`, so that products of two and their
+/// squares are finite. Some values behind them, up to whole registers, count too. Also `false` if the sum of many
+/// is too large: the caller checks again then.
 #[cfg_attr(not(debug_assertions), inline(always))]
 pub(crate) fn is_moderate<S: Simd, T: Real>(simd: S, values: &[T], count: usize) -> bool {
     if SCALAR {
-        let sum = values.iter().take(count).fold(-T::ZERO, |sum, &number| sum + number * large::<T>());
+        let sum = values.iter().take(count).fold(-T::ZERO, |sum, &value| sum + value * large::<T>());
         return (sum * T::ZERO) == T::ZERO;
     }
     let lanes = Lanes::<S, T>::LEN;
     let zero = Lanes::<S, T>::splat(simd, T::ZERO);
     let large = Lanes::<S, T>::splat(simd, large::<T>());
-    // The product is infinite or NaN, and so is the sum then. Four sums, since an addition waits for the one before.
+    // The product is infinite or NaN, and so is the sum then. Four sums, since an addition waits for the one
+    // before.
     let mut sums = [zero; 4];
     let mut at = 0;
     while at < count && at + 4 * lanes <= values.len() {
@@ -459,7 +465,7 @@ pub(crate) fn is_moderate<S: Simd, T: Real>(simd: S, values: &[T], count: usize)
     (sum * zero).simd_eq(zero).all_true()
 }
 
-/// What makes a number that is not moderate infinite, times it.
+/// A factor that makes every value infinite that is not moderate.
 #[inline(always)]
 fn large<T: Real>() -> T {
     T::of(f64::from_bits(if size_of::<T>() == size_of::<f32>() { (1023 + 96) << 52 } else { (1023 + 768) << 52 }))

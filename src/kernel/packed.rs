@@ -1,5 +1,5 @@
-//! Products for the few rows that are left when the others fill registers. With a row in each lane most lanes would be idle:
-//! so the sum of each row is split into parts, and 16 lanes hold the parts of several rows.
+//! Products for the few rows that are left when the others fill registers. With one row in each lane most lanes
+//! would be idle: so the sum of each row is split into parts, and 16 lanes hold the parts of several rows.
 
 #![allow(clippy::needless_range_loop, reason = "what an iterator adds to a loop over registers may not be inlined")]
 
@@ -9,25 +9,26 @@ use crate::num::math::mul_add;
 use crate::num::{Lanes, Real};
 use fearless_simd::{Simd, SimdBase};
 
-/// How many rows of a product with many columns go in registers of their own, and how many are the group behind them: up to
-/// 4, of which each sum has 4, 8 or 16 parts. The sizes alone decide, since the order of summation follows.
+/// How many rows of a product with many columns have registers of their own, and how many form the group behind
+/// them: up to 4, whose sums have 4, 8 or 16 parts. This depends only on sizes, since the order of summation
+/// follows from it.
 pub(crate) const fn row_split(rows: usize, depth: usize) -> (usize, usize) {
-    // What is left over where all else fills registers, or, of few rows, half of one.
+    // The rows left over when the others fill registers, or, with few rows, half a register.
     let rest = if rows < MAX_LANES { rows % (MAX_LANES / 2) } else { rows % MAX_LANES };
     let group = match rest {
         1 | 2 => rest,
         3 | 4 if rows < MAX_LANES / 2 || rows > MAX_LANES => 4,
         _ => return (rows, 0),
     };
-    // What it takes for 16 columns, in instructions: products, the sums of the parts, and what writes them.
+    // The cost for 16 columns, in instructions: products, the sums of the parts, and the stores.
     let cost = MAX_LANES * (depth * group).div_ceil(MAX_LANES) + 3 * (MAX_LANES - group) + MAX_LANES;
-    // Half a register of their own would take as many as half of 16 for each number of a column.
+    // Half a register for these rows would cost half of 16 for each element of a column.
     if cost < MAX_LANES / 2 * depth { (rows - rest, group) } else { (rows, 0) }
 }
 
-/// Sets the rows left over, up to `GROUP` of them, in the first `columns` columns of `result` to `start + left * right`, or to
-/// the value of the activation `A` there. `left` has `ROWS` rows and `DEPTH` columns, `right` has `DEPTH` rows and room for
-/// `ROOM` columns, more than 8.
+/// Sets the rows left over, up to `GROUP` of them, in the first `columns` columns of `result` to `start + left *
+/// right`, or to the value of the activation `A` there. `left` has `ROWS` rows and `DEPTH` columns, `right` has
+/// `DEPTH` rows and a capacity of `CAPACITY` columns, more than 8.
 ///
 /// Every `16 / GROUP`th product goes into a part of its own, and neighbouring parts are added until one is left.
 #[cfg_attr(not(debug_assertions), inline(always))]
@@ -38,7 +39,7 @@ pub(crate) fn packed_product<
     A: Elementwise,
     const ROWS: usize,
     const DEPTH: usize,
-    const ROOM: usize,
+    const CAPACITY: usize,
     const GROUP: usize,
 >(
     simd: S,
@@ -50,10 +51,10 @@ pub(crate) fn packed_product<
     result: &mut [T],
 ) {
     let (first, parts) = (const { row_split(ROWS, DEPTH).0 }, MAX_LANES / GROUP);
-    // As many columns of the left factor as a row's sum has parts make 16 lanes.
+    // As many columns of the left factor as a row's sum has parts fill 16 lanes.
     let mut gathered = [[T::ZERO; GROUP]; DEPTH];
-    for (place, to) in gathered.as_flattened_mut().chunks_exact_mut(MAX_LANES).enumerate() {
-        gather::<S, T, ROWS, GROUP>(simd, &left[place * parts * ROWS + first..], parts, to);
+    for (index, to) in gathered.as_flattened_mut().chunks_exact_mut(MAX_LANES).enumerate() {
+        gather::<S, T, ROWS, GROUP>(simd, &left[index * parts * ROWS + first..], parts, to);
     }
     let gathered = &gathered.as_flattened()[..(DEPTH - DEPTH % parts) * GROUP];
     let mut rest = [T::ZERO; MAX_LANES];
@@ -69,8 +70,8 @@ pub(crate) fn packed_product<
     macro_rules! blocks {
         ($columns:literal) => {
             while column < columns {
-                // The last block may begin before its turn, so as to end with the last column.
-                let last = ROOM - $columns;
+                // The last block may start early, so that it ends with the last column.
+                let last = CAPACITY - $columns;
                 let begin = if column < last { column } else { last };
                 let right = &right[begin * DEPTH..][..$columns * DEPTH];
                 let sums = block::<S, T, A, DEPTH, GROUP, $columns>(simd, &factor, right, activated);
@@ -89,28 +90,28 @@ pub(crate) fn packed_product<
     blocks_for!(16: 8  8: 4  4: 2  2: 1);
 }
 
-/// The left factor's rows of a group, with what their sums start from.
+/// The left factor's rows of a group, with the initial values of their sums.
 struct Factor<'a, T, const GROUP: usize> {
     /// 16 lanes for as many columns as a sum has parts, and for as many again.
     gathered: &'a [T],
-    /// Those of the columns left over.
+    /// The lanes of the columns left over.
     rest: [T; MAX_LANES],
     starts: [T; GROUP],
 }
 
-/// Sets 16 lanes to the rows of a group in `count` columns of what begins with the first of these numbers: first all that a
-/// row has in these columns, with zeros behind if they are fewer than its parts. Behind the last row of a group that has
-/// fewer than `GROUP` stands anything.
+/// Sets 16 lanes to the rows of a group in `count` columns of the matrix that starts with `from`. First come all
+/// elements of the first row in these columns, followed by zeros if there are fewer than its parts, and so on. If
+/// the group has fewer than `GROUP` rows, the lanes behind the last row are unspecified.
 #[inline(always)]
 fn gather<S: Simd, T: Real, const ROWS: usize, const GROUP: usize>(simd: S, from: &[T], count: usize, to: &mut [T]) {
     let (lanes, parts) = (Lanes::<S, T>::LEN, MAX_LANES / GROUP);
     let mut width = GROUP.div_ceil(lanes);
     if count < parts || from.len() < (parts - 1) * ROWS + width * lanes {
-        // Near the end of the matrix, one by one.
+        // One by one near the end of the matrix.
         for k in 0..count {
             for row in 0..GROUP {
-                if let Some(&number) = from.get(k * ROWS + row) {
-                    to[row * parts + k] = number;
+                if let Some(&value) = from.get(k * ROWS + row) {
+                    to[row * parts + k] = value;
                 }
             }
         }
@@ -150,14 +151,14 @@ fn block<S: Simd, T: Real, A: Elementwise, const DEPTH: usize, const GROUP: usiz
 ) -> [Lanes<S, T>; MAX_LANES / 2] {
     let (lanes, parts) = (Lanes::<S, T>::LEN, MAX_LANES / GROUP);
     let registers = MAX_LANES / lanes;
-    // Of each column as many registers as 16 lanes take.
+    // For each column as many registers as 16 lanes fill.
     let mut sums = [Lanes::<S, T>::splat(simd, T::ZERO); MAX_LANES / 2];
     let mut k = 0;
     for gathered in factor.gathered.chunks_exact(MAX_LANES) {
         for n in 0..COLUMNS {
-            let numbers = &right[n * DEPTH + k..][..parts];
+            let values = &right[n * DEPTH + k..][..parts];
             for i in 0..registers {
-                let (left, right) = (load(simd, &gathered[i * lanes..]), repeated::<S, T>(simd, numbers, i));
+                let (left, right) = (load(simd, &gathered[i * lanes..]), repeated::<S, T>(simd, values, i));
                 sums[n * registers + i] = mul_add(left, right, sums[n * registers + i]);
             }
         }
@@ -165,16 +166,16 @@ fn block<S: Simd, T: Real, A: Elementwise, const DEPTH: usize, const GROUP: usiz
     }
     if !DEPTH.is_multiple_of(parts) {
         for n in 0..COLUMNS {
-            let mut numbers = [T::ZERO; MAX_LANES];
-            numbers[..DEPTH % parts].copy_from_slice(&right[n * DEPTH + k..][..DEPTH % parts]);
+            let mut values = [T::ZERO; MAX_LANES];
+            values[..DEPTH % parts].copy_from_slice(&right[n * DEPTH + k..][..DEPTH % parts]);
             for i in 0..registers {
-                let right = repeated::<S, T>(simd, &numbers[..parts], i);
+                let right = repeated::<S, T>(simd, &values[..parts], i);
                 sums[n * registers + i] =
                     mul_add(load(simd, &factor.rest[i * lanes..]), right, sums[n * registers + i]);
             }
         }
     }
-    // Neighbours are added, until each row of each column is one number.
+    // Neighbours are added, until each row of each column is one value.
     let (mut count, mut left) = (MAX_LANES / 2, parts);
     while left > 1 {
         let old = sums;
@@ -193,18 +194,14 @@ fn block<S: Simd, T: Real, A: Elementwise, const DEPTH: usize, const GROUP: usiz
     sums
 }
 
-/// The register at place `register` of those that hold `numbers` again and again.
+/// Register `register` of those that hold `values` repeatedly.
 #[inline(always)]
-fn repeated<S: Simd, T: Real>(simd: S, numbers: &[T], register: usize) -> Lanes<S, T> {
+fn repeated<S: Simd, T: Real>(simd: S, values: &[T], register: usize) -> Lanes<S, T> {
     let lanes = Lanes::<S, T>::LEN;
-    if numbers.len() < lanes {
-        T::repeat(simd, numbers)
-    } else {
-        load(simd, &numbers[register * lanes % numbers.len()..])
-    }
+    if values.len() < lanes { T::repeat(simd, values) } else { load(simd, &values[register * lanes % values.len()..]) }
 }
 
-/// Writes the sums to their rows of `COLUMNS` columns.
+/// Stores the sums to their rows of `COLUMNS` columns.
 #[inline(always)]
 fn write<S: Simd, T: Real, const ROWS: usize, const GROUP: usize, const COLUMNS: usize>(
     simd: S,
@@ -226,11 +223,11 @@ fn write<S: Simd, T: Real, const ROWS: usize, const GROUP: usize, const COLUMNS:
         store::<S, T, _>(first, result);
         return store_part::<S, T, _>(second, &mut result[lanes..3 * COLUMNS]);
     }
-    let mut numbers = [T::ZERO; MAX_LANES * MAX_LANES / 4];
+    let mut values = [T::ZERO; MAX_LANES * MAX_LANES / 4];
     for i in 0..(COLUMNS * GROUP).div_ceil(lanes) {
-        store::<S, T, _>(sums[i], &mut numbers[i * lanes..]);
+        store::<S, T, _>(sums[i], &mut values[i * lanes..]);
     }
     for n in 0..COLUMNS {
-        result[n * ROWS + first..(n + 1) * ROWS].copy_from_slice(&numbers[n * GROUP..][..ROWS - first]);
+        result[n * ROWS + first..(n + 1) * ROWS].copy_from_slice(&values[n * GROUP..][..ROWS - first]);
     }
 }

@@ -1,4 +1,4 @@
-//! Products of matrices whose left factor lies column by column: lanes run across its rows.
+//! Products of matrices whose left factor is stored column by column: lanes run across its rows.
 
 use super::{
     Elementwise, MAX_LANES, Register, four_sums_of_16, lane_indices, load, load_part, map, store, store_part, sum_of_16,
@@ -7,30 +7,30 @@ use crate::num::math::mul_add;
 use crate::num::{Lanes, Real};
 use fearless_simd::{Select, Simd, SimdBase};
 
-/// The right factor of a product. What a product's loops depend on stands in its type, so that the compiler need not sort
-/// out at every call which of them are wanted.
+/// The right factor of a product. What a product's loops depend on is part of its type, so that the compiler
+/// decides it once and not at every call.
 pub(crate) trait Right<T>: Copy {
-    /// How many columns the factor, and with it the result, has room for.
-    const ROOM: usize;
-    /// Whether short columns of the left factor are to be loaded one by one, as they were stored a moment ago. It is more
-    /// work than to load a whole register that ends somewhere in the next column, but a load of what several stores have
-    /// written waits until they have left the CPU's buffers.
+    /// The capacity of the factor and of the result, in columns.
+    const CAPACITY: usize;
+    /// Whether short columns of the left factor are loaded one by one, as they were stored just before. That is
+    /// more work than to load a whole register that ends somewhere in the next column, but a load of what several
+    /// stores have written waits until they have left the CPU's buffers.
     const FRESH: bool;
 
-    /// The part from `column` on that has `depth` rows and `COLUMNS` columns.
+    /// The part that starts with `column` and has `depth` rows and `COLUMNS` columns.
     fn part<const COLUMNS: usize>(self, column: usize, depth: usize) -> Self;
 
-    /// The number in row `k` and column `n` of a part.
+    /// The element in row `k` and column `n` of a part.
     fn at<const COLUMNS: usize>(self, k: usize, n: usize) -> T;
 }
 
-/// Room for `ROOM` columns of `DEPTH` rows, column by column.
+/// A capacity of `CAPACITY` columns of `DEPTH` rows, column by column.
 #[derive(Clone, Copy)]
-pub(crate) struct Columns<'a, T, const DEPTH: usize, const ROOM: usize>(pub &'a [T]);
+pub(crate) struct Columns<'a, T, const DEPTH: usize, const CAPACITY: usize>(pub &'a [T]);
 
-impl<T: Real, const DEPTH: usize, const ROOM: usize> Right<T> for Columns<'_, T, DEPTH, ROOM> {
-    const ROOM: usize = ROOM;
-    const FRESH: bool = DEPTH <= SMALL_SIZE && ROOM <= SMALL_SIZE;
+impl<T: Real, const DEPTH: usize, const CAPACITY: usize> Right<T> for Columns<'_, T, DEPTH, CAPACITY> {
+    const CAPACITY: usize = CAPACITY;
+    const FRESH: bool = DEPTH <= SMALL_SIZE && CAPACITY <= SMALL_SIZE;
 
     #[inline(always)]
     fn part<const COLUMNS: usize>(self, column: usize, depth: usize) -> Self {
@@ -43,16 +43,16 @@ impl<T: Real, const DEPTH: usize, const ROOM: usize> Right<T> for Columns<'_, T,
     }
 }
 
-/// Room for `DEPTH` rows of `WIDTH` columns, row by row.
+/// A capacity of `DEPTH` rows of `WIDTH` columns, row by row.
 #[derive(Clone, Copy)]
 pub(crate) struct Rows<'a, T, const DEPTH: usize, const WIDTH: usize>(pub &'a [T]);
 
-/// Up to so many products are summed in less time than the CPU needs until it can load what it has just stored, if it is not
-/// loaded in the same pieces. Beyond, it is the work that counts.
+/// Up to so many products are summed in less time than the CPU needs until it can load what it has just stored,
+/// unless it is loaded in the same pieces. Beyond, the arithmetic dominates.
 pub(crate) const SMALL_SIZE: usize = 8;
 
 impl<T: Real, const DEPTH: usize, const WIDTH: usize> Right<T> for Rows<'_, T, DEPTH, WIDTH> {
-    const ROOM: usize = WIDTH;
+    const CAPACITY: usize = WIDTH;
     const FRESH: bool = DEPTH <= SMALL_SIZE;
 
     #[inline(always)]
@@ -66,24 +66,24 @@ impl<T: Real, const DEPTH: usize, const WIDTH: usize> Right<T> for Rows<'_, T, D
     }
 }
 
-/// Whether so many rows end with half a register, which is where a whole one would be half idle: many a CPU computes twice as
-/// many of them at once.
+/// Whether so many rows end with half a register, where a whole one would be half idle: many CPUs compute twice as
+/// many half registers at once.
 #[inline(always)]
 const fn ends_with_half<S: Simd, T: Real>(rows: usize) -> bool {
     let (lanes, half) = (Lanes::<S, T>::LEN, T::Half::<S>::LEN);
     half < lanes && !rows.is_multiple_of(lanes) && rows % lanes <= half
 }
 
-/// How many registers so many rows take, in halves.
+/// How many registers so many rows fill, in halves.
 #[inline(always)]
 pub(crate) const fn registers<S: Simd, T: Real>(rows: usize) -> usize {
     2 * rows.div_ceil(Lanes::<S, T>::LEN) - ends_with_half::<S, T>(rows) as usize
 }
 
-/// Sets the first `height` rows of the first `columns` columns of `result`, which has `ROWS` rows, to `start + left * right`, or
-/// to the value of the activation `A` there, or adds that to them, if it is `ADDED`. `start` is a column, the same for all, and
-/// `left` has `ROWS` rows and `depth` columns. What stands behind those columns of the result is of no account. `height` is
-/// `ROWS` or fills whole registers.
+/// Sets the first `height` rows of the first `columns` columns of `result`, which has `ROWS` rows, to `start + left
+/// * right`, or to the value of the activation `A` there; if `ADDED`, adds that to them. `start` is one column for
+/// all columns, and `left` has `ROWS` rows and `depth` columns. The columns of the result behind `columns` are
+/// unspecified. `height` is `ROWS` or fills whole registers.
 #[cfg_attr(not(debug_assertions), inline(always))]
 #[allow(clippy::too_many_arguments, reason = "two factors, a start and a result, and how many of each count")]
 pub(crate) fn product<S: Simd, T: Real, A: Elementwise, R: Right<T>, const ROWS: usize, const ADDED: bool>(
@@ -107,7 +107,7 @@ pub(crate) fn product<S: Simd, T: Real, A: Elementwise, R: Right<T>, const ROWS:
         };
     }
     let mut first = 0;
-    // Two registers of rows at a time, of which the last may begin before its turn, so as to end with the last row.
+    // Two registers of rows at a time. The last one may start early, so that it ends with the last row.
     if const { ROWS > Lanes::<S, T>::LEN } {
         while first + lanes < whole {
             blocks!(Lanes<S, T>, 2, first);
@@ -122,9 +122,9 @@ pub(crate) fn product<S: Simd, T: Real, A: Elementwise, R: Right<T>, const ROWS:
     }
 }
 
-/// All columns of some rows of a product, as many at a time as leave room for their sums in the registers.
+/// All columns of some rows of a product, as many at a time as have their sums in the registers.
 #[inline(always)]
-#[allow(clippy::too_many_arguments, reason = "all of it is the place of the blocks")]
+#[allow(clippy::too_many_arguments, reason = "all of it is the position of the blocks")]
 fn blocks<
     S: Simd,
     T: Real,
@@ -153,7 +153,7 @@ fn blocks<
             )
         };
     }
-    // Conditions on sizes stand in blocks of constants, so that the compiler does not look at blocks that do not occur.
+    // Conditions on sizes are in const blocks, so that the compiler does not compile blocks that do not occur.
     if const { has_many_registers::<S, T>() && REGISTERS == 1 && whole_blocks::<S, T, R>(REGISTERS) >= 16 } {
         while column + 8 < columns && column + 16 <= whole_blocks::<S, T, R>(REGISTERS) {
             block!(16);
@@ -174,7 +174,7 @@ fn blocks<
     }
     macro_rules! last_block {
         ($($columns:literal)+) => {$(
-            if const { R::ROOM - whole_blocks::<S, T, R>(REGISTERS) == $columns } && column < columns {
+            if const { R::CAPACITY - whole_blocks::<S, T, R>(REGISTERS) == $columns } && column < columns {
                 block!($columns);
             }
         )+};
@@ -182,27 +182,27 @@ fn blocks<
     last_block!(1 2 3 5 6 7);
 }
 
-/// Whether there are 32 registers, as AVX-512 and NEON have, and not 16. One is for each sum; a few are for the factors.
+/// Whether there are 32 registers, as with AVX-512 and NEON, and not 16. Each sum needs one, and the factors a few.
 #[inline(always)]
 const fn has_many_registers<S: Simd, T: Real>() -> bool {
     size_of::<Lanes<S, T>>() == 64 || cfg!(target_arch = "aarch64")
 }
 
-/// How many columns go in blocks of 4, 8 and 16. Columns left over join four others where there are registers enough, since
-/// the sums of a few would wait for one another.
+/// How many columns are in blocks of 4, 8 and 16. Columns left over join four others if there are registers enough,
+/// since the sums of a few would wait for one another.
 #[inline(always)]
 const fn whole_blocks<S: Simd, T: Real, R: Right<T>>(registers: usize) -> usize {
-    let rest = R::ROOM % 4;
-    if rest > 0 && R::ROOM > 4 && (has_many_registers::<S, T>() || registers == 1) {
-        R::ROOM - rest - 4
+    let rest = R::CAPACITY % 4;
+    if rest > 0 && R::CAPACITY > 4 && (has_many_registers::<S, T>() || registers == 1) {
+        R::CAPACITY - rest - 4
     } else {
-        R::ROOM - rest
+        R::CAPACITY - rest
     }
 }
 
 /// `COLUMNS` columns of some rows of a product, summed in registers.
 #[cfg_attr(not(debug_assertions), inline(always))]
-#[allow(clippy::too_many_arguments, reason = "all of it is the place of the block")]
+#[allow(clippy::too_many_arguments, reason = "all of it is the position of the block")]
 fn block<
     S: Simd,
     T: Real,
@@ -224,16 +224,17 @@ fn block<
     result: &mut [T],
     column: usize,
 ) {
-    // Negative zero, which changes no number that is added to it: without registers a sum begins with its first product.
+    // Negative zero, which changes no value that it is added to: without registers a sum starts with its first
+    // product.
     let mut sums = [[V::splat(simd, -T::ZERO); REGISTERS]; COLUMNS];
     if let Some(start) = start {
         sums = [rows::<S, T, V, ROWS, REGISTERS>(simd, &start[..ROWS], first); COLUMNS];
     }
     let whole = if R::FRESH && ROWS < V::LEN { 0 } else { whole_columns::<S, T, V, ROWS>(left, depth) };
     let right = right.part::<COLUMNS>(column, depth);
-    // Each number of the right factor is read and spread at once. From an array of them the compiler makes a register
-    // that it takes apart again.
-    // With a length that the compiler knows no load asks for it.
+    // Each element of the right factor is loaded and spread at once. From an array of them the compiler makes a
+    // register that it takes apart again.
+    // If the compiler knows the length, loads have no check.
     let length = if ROWS < V::LEN { V::LEN } else { ROWS };
     for k in 0..whole {
         let left = rows::<S, T, V, ROWS, REGISTERS>(simd, &left[k * ROWS..][..length], first);
@@ -249,8 +250,8 @@ fn block<
     }
     let result = &mut result[column * ROWS..][..COLUMNS * ROWS];
     if const { ROWS < V::LEN && !R::FRESH && !ADDED } {
-        // What a register has too much, the next columns overwrite. Loops that write them in pieces are too much for the
-        // compiler to unroll, and then it keeps the sums in memory.
+        // The lanes of a register beyond the rows are overwritten by the next columns. Loops that store the
+        // registers in pieces are too long for the compiler to unroll, and then it keeps the sums in memory.
         let whole = if COLUMNS * ROWS < V::LEN { 0 } else { (COLUMNS * ROWS - V::LEN) / ROWS + 1 };
         if activated {
             for n in 0..COLUMNS {
@@ -286,7 +287,8 @@ fn activate<S: Simd, T: Real, A: Elementwise, V: Register<S, T>>(simd: S, x: V) 
     V::from_slice(simd, &A::value::<S, T>(simd, load_part(simd, x.as_slice())).as_slice()[..V::LEN])
 }
 
-/// How many of the first `depth` columns of a matrix a whole register can be loaded from, though they may be shorter.
+/// How many of the first `depth` columns of a matrix have a whole register behind their start, though they may be
+/// shorter.
 #[inline(always)]
 pub(super) fn whole_columns<S: Simd, T: Real, V: Register<S, T>, const ROWS: usize>(
     matrix: &[T],
@@ -300,14 +302,15 @@ pub(super) fn whole_columns<S: Simd, T: Real, V: Register<S, T>, const ROWS: usi
     if whole < depth { whole } else { depth }
 }
 
-/// Where register `register` of the rows from `first` on begins: with its turn, or so that it ends with the last row.
+/// The first row of register `register` of the rows from `first` on: the next one, or the one with which the
+/// register ends with the last row.
 #[inline(always)]
 pub(super) fn begin(lanes: usize, height: usize, first: usize, register: usize) -> usize {
     let turn = first + register * lanes;
     if turn + lanes <= height || height < lanes { turn } else { height - lanes }
 }
 
-/// Rows of a matrix's column, or of what begins with it; of what is shorter than a register, all of it.
+/// Loads rows of a matrix's column, or of what starts with it; all of a slice that is shorter than a register.
 #[inline(always)]
 pub(super) fn rows<S: Simd, T: Real, V: Register<S, T>, const ROWS: usize, const REGISTERS: usize>(
     simd: S,
@@ -327,7 +330,7 @@ pub(super) fn rows<S: Simd, T: Real, V: Register<S, T>, const ROWS: usize, const
     registers
 }
 
-/// Writes sums to their rows of a column.
+/// Stores sums to their rows of a column.
 #[inline(always)]
 pub(super) fn set_rows<S: Simd, T: Real, V: Register<S, T>, const REGISTERS: usize>(
     sums: &[V; REGISTERS],
@@ -343,7 +346,7 @@ pub(super) fn set_rows<S: Simd, T: Real, V: Register<S, T>, const REGISTERS: usi
     }
 }
 
-/// Adds sums to their rows of a column, each once, though two registers may share some of them.
+/// Adds sums to their rows of a column, each once, though two registers may share some rows.
 #[inline(always)]
 fn add_rows<S: Simd, T: Real, V: Register<S, T>, const REGISTERS: usize>(
     simd: S,
@@ -368,7 +371,7 @@ fn add_rows<S: Simd, T: Real, V: Register<S, T>, const REGISTERS: usize>(
             lane_indices::<S, T, V>(simd).simd_lt(V::splat(simd, T::from_count(shared))).select(old, sum)
         };
     }
-    // The last first, because it holds the old numbers of the rows that it shares with the one before.
+    // The last first, because it holds the old values of the rows that it shares with the one before.
     for r in (0..REGISTERS).rev() {
         let begin = begin(V::LEN, column.len(), first, r);
         store::<S, T, _>(totals[r], &mut column[begin..]);
@@ -400,7 +403,7 @@ pub(crate) fn transpose<S: Simd, T: Real, const ROWS: usize, const COLUMNS: usiz
     }
     let height = if ROWS < lanes { ROWS } else { lanes };
     let width = if COLUMNS < lanes { COLUMNS } else { lanes };
-    // Squares of a register's length, of which the last in each direction ends with the matrix.
+    // Squares of a register's length. The last in each direction ends with the matrix.
     for row in (0..ROWS).step_by(lanes) {
         let row = if row + height > ROWS { ROWS - height } else { row };
         for column in (0..COLUMNS).step_by(lanes) {
@@ -412,7 +415,7 @@ pub(crate) fn transpose<S: Simd, T: Real, const ROWS: usize, const COLUMNS: usiz
             transpose_square::<S, T>(&mut square);
             for i in 0..height {
                 let to = &mut result[(row + i) * COLUMNS + column..];
-                // What a short row's register has too much, the next row overwrites.
+                // The lanes of a short row's register beyond its end are overwritten by the next row.
                 if to.len() < lanes { store_part::<S, T, _>(square[i], &mut to[..width]) } else { store(square[i], to) }
             }
         }
@@ -427,9 +430,9 @@ pub(crate) fn add_transposed<S: Simd, T: Real, const ROWS: usize, const COLUMNS:
     result: &mut [T],
 ) {
     if COLUMNS <= 4 {
-        for (row, numbers) in result.chunks_exact_mut(COLUMNS).enumerate() {
-            for (number, column) in numbers.iter_mut().zip(matrix) {
-                *number += column[row];
+        for (row, values) in result.chunks_exact_mut(COLUMNS).enumerate() {
+            for (value, column) in values.iter_mut().zip(matrix) {
+                *value += column[row];
             }
         }
         return;
@@ -441,11 +444,11 @@ pub(crate) fn add_transposed<S: Simd, T: Real, const ROWS: usize, const COLUMNS:
         [result],
         [transposed.as_flattened()],
         #[inline(always)]
-        |[sum], [number]| [sum + number],
+        |[sum], [value]| [sum + value],
     );
 }
 
-/// Transposes the square that as many registers hold as one has lanes.
+/// Transposes the square of as many registers as one has lanes.
 #[inline(always)]
 pub(super) fn transpose_square<S: Simd, T: Real>(square: &mut [Lanes<S, T>; MAX_LANES]) {
     let lanes = Lanes::<S, T>::LEN;
@@ -487,12 +490,12 @@ pub(crate) fn add_columns<S: Simd, T: Real, const ROWS: usize>(simd: S, matrix: 
     }
 }
 
-/// Sets the first `columns` of the `ROOM` columns of `result`, which has `ROWS` rows, to `start + left * right`, where `left`
-/// lies row by row and `right` column by column, with `DEPTH` numbers in each. For few rows.
+/// Sets the first `columns` of the `CAPACITY` columns of `result`, which has `ROWS` rows, to `start + left * right`,
+/// where `left` is stored row by row and `right` column by column, with `DEPTH` elements in each. For few rows.
 ///
-/// Each number of the result is the sum of 16 sums, as in [`map_sum`](super::map_sum).
+/// Each element of the result is the sum of 16 sums, as in [`map_sum`](super::map_sum).
 #[cfg_attr(not(debug_assertions), inline(always))]
-pub(crate) fn dot_products<S: Simd, T: Real, const ROWS: usize, const DEPTH: usize, const ROOM: usize>(
+pub(crate) fn dot_products<S: Simd, T: Real, const ROWS: usize, const DEPTH: usize, const CAPACITY: usize>(
     simd: S,
     columns: usize,
     left: &[[T; DEPTH]; ROWS],
@@ -501,8 +504,8 @@ pub(crate) fn dot_products<S: Simd, T: Real, const ROWS: usize, const DEPTH: usi
     result: &mut [T],
 ) {
     let (start, mut column) = (&start[..ROWS], 0);
-    // Four at a time, written together, because what reads them next reads more than one.
-    while column < columns && column + 4 <= ROOM {
+    // Four at a time, stored together, because the code that loads them next loads more than one.
+    while column < columns && column + 4 <= CAPACITY {
         let mut four = [[T::ZERO; ROWS]; 4];
         for row in 0..ROWS {
             let mut products = [[Lanes::<S, T>::splat(simd, T::ZERO); MAX_LANES / 2]; 4];
@@ -526,7 +529,7 @@ pub(crate) fn dot_products<S: Simd, T: Real, const ROWS: usize, const DEPTH: usi
     }
 }
 
-/// The products with the first numbers of `b`, added up in 16 sums.
+/// The products with the first elements of `b`, added up in 16 sums.
 #[inline(always)]
 fn dot<S: Simd, T: Real, const DEPTH: usize>(simd: S, a: &[T; DEPTH], b: &[T]) -> [Lanes<S, T>; MAX_LANES / 2] {
     let (lanes, b) = (Lanes::<S, T>::LEN, &b[..DEPTH]);

@@ -1,8 +1,9 @@
-//! The loops for CPUs without vector registers: one number at a time, and sums in the order in which the other loops add
-//! them. What is not fused there gives the same bits.
+//! The loops for CPUs without vector registers: one value at a time, and sums in the order in which the other loops
+//! add them. Without FMA they compute the same bits.
 //!
-//! They are as small as they are quick. Sizes are constants, so that no index needs a check and a small network's loops
-//! unroll where the program is optimized for speed; what does not depend on a size stands once in a program.
+//! They are as small as they are quick. Sizes are constants, so that no index needs a check, and a small network's
+//! loops unroll where the program is optimized for speed. What does not depend on a size is compiled once in a
+//! program.
 
 use super::Elementwise;
 use super::MAX_LANES;
@@ -12,17 +13,17 @@ use crate::num::{Real, first_lane, lanes};
 use fearless_simd::Simd;
 use nalgebra::{ArrayStorage, SMatrix};
 
-// What stands in it is done for the first `$count` numbers of a block, without a loop: where a program is optimized for size
-// the compiler unrolls none, and keeps no array in registers that a loop runs over.
+// The body is executed for the first `$count` elements of a block, without a loop: where a program is optimized for
+// size, the compiler unrolls no loop, and keeps no array in registers that a loop runs over.
 macro_rules! each {
     ($count:expr, $i:ident => $do:expr) => {
         each!(@ [0 1 2 3 4 5 6 7] $count, $i => $do)
     };
-    (@ [$($place:literal)+] $count:expr, $i:ident => $do:expr) => {
+    (@ [$($index:literal)+] $count:expr, $i:ident => $do:expr) => {
         const { assert!($count <= 8) };
         $(
-            if $place < $count {
-                let $i = $place;
+            if $index < $count {
+                let $i = $index;
                 $do;
             }
         )+
@@ -30,9 +31,9 @@ macro_rules! each {
 }
 pub(crate) use each;
 
-/// `start + left * right` for a single column, as [`product_with_column`](super::product_with_column) adds it up, or the value of
-/// the activation `A` there. For layers with enough work for so much of a program: others are computed
-/// [row by row](inlined_row).
+/// `start + left * right` for a single column, as [`product_with_column`](super::product_with_column) adds it up,
+/// or the value of the activation `A` there. For layers with enough work to justify so much code: others are
+/// computed [row by row](inlined_row).
 #[inline(always)]
 pub(crate) fn product_with_column<S: Simd, T: Real, A: Elementwise, const ROWS: usize, const DEPTH: usize>(
     simd: S,
@@ -71,7 +72,7 @@ fn sum_of_row<T: Real, const ROWS: usize, const DEPTH: usize>(
     row: usize,
 ) -> T {
     let chains = chains_of(ROWS);
-    // Written out: an array of equal numbers is filled by a loop.
+    // Written out: an array of equal values is filled by a loop.
     let nothing = -T::ZERO;
     let mut sums = [at(start, row), nothing, nothing, nothing];
     let mut k = 0;
@@ -90,8 +91,8 @@ fn sum_of_row<T: Real, const ROWS: usize, const DEPTH: usize>(
 
 /// `BLOCK` rows of a product, from the row `first` on.
 ///
-/// Not inlined, so that the compiler does not know the depth: it would unroll the loop over it as a whole, and load all of
-/// `right` before, into more registers than there are.
+/// Not inlined, so that the compiler does not know the depth: it would unroll the loop over it completely, and load
+/// all of `right` before, into more registers than there are.
 #[inline(never)]
 fn some_rows<S: Simd, T: Real, A: Elementwise, const ROWS: usize, const BLOCK: usize, const CHAINS: usize>(
     simd: S,
@@ -124,7 +125,7 @@ fn some_rows<S: Simd, T: Real, A: Elementwise, const ROWS: usize, const BLOCK: u
     });
 }
 
-/// Adds a block of a column, times a number, to sums.
+/// Adds a block of a column, times a value, to sums.
 #[inline(always)]
 fn add_product<T: Real, const ROWS: usize, const BLOCK: usize>(
     sums: &mut [T; BLOCK],
@@ -174,16 +175,16 @@ fn dot<T: Real, const ROWS: usize, const DEPTH: usize>(
     start: &[T; ROWS],
     row: usize,
 ) -> T {
-    /// Every sixteenth product.
+    /// The sum of every sixteenth product.
     #[inline(always)]
     fn part<T: Real, const ROWS: usize, const DEPTH: usize>(
         left: &[[T; ROWS]; DEPTH],
         right: &[T; DEPTH],
         row: usize,
-        place: usize,
+        index: usize,
     ) -> T {
         let mut sum = T::ZERO;
-        let mut k = place;
+        let mut k = index;
         loop {
             if k < DEPTH {
                 let product = at(&left[k], row) * right[k];
@@ -195,28 +196,30 @@ fn dot<T: Real, const ROWS: usize, const DEPTH: usize>(
             }
         }
     }
-    // The sixteen parts are added in pairs: the first to the ninth and so on, and then the first of these to the fifth.
-    let (mut fours, mut place) = ([T::ZERO; 4], 0);
-    while place < 4 {
-        let mut sum = part(left, right, row, place);
-        if place + 8 < DEPTH {
-            sum += part(left, right, row, place + 8);
+    // The sixteen parts are added in pairs: the first to the ninth and so on, and then the first of these to the
+    // fifth.
+    let (mut fours, mut index) = ([T::ZERO; 4], 0);
+    while index < 4 {
+        let mut sum = part(left, right, row, index);
+        if index + 8 < DEPTH {
+            sum += part(left, right, row, index + 8);
         }
-        if place + 4 < DEPTH {
-            let mut other = part(left, right, row, place + 4);
-            if place + 12 < DEPTH {
-                other += part(left, right, row, place + 12);
+        if index + 4 < DEPTH {
+            let mut other = part(left, right, row, index + 4);
+            if index + 12 < DEPTH {
+                other += part(left, right, row, index + 12);
             }
             sum += other;
         }
-        fours[place] = sum;
-        place += 1;
+        fours[index] = sum;
+        index += 1;
     }
-    // A sum that begins with zero is not negative zero.
+    // A sum that starts with zero is not negative zero.
     at(start, row) + ((fours[0] + fours[2]) + (fours[1] + fours[3]) + T::ZERO)
 }
 
-/// A row of `start + left * right`, as [`packed`](super::packed) adds it up: in so many parts, of which neighbours are added.
+/// A row of `start + left * right`, as [`packed`](super::packed) adds it up: in `parts` parts, of which neighbours
+/// are added.
 #[inline(always)]
 pub(crate) fn row_in_parts<T: Real, const ROWS: usize, const DEPTH: usize>(
     left: &[[T; ROWS]; DEPTH],
@@ -239,15 +242,16 @@ pub(crate) fn row_in_parts<T: Real, const ROWS: usize, const DEPTH: usize>(
     sums[0] + at(start, row)
 }
 
-/// A number of an array. A loop whose end the compiler does not see costs a comparison here, and not a way to a panic.
+/// An element of an array. In a loop whose end the compiler does not see this costs a comparison, but leaves no
+/// panic path.
 #[inline(always)]
-pub(crate) fn at<T: Real, const N: usize>(numbers: &[T; N], index: usize) -> T {
-    numbers.get(index).copied().unwrap_or(T::ZERO)
+pub(crate) fn at<T: Real, const N: usize>(values: &[T; N], index: usize) -> T {
+    values.get(index).copied().unwrap_or(T::ZERO)
 }
 
-/// Whether there is so little work that a loop over rows is all there is.
-pub(crate) const fn is_inlined(few: bool, rows: usize, depth: usize) -> bool {
-    few || depth <= chains_of(rows) || rows * depth < 300
+/// Whether there is so little work that a loop over rows is enough.
+pub(crate) const fn is_inlined(dot_products: bool, rows: usize, depth: usize) -> bool {
+    dot_products || depth <= chains_of(rows) || rows * depth < 300
 }
 
 /// A row of [`dot_products`](super::dot_products) or [`product_with_column`] where it [is inlined](is_inlined), or the
@@ -258,14 +262,14 @@ pub(crate) fn inlined_row<S: Simd, T: Real, A: Elementwise, const ROWS: usize, c
     left: &[[T; ROWS]; DEPTH],
     right: &[T; DEPTH],
     start: &[T; ROWS],
-    (few, activated): (bool, bool),
+    (dot_products, activated): (bool, bool),
     row: usize,
 ) -> T {
-    let sum = if few { dot(left, right, start, row) } else { sum_of_row(left, right, start, row) };
+    let sum = if dot_products { dot(left, right, start, row) } else { sum_of_row(left, right, start, row) };
     if activated { value::<S, T, A>(simd, sum) } else { sum }
 }
 
-/// [`math::mul_add`](crate::num::math::mul_add) of numbers.
+/// [`math::mul_add`](crate::num::math::mul_add) of scalars.
 #[inline(always)]
 pub(crate) fn mul_add<S: Simd, T: Real>(simd: S, x: T, factor: T, add: T) -> T {
     let (x, factor, add) = (lanes::<S, T>(simd, x), lanes::<S, T>(simd, factor), lanes::<S, T>(simd, add));
@@ -278,7 +282,7 @@ pub(crate) fn value<S: Simd, T: Real, A: Elementwise>(simd: S, x: T) -> T {
     first_lane::<S, T>(A::value::<S, T>(simd, lanes::<S, T>(simd, x)))
 }
 
-/// The sum of the first `count` of up to 16 numbers, added in pairs, the first to the ninth, and so on.
+/// The sum of the first `count` of up to 16 values, added in pairs, the first to the ninth, and so on.
 #[inline(always)]
 pub(crate) fn sum_in_pairs<T: Real, const N: usize>(mut sums: [T; N], count: usize) -> T {
     #[inline(always)]
@@ -296,8 +300,8 @@ pub(crate) fn sum_in_pairs<T: Real, const N: usize>(mut sums: [T; N], count: usi
     sums[0]
 }
 
-/// Adds to `result`, or sets it to if it is zero, the product of the gradients, one sample a column, and the transposed
-/// inputs.
+/// Adds the product of the gradients, one sample a column, and the transposed inputs to `result`, or sets `result`
+/// to it if it is zero.
 #[inline(always)]
 pub(crate) fn add_outer<T: Real, const ROWS: usize, const COLUMNS: usize, const B: usize>(
     dy: &[[T; ROWS]; B],
@@ -326,7 +330,8 @@ pub(crate) fn add_outer<T: Real, const ROWS: usize, const COLUMNS: usize, const 
     }
 }
 
-/// Adds the columns in use to `result`, or if it is zero sets it to their sum, as [`add_columns`](super::add_columns) does.
+/// Adds the columns in use to `result`, or sets it to their sum if it is zero, as
+/// [`add_columns`](super::add_columns) does.
 #[inline(always)]
 pub(crate) fn add_columns<T: Real, const ROWS: usize, const B: usize>(
     columns: &[[T; ROWS]; B],
@@ -335,16 +340,16 @@ pub(crate) fn add_columns<T: Real, const ROWS: usize, const B: usize>(
     result: &mut [T; ROWS],
 ) {
     if let [column] = columns.as_slice() {
-        for (number, result) in column.iter().zip(result) {
-            *result = if zero { *number } else { *result + *number };
+        for (value, result) in column.iter().zip(result) {
+            *result = if zero { *value } else { *result + *value };
         }
         return;
     }
     for (row, result) in result.iter_mut().enumerate() {
         let mut sums = [T::ZERO; 4];
         let fours = len - len % 4;
-        for (place, column) in columns.iter().enumerate().take(len) {
-            sums[if place < fours { place % 4 } else { 0 }] += at(column, row);
+        for (index, column) in columns.iter().enumerate().take(len) {
+            sums[if index < fours { index % 4 } else { 0 }] += at(column, row);
         }
         *result += (sums[0] + sums[1]) + (sums[2] + sums[3]);
     }
@@ -369,8 +374,8 @@ pub(crate) fn transposed_product<T: Real, const ROWS: usize, const COLUMNS: usiz
     }
 }
 
-/// A step down the gradients of a single sample, `w <- w - learning_rate * g` for each weight and bias; gives the
-/// gradients by the inputs that [`transposed_product`] would have given before.
+/// A step of plain gradient descent for a single sample, `w <- w - learning_rate * g` for each weight and bias.
+/// Returns the gradient by the inputs in `dx`, computed with the old weights as in [`transposed_product`].
 #[inline(always)]
 pub(crate) fn sgd_step<T: Real, const ROWS: usize, const COLUMNS: usize>(
     weight: &mut [[T; ROWS]; COLUMNS],
@@ -386,8 +391,8 @@ pub(crate) fn sgd_step<T: Real, const ROWS: usize, const COLUMNS: usize>(
             sum += *weight * *dy;
             *weight -= learning_rate * (*dy * *input);
         }
-        if let Some(place) = dx.as_deref_mut().and_then(|dx| dx.get_mut(column)) {
-            *place = sum;
+        if let Some(gradient) = dx.as_deref_mut().and_then(|dx| dx.get_mut(column)) {
+            *gradient = sum;
         }
     }
     for (bias, dy) in bias.iter_mut().zip(dy) {
@@ -395,8 +400,9 @@ pub(crate) fn sgd_step<T: Real, const ROWS: usize, const COLUMNS: usize>(
     }
 }
 
-/// Replaces the logits of one of many columns by `scale` times their softmax, and gives the largest of them and the sum of the
-/// exponentials, added up as [`softmax`](super::softmax) adds up what lies in lanes. Once in a program.
+/// Replaces the logits of one of many columns by `scale` times their softmax, and returns the largest logit and the
+/// sum of the exponentials, added up in the order of [`softmax`](super::softmax) on lanes. Compiled once in a
+/// program.
 #[inline(never)]
 pub(crate) fn softmax_in_order<S: Simd, T: Real>(simd: S, logits: &mut [T], scale: T) -> (T, T) {
     let mut largest = T::neg_infinity();
@@ -404,18 +410,18 @@ pub(crate) fn softmax_in_order<S: Simd, T: Real>(simd: S, logits: &mut [T], scal
         largest = if logit > largest { logit } else { largest };
     }
     let mut sum = T::ZERO;
-    for number in logits.iter_mut() {
-        *number = self::first_lane::<S, T>(exp_negative::<S, T>(simd, lanes::<S, T>(simd, *number - largest)));
-        sum += *number;
+    for value in logits.iter_mut() {
+        *value = self::first_lane::<S, T>(exp_negative::<S, T>(simd, lanes::<S, T>(simd, *value - largest)));
+        sum += *value;
     }
     let factor = scale / sum;
-    for number in logits {
-        *number *= factor;
+    for value in logits {
+        *value *= factor;
     }
     (largest, sum)
 }
 
-/// The matrix whose numbers `step` makes of the places of columns and rows: what is not filled with zeros first.
+/// The matrix of the values that `step` returns for each column and row, without filling it with zeros first.
 #[inline(always)]
 pub(crate) fn made<T: Real, const ROWS: usize, const COLUMNS: usize>(
     step: impl Fn(usize, usize) -> T,
@@ -432,9 +438,9 @@ pub(crate) fn made<T: Real, const ROWS: usize, const COLUMNS: usize>(
     )))
 }
 
-/// `A(x)` in place of each number `x`. Once in a program for each activation, not for each layer.
-pub(crate) fn activate<S: Simd, T: Real, A: Elementwise>(simd: S, numbers: &mut [T]) {
-    for x in numbers {
+/// Replaces each value `x` by `A(x)`. Compiled once in a program for each activation, not for each layer.
+pub(crate) fn activate<S: Simd, T: Real, A: Elementwise>(simd: S, values: &mut [T]) {
+    for x in values {
         *x = value::<S, T, A>(simd, *x);
     }
 }

@@ -6,19 +6,19 @@ use crate::num::math::{divide, exp_negative};
 use crate::num::{Lanes, Real, SCALAR, first_lane, lanes};
 use fearless_simd::{Simd, SimdBase};
 
-/// What [`softmax`] found on its way, for each column.
+/// What [`softmax`] computes on its way, for each column.
 pub(crate) struct Exponentials<T, const B: usize> {
     /// The largest logit.
     pub largest: [T; B],
-    /// The sum of the exponentials of what the logits lie below the largest.
+    /// The sum of the exponentials of the logits less the largest.
     pub sum: [T; B],
 }
 
-/// From so many columns on it pays to turn them so that each has a lane.
-const MANY: usize = 8;
+/// From so many columns on it pays to transpose them, so that each has a lane.
+const MIN_COLUMNS_IN_LANES: usize = 8;
 
-/// Replaces the logits of the first `len` columns by `scale` times their softmax. Of the columns behind them, and of
-/// what was found there, nothing is said.
+/// Replaces the logits of the first `len` columns by `scale` times their softmax. The columns behind them, and
+/// their exponentials, are unspecified.
 #[cfg_attr(not(debug_assertions), inline(always))]
 pub(crate) fn softmax<S: Simd, T: Real, const SIZE: usize, const B: usize>(
     simd: S,
@@ -26,19 +26,19 @@ pub(crate) fn softmax<S: Simd, T: Real, const SIZE: usize, const B: usize>(
     matrix: &mut [[T; SIZE]; B],
     scale: T,
 ) -> Exponentials<T, B> {
-    let mut found = Exponentials { largest: [T::ZERO; B], sum: [T::ONE; B] };
-    if SCALAR || B < MANY {
+    let mut exponentials = Exponentials { largest: [T::ZERO; B], sum: [T::ONE; B] };
+    if SCALAR || B < MIN_COLUMNS_IN_LANES {
         for column in 0..B {
             if column < len {
                 let logits = &mut matrix[column];
-                (found.largest[column], found.sum[column]) = if B < MANY {
+                (exponentials.largest[column], exponentials.sum[column]) = if B < MIN_COLUMNS_IN_LANES {
                     softmax_of_one(simd, logits, scale)
                 } else {
                     scalar::softmax_in_order(simd, logits, scale)
                 };
             }
         }
-        return found;
+        return exponentials;
     }
     let lanes = Lanes::<S, T>::LEN;
     let mut first = 0;
@@ -49,15 +49,15 @@ pub(crate) fn softmax<S: Simd, T: Real, const SIZE: usize, const B: usize>(
         let (largest, sum) = softmax_of_rows(simd, &mut rows, scale);
         set_columns::<S, T, SIZE>(simd, &rows, logits);
         if columns == lanes {
-            store::<S, T, _>(largest, &mut found.largest[first..]);
-            store::<S, T, _>(sum, &mut found.sum[first..]);
+            store::<S, T, _>(largest, &mut exponentials.largest[first..]);
+            store::<S, T, _>(sum, &mut exponentials.sum[first..]);
         } else {
-            found.largest[first..].copy_from_slice(&largest.as_slice()[..columns]);
-            found.sum[first..].copy_from_slice(&sum.as_slice()[..columns]);
+            exponentials.largest[first..].copy_from_slice(&largest.as_slice()[..columns]);
+            exponentials.sum[first..].copy_from_slice(&sum.as_slice()[..columns]);
         }
         first += lanes;
     }
-    found
+    exponentials
 }
 
 /// [`softmax`] of one column.
@@ -68,7 +68,7 @@ fn softmax_of_one<S: Simd, T: Real, const SIZE: usize>(simd: S, logits: &mut [T;
         largest = if logit > largest { logit } else { largest };
     }
     let sum = if SCALAR && SIZE <= MAX_LANES {
-        // The same sum, without room for parts of it.
+        // The same sum, without a buffer for parts of it.
         for logit in logits.iter_mut() {
             let below = lanes::<S, T>(simd, *logit - largest);
             *logit = first_lane::<S, T>(exp_negative::<S, T>(simd, below));
@@ -98,7 +98,7 @@ fn softmax_of_one<S: Simd, T: Real, const SIZE: usize>(simd: S, logits: &mut [T;
     (largest, sum)
 }
 
-/// [`softmax`] of columns that lie in lanes; what was found comes in lanes too.
+/// [`softmax`] of columns in lanes; the results are in lanes too.
 #[inline(always)]
 fn softmax_of_rows<S: Simd, T: Real, const SIZE: usize>(
     simd: S,
@@ -121,7 +121,7 @@ fn softmax_of_rows<S: Simd, T: Real, const SIZE: usize>(
     (largest, sum)
 }
 
-/// The loop for CPUs without vector registers, against that with them.
+/// Compares the loop for CPUs without vector registers with that for lanes.
 #[cfg(all(test, feature = "reproducible"))]
 mod tests {
     use super::*;
@@ -134,12 +134,12 @@ mod tests {
         let mut rng = seeded((SIZE * 100 + B) as u64);
         let mut columns = [[0.0f32; SIZE]; B];
         columns.as_flattened_mut().fill_with(|| 20.0 * f32::from_random_bits(rng.next_u64()) - 10.0);
-        let mut numbers = columns;
-        let found = softmax(simd, len, &mut columns, 0.25);
-        for (column, numbers) in numbers.iter_mut().enumerate().take(len) {
-            let (largest, sum) = scalar::softmax_in_order(simd, numbers, 0.25);
-            assert_eq!((largest, sum), (found.largest[column], found.sum[column]), "{SIZE} in {B}");
-            assert_eq!(*numbers, columns[column], "{SIZE} in {B}");
+        let mut values = columns;
+        let exponentials = softmax(simd, len, &mut columns, 0.25);
+        for (column, values) in values.iter_mut().enumerate().take(len) {
+            let (largest, sum) = scalar::softmax_in_order(simd, values, 0.25);
+            assert_eq!((largest, sum), (exponentials.largest[column], exponentials.sum[column]), "{SIZE} in {B}");
+            assert_eq!(*values, columns[column], "{SIZE} in {B}");
         }
     }
 

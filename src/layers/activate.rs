@@ -1,4 +1,4 @@
-//! [`Activate`]: an activation that stands alone.
+//! [`Activate`]: an activation as a layer of its own.
 
 use super::Dense;
 use crate::activation::{Activation, Identity, assert_varies};
@@ -11,8 +11,18 @@ use core::marker::PhantomData;
 use fearless_simd::Simd;
 use nalgebra::SMatrix;
 
-/// `y = A(x)` for `N` numbers: an activation after a layer that has none, such as [`BatchNorm`](super::BatchNorm). After a
-/// [`Dense`] layer it costs less in that layer.
+/// Activation layer: applies the activation `A` to `N` features, after a layer that has no activation, such as
+/// [`BatchNorm`](super::BatchNorm). After a [`Dense`] layer it is cheaper to put the activation into that layer.
+///
+/// # Shapes
+///
+/// `N` features in, `N` features out.
+///
+/// # Formula
+///
+/// `y = A(x)`. PyTorch equivalent: the activation's module, such as `torch.nn.ReLU`.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::layers::{Activate, LayerNorm};
@@ -27,7 +37,9 @@ use nalgebra::SMatrix;
 pub struct Activate<const N: usize, A, T = f32>(PhantomData<(A, T)>);
 
 impl<const N: usize, A: Activation, T: Real> Activate<N, A, T> {
-    /// The layer before this one with both in it.
+    /// Folds this layer into the `Dense` layer before it, which then computes both.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use tuplenet::layers::Activate;
@@ -154,12 +166,12 @@ impl<const N: usize, A: Activation, T: Real> Layer<Features<N>> for Activate<N, 
         );
     }
 
-    fn describe(place: Place, tell: &mut dyn FnMut(Description)) {
-        tell(Description::of::<Features<N>, Self>(place, Some(0)));
+    fn describe(place: Place, emit: &mut dyn FnMut(Description)) {
+        emit(Description::of::<Features<N>, Self>(place, Some(0)));
     }
 
-    fn graph<'a>(&'a self, tell: &mut dyn FnMut(Op<'a, T>)) {
-        tell(match A::KIND {
+    fn graph<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>)) {
+        emit(match A::KIND {
             Some(function) => Op::Apply { size: N, function },
             None => Op::Unknown { name: core::any::type_name::<A>() },
         });

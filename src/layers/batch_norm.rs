@@ -1,4 +1,4 @@
-//! [`BatchNorm`]: every feature gets mean 0 and deviation 1 over the batch.
+//! [`BatchNorm`]: zero mean and unit variance for every feature over the batch.
 
 use super::{Dense, EPSILON, gain_and_bias, vector};
 use crate::activation::{Identity, NoActivation};
@@ -14,23 +14,35 @@ use fearless_simd::Simd;
 use nalgebra::{ArrayStorage, SMatrix, SVector};
 use rand::Rng;
 
-/// Subtracts from each of `N` features its mean over the batch, divides by its standard deviation, and then multiplies by a
-/// gain and adds a bias, which are learnt: PyTorch's `BatchNorm1d`. (S. Ioffe and C. Szegedy, 2015.)
+/// Batch normalization: zero mean and unit variance for each of `N` features over the batch, then a learned gain
+/// and bias. (S. Ioffe and C. Szegedy, 2015.)
 ///
-/// In training, mean and deviation are those of the samples that are computed together. That is the whole batch if it fits
-/// into the trainer's micro-batch, 32 samples unless [chosen](crate::train::Trainer::with_micro_batch). A larger batch
-/// is normalized micro-batch by micro-batch, as if each micro-batch were a batch ("ghost batch normalization").
+/// In training, mean and variance are those of the samples that are computed together. That is the whole batch if
+/// it fits into the trainer's micro-batch, which is 32 samples unless
+/// [chosen](crate::train::Trainer::with_micro_batch). A larger batch is normalized micro-batch by micro-batch, as
+/// if each micro-batch were a batch ("ghost batch normalization").
 ///
-/// A single sample has no deviation to learn from. To train on a batch of one, on an epoch whose last batch would be one, on one
-/// sample after the other, or with a micro-batch of one is [`Error::LoneSample`](crate::Error::LoneSample), before
-/// anything is changed: choose a batch size that leaves no single sample, or [`fold`](Self::fold) the layer into the
-/// one before it, and go on without. A batch of one sample more than its micro-batches have room for ends with two
-/// micro-batches of several; in micro-batches of two the last sample of an odd number is normalized as in prediction.
+/// A single sample has no variance to learn from. A batch of one sample, an epoch whose last batch would have one
+/// sample, training on one sample after the other, and a micro-batch of one all return
+/// [`Error::LoneSample`](crate::Error::LoneSample), before anything is changed. Choose a batch size that leaves no
+/// single sample, or [`fold`](Self::fold) the layer into the one before it, and continue without it. If the last
+/// micro-batch of a batch would have a single sample, the batch ends with two micro-batches of several samples
+/// instead. With micro-batches of two, the last sample of an odd batch is normalized as in prediction.
 ///
-/// In prediction they are the running statistics, which follow those of the micro-batches by a tenth each time, the
-/// variance with the number of samples less one as divisor, as in PyTorch. The standard deviation is the root of the
-/// variance plus 0.00001. They are no parameters: a [visit](Params::visit) hands
-/// them to [`Visitor::buffer`], which optimizers leave alone.
+/// In prediction, mean and variance are the running statistics. After each micro-batch these move by a tenth (a
+/// momentum of 0.1) towards the micro-batch's mean and its variance with the number of samples less one as divisor,
+/// as in PyTorch. Running statistics are buffers, not parameters: a [visit](Params::visit) passes them to
+/// [`Visitor::buffer`], which optimizers ignore.
+///
+/// # Shapes
+///
+/// `N` features in, `N` features out.
+///
+/// # Formula
+///
+/// `y = (x - mean) / sqrt(variance + 0.00001) * weight + bias`. PyTorch equivalent: `torch.nn.BatchNorm1d`.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::layers::{Activate, BatchNorm};
@@ -41,7 +53,7 @@ use rand::Rng;
 /// let mut trainer = Trainer::new(Net::new(&mut seeded(0)), BinaryCrossEntropy, Adam::new(0.05), seeded(1));
 /// trainer.fit(&inputs, &targets, &FitOptions { epochs: 500, ..FitOptions::default() }, ())?;
 ///
-/// // What was learnt, with two layers less.
+/// // What was learned, with two layers less.
 /// let (dense, norm, _, last) = trainer.network.clone();
 /// let deployed: (Dense<2, 8, Relu>, Dense<8, 1, Sigmoid>) = (Activate::fold(norm.fold(dense)), last);
 /// for (input, target) in inputs.iter().zip(targets) {
@@ -58,28 +70,30 @@ use rand::Rng;
 )]
 #[doc(alias("BatchNorm1d", "BatchNormalization"))]
 pub struct BatchNorm<const N: usize, T = f32> {
-    /// The gains, `N` numbers.
+    /// The gains, one for each feature.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::column"))]
     pub weight: SVector<T, N>,
-    /// The biases, `N` numbers.
+    /// The biases, one for each feature.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::column"))]
     pub bias: SVector<T, N>,
-    /// The mean that is subtracted in prediction; in a gradient, what the micro-batches of the batch add to it.
+    /// The mean used in prediction. In a gradient: what the micro-batches of the batch add to it.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::column"))]
     pub running_mean: SVector<T, N>,
-    /// The variance of prediction; in a gradient, what the micro-batches of the batch add to it.
+    /// The variance used in prediction. In a gradient: what the micro-batches of the batch add to it.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::column"))]
     pub running_variance: SVector<T, N>,
-    /// How many micro-batches the running statistics come from.
+    /// The number of micro-batches that the running statistics come from.
     pub num_batches_tracked: usize,
 }
 
-/// How far the running statistics go towards those of a micro-batch.
+/// How far the running statistics move towards those of a micro-batch.
 const MOMENTUM: f64 = 0.1;
 
 impl<const N: usize, T: Real> BatchNorm<N, T> {
-    /// From gains, biases, and the mean and the variance of prediction. The count of
+    /// Creates the layer from gains, biases, and the running mean and variance.
     /// [`num_batches_tracked`](Self::num_batches_tracked) is zero.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use tuplenet::layers::BatchNorm;
@@ -89,6 +103,7 @@ impl<const N: usize, T: Real> BatchNorm<N, T> {
     /// let [first, second] = NORM.predict_one(&[5.0, 3.0]);
     /// assert!((first - 1.0).abs() < 1e-4 && (second - 3.0).abs() < 1e-4);
     /// ```
+    #[must_use]
     pub const fn from_arrays(weight: [T; N], bias: [T; N], mean: [T; N], variance: [T; N]) -> Self {
         BatchNorm {
             weight: SMatrix::from_array_storage(ArrayStorage([weight])),
@@ -122,7 +137,7 @@ impl<const N: usize, T: Real> BatchNorm<N, T> {
         self.num_batches_tracked = usize::try_from(num_batches_tracked).unwrap_or(usize::MAX);
     }
 
-    /// In prediction the layer is `scale * x + shift`.
+    /// In prediction the layer computes `scale * x + shift`.
     #[inline(always)]
     fn line(&self) -> [SVector<T, N>; 2] {
         let (mut scale, mut shift) = (self.weight, self.bias);
@@ -147,19 +162,22 @@ impl<const N: usize, T: Real> BatchNorm<N, T> {
     }
 }
 
-// For each number type, since the compiler computes with numbers that it knows the type of.
+// For each scalar type, since constant evaluation needs concrete types.
 macro_rules! fold {
-    ($number:ty, $root:path) => {
-        impl<const N: usize> BatchNorm<N, $number> {
-            /// The layer before this one with both in it, for a network that only predicts. The compiler can do it, too: a
-            /// network that lies in flash as it was trained need not compute roots on the chip.
+    ($scalar:ty, $root:path) => {
+        impl<const N: usize> BatchNorm<N, $scalar> {
+            /// Folds this layer into the `Dense` layer before it, for a network that only predicts. The compiler
+            /// can do it too: then a network that is stored in flash as it was trained needs no square root on the
+            /// microcontroller.
+            ///
+            /// # Examples
             ///
             /// ```
             /// use tuplenet::layers::{Activate, BatchNorm};
             /// use tuplenet::model::Zeroed;
             /// use tuplenet::prelude::*;
             ///
-            /// // Such as `include!("trained.rs")`, which the export has written.
+            /// // Such as `include!("trained.rs")`, a file that the export has written.
             /// const TRAINED: (Dense<1, 2, Identity>, BatchNorm<2>, Activate<2, Relu>, Dense<2, 1, Sigmoid>) = (
             ///     Dense::from_rows([[3.0], [-3.0]], [0.5, 0.5]),
             ///     BatchNorm::from_arrays([1.0, 2.0], [0.0, 5.0], [3.0, 4.0], [4.0, 1.0]),
@@ -173,16 +191,17 @@ macro_rules! fold {
             /// let ([before], [after]) = (TRAINED.predict_one(&[1.5]), NETWORK.predict_one(&[1.5]));
             /// assert!((before - after).abs() < 1e-6);
             /// ```
+            #[must_use]
             pub const fn fold<const IN: usize>(
                 &self,
-                before: Dense<IN, N, Identity, $number>,
-            ) -> Dense<IN, N, Identity, $number> {
+                before: Dense<IN, N, Identity, $scalar>,
+            ) -> Dense<IN, N, Identity, $scalar> {
                 let (mut weight, [mut bias]) = (before.weight.data.0, before.bias.data.0);
                 let ([weights], [biases]) = (&self.weight.data.0, &self.bias.data.0);
                 let ([means], [variances]) = (&self.running_mean.data.0, &self.running_variance.data.0);
                 let mut row = 0;
                 while row < N {
-                    let scale = weights[row] * (1.0 / $root(variances[row] + EPSILON as $number));
+                    let scale = weights[row] * (1.0 / $root(variances[row] + EPSILON as $scalar));
                     let shift = biases[row] - means[row] * scale;
                     let mut column = 0;
                     while column < IN {
@@ -208,7 +227,7 @@ fn line<T: Real>(weight: T, bias: T, mean: T, variance: T) -> [T; 2] {
     [scale, bias - mean * scale]
 }
 
-/// 1 over the standard deviation.
+/// 1 / standard deviation.
 #[inline(always)]
 fn reciprocal<T: Real>(variance: T) -> T {
     T::ONE / square_root(variance + T::of(EPSILON))
@@ -288,7 +307,7 @@ impl<const N: usize, T> InputShape for BatchNorm<N, T> {
 
 impl<const N: usize, T> Network for BatchNorm<N, T> {}
 
-/// What [`BatchNorm`] keeps for its backward pass: the output, `N` by `B`, and the statistics of the micro-batch.
+/// What [`BatchNorm`] stores for its backward pass: the output, `N` by `B`, and the statistics of the micro-batch.
 #[derive(Clone)]
 pub struct BatchNormCache<T: Real, const N: usize, const B: usize> {
     output: SMatrix<T, N, B>,
@@ -335,8 +354,8 @@ impl<const N: usize, T: Real> Layer<Features<N>> for BatchNorm<N, T> {
             self.predict(pass, x, &mut y);
             return y;
         }
-        // Without room for the lines, of which each is used once.
-        let of = |numbers: &SVector<T, N>, row| scalar::at(&numbers.data.0[0], row);
+        // No buffer for scales and shifts, each of which is used once.
+        let of = |values: &SVector<T, N>, row| scalar::at(&values.data.0[0], row);
         scalar::made(
             #[inline(always)]
             |column, row| {
@@ -372,8 +391,9 @@ impl<const N: usize, T: Real> Layer<Features<N>> for BatchNorm<N, T> {
         variance.fill(T::ZERO);
         add(pass, output, variance);
         *variance /= count;
-        // Where a square was too large, the deviation is NaN and so is the loss: no step is taken, and the running statistics,
-        // which would be infinite for good, stay as they are. Four times, since more samples than one make more of the variance.
+        // Where a square overflows, the deviation is NaN and so is the loss: no step is taken, and the running
+        // statistics, which would stay infinite, are not changed. Four times, since the divisor of the running
+        // variance is smaller.
         let four = T::of(4.0);
         reciprocals.copy_from(&variance.map(|variance| reciprocal(variance) + (variance * four) * T::ZERO));
         for (x, y) in x.data.0.iter().zip(&mut output.data.0).take(pass.len()) {
@@ -399,23 +419,26 @@ impl<const N: usize, T: Real> Layer<Features<N>> for BatchNorm<N, T> {
     ) {
         let simd = pass.simd();
         let BatchNormCache { mean, variance, reciprocal, .. } = cache;
-        let mut by_weight = SVector::<T, N>::ZEROED;
-        let mut by_bias = SVector::<T, N>::ZEROED;
+        let mut weight_gradient = SVector::<T, N>::ZEROED;
+        let mut bias_gradient = SVector::<T, N>::ZEROED;
         for (x, output_gradient) in x.data.0.iter().zip(&output_gradient.data.0).take(pass.len()) {
             map(
                 simd,
-                [by_weight.as_mut_slice(), by_bias.as_mut_slice()],
+                [weight_gradient.as_mut_slice(), bias_gradient.as_mut_slice()],
                 [x, output_gradient, mean.as_slice(), reciprocal.as_slice()],
                 #[inline(always)]
-                |[by_weight, by_bias], [x, output_gradient, mean, reciprocal]| {
-                    [mul_add(output_gradient, (x - mean) * reciprocal, by_weight), by_bias + output_gradient]
+                |[weight_gradient, bias_gradient], [x, output_gradient, mean, reciprocal]| {
+                    [
+                        mul_add(output_gradient, (x - mean) * reciprocal, weight_gradient),
+                        bias_gradient + output_gradient,
+                    ]
                 },
             );
         }
-        gradient.weight += by_weight;
-        gradient.bias += by_bias;
+        gradient.weight += weight_gradient;
+        gradient.bias += bias_gradient;
 
-        // The first micro-batch of a batch begins anew, whatever a batch that failed has left.
+        // The first micro-batch of a batch starts again from zero, whatever a failed batch has left.
         if pass.offset() == 0 {
             (gradient.running_mean, gradient.running_variance, gradient.num_batches_tracked) =
                 (SVector::ZEROED, SVector::ZEROED, 0);
@@ -434,18 +457,25 @@ impl<const N: usize, T: Real> Layer<Features<N>> for BatchNorm<N, T> {
         }
 
         let Some(input_gradient) = input_gradient else { return };
-        let share = if together { T::ONE / samples } else { T::ZERO };
-        by_weight *= share;
-        by_bias *= share;
+        let factor = if together { T::ONE / samples } else { T::ZERO };
+        weight_gradient *= factor;
+        bias_gradient *= factor;
         let columns = x.data.0.iter().zip(&output_gradient.data.0).zip(&mut input_gradient.data.0).take(pass.len());
         for ((x, output_gradient), input_gradient) in columns {
             map(
                 simd,
                 [&mut input_gradient[..]],
-                [x, output_gradient, mean.as_slice(), reciprocal.as_slice(), by_weight.as_slice(), by_bias.as_slice()],
+                [
+                    x,
+                    output_gradient,
+                    mean.as_slice(),
+                    reciprocal.as_slice(),
+                    weight_gradient.as_slice(),
+                    bias_gradient.as_slice(),
+                ],
                 #[inline(always)]
-                |[_], [x, output_gradient, mean, reciprocal, along, level]| {
-                    [(output_gradient - level - (x - mean) * reciprocal * along) * reciprocal]
+                |[_], [x, output_gradient, mean, reciprocal, mean_product, mean_gradient]| {
+                    [(output_gradient - mean_gradient - (x - mean) * reciprocal * mean_product) * reciprocal]
                 },
             );
             map(
@@ -458,13 +488,13 @@ impl<const N: usize, T: Real> Layer<Features<N>> for BatchNorm<N, T> {
         }
     }
 
-    fn describe(place: Place, tell: &mut dyn FnMut(Description)) {
-        // In prediction, a line for each number.
-        tell(Description::of::<Features<N>, Self>(place, Some(N)));
+    fn describe(place: Place, emit: &mut dyn FnMut(Description)) {
+        // In prediction: one MAC for each feature.
+        emit(Description::of::<Features<N>, Self>(place, Some(N)));
     }
 
-    fn graph<'a>(&'a self, tell: &mut dyn FnMut(Op<'a, T>)) {
-        tell(Op::BatchNorm {
+    fn graph<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>)) {
+        emit(Op::BatchNorm {
             weight: self.weight.as_slice(),
             bias: self.bias.as_slice(),
             mean: self.running_mean.as_slice(),

@@ -1,4 +1,4 @@
-//! [`Dense`]: every output depends on every input.
+//! [`Dense`]: a fully connected layer.
 
 use crate::activation::{Activation, DerivativeFrom, FusedLoss, Identity, assert_varies};
 use crate::init::Init;
@@ -17,7 +17,19 @@ use fearless_simd::{Simd, SimdBase};
 use nalgebra::{ArrayStorage, SMatrix, SVector};
 use rand::Rng;
 
-/// `y = A(W x + b)`: `IN` inputs, `OUT` outputs, the activation `A`, numbers of type `T`.
+/// Fully connected layer with `IN` inputs, `OUT` outputs and the activation `A`; its scalar type is `T`.
+///
+/// On x86-64 it is aligned to 64 bytes, as vector registers are, and its size is a multiple of 64 bytes.
+///
+/// # Shapes
+///
+/// `IN` features in, `OUT` features out. `weight` is `OUT` by `IN`, `bias` has `OUT` elements.
+///
+/// # Formula
+///
+/// `y = A(W x + b)`. PyTorch equivalent: `torch.nn.Linear`, followed by the activation's module.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::prelude::*;
@@ -27,16 +39,14 @@ use rand::Rng;
 /// assert!(NAND.predict_one(&[1.0, 1.0])[0] < 0.01);
 /// assert!(NAND.predict_one(&[1.0, 0.0])[0] > 0.99);
 /// ```
-///
-/// On x86-64 it begins at a multiple of 64 bytes, as vector registers do, and its size is one too.
 #[cfg_attr(target_arch = "x86_64", repr(align(64)))]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(bound = "T: Real"))]
 #[doc(alias("Linear", "nn.Linear", "fully connected", "fully connected layer"))]
 pub struct Dense<const IN: usize, const OUT: usize, A, T = f32> {
-    /// `W`, `OUT` by `IN`.
+    /// The weights `W`, `OUT` by `IN`.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::rows"))]
     pub weight: SMatrix<T, OUT, IN>,
-    /// `b`, `OUT` numbers.
+    /// The bias `b`, `OUT` elements.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::column"))]
     pub bias: SVector<T, OUT>,
     #[cfg_attr(feature = "serde", serde(skip))]
@@ -44,7 +54,8 @@ pub struct Dense<const IN: usize, const OUT: usize, A, T = f32> {
 }
 
 impl<const IN: usize, const OUT: usize, A, T: Real> Dense<IN, OUT, A, T> {
-    /// From the rows of `W`, one for each output, and from `b`.
+    /// Creates the layer from the rows of `W`, one for each output, and from `b`.
+    #[must_use]
     pub const fn from_rows(weight: [[T; IN]; OUT], bias: [T; OUT]) -> Self
     where
         A: Activation,
@@ -67,8 +78,9 @@ impl<const IN: usize, const OUT: usize, A, T: Real> Dense<IN, OUT, A, T> {
         }
     }
 
-    /// From the columns of `W`, one for each input, and from `b`: the order in which they lie in memory, so that the compiler
-    /// has nothing to compute for a `static`.
+    /// Creates the layer from the columns of `W`, one for each input, and from `b`. This is the order in memory, so
+    /// that the compiler has nothing to compute for a `static`.
+    #[must_use]
     pub const fn from_columns(weight: [[T; OUT]; IN], bias: [T; OUT]) -> Self
     where
         A: Activation,
@@ -79,7 +91,8 @@ impl<const IN: usize, const OUT: usize, A, T: Real> Dense<IN, OUT, A, T> {
         )
     }
 
-    /// From `W` and `b`.
+    /// Creates the layer from `W` and `b`.
+    #[must_use]
     pub const fn from_matrix(weight: SMatrix<T, OUT, IN>, bias: SVector<T, OUT>) -> Self
     where
         A: Activation,
@@ -92,31 +105,35 @@ impl<const IN: usize, const OUT: usize, A, T: Real> Dense<IN, OUT, A, T> {
     where
         A: Activation,
     {
-        assert!(IN > 0 && OUT > 0, "a Dense layer needs at least one input and one output");
+        assert!(
+            IN > 0 && OUT > 0,
+            "expected a `Dense` layer with at least one input and one output, found a size of zero"
+        );
         assert_varies::<A>(OUT);
     }
 
     pub(crate) const WEIGHT: Parameter = Parameter { name: "weight", kind: Kind::Weight, rows: OUT, columns: IN };
     pub(crate) const BIAS: Parameter = Parameter { name: "bias", kind: Kind::Bias, rows: OUT, columns: 1 };
 
-    /// Whether, in the gradient by the weights, lanes run across the inputs instead of the outputs, because fewer of
-    /// them are idle then. Every number is the same sum.
+    /// Whether, in the gradient by the weights, lanes run across the inputs instead of the outputs, because fewer
+    /// lanes are idle then. Every sum is the same.
     const fn is_across_inputs<S: Simd>(columns: usize) -> bool {
         if OUT <= 4 && IN >= 2 * OUT {
             return true;
         }
-        // The transpose takes the time of some samples, and room on the stack.
+        // The transpose takes the time of some samples, and a buffer on the stack.
         let across_inputs = OUT * registers::<S, T>(IN) * (columns + 2 * SMALL_SIZE) / columns;
         columns > SMALL_SIZE && IN * OUT <= 8192 && across_inputs < IN * registers::<S, T>(OUT)
     }
 
-    /// Whether, in the forward pass, the lanes run across the inputs of one output at a time, because there are so few.
+    /// Whether, in the forward pass, the lanes run across the inputs of one output at a time, because there are so
+    /// few outputs.
     const DOT_PRODUCTS: bool = OUT <= 4 && IN > 6 * OUT;
 }
 
 impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A, T> {
-    /// Whether the activation is applied to the sums before they are written. Where it is long and there are many, that
-    /// would be a lot of code; then it is a pass of its own.
+    /// Whether the activation is applied to the sums before they are stored. For a long activation with many rows
+    /// that would be a lot of code; it is a pass of its own then.
     const fn is_fused(columns: usize) -> bool {
         if SCALAR {
             return Self::is_inlined(columns) || (A::INLINE && columns == 1);
@@ -124,18 +141,19 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
         (A::INLINE || columns == 1) && !Self::is_dot_products(columns)
     }
 
-    /// How many rows of the forward pass go in registers of their own, and how many are the group behind them.
+    /// How many rows of the forward pass have registers of their own, and how many form the group behind them.
     const fn row_split(columns: usize) -> (usize, usize) {
         if columns > SMALL_SIZE { kernel::row_split(OUT, IN) } else { (OUT, 0) }
     }
 
-    /// Whether [`DOT_PRODUCTS`](Self::DOT_PRODUCTS) goes for so many columns.
+    /// Whether [`DOT_PRODUCTS`](Self::DOT_PRODUCTS) applies to so many columns.
     const fn is_dot_products(columns: usize) -> bool {
         Self::DOT_PRODUCTS && columns <= SMALL_SIZE
     }
 
-    /// Whether the products are functions of their own. Together a network's are one so large that the compiler takes minutes
-    /// for it; a single sample's or a small layer's take less time than a call.
+    /// Whether the products are separate functions. All of a network's products in one function make one so large
+    /// that the compiler takes minutes for it; those of a single sample or of a small layer take less time than a
+    /// call.
     const fn is_apart(columns: usize) -> bool {
         columns > SMALL_SIZE && IN * OUT >= 64
     }
@@ -150,7 +168,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
         y: &mut SMatrix<T, OUT, B>,
     ) {
         if SCALAR {
-            return self.affine_of_numbers(pass, x, activated, y);
+            return self.affine_scalar(pass, x, activated, y);
         }
         let (simd, weight, bias) = (pass.simd(), self.weight.as_slice(), self.bias.as_slice());
         let (right, result) = (x.as_slice(), y.as_mut_slice());
@@ -160,7 +178,8 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
             Self::is_apart(B),
             #[inline(always)]
             || {
-                // A closure that is a function of its own does not know what its captured numbers are.
+                // The compiler does not know the values that a closure captures if the closure becomes a function
+                // of its own.
                 let activated = activated && Self::is_fused(B);
                 if const { Self::is_dot_products(B) } {
                     let mut rows = [[T::ZERO; IN]; OUT];
@@ -184,7 +203,8 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
                         result,
                     );
                 }
-                // Conditions on sizes stand in blocks of constants, so that the compiler does not look at what does not occur.
+                // Conditions on sizes are in const blocks, so that the compiler does not compile branches that are
+                // never taken.
                 macro_rules! group {
                     ($($size:literal)+) => {$(
                         if const { Self::row_split(B).1 == $size } {
@@ -207,7 +227,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
 
     /// [`affine`](Self::affine) without vector registers.
     #[inline(always)]
-    fn affine_of_numbers<S: Simd, const B: usize>(
+    fn affine_scalar<S: Simd, const B: usize>(
         &self,
         pass: Pass<S, B>,
         x: &SMatrix<T, IN, B>,
@@ -218,7 +238,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
         for (x, y) in x.data.0.iter().zip(&mut y.data.0).take(pass.len()) {
             if Self::is_dot_products(B) || Self::is_inlined(B) {
                 let how = (Self::is_dot_products(B), activated);
-                // Not an iterator: the compiler drops the checks of this index at all levels of optimization.
+                // Not an iterator: the compiler removes the checks of this index at all optimization levels.
                 #[allow(clippy::needless_range_loop)]
                 for row in 0..OUT {
                     y[row] = scalar::inlined_row::<S, T, A, OUT, IN>(simd, weight, x, bias, how, row);
@@ -243,7 +263,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
         columns == 1 && scalar::is_inlined(Self::DOT_PRODUCTS, OUT, IN)
     }
 
-    /// `A(y)` in place of `y`.
+    /// Replaces `y` by `A(y)`.
     #[inline(always)]
     fn activate<S: Simd, const B: usize>(pass: Pass<S, B>, fused: bool, y: &mut SMatrix<T, OUT, B>) {
         if SCALAR && !fused {
@@ -264,8 +284,8 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
         A::value_of_sample(pass, &mut y.data.0);
     }
 
-    /// The gradient by `x` from the gradient by `W x + b`. A function of its own, because an unoptimized build reserves
-    /// the room for the transposed weights as soon as the function that has it is entered.
+    /// The gradient by `x` from the gradient by `W x + b`. A separate function, because in an unoptimized build the
+    /// stack frame of a function has space for the transposed weights as soon as it is entered.
     #[cfg_attr(not(debug_assertions), inline(always))]
     fn input_gradient<S: Simd, const B: usize>(
         &self,
@@ -303,7 +323,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
         );
     }
 
-    /// Adds the gradient by `W` to that of `gradient`, or sets it to that, unless it is `ADDED`.
+    /// Adds the gradient by `W` to that of `gradient` if `ADDED`, otherwise sets it.
     #[inline(always)]
     fn weight_gradient<S: Simd, const B: usize, const ADDED: bool>(
         pass: Pass<S, B>,
@@ -356,7 +376,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
     ) {
         let simd = pass.simd();
         A::backward_of_sample(pass, &cache.output.data.0, &mut output_gradient.data.0);
-        // Where the gradient follows from the output, the sums are not looked at.
+        // If the derivative follows from the output, the sums are not used.
         let sums = A::DerivativeFrom::stored(&cache.sums).unwrap_or(&cache.output);
         let len = pass.len();
         if SCALAR || B > SMALL_SIZE || OUT >= Lanes::<S, T>::LEN || len == 1 {
@@ -370,7 +390,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
             );
             return;
         }
-        // In the pieces in which the columns were written.
+        // In the same pieces in which the columns were stored.
         for ((output_gradient, sums), y) in
             output_gradient.data.0.iter_mut().zip(&sums.data.0).zip(&cache.output.data.0).take(len)
         {
@@ -451,7 +471,7 @@ impl<const IN: usize, const OUT: usize, A, T> InputShape for Dense<IN, OUT, A, T
 
 impl<const IN: usize, const OUT: usize, A, T> Network for Dense<IN, OUT, A, T> {}
 
-/// What [`Dense`] keeps for its backward pass: `y`, `OUT` by `B`, and where the activation needs it `W x + b`.
+/// What [`Dense`] stores for its backward pass: `y`, `OUT` by `B`, and `W x + b` if the activation needs it.
 #[cfg_attr(target_arch = "x86_64", repr(align(64)))]
 pub struct DenseCache<A: Activation, T: Real, const OUT: usize, const B: usize> {
     output: SMatrix<T, OUT, B>,
@@ -505,7 +525,8 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
                 #[inline(always)]
                 |row| scalar::inlined_row::<S, T, A, OUT, IN>(simd, weight, x, bias, how, row),
             );
-            // Not `[column; B]`, for which some compilers call a copy of 700 bytes where a program is optimized for size.
+            // Not `[column; B]`, for which some compilers call a memory copy of 700 bytes of code when they
+            // optimize for size.
             let mut y: [[T; OUT]; B] = core::array::from_fn(
                 #[inline(always)]
                 |_| column,
@@ -609,27 +630,28 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
         }
     }
 
-    fn describe(place: Place, tell: &mut dyn FnMut(Description)) {
-        tell(Description::of::<Features<IN>, Self>(place, Some(IN * OUT)));
+    fn describe(place: Place, emit: &mut dyn FnMut(Description)) {
+        emit(Description::of::<Features<IN>, Self>(place, Some(IN * OUT)));
     }
 
-    fn graph<'a>(&'a self, tell: &mut dyn FnMut(Op<'a, T>)) {
+    fn graph<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>)) {
         let (weight, bias) = (self.weight.as_slice(), self.bias.as_slice());
-        tell(match A::KIND {
+        emit(match A::KIND {
             Some(function) => Op::Dense { inputs: IN, outputs: OUT, weight, bias, function },
             None => Op::Unknown { name: core::any::type_name::<A>() },
         });
     }
 }
 
-/// The loops for CPUs without vector registers, against those with them.
+/// Compares the loops for CPUs without vector registers with those for vector registers.
 #[cfg(all(test, feature = "reproducible"))]
 mod tests {
     use super::*;
     use crate::num::dispatch::{dispatch, level};
     use crate::prelude::seeded;
 
-    /// Both ways through a layer with random numbers, some of them zero, in a micro-batch of which `len` columns count.
+    /// Forward and backward through a layer with random weights, some of them zero, in a micro-batch of which `len`
+    /// columns are in use.
     #[inline(always)]
     fn compare<S: Simd, const IN: usize, const OUT: usize, const B: usize>(simd: S, len: usize) {
         let mut rng = seeded((IN * 10_000 + OUT * 100 + B) as u64);
@@ -638,39 +660,39 @@ mod tests {
             if bits.is_multiple_of(7) { 0.0 } else { f32::from_random_bits(bits) - 0.5 }
         };
         let mut layer = Dense::<IN, OUT, Identity>::ZEROED;
-        layer.weight.iter_mut().chain(&mut layer.bias).for_each(|number| *number = random());
+        layer.weight.iter_mut().chain(&mut layer.bias).for_each(|value| *value = random());
         let x = SMatrix::<f32, IN, B>::from_fn(|_, _| random());
         let mut output_gradient = SMatrix::<f32, OUT, B>::from_fn(|_, _| random());
-        // What the trainer promises of columns without a sample.
+        // The trainer promises that columns without a sample are zero.
         output_gradient.columns_range_mut(len..).fill(0.0);
         let pass = Pass::<S, B>::new(simd, len);
 
-        let (mut lanes, mut numbers) = (SMatrix::<f32, OUT, B>::ZEROED, SMatrix::<f32, OUT, B>::ZEROED);
+        let (mut lanes, mut expected) = (SMatrix::<f32, OUT, B>::ZEROED, SMatrix::<f32, OUT, B>::ZEROED);
         layer.affine(pass, &x, false, &mut lanes);
-        layer.affine_of_numbers(pass, &x, false, &mut numbers);
+        layer.affine_scalar(pass, &x, false, &mut expected);
         let same = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits());
         let count = len * OUT;
-        assert!(same(&lanes.as_slice()[..count], &numbers.as_slice()[..count]), "{IN} to {OUT}, {len} of {B}");
+        assert!(same(&lanes.as_slice()[..count], &expected.as_slice()[..count]), "{IN} to {OUT}, {len} of {B}");
 
         let (mut gradient, mut input_gradient) = (layer.clone(), SMatrix::<f32, IN, B>::ZEROED);
         let mut cache = DenseCache::ZEROED;
         layer.backward(pass, &x, &mut cache, &mut output_gradient, &mut gradient, Some(&mut input_gradient));
         let (mut weight, mut bias) = (layer.weight.data.0, layer.bias.data.0[0]);
-        let mut numbers = SMatrix::<f32, IN, B>::ZEROED;
+        let mut expected = SMatrix::<f32, IN, B>::ZEROED;
         scalar::add_outer(&output_gradient.data.0, &x.data.0, len, false, &mut weight);
         scalar::add_columns(&output_gradient.data.0, len, false, &mut bias);
-        scalar::transposed_product(&layer.weight.data.0, &output_gradient.data.0, len, &mut numbers.data.0);
+        scalar::transposed_product(&layer.weight.data.0, &output_gradient.data.0, len, &mut expected.data.0);
         let count = len * IN;
         assert!(same(gradient.weight.as_slice(), weight.as_flattened()), "{IN} to {OUT}, {len} of {B}: weights");
         assert!(same(gradient.bias.as_slice(), &bias), "{IN} to {OUT}, {len} of {B}: biases");
         assert!(
-            same(&input_gradient.as_slice()[..count], &numbers.as_slice()[..count]),
+            same(&input_gradient.as_slice()[..count], &expected.as_slice()[..count]),
             "{IN} to {OUT}, {len} of {B}: inputs"
         );
     }
 
     #[test]
-    fn numbers_add_up_as_lanes_do() {
+    fn scalar_loops_add_up_as_lanes_do() {
         macro_rules! sizes {
             ($($in:literal $out:literal),+) => {$(
                 dispatch!(level(), simd => {

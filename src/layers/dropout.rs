@@ -1,4 +1,4 @@
-//! [`Dropout`]: some numbers are left out while training.
+//! [`Dropout`]: inverted dropout.
 
 use crate::activation::NoActivation;
 use crate::model::{
@@ -10,19 +10,34 @@ use fearless_simd::Simd;
 use nalgebra::SMatrix;
 use rand::Rng;
 
-/// Leaves out each of `N` numbers, while training, with a probability of `PER_MILLE` / 1000, and divides the others by
-/// the probability of staying, so that nothing is left to do in prediction, where all pass unchanged. ("Inverted" dropout;
-/// N. Srivastava et al., 2014.)
+/// Inverted dropout: in training, zeroes each of `N` activations with a probability of `PER_MILLE` / 1000, and
+/// divides the others by the probability of being kept. In prediction all activations pass unchanged. (N.
+/// Srivastava et al., 2014.)
 ///
-/// Which numbers are left out follows from [`seed`](Self::seed), from the place of the sample in its batch and from the
-/// place of the number in the sample, not from the size of the micro-batch. The seed is drawn when the network is made,
-/// and moves on [after each batch](Params::update_buffers).
+/// `PER_MILLE` is the probability in per mille, from 0 to 999; a larger one regularizes more. It is an integer
+/// because a const parameter of a type cannot be a fraction: 0.5 is `Dropout<16, 500>`, and for `Dropout<16, 0.5>`
+/// the compiler says "expected `u32`, found floating-point number". 1000 or more does not compile.
+///
+/// Which activations are zeroed depends on [`seed`](Self::seed), on the index of the sample in its batch and on the
+/// index of the feature, not on the size of the micro-batch. The seed is drawn when the network is created, and
+/// changes [after each batch](Params::update_buffers).
+///
+/// # Shapes
+///
+/// `N` features in, `N` features out.
+///
+/// # Formula
+///
+/// In training `y = 0` with probability `p = PER_MILLE / 1000`, otherwise `y = x / (1 - p)`; in prediction `y = x`.
+/// PyTorch equivalent: `torch.nn.Dropout`.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::layers::Dropout;
 /// use tuplenet::prelude::*;
 ///
-/// // One hidden number in five is left out.
+/// // One hidden activation in five is zeroed.
 /// type Net = (Dense<2, 16, Tanh>, Dropout<16, 200>, Dense<16, 1, Sigmoid>);
 ///
 /// let (inputs, targets) = ([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [false, true, true, false]);
@@ -33,29 +48,28 @@ use rand::Rng;
 /// }
 /// # Ok::<(), tuplenet::Error>(())
 /// ```
-///
-/// The share is a whole number because a constant parameter of a type can't be a fraction: 0.5 is `Dropout<16, 500>`, and to
-/// `Dropout<16, 0.5>` the compiler says "expected `u32`, found floating-point number". A share of 1000 per mille or
-/// more does not compile.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(bound = "", deny_unknown_fields))]
 #[doc(alias("nn.Dropout", "inverted dropout"))]
 pub struct Dropout<const N: usize, const PER_MILLE: u32, T = f32> {
-    /// What the choice of this batch follows from.
+    /// The seed of the choice for the current batch.
     pub seed: u64,
     #[cfg_attr(feature = "serde", serde(skip))]
-    numbers: PhantomData<T>,
+    scalar: PhantomData<T>,
 }
 
 impl<const N: usize, const PER_MILLE: u32, T> Dropout<N, PER_MILLE, T> {
-    /// With a seed, for a network that is not made by [`Network::new`]. Give each such layer of a network another.
+    /// Creates the layer with a seed, for a network that is not made by [`Network::new`]. Give each such layer of a
+    /// network a different seed.
+    #[must_use]
     pub const fn new(seed: u64) -> Self {
-        const { assert!(PER_MILLE < 1000, "Dropout can't leave out everything: a share of 1000 per mille or more") };
-        Dropout { seed, numbers: PhantomData }
+        const { assert!(PER_MILLE < 1000, "expected a dropout probability below 1000 per mille, found 1000 or more") };
+        Dropout { seed, scalar: PhantomData }
     }
 }
 
-/// Mixes the bits of a number so that neighbours have nothing in common: the last step of S. Vigna's SplitMix64.
+/// Mixes the bits of an integer so that consecutive integers have nothing in common: the last step of S. Vigna's
+/// SplitMix64.
 #[inline(always)]
 pub(crate) const fn mixed(mut bits: u64) -> u64 {
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -64,13 +78,13 @@ pub(crate) const fn mixed(mut bits: u64) -> u64 {
 }
 
 impl<const N: usize, const PER_MILLE: u32, T: Real> Dropout<N, PER_MILLE, T> {
-    /// Sets each number of `to` to that of `from` divided by the probability of staying, or to zero.
+    /// Sets each element of `to` to that of `from` divided by the probability of being kept, or to zero.
     #[inline(always)]
     fn drop<S, const B: usize>(&self, pass: Pass<S, B>, from: &SMatrix<T, N, B>, to: &mut SMatrix<T, N, B>)
     where
         S: Simd,
     {
-        // Of the upper half of 64 random bits, so many values mean that the number stays out.
+        // An activation is zeroed if the upper half of 64 random bits is below a threshold in this range.
         const RANGE: u64 = 1 << 32;
         let dropped = RANGE * u64::from(PER_MILLE) / 1000;
         let factor = T::of(1.0 / (1.0 - f64::from(PER_MILLE) / 1000.0));
@@ -79,7 +93,7 @@ impl<const N: usize, const PER_MILLE: u32, T: Real> Dropout<N, PER_MILLE, T> {
             let place = ((pass.offset() + column) as u64).wrapping_mul(N as u64);
             for (number, (from, to)) in from.iter().zip(to).enumerate() {
                 let index = place.wrapping_add(number as u64);
-                // The numbers of SplitMix64 in turn, from the seed on.
+                // The SplitMix64 sequence, starting from the seed.
                 let bits = mixed(index.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(self.seed));
                 *to = if bits >> 32 < dropped { T::ZERO } else { *from * factor };
             }
@@ -107,7 +121,8 @@ impl<const N: usize, const PER_MILLE: u32, T: Real> Params for Dropout<N, PER_MI
 
     #[inline(always)]
     fn update_buffers(&mut self, _: &mut Self) {
-        // Not the next number of the same sequence, or the choices of two batches would be the same but for a shift.
+        // Not the next value of the same sequence, or the choices of two batches would be the same except for a
+        // shift.
         self.seed = mixed(!self.seed);
     }
 }
@@ -148,17 +163,17 @@ impl<const N: usize, const PER_MILLE: u32, T: Real> Layer<Features<N>> for Dropo
         _: &mut Self,
         input_gradient: Option<&mut SMatrix<T, N, B>>,
     ) {
-        // The same choice again, so that it need not be kept.
+        // The same choice again, so that it need not be stored.
         if let Some(input_gradient) = input_gradient {
             self.drop(pass, output_gradient, input_gradient);
         }
     }
 
-    fn describe(place: Place, tell: &mut dyn FnMut(Description)) {
-        tell(Description::of::<Features<N>, Self>(place, Some(0)));
+    fn describe(place: Place, emit: &mut dyn FnMut(Description)) {
+        emit(Description::of::<Features<N>, Self>(place, Some(0)));
     }
 
-    fn graph<'a>(&'a self, tell: &mut dyn FnMut(Op<'a, T>)) {
-        tell(Op::Dropout { size: N, per_mille: PER_MILLE, seed: self.seed });
+    fn graph<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>)) {
+        emit(Op::Dropout { size: N, per_mille: PER_MILLE, seed: self.seed });
     }
 }

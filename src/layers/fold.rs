@@ -1,4 +1,4 @@
-//! Scalers as part of a network's first layer.
+//! Scalers folded into a network's first layer.
 
 use super::Dense;
 use crate::data::{Line, MinMaxScaler, StandardScaler};
@@ -19,7 +19,10 @@ fn folded<T: Real, A, const N: usize, const OUT: usize>(
 }
 
 impl<T: Real, const N: usize> StandardScaler<T, N> {
-    /// The first layer of a network that was trained on scaled samples, for samples as they are.
+    /// Folds the scaler into the first layer of a network that was trained on scaled samples. The new layer takes
+    /// unscaled samples.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use tuplenet::data::StandardScaler;
@@ -32,13 +35,17 @@ impl<T: Real, const N: usize> StandardScaler<T, N> {
     /// assert!((before - after).abs() < 1e-12);
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
+    #[must_use]
     pub fn fold<const OUT: usize, A>(&self, first: Dense<N, OUT, A, T>) -> Dense<N, OUT, A, T> {
         folded(&self.0, first)
     }
 }
 
 impl<T: Real, const N: usize> MinMaxScaler<T, N> {
-    /// The first layer of a network that was trained on scaled samples, for samples as they are.
+    /// Folds the scaler into the first layer of a network that was trained on scaled samples. The new layer takes
+    /// unscaled samples.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use tuplenet::data::MinMaxScaler;
@@ -49,6 +56,7 @@ impl<T: Real, const N: usize> MinMaxScaler<T, N> {
     /// assert_eq!(scaler.fold(network.clone()).predict_one(&[5.0]), network.predict_one(&[0.75]));
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
+    #[must_use]
     pub fn fold<const OUT: usize, A>(&self, first: Dense<N, OUT, A, T>) -> Dense<N, OUT, A, T> {
         folded(&self.0, first)
     }

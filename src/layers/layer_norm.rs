@@ -1,4 +1,4 @@
-//! [`LayerNorm`]: every sample gets mean 0 and deviation 1.
+//! [`LayerNorm`]: zero mean and unit variance for every sample.
 
 use super::{gain_and_bias, vector};
 use crate::activation::NoActivation;
@@ -13,12 +13,22 @@ use fearless_simd::Simd;
 use nalgebra::{ArrayStorage, SMatrix, SVector};
 use rand::Rng;
 
-/// Subtracts from the `N` numbers of each sample their mean, divides by their standard deviation, and then multiplies each
-/// by a gain and adds a bias, which are learnt: PyTorch's `LayerNorm`. (J. Ba, J. Kiros, G. Hinton, 2016.)
+/// Layer normalization: zero mean and unit variance over the `N` features of each sample, then a learned gain and
+/// bias for each feature. (J. Ba, J. Kiros, G. Hinton, 2016.) Training and prediction compute the same.
 ///
-/// The standard deviation is the root of the mean square plus `EPSILON_NANOS` / 1,000,000,000, which is 0.00001 unless
-/// written: PyTorch's number. Keras's is `LayerNorm<N, f32, 1_000_000>`. Training and prediction do the same. 0 does
-/// not compile: of a sample whose numbers are equal it would make NaN.
+/// `EPSILON_NANOS` / 1,000,000,000 is added to the variance; 0.00001 by default, as in PyTorch. A larger one
+/// shrinks samples of small variance. Keras's default is `LayerNorm<N, f32, 1_000_000>`. 0 does not compile: for a
+/// sample with equal features it would make NaN.
+///
+/// # Shapes
+///
+/// `N` features in, `N` features out.
+///
+/// # Formula
+///
+/// `y = (x - mean) / sqrt(variance + epsilon) * weight + bias`. PyTorch equivalent: `torch.nn.LayerNorm`.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::layers::LayerNorm;
@@ -39,16 +49,17 @@ use rand::Rng;
 )]
 #[doc(alias("LayerNormalization"))]
 pub struct LayerNorm<const N: usize, T = f32, const EPSILON_NANOS: u64 = 10_000> {
-    /// The gains, `N` numbers.
+    /// The gains, one for each feature.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::column"))]
     pub weight: SVector<T, N>,
-    /// The biases, `N` numbers.
+    /// The biases, one for each feature.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::column"))]
     pub bias: SVector<T, N>,
 }
 
 impl<const N: usize, T: Real, const EPSILON_NANOS: u64> LayerNorm<N, T, EPSILON_NANOS> {
-    /// From gains and biases.
+    /// Creates the layer from gains and biases.
+    #[must_use]
     pub const fn from_arrays(weight: [T; N], bias: [T; N]) -> Self {
         let _ = Self::EPSILON;
         LayerNorm {
@@ -59,7 +70,10 @@ impl<const N: usize, T: Real, const EPSILON_NANOS: u64> LayerNorm<N, T, EPSILON_
 
     /// What is added to the variance.
     const EPSILON: f64 = {
-        assert!(EPSILON_NANOS > 0, "LayerNorm needs an epsilon above zero, its third parameter, in units of 1e-9");
+        assert!(
+            EPSILON_NANOS > 0,
+            "expected an epsilon of `LayerNorm` above zero, its third parameter, in units of 1e-9, found 0"
+        );
         EPSILON_NANOS as f64 / 1e9
     };
 
@@ -72,14 +86,14 @@ impl<const N: usize, T: Real, const EPSILON_NANOS: u64> LayerNorm<N, T, EPSILON_
     #[inline(always)]
     fn visit_buffers_mut<const OTHERS: usize>(&mut self, _: &mut impl VisitorMut<T, OTHERS>) {}
 
-    /// The sum of a sample's numbers.
+    /// The sum of a sample's features.
     #[inline(always)]
-    fn sum<S: Simd>(simd: S, numbers: &[T; N]) -> T {
-        // The same sum, without room for parts of it. A sum that begins with zero is not negative zero.
-        if SCALAR && N <= MAX_LANES { scalar::sum_in_pairs(*numbers, N) + T::ZERO } else { sum(simd, numbers) }
+    fn sum<S: Simd>(simd: S, features: &[T; N]) -> T {
+        // The same sum, without a buffer for parts of it. A sum that starts with zero is not negative zero.
+        if SCALAR && N <= MAX_LANES { scalar::sum_in_pairs(*features, N) + T::ZERO } else { sum(simd, features) }
     }
 
-    /// Mean and reciprocal deviation of a sample.
+    /// The mean and the reciprocal of the standard deviation of a sample.
     #[inline(always)]
     fn moments<S: Simd>(simd: S, x: &[T; N]) -> (T, T) {
         let count = T::from_count(N);
@@ -107,11 +121,11 @@ impl<const N: usize, T: Real, const EPSILON_NANOS: u64> LayerNorm<N, T, EPSILON_
             )
         };
         let reciprocal = T::ONE / square_root(squares / count + T::of(Self::EPSILON));
-        // NaN where the squares were too large, which would else make a bias of any sample.
+        // NaN where the squares overflowed; otherwise the output of such a sample would be the bias.
         (mean, reciprocal + squares * T::ZERO)
     }
 
-    /// A sample, with those statistics.
+    /// Normalizes a sample with these statistics.
     #[inline(always)]
     fn normalize<S: Simd>(&self, simd: S, (mean, reciprocal): (T, T), x: &[T; N], y: &mut [T; N]) {
         let (mean, reciprocal) = (lanes::<S, T>(simd, mean), lanes::<S, T>(simd, reciprocal));
@@ -150,8 +164,8 @@ impl<const N: usize, T, const EPSILON_NANOS: u64> InputShape for LayerNorm<N, T,
 
 impl<const N: usize, T, const EPSILON_NANOS: u64> Network for LayerNorm<N, T, EPSILON_NANOS> {}
 
-/// What [`LayerNorm`] keeps for its backward pass: the output, `N` by `B`, and mean and reciprocal deviation of each of the
-/// `B` samples.
+/// What [`LayerNorm`] stores for its backward pass: the output, `N` by `B`, and the mean and the reciprocal of the
+/// standard deviation of each of the `B` samples.
 #[derive(Clone)]
 pub struct LayerNormCache<T: Real, const N: usize, const B: usize> {
     output: SMatrix<T, N, B>,
@@ -204,8 +218,8 @@ impl<const N: usize, T: Real, const EPSILON_NANOS: u64> Layer<Features<N>> for L
 
     #[inline(always)]
     fn forward<S: Simd, const B: usize>(&self, pass: Pass<S, B>, x: &SMatrix<T, N, B>, cache: &mut Self::Cache<B>) {
-        let places = cache.output.data.0.iter_mut().zip(&mut cache.statistics);
-        for (x, (y, statistics)) in x.data.0.iter().zip(places).take(pass.len()) {
+        let outputs = cache.output.data.0.iter_mut().zip(&mut cache.statistics);
+        for (x, (y, statistics)) in x.data.0.iter().zip(outputs).take(pass.len()) {
             *statistics = Self::moments(pass.simd(), x);
             self.normalize(pass.simd(), *statistics, x, y);
         }
@@ -225,24 +239,24 @@ impl<const N: usize, T: Real, const EPSILON_NANOS: u64> Layer<Features<N>> for L
         let samples = x.data.0.iter().zip(&mut output_gradient.data.0).zip(&cache.statistics).take(pass.len());
         for (sample, ((x, output_gradient), &(mean, reciprocal))) in samples.enumerate() {
             let (mean, reciprocal) = (lanes::<S, T>(simd, mean), lanes::<S, T>(simd, reciprocal));
-            // From here on `output_gradient` is that by the normalized numbers, after it has given the one by gain and
-            // bias.
+            // Adds to the gradients by gain and bias. From here on `output_gradient` is the gradient by the
+            // normalized features.
             map(
                 simd,
                 [output_gradient, gradient.weight.as_mut_slice(), gradient.bias.as_mut_slice()],
                 [x, self.weight.as_slice()],
                 #[inline(always)]
-                |[output_gradient, by_weight, by_bias], [x, weight]| {
+                |[output_gradient, weight_gradient, bias_gradient], [x, weight]| {
                     let normalized = (x - mean) * reciprocal;
                     [
                         output_gradient * weight,
-                        mul_add(output_gradient, normalized, by_weight),
-                        by_bias + output_gradient,
+                        mul_add(output_gradient, normalized, weight_gradient),
+                        bias_gradient + output_gradient,
                     ]
                 },
             );
             let Some(input_gradient) = &mut input_gradient else { continue };
-            let along = map_sum(
+            let mean_product = map_sum(
                 simd,
                 N,
                 [],
@@ -251,8 +265,8 @@ impl<const N: usize, T: Real, const EPSILON_NANOS: u64> Layer<Features<N>> for L
                 |[], [output_gradient, x]| ([], output_gradient * ((x - mean) * reciprocal)),
             );
             let count = T::from_count(N);
-            let (level, along) =
-                (lanes::<S, T>(simd, sum(simd, &*output_gradient) / count), lanes::<S, T>(simd, along / count));
+            let (mean_gradient, mean_product) =
+                (lanes::<S, T>(simd, sum(simd, &*output_gradient) / count), lanes::<S, T>(simd, mean_product / count));
             map(
                 simd,
                 [&mut input_gradient.data.0[sample]],
@@ -260,19 +274,19 @@ impl<const N: usize, T: Real, const EPSILON_NANOS: u64> Layer<Features<N>> for L
                 #[inline(always)]
                 |[_], [output_gradient, x]| {
                     let normalized = (x - mean) * reciprocal;
-                    [(output_gradient - level - normalized * along) * reciprocal]
+                    [(output_gradient - mean_gradient - normalized * mean_product) * reciprocal]
                 },
             );
         }
     }
 
-    fn describe(place: Place, tell: &mut dyn FnMut(Description)) {
-        // The squares for the variance, and then a line for each number.
-        tell(Description::of::<Features<N>, Self>(place, Some(2 * N)));
+    fn describe(place: Place, emit: &mut dyn FnMut(Description)) {
+        // The squares for the variance, and then one MAC for each feature.
+        emit(Description::of::<Features<N>, Self>(place, Some(2 * N)));
     }
 
-    fn graph<'a>(&'a self, tell: &mut dyn FnMut(Op<'a, T>)) {
+    fn graph<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>)) {
         let (weight, bias) = (self.weight.as_slice(), self.bias.as_slice());
-        tell(Op::LayerNorm { weight, bias, epsilon_nanos: EPSILON_NANOS });
+        emit(Op::LayerNorm { weight, bias, epsilon_nanos: EPSILON_NANOS });
     }
 }

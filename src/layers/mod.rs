@@ -1,13 +1,15 @@
-//! The layers, one room for each.
+//! The layers.
 //!
 //! | layer | |
 //! |---|---|
-//! | [`Dense`] | every output depends on every input |
-//! | [`Activate`] | an activation that stands alone |
-//! | [`Dropout`] | some numbers are left out while training |
-//! | [`BatchNorm`] | every feature gets mean 0 and deviation 1 over the batch |
-//! | [`LayerNorm`] | every sample gets mean 0 and deviation 1 |
-//! | [`Residual`] | what goes in is added to what comes out of layers inside |
+//! | [`Dense`] | fully connected layer |
+//! | [`Activate`] | an activation as a layer of its own |
+//! | [`Dropout`] | inverted dropout: zeroes activations at random in training |
+//! | [`BatchNorm`] | batch normalization: zero mean and unit variance for every feature over the batch |
+//! | [`LayerNorm`] | layer normalization: zero mean and unit variance for every sample |
+//! | [`Residual`] | residual (skip) connection around other layers |
+//!
+//! # Examples
 //!
 //! ```
 //! use tuplenet::layers::*;
@@ -38,10 +40,11 @@ pub(crate) use dropout::mixed;
 pub use layer_norm::{LayerNorm, LayerNormCache};
 pub use residual::{Residual, ResidualCache};
 
-/// What is added to a variance before its root is taken, so that a constant has a deviation: PyTorch's number.
+/// What is added to a variance before its root is taken, so that a constant feature does not divide by zero:
+/// PyTorch's value.
 pub(crate) const EPSILON: f64 = 1e-5;
 
-/// The visits of a layer whose parameters are `weight`, a gain, and `bias`, `N` numbers each, and of its statistics.
+/// The visits of a layer with the parameters `weight`, a gain, and `bias`, `N` elements each, and with buffers.
 macro_rules! gain_and_bias {
     () => {
         #[inline(always)]
@@ -73,12 +76,12 @@ macro_rules! gain_and_bias {
 }
 use gain_and_bias;
 
-/// What a layer with one number for each of `N` features says of a slice of them.
+/// The description of a slice with one element for each of `N` features.
 const fn vector<const N: usize>(name: &'static str, kind: Kind) -> Parameter {
     Parameter { name, kind, rows: N, columns: 1 }
 }
 
-/// The same bits from every instruction set, where the fused multiply-add is left out.
+/// All instruction sets compute the same bits, without FMA (fused multiplication and addition).
 #[cfg(all(test, feature = "reproducible"))]
 mod tests {
     use super::*;
@@ -111,7 +114,7 @@ mod tests {
         assert_eq!(pass(Level::baseline()), pass(level()));
     }
 
-    /// Plain gradient descent by one sample after the other, with the gradient written down and without.
+    /// Plain gradient descent on one sample after the other, with a stored gradient and without.
     #[test]
     fn a_step_needs_no_gradient() {
         // Without batch normalization, which does not learn from a single sample.

@@ -1,4 +1,4 @@
-//! [`Residual`]: a layer around which its input also goes.
+//! [`Residual`]: a residual (skip) connection around a layer.
 
 use crate::activation::NoActivation;
 use crate::kernel::map_first;
@@ -9,8 +9,18 @@ use fearless_simd::Simd;
 use nalgebra::SMatrix;
 use rand::Rng;
 
-/// `y = x + L(x)`, for a layer or a tuple of layers `L` that gives as many numbers as it takes. (K. He et al., "Deep
-/// residual learning", 2016.)
+/// Residual (skip) connection around a layer or a tuple of layers `L` with as many outputs as inputs. (K. He et
+/// al., "Deep residual learning", 2016.)
+///
+/// # Shapes
+///
+/// `N` features in, `N` features out, where `L` has `N` inputs and `N` outputs.
+///
+/// # Formula
+///
+/// `y = x + L(x)`.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::layers::Residual;
@@ -22,7 +32,7 @@ use rand::Rng;
 /// assert!(network.predict_one(&[0.5, -0.5])[0].is_finite());
 /// ```
 ///
-/// Another size does not compile:
+/// Different numbers of inputs and outputs do not compile:
 ///
 /// ```compile_fail,E0277
 /// use tuplenet::layers::Residual;
@@ -34,7 +44,7 @@ use rand::Rng;
 #[doc(alias("skip connection", "ResNet"))]
 pub struct Residual<L>(pub L);
 
-/// The place of a layer that is not a tuple: that of the only element of one.
+/// The position of a layer that is not a tuple: that of the only element of a tuple.
 const ALONE: Element = Element { index: 0, module: 0 };
 
 impl<L: Zeroed> Zeroed for Residual<L> {
@@ -95,7 +105,7 @@ impl<L: InputShape> InputShape for Residual<L> {
 
 impl<L> Network for Residual<L> {}
 
-/// What [`Residual`] keeps for its backward pass: the output, `N` by `B`, and what the layer inside keeps.
+/// What [`Residual`] stores for its backward pass: the output, `N` by `B`, and the cache of the inner layer.
 #[derive(Clone)]
 pub struct ResidualCache<T: crate::num::Real, I, const N: usize, const B: usize> {
     output: SMatrix<T, N, B>,
@@ -187,20 +197,20 @@ impl<const N: usize, L: Layer<Features<N>, Out = Features<N>>> Layer<Features<N>
         let Some(input_gradient) = input_gradient else {
             return self.0.backward(pass.hidden(), x, &mut cache.inside, output_gradient, &mut gradient.0, None);
         };
-        // The layer inside may overwrite its gradient.
+        // The inner layer may overwrite its gradient.
         let mut inside = *output_gradient;
         self.0.backward(pass.hidden(), x, &mut cache.inside, &mut inside, &mut gradient.0, Some(&mut *input_gradient));
         add(pass, output_gradient, input_gradient);
     }
 
-    fn describe(place: Place, tell: &mut dyn FnMut(Description)) {
-        tell(Description::around::<Features<N>, Self>(place, "Residual"));
-        L::describe(place.inside(0), tell);
+    fn describe(place: Place, emit: &mut dyn FnMut(Description)) {
+        emit(Description::around::<Features<N>, Self>(place, "Residual"));
+        L::describe(place.inside(0), emit);
     }
 
-    fn graph<'a>(&'a self, tell: &mut dyn FnMut(Op<'a, L::Scalar>)) {
-        tell(Op::ResidualBegins { size: N });
-        self.0.graph(tell);
-        tell(Op::ResidualEnds);
+    fn graph<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, L::Scalar>)) {
+        emit(Op::ResidualBegins { size: N });
+        self.0.graph(emit);
+        emit(Op::ResidualEnds);
     }
 }

@@ -1,4 +1,4 @@
-//! Values that are too large for the stack of the thread that wants them.
+//! Boxes for values that are too large for the stack of the current thread.
 
 use alloc::boxed::Box;
 use core::mem::size_of;
@@ -6,17 +6,17 @@ use core::mem::size_of;
 /// Values below this size are made on the caller's stack.
 const SMALL: usize = 16 * 1024;
 
-/// The value that `make` gives, in a box, without a place for it on the caller's stack.
+/// Returns the value that `make` makes, in a box, without needing space for it on the caller's stack.
 ///
-/// Safe Rust has no way to write a value where a box will be: it is made on a stack and moved. A large one is made by a
-/// thread that ends at once.
+/// Safe Rust cannot write a value directly into a box: the value is made on a stack and moved. A large one is made
+/// on the stack of a short-lived thread.
 pub(crate) fn boxed_on_large_stack<T: Send>(make: impl FnOnce() -> T + Send) -> Box<T> {
     with_large_stack(size_of::<T>(), || move_in(make))
 }
 
-/// Does `work` on a stack that has room for a value of so many bytes, also in an unoptimized build, which makes several
-/// copies. The operating system gives a stack memory only where it is written to. Where no thread can be had, the caller's
-/// own stack must do.
+/// Calls `work` on a stack that is large enough for a value of `bytes` bytes, also in an unoptimized build, which
+/// makes several copies. The operating system commits a stack's memory only where it is written to. If no thread
+/// can be started, `work` runs on the caller's own stack.
 pub(crate) fn with_large_stack<T: Send>(bytes: usize, work: impl FnOnce() -> T + Send) -> T {
     if bytes < SMALL {
         return work();
@@ -26,7 +26,7 @@ pub(crate) fn with_large_stack<T: Send>(bytes: usize, work: impl FnOnce() -> T +
     std::thread::scope(|scope| {
         let builder = std::thread::Builder::new().stack_size(16 * bytes + (1 << 20));
         let thread = builder.spawn_scoped(scope, || done = work.take().map(|work| work()));
-        // What panics in `work` goes on in the caller.
+        // A panic in `work` resumes in the caller.
         if let Ok(thread) = thread
             && let Err(panic) = thread.join()
         {
@@ -36,7 +36,7 @@ pub(crate) fn with_large_stack<T: Send>(bytes: usize, work: impl FnOnce() -> T +
     match (done, work) {
         (Some(done), _) => done,
         (None, Some(work)) => work(),
-        (None, None) => unreachable!("who takes `work` does it"),
+        (None, None) => unreachable!("a thread that takes `work` calls it"),
     }
 }
 
@@ -46,7 +46,7 @@ pub(crate) fn exchange<T>(a: &mut T, b: &mut T) {
     core::slice::from_mut(a).swap_with_slice(core::slice::from_mut(b));
 }
 
-/// Apart, so that the caller's frame has no room for the value.
+/// A separate function, so that the caller's stack frame has no space for the value.
 #[inline(never)]
 fn move_in<T>(make: impl FnOnce() -> T) -> Box<T> {
     Box::new(make())

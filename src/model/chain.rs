@@ -1,4 +1,4 @@
-//! Tuples of layers: the whole of backpropagation through a chain.
+//! Tuples of layers: all of backpropagation through a chain.
 //!
 //! `(A, B)` is a chain, so `(A, (B, C))` nests to any depth; flat tuples of up to eight layers compute the same.
 
@@ -11,10 +11,10 @@ use crate::num::SCALAR;
 use fearless_simd::Simd;
 use rand::Rng;
 
-/// What comes out of the layer `L` when `In` goes in.
+/// The output shape of the layer `L` for the input shape `In`.
 type Out<L, In> = <L as Layer<In>>::Out;
 
-/// What a chain keeps for its backward pass: the layers' caches, and room for the gradients between them.
+/// What a chain stores for its backward pass: the layers' caches, and buffers for the gradients between them.
 #[derive(Clone)]
 pub struct ChainCache<CACHES, GRADIENTS> {
     caches: CACHES,
@@ -35,8 +35,8 @@ impl<A: Zeroed> Zeroed for (A,) {
     const ZEROED: Self = (A::ZEROED,);
 }
 
-// `chain!(A 0, B 1, C 2)` first walks along the layers and notes what reaches each, and which one is before it. Then it
-// writes, here for three:
+// `chain!(A 0, B 1, C 2)` first walks along the layers and notes the input shape and the predecessor of each. Then
+// it expands, here for three, to:
 //
 //     impl<In, A, B, C> Layer<In> for (A, B, C)
 //     where
@@ -236,7 +236,7 @@ macro_rules! chain {
                         Some(&mut gradients.$j.0),
                     );
                     let output_gradient = &mut gradients.$j.0;
-                    // What a micro-batch before has left there, which `Pass::len` promises to be zero.
+                    // An earlier micro-batch may have left values there, and `Pass::len` promises zeros.
                     if pass.len() < MICRO {
                         <$back_in as Shape>::clear_from(output_gradient, pass.len());
                     }
@@ -273,7 +273,7 @@ macro_rules! chain {
                         Some(&mut gradients.$j.0),
                     );
                     let output_gradient = &mut gradients.$j.0;
-                    // What a micro-batch before has left there, which `Pass::len` promises to be zero.
+                    // An earlier micro-batch may have left values there, and `Pass::len` promises zeros.
                     if pass.len() < MICRO {
                         <$back_in as Shape>::clear_from(output_gradient, pass.len());
                     }
@@ -281,23 +281,24 @@ macro_rules! chain {
                 self.$zero.sgd_step(pass.hidden(), x, &mut cache.$zero, output_gradient, learning_rate, input_gradient);
             }
 
-            fn describe(place: Place, tell: &mut dyn FnMut(Description)) {
-                tell(Description::around::<In, Self>(place, CHAIN));
-                $first::describe(place.inside($zero), tell);
-                $(<$layer as Layer<$in>>::describe(place.inside($i), tell);)+
+            fn describe(place: Place, emit: &mut dyn FnMut(Description)) {
+                emit(Description::around::<In, Self>(place, CHAIN));
+                $first::describe(place.inside($zero), emit);
+                $(<$layer as Layer<$in>>::describe(place.inside($i), emit);)+
             }
 
-            fn graph<'a>(&'a self, tell: &mut dyn FnMut(Op<'a, Self::Scalar>)) {
-                tell(Op::ChainBegins);
-                self.$zero.graph(tell);
-                $(self.$i.graph(tell);)+
-                tell(Op::ChainEnds);
+            fn graph<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, Self::Scalar>)) {
+                emit(Op::ChainBegins);
+                self.$zero.graph(emit);
+                $(self.$i.graph(emit);)+
+                emit(Op::ChainEnds);
             }
         }
     };
 }
 
-// Tuples that are no chain have the methods too, so that the compiler says why instead of that there are none.
+// Tuples that are no chain have the methods too, so that the compiler explains what is wrong instead of saying that
+// there is no such method.
 macro_rules! no_chain {
     ($($names:ident)*) => {
         impl<$($names),*> Network for ($($names,)*) {}

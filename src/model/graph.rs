@@ -1,5 +1,4 @@
-//! [`Op`]: what a layer computes in prediction, told to who writes a network down in another language.
-//!
+//! [`Op`]: the graph of a network, which exporters write in another language.
 //! ```
 //! use tuplenet::activation::ActivationKind;
 //! use tuplenet::model::Op;
@@ -7,8 +6,8 @@
 //!
 //! let network = <(Dense<2, 8, Tanh>, Dense<8, 1, Sigmoid>)>::new(&mut seeded(0));
 //! let mut functions = Vec::new();
-//! network.graph(&mut |part| {
-//!     if let Op::Dense { function, .. } = part {
+//! network.graph(&mut |op| {
+//!     if let Op::Dense { function, .. } = op {
 //!         functions.push(function);
 //!     }
 //! });
@@ -17,39 +16,40 @@
 
 use crate::activation::ActivationKind;
 
-/// What a layer computes in prediction. A chain or a [`Residual`](crate::layers::Residual) tells that it begins, then what is
-/// inside, and then that it ends. Slices hold one number for each feature, unless said otherwise.
+/// An operation of the graph: what a layer computes in prediction. A chain or a
+/// [`Residual`](crate::layers::Residual) reports its begin, then the operations inside it, and then its end. Slices
+/// hold one element for each feature, unless stated otherwise.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Op<'a, T> {
     /// `y = f(W x + b)`: a [`Dense`](crate::layers::Dense) layer.
     Dense {
-        /// How many numbers go in.
+        /// The number of inputs.
         inputs: usize,
-        /// How many come out.
+        /// The number of outputs.
         outputs: usize,
-        /// `W`, `outputs` by `inputs`, column by column.
+        /// The weights `W`, `outputs` by `inputs`, column by column.
         weight: &'a [T],
-        /// `b`.
+        /// The bias `b`.
         bias: &'a [T],
-        /// `f`.
+        /// The activation `f`.
         function: ActivationKind,
     },
     /// `y = f(x)`: an [`Activate`](crate::layers::Activate) layer.
     // Not `Activate`: a second public name like that of the layer makes the compiler write paths in front of both.
     Apply {
-        /// How many numbers go in and come out.
+        /// The number of features.
         size: usize,
-        /// `f`.
+        /// The activation `f`.
         function: ActivationKind,
     },
     /// `y = x`: a [`Dropout`](crate::layers::Dropout) layer.
     Dropout {
-        /// How many numbers go in and come out.
+        /// The number of features.
         size: usize,
-        /// The share that training leaves out.
+        /// The probability with which training zeroes an activation, in per mille.
         per_mille: u32,
-        /// What the choice follows from.
+        /// The seed of the random choice.
         seed: u64,
     },
     /// `y = (x - mean) / root(variance + epsilon) * weight + bias`: a [`BatchNorm`](crate::layers::BatchNorm) layer.
@@ -62,12 +62,12 @@ pub enum Op<'a, T> {
         mean: &'a [T],
         /// The running variances.
         variance: &'a [T],
-        /// How many micro-batches the running statistics come from.
+        /// The number of micro-batches that the running statistics come from.
         num_batches_tracked: usize,
         /// What is added to the variance.
         epsilon: T,
     },
-    /// The same with mean and variance of the sample: a [`LayerNorm`](crate::layers::LayerNorm) layer.
+    /// The same with the mean and variance of the sample: a [`LayerNorm`](crate::layers::LayerNorm) layer.
     LayerNorm {
         /// The gains.
         weight: &'a [T],
@@ -76,20 +76,20 @@ pub enum Op<'a, T> {
         /// What is added to the variance, in units of 1e-9.
         epsilon_nanos: u64,
     },
-    /// A tuple begins.
+    /// Begin of a tuple.
     ChainBegins,
-    /// The tuple that began last ends.
+    /// End of the tuple that began last.
     ChainEnds,
-    /// A [`Residual`](crate::layers::Residual) begins: its input is added to what comes out of the layer inside.
+    /// Begin of a [`Residual`](crate::layers::Residual): its input is added to the output of the inner layer.
     ResidualBegins {
-        /// How many numbers go in and come out.
+        /// The number of features.
         size: usize,
     },
-    /// The residual that began last ends.
+    /// End of the residual that began last.
     ResidualEnds,
-    /// A layer that does not say what it computes, or one with such an activation.
+    /// A layer that does not report its operation, or a layer with such an activation.
     Unknown {
-        /// The type that does not say it, with the paths of all modules.
+        /// Its type, with full module paths.
         name: &'static str,
     },
 }

@@ -1,5 +1,5 @@
-//! What a network is made of: shapes, parameters, the trait [`Layer`], chains of layers, and [`Network`], which has what one
-//! does with them.
+//! The model: shapes, parameters, the trait [`Layer`], chains of layers, and [`Network`], which has the methods
+//! that users call.
 
 #[cfg(feature = "std")]
 pub(crate) mod boxed;

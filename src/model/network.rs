@@ -1,4 +1,4 @@
-//! What users call on a network: [`new`](Network::new), [`predict`](Network::predict) and its kin.
+//! [`Network`]: the methods that users call on a network.
 
 use crate::data::{Inputs, Samples, micro_batch_in_place};
 use crate::error::Error;
@@ -13,14 +13,14 @@ use fearless_simd::Simd;
 use nalgebra::SMatrix;
 use rand::Rng;
 
-/// How many samples [`Network::predict_all`] computes at once.
+/// The number of samples that [`Network::predict_all`] computes at once.
 pub(crate) const MICRO_BATCH: usize = 32;
 
-/// Everything a network can do once its sizes match. Every tuple of layers and every layer of this library is a network;
-/// for a layer of your own, write `impl Network for MyLayer {}`.
+/// A neural network whose sizes match: creation, prediction, summary. Every tuple of layers and every layer of this
+/// library is a network; for a layer of your own, write `impl Network for MyLayer {}`.
 ///
-/// The bounds stand on the methods, not on the implementations, so that the compiler names the guilty layer instead of
-/// saying that there is no such method.
+/// The bounds are on the methods, not on the implementations, so that the compiler names the layer that does not
+/// fit, instead of saying that there is no such method.
 ///
 /// Code for any network of certain sizes takes the bound [`FromTo<IN, OUT>`](crate::model::FromTo), and holds different ones
 /// behind [`dyn Predict<IN, OUT>`](crate::model::Predict):
@@ -39,7 +39,10 @@ pub(crate) const MICRO_BATCH: usize = 32;
 /// ```
 #[doc(alias("nn.Sequential", "Sequential", "model"))]
 pub trait Network: Sized {
-    /// A network with random weights, drawn as suits each layer's activation, and biases of zero.
+    /// Creates a network with random weights, by the initialization that suits each layer's activation, and biases
+    /// of zero.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use tuplenet::prelude::*;
@@ -56,9 +59,14 @@ pub trait Network: Sized {
         network
     }
 
-    /// Like [`new`](Self::new), the same numbers in a box: for a network that is too large for the stack of its thread. See
-    /// [`Trainer::boxed`](crate::train::Trainer::boxed) for training it, and [`speed`](crate::guide::speed) for what still takes
-    /// room on the stack.
+    /// Creates the same network as [`new`](Self::new) in a box, for a network that is too large for the stack of
+    /// the current thread. See [`Trainer::boxed`](crate::train::Trainer::boxed) for training it, and
+    /// [`speed`](crate::guide::speed) for what still uses the stack.
+    ///
+    /// Safe Rust makes every value on a stack. This one is made on the stack of a short-lived thread; a network of
+    /// less than 16 kilobytes needs no thread.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use tuplenet::prelude::*;
@@ -68,9 +76,6 @@ pub trait Network: Sized {
     /// let network = Large::boxed(&mut seeded(0));
     /// assert!(network.predict_one(&[0.5; 1000])[9] > 0.0);
     /// ```
-    ///
-    /// Safe Rust makes every value on a stack. This one is made on that of a thread which ends at once; a network of less than
-    /// 16 kilobytes needs no such thread.
     #[cfg(feature = "std")]
     fn boxed<R: Rng>(rng: &mut R) -> alloc::boxed::Box<Self>
     where
@@ -81,7 +86,8 @@ pub trait Network: Sized {
         network
     }
 
-    /// A network with random weights by the rule `init`. All else begins as in [`new`](Self::new): biases with zero.
+    /// Creates a network with random weights by the initialization `init`. Other parameters start as in
+    /// [`new`](Self::new): biases with zero.
     fn with_init<R: Rng>(init: &impl Init, rng: &mut R) -> Self
     where
         Self: InputShape + Layer<<Self as InputShape>::In>,
@@ -91,7 +97,9 @@ pub trait Network: Sized {
         network
     }
 
-    /// The layers, with outputs, parameters, bytes and MACs, to be printed.
+    /// The layers as a printable table, with outputs, parameters, bytes and MACs.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use tuplenet::prelude::*;
@@ -101,6 +109,7 @@ pub trait Network: Sized {
     /// assert_eq!(Xor::summary().parameters(), 33);
     /// ```
     #[doc(alias("model.summary"))]
+    #[must_use]
     fn summary() -> Summary<Self>
     where
         Self: InputShape + Layer<<Self as InputShape>::In>,
@@ -108,7 +117,13 @@ pub trait Network: Sized {
         Summary::new()
     }
 
-    /// The outputs for the samples in the columns of `x`, which is `IN` by `B`.
+    /// Predicts the outputs for the samples in the columns of `x`.
+    ///
+    /// # Shapes
+    ///
+    /// `x` is `IN` by `B`, the result `OUT` by `B`: one sample is one column.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use tuplenet::prelude::*;
@@ -117,6 +132,7 @@ pub trait Network: Sized {
     /// let y: SMatrix<f32, 3, 4> = network.predict(&SMatrix::<f32, 2, 4>::zeros());
     /// assert!((y.column(0).sum() - 1.0).abs() < 1e-6);
     /// ```
+    #[must_use]
     fn predict<X, const B: usize>(&self, x: &X) -> Batch<X::Out, <Self as Params>::Scalar, B>
     where
         Self: Params,
@@ -125,7 +141,13 @@ pub trait Network: Sized {
         dispatch!(level(), simd => x.enter(simd, self))
     }
 
-    /// The outputs for one sample, `[T; IN]` or `SVector<T, IN>`.
+    /// Predicts the outputs for one sample.
+    ///
+    /// # Shapes
+    ///
+    /// `x` is `[T; IN]` or `SVector<T, IN>`, the result `[T; OUT]`.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use tuplenet::prelude::*;
@@ -135,6 +157,7 @@ pub trait Network: Sized {
     /// assert!(0.0 < probability && probability < 1.0);
     /// ```
     #[doc(alias("forward", "__call__"))]
+    #[must_use]
     fn predict_one<X, const OUT: usize>(&self, x: &X) -> [<Self as Params>::Scalar; OUT]
     where
         Self: Params,
@@ -143,7 +166,17 @@ pub trait Network: Sized {
         self.predict(x).data.0[0]
     }
 
-    /// The outputs for any number of samples, into `outputs`, which must be as many.
+    /// Predicts the outputs for any number of samples, into `outputs`.
+    ///
+    /// # Shapes
+    ///
+    /// `inputs`: samples of `[T; IN]`. `outputs`: as many samples of `[T; OUT]`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Lengths`] if there are not as many `outputs` as `inputs`, and what [`Samples::check`] returns.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use tuplenet::prelude::*;
@@ -170,7 +203,7 @@ pub trait Network: Sized {
     }
 }
 
-/// Applies a rule to every weight of a network.
+/// Applies an initialization to every weight of a network.
 struct Initialize<'a, I, R> {
     init: &'a I,
     rng: &'a mut R,
@@ -184,7 +217,7 @@ impl<T: Real, I: Init, R: Rng> VisitorMut<T, 0> for Initialize<'_, I, R> {
     }
 }
 
-/// `B` samples that the network `N` may be asked about. A trait of the samples and not of the network, so that the
+/// `B` samples that the network `N` can predict. A trait of the samples and not of the network, so that the
 /// compiler looks at their size first, and then names the layer that does not accept it.
 #[diagnostic::on_unimplemented(
     message = "`predict` and `predict_one` do not accept `{Self}`",
@@ -193,10 +226,10 @@ impl<T: Real, I: Init, R: Rng> VisitorMut<T, 0> for Initialize<'_, I, R> {
     note = "the type of the values, `T`, must be that of the network"
 )]
 pub trait Columns<N: Params, const B: usize> {
-    /// The shape of what the network answers.
+    /// The shape of the network's output.
     type Out: Shape;
 
-    /// The network's answer.
+    /// The network's output.
     fn enter<S: Simd>(&self, simd: S, network: &N) -> Batch<Self::Out, N::Scalar, B>;
 }
 
@@ -225,8 +258,8 @@ impl<T: Real, N: HasScalar<T> + Layer<Features<IN>>, const IN: usize> Columns<N,
     }
 }
 
-// Never applies. But while it might, the compiler says of an array of samples what stands above, and not that an array is no
-// number.
+// Never applies. But because it could, the compiler prints the message above for an array of samples, and not that
+// an array is no scalar.
 #[doc(hidden)]
 impl<T: Real, N: Params, const IN: usize, const COUNT: usize> Columns<N, 1> for [[T; IN]; COUNT]
 where
@@ -239,17 +272,17 @@ where
     }
 }
 
-/// Fails unless there are as many places as inputs.
-pub(crate) fn check_places<T: Real, X: Samples<T> + ?Sized, P>(inputs: &X, places: &[P]) -> Result<(), Error> {
+/// Fails unless there are as many outputs as inputs.
+pub(crate) fn check_places<T: Real, X: Samples<T> + ?Sized, P>(inputs: &X, outputs: &[P]) -> Result<(), Error> {
     inputs.check()?;
-    let (expected, found) = (inputs.count(), places.len());
+    let (expected, found) = (inputs.count(), outputs.len());
     if expected != found {
-        return Err(Error::Lengths { what: "places for outputs, one for each input", expected, found });
+        return Err(Error::Lengths { what: "outputs, one for each input", expected, found });
     }
     Ok(())
 }
 
-/// The outputs for the inputs from `first` on, as many as there are `outputs`.
+/// The outputs for the inputs from index `first` on, as many as there are `outputs`.
 #[inline(always)]
 pub(crate) fn predict_all<S: Simd, N, X, const IN: usize, const OUT: usize>(
     simd: S,
@@ -265,22 +298,22 @@ pub(crate) fn predict_all<S: Simd, N, X, const IN: usize, const OUT: usize>(
     let mut y = Aligned::<SMatrix<N::Scalar, OUT, MICRO_BATCH>>::ZEROED;
     for (pass, outputs) in outputs.chunks_mut(MICRO_BATCH).enumerate() {
         let (count, begin) = (outputs.len(), first + pass * MICRO_BATCH);
-        // Whole micro-batches are read and written where they lie.
+        // Whole micro-batches are read and written in place, without a copy.
         let x = match micro_batch_in_place::<_, X, MICRO_BATCH>(inputs, true, begin) {
             Some(samples) => bytemuck::must_cast_ref::<_, SMatrix<N::Scalar, IN, MICRO_BATCH>>(samples),
             None => {
-                for (column, place) in x.0.data.0.iter_mut().zip(begin..begin + count) {
-                    inputs.copy(place, column);
+                for (column, sample) in x.0.data.0.iter_mut().zip(begin..begin + count) {
+                    inputs.copy(sample, column);
                 }
                 &x.0
             }
         };
         let whole = count == MICRO_BATCH;
-        let places = match outputs.first_chunk_mut::<MICRO_BATCH>() {
-            Some(places) => bytemuck::must_cast_mut::<_, SMatrix<N::Scalar, OUT, MICRO_BATCH>>(places),
+        let y_in_place = match outputs.first_chunk_mut::<MICRO_BATCH>() {
+            Some(outputs) => bytemuck::must_cast_mut::<_, SMatrix<N::Scalar, OUT, MICRO_BATCH>>(outputs),
             None => &mut y.0,
         };
-        network.infer(Pass::<S, MICRO_BATCH>::new(simd, count), x, places);
+        network.infer(Pass::<S, MICRO_BATCH>::new(simd, count), x, y_in_place);
         if !whole {
             for (output, y) in outputs.iter_mut().zip(&y.0.data.0) {
                 *output = *y;

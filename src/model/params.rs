@@ -6,49 +6,54 @@ use crate::num::Real;
 use crate::num::zeroed::Zeroed;
 use rand::Rng;
 
-/// What a slice of parameters is for. Penalties and weight decay act on [`Weight`](Kind::Weight)s alone.
+/// The kind of a slice of parameters. Regularization and weight decay apply only to [`Weight`](Kind::Weight)s.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Multiplies an input.
+    /// A factor of an input.
     Weight,
-    /// Is added, or has another meaning that a pull towards zero would spoil: a gain, a centre.
+    /// A summand, or another parameter that weight decay should not pull towards zero: a gain, a centre.
     Bias,
-    /// Follows the data and not a gradient: a running mean. It is no parameter, and goes to [`Visitor::buffer`].
+    /// A buffer, which follows the data and not a gradient: a running mean. It is no parameter, and is passed to
+    /// [`Visitor::buffer`].
     Buffer,
-    /// A whole number, for which `T` may have no room: how many batches there were. It goes to [`Visitor::count`].
+    /// An integer, which may be too large for `T`: the number of batches. It is passed to [`Visitor::count`].
     Count,
 }
 
-/// What a layer says of a slice of its parameters when it hands it to a visitor.
+/// The description of a slice of parameters, passed to a visitor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parameter {
-    /// PyTorch's name: `weight`, `bias`.
+    /// Its name in PyTorch: `weight`, `bias`.
     pub name: &'static str,
-    /// What it is for.
+    /// Its kind.
     pub kind: Kind,
-    /// The rows of the matrix that the slice holds column by column: a weight's outputs, its "fan out".
+    /// The rows of the matrix that the slice holds column by column; of a weight the outputs, its "fan out".
     pub rows: usize,
-    /// Its columns: a weight's inputs, its "fan in".
+    /// The columns of the matrix; of a weight the inputs, its "fan in".
     pub columns: usize,
 }
 
 impl Parameter {
-    /// Whether it is a vector for PyTorch: what has one column and multiplies no input.
+    /// Whether it is a vector in PyTorch: it has one column and is no weight.
+    #[must_use]
     pub const fn is_vector(&self) -> bool {
         self.columns == 1 && !matches!(self.kind, Kind::Weight)
     }
 }
 
-/// Which element of a tuple a visit goes into.
+/// The element of a tuple that a visit enters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Element {
-    /// Its place in the tuple: `network.1` has 1.
+    /// Its index in the tuple: `network.1` has 1.
     pub index: usize,
-    /// Its place in the `torch.nn.Sequential` that the tuple is for PyTorch, where an activation is a module of its own.
+    /// Its index in the `torch.nn.Sequential` that corresponds to the tuple, where an activation is a module of its
+    /// own.
     pub module: usize,
 }
 
 /// Reads the parameters of a network, slice by slice, in the order of the layers.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::model::{Element, Parameter, Params, Visitor};
@@ -80,30 +85,31 @@ pub struct Element {
 /// assert_eq!(summary.lines, ["0.weight 8 by 2", "0.bias 8 by 1", "1.weight 1 by 8", "1.bias 1 by 1"]);
 /// ```
 pub trait Visitor<T> {
-    /// A slice of parameters, a `rows` by `columns` matrix column by column.
+    /// Called with a slice of parameters, a `rows` by `columns` matrix column by column.
     fn slice(&mut self, parameter: Parameter, values: &[T]);
-    /// Numbers that belong to the layer but are not learnt by gradients, a matrix as in [`slice`](Self::slice).
-    /// Optimizers, norms and averages have nothing to do with them; who writes a network down has.
+    /// Called with a buffer, values that belong to the layer but are not learned by gradients, as a matrix as in
+    /// [`slice`](Self::slice). Optimizers, norms and averages ignore buffers; code that saves a network does not.
     #[inline(always)]
     fn buffer(&mut self, _parameter: Parameter, _values: &[T]) {}
-    /// A whole number that belongs to the layer, as one writes a network down.
+    /// Called with an integer that belongs to the layer, for code that saves a network.
     #[inline(always)]
     fn count(&mut self, _parameter: Parameter, _value: u64) {}
-    /// The visit goes into an element of a tuple.
+    /// Called when the visit enters an element of a tuple.
     #[inline(always)]
     fn enter(&mut self, _element: Element) {}
-    /// The visit leaves the element that it entered last.
+    /// Called when the visit leaves the element that it entered last.
     #[inline(always)]
     fn leave(&mut self) {}
 }
 
-/// Changes the parameters of a network, slice by slice, together with those of `OTHERS` more values of the same type:
-/// its gradient, say, and Adam's two averages.
+/// Changes the parameters of a network, slice by slice, together with those of `OTHERS` more values of the same
+/// type, such as its gradient and Adam's two averages.
 ///
-/// A trait and not a closure, because only a method can be marked `#[inline(always)]`, and what isn't inlined into the
+/// A trait and not a closure, because only a method can be marked `#[inline(always)]`. What is not inlined into the
 /// dispatched call is compiled without the vector instructions.
 pub trait VisitorMut<T, const OTHERS: usize> {
-    /// A slice of parameters and the same slice of the others, `rows` by `columns` matrices column by column.
+    /// Called with a slice of parameters and the same slice of the others, `rows` by `columns` matrices column by
+    /// column.
     fn slice(&mut self, parameter: Parameter, values: &mut [T], others: [&mut [T]; OTHERS]);
     /// See [`Visitor::buffer`].
     #[inline(always)]
@@ -111,15 +117,17 @@ pub trait VisitorMut<T, const OTHERS: usize> {
     /// See [`Visitor::count`].
     #[inline(always)]
     fn count(&mut self, _parameter: Parameter, _value: &mut u64) {}
-    /// The visit goes into an element of a tuple.
+    /// Called when the visit enters an element of a tuple.
     #[inline(always)]
     fn enter(&mut self, _element: Element) {}
-    /// The visit leaves the element that it entered last.
+    /// Called when the visit leaves the element that it entered last.
     #[inline(always)]
     fn leave(&mut self) {}
 }
 
-/// A layer's or a network's parameters.
+/// The parameters and buffers of a layer or a network.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::prelude::*;
@@ -130,47 +138,49 @@ pub trait VisitorMut<T, const OTHERS: usize> {
 /// ```
 #[doc(alias("state_dict", "parameters"))]
 pub trait Params: Zeroed {
-    /// The type of the numbers.
+    /// The scalar type of the parameters: `f32` or `f64`.
     type Scalar: Real;
 
-    /// How many numbers.
+    /// The number of parameters.
     const PARAMETERS: usize;
 
-    /// How many modules it is in a `torch.nn.Sequential`: two for a layer with an activation, which is a module of its own
-    /// there, else one.
+    /// The number of modules in the corresponding `torch.nn.Sequential`: two for a layer with an activation, which
+    /// is a module of its own there, otherwise one.
     const MODULES: usize = 1;
 
-    /// Whether it is a `torch.nn.Sequential` of its own: a tuple.
+    /// Whether it corresponds to a `torch.nn.Sequential` of its own: a tuple.
     const IS_CHAIN: bool = false;
 
-    /// How many samples it must be trained on together, at least. 2 for a layer whose statistics a single sample does not have,
-    /// such as [`BatchNorm`](crate::layers::BatchNorm); a layer around others has the most of them.
+    /// The smallest number of samples that must be trained on together. 2 for a layer with statistics that a single
+    /// sample does not have, such as [`BatchNorm`](crate::layers::BatchNorm); a layer around others has the largest
+    /// of theirs.
     const TOGETHER: usize = 1;
 
-    /// The bytes that they take, with what else a layer remembers: a network's share of flash, or of RAM.
+    /// The size of parameters and other state in bytes: what a network uses of flash, or of RAM.
     const BYTES: usize = size_of::<Self>();
 
-    /// Hands every slice of parameters to `visitor`.
+    /// Passes every slice of parameters to `visitor`.
     fn visit(&self, visitor: &mut impl Visitor<Self::Scalar>);
 
-    /// Hands every slice of parameters to `visitor`, along with the same slices of `others`.
+    /// Passes every slice of parameters to `visitor`, along with the same slices of `others`.
     fn visit_mut<const OTHERS: usize>(
         &mut self,
         others: [&mut Self; OTHERS],
         visitor: &mut impl VisitorMut<Self::Scalar, OTHERS>,
     );
 
-    /// Sets the parameters to what a training begins with, in place. A layer whose parameters begin with zero, or that
-    /// has none, has nothing to do.
+    /// Sets the parameters to their initial values, in place. By default it does nothing, for layers without
+    /// parameters or with initial values of zero.
     fn initialize<R: Rng>(&mut self, _rng: &mut R) {}
 
-    /// Ends a batch of a training, before the optimizer's step: for what changes in a layer but does not follow a
-    /// gradient, such as running statistics and random numbers. `gradient` is that of the batch; what a layer's
-    /// backward pass has left there beside gradients may be taken out of it. After a batch that failed this is not
-    /// called.
+    /// Updates the buffers of a layer after a batch, before the optimizer's step: state that does not follow a
+    /// gradient, such as running statistics and random seeds. `gradient` is that of the batch; a layer may take out
+    /// of it what its backward pass has left there beside gradients. Not called after a batch that failed.
     ///
-    /// The trainer does it; where steps are taken by hand, with a [`Workspace`](crate::train::Workspace), it belongs
-    /// between the gradient and the optimizer's step. Most layers have nothing to do.
+    /// The trainer calls it. If you take steps yourself with a [`Workspace`](crate::train::Workspace), call it
+    /// between the gradient and the optimizer's step. By default it does nothing.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use tuplenet::layers::Dropout;
@@ -192,22 +202,23 @@ pub trait Params: Zeroed {
     #[inline(always)]
     fn update_buffers(&mut self, _gradient: &mut Self) {}
 
-    /// Takes over what a layer's backward pass has left beside gradients in `part`, which is the gradient of the
-    /// samples that follow in the same batch, and sets it to zero there: where several threads share a batch, `self`
-    /// and `part` are what two of them have computed. Most layers, which leave gradients alone, have nothing to do.
+    /// Merges what a layer's backward pass has left beside gradients in `part` into `self`, and sets it to zero in
+    /// `part`. Where several threads share a batch, `self` and `part` are the gradients that two of them have
+    /// computed, and the samples of `part` follow those of `self`. By default it does nothing, for layers that
+    /// leave only gradients.
     #[inline(always)]
     fn merge_buffers(&mut self, _part: &mut Self) {}
 }
 
-/// Layers whose numbers are of type `T`. Every layer is, for its own type.
+/// Layers with the scalar type `T`. Every layer implements it for its own scalar type.
 #[diagnostic::on_unimplemented(
-    message = "number types do not match: `{Self}` is not a layer with numbers of type `{T}`",
-    label = "expected a layer with numbers of type `{T}`",
-    note = "all layers of a network have the same number type, the last parameter of `Dense`, which is `f32` unless written"
+    message = "scalar types do not match: `{Self}` is not a layer with the scalar type `{T}`",
+    label = "expected a layer with the scalar type `{T}`",
+    note = "all layers of a network have the same scalar type, the last parameter of `Dense`, which is `f32` by default"
 )]
 pub trait HasScalar<T: Real>: Params<Scalar = T> {}
 
-// Not recommended, so that the compiler says the words above and not that an associated type differs.
+// Not recommended, so that the compiler prints the message above and not that an associated type differs.
 #[diagnostic::do_not_recommend]
 impl<T: Real, N: Params<Scalar = T>> HasScalar<T> for N {}
 
@@ -224,12 +235,13 @@ pub fn fill<N: Params>(network: &mut N, value: N::Scalar) {
 }
 
 /// Whether no parameter is infinite or NaN.
+#[must_use]
 pub fn is_finite<N: Params>(network: &N) -> bool {
     struct Finite(bool);
     impl<T: Real> Visitor<T> for Finite {
         #[inline(always)]
         fn slice(&mut self, _: Parameter, values: &[T]) {
-            // A microcontroller has no room for a loop for each slice.
+            // On a microcontroller a loop for each slice would use too much flash.
             self.0 &= if cfg!(target_os = "none") {
                 NotFinite::first_of(values).is_none()
             } else {

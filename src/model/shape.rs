@@ -1,10 +1,10 @@
-//! What flows between layers: [`Features<N>`], a column of `N` numbers for each sample.
+//! Shapes of the data between layers: [`Features<N>`], a column of `N` features for each sample.
 
 use crate::num::Real;
 use crate::num::zeroed::Zeroed;
 use nalgebra::SMatrix;
 
-/// What flows between two layers, apart from the number type and the number of samples.
+/// The shape of the data between two layers, without the scalar type and the number of samples.
 pub trait Shape: 'static {
     /// `B` samples of this shape.
     type Batch<T: Real, const B: usize>: Zeroed + Clone;
@@ -13,10 +13,10 @@ pub trait Shape: 'static {
     fn clear_from<T: Real, const B: usize>(batch: &mut Self::Batch<T, B>, len: usize);
 }
 
-/// `B` samples of shape `In`, numbers of type `T`.
+/// `B` samples of shape `In` with the scalar type `T`.
 pub type Batch<In, T, const B: usize> = <In as Shape>::Batch<T, B>;
 
-/// `N` numbers for each sample; a batch is an `N` by `B` matrix, one sample a column.
+/// `N` features for each sample; a batch is an `N` by `B` matrix, one sample a column.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Features<const N: usize>;
 

@@ -1,66 +1,71 @@
-//! [`Summary`]: the layers of a network with what they take, as a table.
+//! [`Summary`]: the layers of a network with their costs, as a table.
 
 use crate::model::{InputShape, Layer, Shape};
 use core::any::type_name;
 use core::fmt::{self, Write};
 use core::marker::PhantomData;
 
-/// Where a layer stands in a network.
+/// The position of a layer in a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// How many chains and layers are around it.
+    /// The number of chains and layers around it.
     pub depth: usize,
-    /// Which one it is in the chain that holds it, counted from zero.
+    /// Its index in the chain that holds it.
     pub index: usize,
 }
 
 impl Place {
-    /// The place of element `index` inside what stands here.
+    /// The position of element `index` inside the layer at this position.
+    #[must_use]
     pub const fn inside(self, index: usize) -> Self {
         Place { depth: self.depth + 1, index }
     }
 }
 
-/// What a layer says of itself. What layers inside it say for themselves is not counted here.
+/// The description of a layer, without the layers inside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Description {
-    /// Where it stands.
+    /// Its position.
     pub place: Place,
-    /// Its type, with the paths of all modules.
+    /// Its type, with full module paths.
     pub name: &'static str,
     /// The type of its output's shape.
     pub output: &'static str,
-    /// What it takes; none for what only holds other layers.
+    /// Its cost; `None` for a layer that only holds other layers.
     pub cost: Option<Cost>,
 }
 
-/// What a layer takes.
+/// The cost of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cost {
-    /// How many numbers are learnt.
+    /// The number of parameters.
     pub parameters: usize,
-    /// How much memory, with what is not learnt and what lies between.
+    /// The memory in bytes, including buffers and padding.
     pub bytes: usize,
-    /// Multiplications with an addition for the prediction of one sample, activations not counted; unknown for a layer
-    /// that does not tell.
+    /// MACs for the prediction of one sample, without activations; `None` for a layer that does not report them.
     pub macs: Option<usize>,
 }
 
 impl Description {
-    /// Of a layer `L` that takes in `In`.
+    /// Describes a layer `L` for the input shape `In`.
+    #[must_use]
     pub fn of<In: Shape, L: Layer<In>>(place: Place, macs: Option<usize>) -> Self {
         let cost = Cost { parameters: L::PARAMETERS, bytes: size_of::<L>(), macs };
         Description { place, name: type_name::<L>(), output: type_name::<L::Out>(), cost: Some(cost) }
     }
 
-    /// Of what has the name `name`, takes in `In`, and only holds other layers.
+    /// Describes a layer named `name` for the input shape `In` that only holds other layers.
+    #[must_use]
     pub fn around<In: Shape, L: Layer<In>>(place: Place, name: &'static str) -> Self {
         Description { place, name, output: type_name::<L::Out>(), cost: None }
     }
 }
 
-/// The layers of a network `N`, with output, parameters, bytes and MACs of each and of all: Keras's
-/// `model.summary()`, of a type, so that it needs no weights. Made by [`Network::summary`](crate::model::Network::summary).
+/// The layers of a network `N`, with output shape, parameters, bytes and MACs of each and of all. Like Keras's
+/// `model.summary()`, but of a type, so that it needs no weights. Returned by
+/// [`Network::summary`](crate::model::Network::summary).
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::layers::{Dropout, LayerNorm, Residual};
@@ -72,7 +77,7 @@ impl Description {
 /// assert_eq!(Net::summary().macs(), Some(784 * 64 + 2 * 64 + 64 * 64 + 64 * 10));
 /// ```
 ///
-/// prints, on a CPU on which layers begin at multiples of 64 bytes,
+/// prints, on a CPU on which layers are aligned to 64 bytes,
 ///
 /// ```text
 /// layer                         output        parameters   bytes           MACs
@@ -86,8 +91,8 @@ impl Description {
 /// all                                              55178  220800          55040
 /// ```
 ///
-/// The numbers before the names lead to the layer in the value: here the `LayerNorm` is `network.2.0.0`. The bytes of all
-/// are the size of the network's type.
+/// The indices before the names are the layer's path in the value: here the `LayerNorm` is `network.2.0.0`. The
+/// bytes of all are the size of the network's type.
 #[doc(alias("torchinfo", "model.summary"))]
 pub struct Summary<N>(PhantomData<N>);
 
@@ -115,18 +120,20 @@ impl<N: InputShape + Layer<<N as InputShape>::In>> Summary<N> {
         Summary(PhantomData)
     }
 
-    /// How many numbers the network learns.
+    /// The number of parameters of the network.
+    #[must_use]
     pub const fn parameters(&self) -> usize {
         N::PARAMETERS
     }
 
-    /// How much memory the network takes.
+    /// The memory that the network uses, in bytes.
+    #[must_use]
     pub const fn bytes(&self) -> usize {
         size_of::<N>()
     }
 
-    /// How many multiplications with an addition the prediction of one sample takes, activations not counted; unknown if
-    /// a layer does not tell.
+    /// MACs for the prediction of one sample, without activations; `None` if a layer does not report them.
+    #[must_use]
     pub fn macs(&self) -> Option<usize> {
         let mut sum = Some(0);
         self.each(&mut |layer| {
@@ -137,12 +144,12 @@ impl<N: InputShape + Layer<<N as InputShape>::In>> Summary<N> {
         sum
     }
 
-    /// Tells `tell` of each layer in turn.
-    pub fn each(&self, tell: &mut dyn FnMut(Description)) {
+    /// Calls `emit` with the description of each layer in turn.
+    pub fn each(&self, emit: &mut dyn FnMut(Description)) {
         N::describe(Place { depth: 0, index: 0 }, &mut |description| match description.place {
-            // The network itself, if it only holds layers.
+            // Without the network itself, if it only holds layers.
             Place { depth: 0, .. } if description.cost.is_none() && description.name == CHAIN => {}
-            _ => tell(description),
+            _ => emit(description),
         });
     }
 }
@@ -168,7 +175,7 @@ impl fmt::Display for Short {
     }
 }
 
-/// How many characters something takes.
+/// The number of characters of a text.
 fn width(text: impl fmt::Display) -> usize {
     struct Count(usize);
     impl fmt::Write for Count {
@@ -191,7 +198,7 @@ fn pad(f: &mut fmt::Formatter<'_>, text: impl fmt::Display, columns: usize) -> f
 
 impl<N: InputShape + Layer<<N as InputShape>::In>> fmt::Display for Summary<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A chain as the whole network has no line of its own, and its layers begin at the left.
+        // If the whole network is a chain, the chain has no line of its own, and its layers start at the left.
         let mut outermost = usize::MAX;
         self.each(&mut |layer| outermost = outermost.min(layer.place.depth));
         let indent = |layer: &Description| 3 * (layer.place.depth - outermost);
@@ -203,7 +210,7 @@ impl<N: InputShape + Layer<<N as InputShape>::In>> fmt::Display for Summary<N> {
         let all = Cost { parameters: N::PARAMETERS, bytes: size_of::<N>(), macs: self.macs() };
         let parameters = "parameters".len().max(width(all.parameters));
         let bytes = "bytes".len().max(width(all.bytes));
-        let numbers = |f: &mut fmt::Formatter<'_>, cost: Cost| {
+        let costs = |f: &mut fmt::Formatter<'_>, cost: Cost| {
             write!(f, "  {:>parameters$}  {:>bytes$}  ", cost.parameters, cost.bytes)?;
             match cost.macs {
                 Some(count) => write!(f, "{count:>13}"),
@@ -223,7 +230,7 @@ impl<N: InputShape + Layer<<N as InputShape>::In>> fmt::Display for Summary<N> {
                 match layer.cost {
                     Some(cost) => {
                         pad(f, Short(layer.output), outputs)?;
-                        numbers(f, cost)
+                        costs(f, cost)
                     }
                     None => write!(f, "{}", Short(layer.output)),
                 }
@@ -232,6 +239,6 @@ impl<N: InputShape + Layer<<N as InputShape>::In>> fmt::Display for Summary<N> {
         result?;
         f.write_char('\n')?;
         pad(f, "all", names + 2 + outputs)?;
-        numbers(f, all)
+        costs(f, all)
     }
 }

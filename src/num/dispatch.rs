@@ -1,8 +1,9 @@
-//! Which vector instructions are used: the best that the CPU has, found at run time.
+//! Instruction set dispatch: the best vector instructions that the CPU has, found at run time.
 
 use fearless_simd::{Level, Simd};
 
-/// The best instructions that the CPU is known to have; without the feature `std` those that the program is compiled for.
+/// The best instruction set that the CPU is known to have; without the feature `std` the one that the program is
+/// compiled for.
 #[inline(always)]
 pub(crate) fn level() -> Level {
     #[cfg(all(test, feature = "std"))]
@@ -12,9 +13,9 @@ pub(crate) fn level() -> Level {
     if cfg!(tuplenet_scalar) { Level::baseline() } else { Level::try_detect().unwrap_or(Level::baseline()) }
 }
 
-/// `dispatch!(level, simd => call(simd, ..))` compiles the call for AVX-512, AVX2 and SSE2 and takes the best at or below
-/// the level. SSE4.2 is left out, since it has neither wider registers nor the fused multiply-add, and would cost a
-/// quarter of the compile time.
+/// `dispatch!(level, simd => call(simd, ..))` compiles the call for AVX-512, AVX2 and SSE2, and runs the best one
+/// at or below the level. SSE4.2 is left out, since it has neither wider registers nor FMA,
+/// and would cost a quarter of the compile time.
 #[cfg(all(target_arch = "x86_64", not(tuplenet_scalar)))]
 macro_rules! dispatch {
     ($level:expr, $simd:ident => $call:expr) => {{
@@ -65,13 +66,14 @@ macro_rules! dispatch {
 
 pub(crate) use dispatch;
 
-/// Does `work`, in a function of its own if `apart`: a compiler takes far longer for one large function than for its parts.
+/// Calls `work`, in a separate function if `apart`: a compiler takes far longer for one large function than for its
+/// parts.
 #[inline(always)]
 pub(crate) fn call<S: Simd, R>(simd: S, apart: bool, work: impl FnOnce() -> R) -> R {
     if apart { simd.vectorize(work) } else { work() }
 }
 
-/// The trainings that the firmware does on chips.
+/// The training runs of the firmware example on microcontrollers.
 #[cfg(all(test, feature = "std", feature = "reproducible"))]
 #[path = "../../examples/firmware/src/bits.rs"]
 mod bits;
@@ -90,7 +92,7 @@ pub(crate) mod tests {
         static FORCED: Cell<Option<Level>> = const { Cell::new(None) };
     }
 
-    /// The level that a test wants on its thread.
+    /// The level that a test sets for its thread.
     pub(super) fn forced() -> Option<Level> {
         FORCED.get()
     }

@@ -1,4 +1,4 @@
-//! Functions of a single number, the same bits on every CPU: what schedules and metrics need now and then.
+//! Functions of a single `f64`, with the same bits on every CPU: what schedules and metrics sometimes need.
 
 use crate::num::dispatch::dispatch;
 use crate::num::{Lanes, math};
@@ -22,7 +22,7 @@ pub(crate) fn exp(x: f64) -> f64 {
     dispatch!(Level::baseline(), simd => of(simd, x))
 }
 
-/// `base` to the power of a whole number, by squaring.
+/// `base` to the power of an integer, by squaring.
 pub(crate) fn power(base: f64, mut exponent: usize) -> f64 {
     let (mut result, mut square) = (1.0, base);
     while exponent > 0 {
@@ -35,12 +35,13 @@ pub(crate) fn power(base: f64, mut exponent: usize) -> f64 {
     result
 }
 
-/// Half of a cosine's wave: `(1 + cos(pi x)) / 2`, which falls from 1 to 0 while `x` goes from 0 to 1, and stays there.
+/// Half of a cosine's wave: `(1 + cos(pi x)) / 2`, which falls from 1 to 0 while `x` grows from 0 to 1, and stays
+/// at 0.
 pub(crate) fn half_cosine(x: f64) -> f64 {
     if x <= 0.0 || x >= 1.0 {
         return if x <= 0.0 { 1.0 } else { 0.0 };
     }
-    // The sine of what lies between -pi/2 and pi/2, by its Taylor series; the next term is below 1e-18.
+    // The sine between -pi/2 and pi/2, by its Taylor series; the next term is below 1e-18.
     let angle = core::f64::consts::PI * (0.5 - x);
     let square = angle * angle;
     let mut sum = 1.0;

@@ -1,16 +1,16 @@
-//! `exp`, `ln`, `tanh` and friends on vector lanes, the same bits from every instruction set.
+//! `exp`, `ln`, `tanh` and similar functions on vector lanes, with the same bits from every instruction set.
 //!
-//! The platform's own functions differ from one C library to the next and can't be vectorized; these are made of
-//! additions, multiplications, divisions and comparisons alone. Each propagates NaN, and each states its largest
-//! error in units in the last place (ulp), which the tests at the foot of this file measure against `f64` (for `f32`)
-//! or against the platform's functions (for `f64`).
+//! The platform's own functions differ between C libraries and cannot be vectorized; these are made only of
+//! additions, multiplications, divisions and comparisons. Each propagates NaN. Each states its largest error in
+//! units in the last place (ulp), which the tests at the end of this file measure against `f64` (for `f32`) or
+//! against the platform's functions (for `f64`).
 
 use crate::num::dispatch::dispatch;
 pub use crate::num::fused::mul_add;
 use crate::num::{Lanes, Real, SCALAR, first_lane, lanes};
 use fearless_simd::{Level, Select, Simd, SimdBase, SimdFloat};
 
-/// All lanes set to the number of type `T` nearest to `value`.
+/// All lanes set to the value of type `T` nearest to `value`.
 #[inline(always)]
 pub fn splat<S: Simd, T: Real>(simd: S, value: f64) -> Lanes<S, T> {
     lanes::<S, T>(simd, T::of(value))
@@ -20,7 +20,7 @@ pub fn splat<S: Simd, T: Real>(simd: S, value: f64) -> Lanes<S, T> {
 #[inline(always)]
 #[doc(alias("max", "fmax", "NaN"))]
 pub fn maximum<S: Simd, V: SimdFloat<S>>(x: V, low: V) -> V {
-    // Where the instruction gives its second operand if either is NaN (x86) or gives NaN (NEON), it is enough.
+    // Correct if the instruction returns its second operand when either is NaN (x86), or returns NaN (NEON).
     if cfg!(any(target_arch = "x86", target_arch = "x86_64", target_arch = "aarch64")) {
         low.max(x)
     } else {
@@ -39,22 +39,22 @@ pub fn minimum<S: Simd, V: SimdFloat<S>>(x: V, high: V) -> V {
     }
 }
 
-/// `dividend / divisor`, for divisors that are neither zero nor near the ends of the range. Where AVX-512 takes more time
-/// for a division than for all else around it, the product with an estimate of the reciprocal is corrected instead, within
-/// 1 ulp; not with the feature `reproducible`.
+/// `dividend / divisor`, for divisors that are neither zero nor near the ends of the range. Where a division with
+/// AVX-512 takes more time than all the code around it, the product with an estimate of the reciprocal is corrected
+/// instead, within 1 ulp; not with the feature `reproducible`.
 #[inline(always)]
 pub(crate) fn divide<S: Simd, T: Real>(dividend: Lanes<S, T>, divisor: Lanes<S, T>) -> Lanes<S, T> {
     if cfg!(feature = "reproducible") || !is_wide_f32::<S, T>() {
         return dividend / divisor;
     }
-    // The estimate is good to 14 bits, and one step of Newton's doubles them.
+    // The estimate has 14 correct bits, and a Newton step doubles them.
     let reciprocal = divisor.approximate_recip();
     let quotient = dividend * reciprocal;
     mul_add(mul_add(-divisor, quotient, dividend), reciprocal, quotient)
 }
 
-/// `dividend / (root of square + epsilon)`, each as [`divide`] and [`Real::root`] give it, and zero where the square is infinite,
-/// which their corrections would make NaN of.
+/// `dividend / (root of square + epsilon)`, with [`divide`] and [`Real::root`], and zero where the square is
+/// infinite, for which their corrections would return NaN.
 #[inline(always)]
 pub(crate) fn divide_by_root<S: Simd, T: Real>(
     simd: S,
@@ -81,8 +81,8 @@ fn is_wide_f32<S: Simd, T: Real>() -> bool {
     is_f32::<T>() && Lanes::<S, T>::LEN == 16
 }
 
-/// `x`, or zero where it is too small for a normal number. What shrinks by a factor at every step would else end up as a
-/// subnormal number for good, and on many CPUs each operation on one takes as long as a hundred others.
+/// Flushes subnormal values to zero. What shrinks by a factor at every step would otherwise become subnormal and
+/// stay so, and on many CPUs an operation on a subnormal value takes as long as a hundred others.
 #[inline(always)]
 pub fn flush<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
     let small = x.abs().simd_lt(lanes::<S, T>(simd, T::min_positive_value()));
@@ -100,7 +100,7 @@ fn polynomial<S: Simd, T: Real>(simd: S, x: Lanes<S, T>, coefficients: &[T]) -> 
     sum
 }
 
-/// Splits `x` into `n ln 2 + r`, with `n` an integer and `|r|` at most half of ln 2; gives `(n, r)`.
+/// Splits `x` into `n ln 2 + r`, with `n` an integer and `|r|` at most half of ln 2. Returns `(n, r)`.
 #[inline(always)]
 fn reduce<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> (Lanes<S, T>, Lanes<S, T>) {
     let rounder = lanes::<S, T>(simd, T::ROUNDER);
@@ -113,7 +113,7 @@ fn reduce<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> (Lanes<S, T>, Lanes<S, T
 #[inline(always)]
 fn split_exp<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> (Lanes<S, T>, Lanes<S, T>) {
     let (n, r) = reduce::<S, T>(simd, x);
-    // Even and odd powers apart, so that fewer operations wait for each other.
+    // Even and odd powers separately, so that fewer operations wait for each other.
     let square = r * r;
     let (mut even, mut odd) = (splat::<S, T>(simd, 0.0), splat::<S, T>(simd, 0.0));
     if let [others @ .., [a, b]] = T::SERIES.exp {
@@ -133,19 +133,19 @@ fn power_of_two<S: Simd, T: Real>(simd: S, n: Lanes<S, T>) -> Lanes<S, T> {
     Lanes::<S, T>::from_bits(biased.to_bits() << T::MANTISSA_BITS)
 }
 
-/// `exp(x)` for any `x`: infinity above the largest number, and down to subnormal numbers and zero. Within 2 ulp.
+/// `exp(x)` for any `x`: infinity above the largest finite value, down to subnormal values and zero. Within 2 ulp.
 #[inline(always)]
 pub fn exp<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
     let limit = lanes::<S, T>(simd, T::LN_MIN + T::LN_MIN);
     let x = minimum(maximum(x, limit), -limit);
     let (n, e) = split_exp::<S, T>(simd, x);
-    // Two factors, since `n` may lie outside of what one exponent holds.
+    // Two factors, since `n` may be outside of what one exponent holds.
     let rounder = lanes::<S, T>(simd, T::ROUNDER);
     let half = mul_add(n, splat::<S, T>(simd, 0.5), rounder) - rounder;
     (e + splat::<S, T>(simd, 1.0)) * power_of_two::<S, T>(simd, half) * power_of_two::<S, T>(simd, n - half)
 }
 
-/// `exp(x)` for `x` up to zero; zero where that is too small for a normal number. Within 2 ulp.
+/// `exp(x)` for `x` up to zero; zero where that is too small for a normal value. Within 2 ulp.
 #[inline(always)]
 pub fn exp_negative<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
     let lowest = lanes::<S, T>(simd, T::LN_MIN);
@@ -154,7 +154,7 @@ pub fn exp_negative<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
     x.simd_lt(lowest).select(splat::<S, T>(simd, 0.0), mul_add(e, scale, scale))
 }
 
-/// Like [`exp_negative`], but never less than the smallest normal number: for what is added to a larger one.
+/// Like [`exp_negative`], but never less than the smallest normal value: for a summand of a larger one.
 #[inline(always)]
 pub(crate) fn exp_negative_above_zero<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
     let (n, e) = split_exp::<S, T>(simd, maximum(x, lanes::<S, T>(simd, T::LN_MIN)));
@@ -186,7 +186,7 @@ fn ln_normal<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
     let square = s * s;
     let tail = s * square * polynomial::<S, T>(simd, square, T::SERIES.ln);
     let low = mul_add(exponent, lanes::<S, T>(simd, T::LN_2_LOW), tail);
-    // 2 s = difference - s difference, of which the first part is exact.
+    // 2 s = difference - s difference, whose first part is exact.
     mul_add(exponent, lanes::<S, T>(simd, T::LN_2_HIGH), difference - mul_add(s, difference, -low))
 }
 
@@ -209,16 +209,17 @@ pub fn ln<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
 #[inline(always)]
 pub fn ln_1p<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
     let sum = x + splat::<S, T>(simd, 1.0);
-    // What the addition rounded off: D. Goldberg, "What every computer scientist should know", theorem 4.
+    // The rounding error of the addition: D. Goldberg, "What every computer scientist should know", theorem 4.
     let lost = x - (sum - splat::<S, T>(simd, 1.0));
     let log = ln_normal::<S, T>(simd, sum) + lost / sum;
     x.simd_ne(x).select(x, log)
 }
 
-/// The logistic function `1 / (1 + exp(-x))`. Within 3 ulp where it is a normal number.
+/// The logistic sigmoid `1 / (1 + exp(-x))`. Within 3 ulp where it is a normal value.
 ///
-/// In `f32`, on CPUs without vector registers and everywhere with the feature `reproducible`, it is made of [`tanh`], which
-/// spares a small device the exponential: within 4 ulp for positive `x`, within 2e-7 for negative ones.
+/// In `f32`, on CPUs without vector registers and everywhere with the feature `reproducible`, it is computed with
+/// [`tanh`], so that a small device needs no exponential: within 4 ulp for positive `x`, within 2e-7 for negative
+/// `x`.
 #[inline(always)]
 pub fn sigmoid<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
     if is_f32::<T>() && (SCALAR || cfg!(feature = "reproducible")) {
@@ -230,38 +231,39 @@ pub fn sigmoid<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
     divide::<S, T>(x.simd_lt(splat::<S, T>(simd, 0.0)).select(e, one), e + splat::<S, T>(simd, 1.0))
 }
 
-/// The coefficients in `x x` of two polynomials `n / x` and `d`, where `n / d` is near `tanh(x / 2)`. From it follows
-/// `tanh(x) = 2 n d / (d d + n n)`, in which its error counts for less the larger `x` is.
+/// The coefficients in `x x` of two polynomials `n / x` and `d`, where `n / d` approximates `tanh(x / 2)`. From it
+/// follows `tanh(x) = 2 n d / (d d + n n)`, in which the approximation error counts less the larger `x` is.
 pub(crate) struct TanhOfHalf {
     pub dividend: [f64; 3],
     pub divisor: [f64; 4],
-    /// `d d + n n` where `tanh` ends and is 1 or -1.
+    /// `d d + n n` where the approximation ends; beyond, `tanh` is 1 or -1.
     pub end: f64,
 }
 
-/// Within 1e-8 of the value up to 9.02, where it is 1: by least squares weighted anew until the largest error was least.
+/// Within 1e-8 of the value up to 9.02, where it is 1: by least squares, reweighted until the largest error was
+/// minimal.
 const TANH_OF_HALF: TanhOfHalf = TanhOfHalf {
     dividend: [8763.78303, 260.867823, 1.0],
     divisor: [17527.5662, 1982.3653, 21.1348101, 0.0214905236],
     end: 2.181_238_4e11,
 };
 
-/// Within 2e-7 of the value up to 8, for CPUs without vector registers, where each coefficient counts, and for bits that are to be
-/// the same as theirs: by the exchange algorithm of Remez, then the last digits that round best. Beyond, `tanh` is 1 or -1
-/// but for 2.3e-7.
+/// Within 2e-7 of the value up to 8, for CPUs without vector registers, where each coefficient counts, and for the
+/// same bits elsewhere: by the exchange algorithm of Remez, then the last digits that round best. Beyond, `tanh` is
+/// 1 or -1, except for 2.3e-7.
 pub(crate) const SHORT_TANH_OF_HALF: TanhOfHalf = TanhOfHalf {
     dividend: [544.161499, 14.7041206, 0.0300285183],
     divisor: [1088.32312, 120.100624, 1.0, 0.0],
     end: 331_184_740.0,
 };
 
-/// With `p` the sum of these times odd powers of `r`, and `q` the sum of the others times even powers, `(q + p) / (q - p)` is
-/// `exp(r)` for `r` up to half of ln 2: S. Moshier, "Cephes mathematical library", `exp.c`.
+/// With `p` the sum of these times odd powers of `r`, and `q` the sum of the others times even powers, `(q + p) /
+/// (q - p)` is `exp(r)` for `r` up to half of ln 2: S. Moshier, "Cephes mathematical library", `exp.c`.
 const EXP_ODD: [f64; 3] = [1.0, 3.029_944_077_074_419_6e-2, 1.261_771_930_748_105_9e-4];
 const EXP_EVEN: [f64; 4] = [2.0, 2.272_655_482_081_550_3e-1, 2.524_483_403_496_841e-3, 3.001_985_051_386_644_6e-6];
 
-/// The hyperbolic tangent: for `f32` a quotient of polynomials, within 6 ulp, or 8 on CPUs without vector registers and everywhere with
-/// the feature `reproducible`; for `f64` from `exp(-2 |x|)`, within 4 ulp.
+/// The hyperbolic tangent: for `f32` a quotient of polynomials, within 6 ulp, or 8 on CPUs without vector registers
+/// and everywhere with the feature `reproducible`; for `f64` from `exp(-2 |x|)`, within 4 ulp.
 #[inline(always)]
 pub fn tanh<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
     if is_f32::<T>() {
@@ -270,7 +272,7 @@ pub fn tanh<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
             return Lanes::<S, T>::from_fn(
                 simd,
                 #[inline(always)]
-                |lane| tanh_of_number(x[lane]),
+                |lane| tanh_of_scalar(x[lane]),
             );
         }
         let half = if cfg!(feature = "reproducible") { SHORT_TANH_OF_HALF } else { TANH_OF_HALF };
@@ -292,8 +294,8 @@ pub fn tanh<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
         let ended = sum.simd_gt(splat::<S, T>(simd, half.end));
         return ended.select(splat::<S, T>(simd, 1.0).copysign(x), quotient);
     }
-    // With `exp(-2 |x|) = 2^n (q + p) / (q - p)` one division does for `tanh(|x|) = (1 - exp(-2 |x|)) / (1 + exp(-2 |x|))`. Where
-    // `n` is zero, `q` cancels before anything is rounded.
+    // With `exp(-2 |x|) = 2^n (q + p) / (q - p)` one division is enough for `tanh(|x|) = (1 - exp(-2 |x|)) / (1 +
+    // exp(-2 |x|))`. Where `n` is zero, `q` cancels before anything is rounded.
     let (n, r) = reduce::<S, T>(simd, maximum(x.abs() * splat::<S, T>(simd, -2.0), lanes::<S, T>(simd, T::LN_MIN)));
     let square = r * r;
     let p = r * polynomial::<S, T>(simd, square, &EXP_ODD.map(T::of));
@@ -303,8 +305,9 @@ pub fn tanh<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
     (mul_add(q, difference, -(p * sum)) / mul_add(q, sum, -(p * difference))).copysign(x)
 }
 
-/// [`tanh`] where there are no vector registers, with the same bits. Once in a program, unless a loop is optimized for speed.
-fn tanh_of_number<T: Real>(x: T) -> T {
+/// [`tanh`] without vector registers, with the same bits. Compiled once in a program, unless a loop is optimized
+/// for speed.
+fn tanh_of_scalar<T: Real>(x: T) -> T {
     let TanhOfHalf { dividend: [a, b, c], divisor: [d, e, ..], end } = SHORT_TANH_OF_HALF;
     let square = x * x;
     let fourth = square * square;
@@ -324,8 +327,8 @@ pub fn softplus<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
     maximum(x, splat::<S, T>(simd, 0.0)) + ln_1p::<S, T>(simd, exp_negative::<S, T>(simd, -x.abs()))
 }
 
-/// The distribution function of the standard normal distribution, the probability of a number up to `x`. Within 4 ulp
-/// for `x` between -1 and infinity; below, the error grows with the square of `x`.
+/// The cumulative distribution function of the standard normal distribution: the probability of a value up to `x`.
+/// Within 4 ulp for `x` between -1 and infinity; below, the error grows with the square of `x`.
 #[inline(always)]
 pub fn normal_cdf<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
     let z = x.abs() * splat::<S, T>(simd, core::f64::consts::FRAC_1_SQRT_2);
@@ -349,7 +352,7 @@ pub fn normal_density<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> 
     exp::<S, T>(simd, x * x * splat::<S, T>(simd, -0.5)) * splat::<S, T>(simd, ONE_OVER_SQRT_TWO_PI)
 }
 
-/// The square root of a single number, correctly rounded.
+/// The square root of a single value, correctly rounded.
 pub fn square_root<T: Real>(x: T) -> T {
     #[inline(always)]
     fn root<S: Simd, T: Real>(simd: S, x: T) -> T {
@@ -366,20 +369,20 @@ mod tests {
     extern crate std;
     use std::vec::Vec;
 
-    /// Applies `function` to every number, on the lanes that the CPU has.
+    /// Applies `function` to every value, on the lanes that the CPU has.
     macro_rules! apply {
-        ($function:ident, $numbers:expr) => {{
+        ($function:ident, $values:expr) => {{
             #[inline(always)]
-            fn run<S: Simd, T: Real>(simd: S, numbers: &mut [T]) {
-                crate::kernel::map(simd, [numbers], [], #[inline(always)] |[x], []| [crate::num::math::$function::<S, T>(simd, x)]);
+            fn run<S: Simd, T: Real>(simd: S, values: &mut [T]) {
+                crate::kernel::map(simd, [values], [], #[inline(always)] |[x], []| [crate::num::math::$function::<S, T>(simd, x)]);
             }
-            let mut numbers: Vec<_> = $numbers.to_vec();
-            dispatch!(level(), simd => run(simd, &mut numbers));
-            numbers
+            let mut values: Vec<_> = $values.to_vec();
+            dispatch!(level(), simd => run(simd, &mut values));
+            values
         }};
     }
 
-    /// Distance in units in the last place of `f32`, where the right result is a normal number.
+    /// The distance in units in the last place of `f32`, where the right result is a normal value.
     fn ulp32(found: f32, right: f64) -> f64 {
         let nearest = right as f32;
         if nearest.is_infinite() || right.abs() < f32::MIN_POSITIVE as f64 {
@@ -405,30 +408,30 @@ mod tests {
         (0..=u32::MAX).step_by(step).map(f32::from_bits).filter(|x| *x >= low && *x <= high).collect()
     }
 
-    // Each function of one number: its name, the range it is made for, its largest error in ulp, and the function of
-    // the platform, of which the f64 version is the judge of both.
+    // For each function: its name, its range, its largest error in ulp, and the platform's function, whose f64
+    // version is the reference for both types.
     macro_rules! accuracy {
         ($($name:ident, $low:expr, $high:expr, $ulp:expr, $right:expr;)+) => {$(
             #[test]
             fn $name() {
                 let right: fn(f64) -> f64 = $right;
-                // A prime, to meet all kinds of bits; 1 takes minutes, and was run.
+                // A prime, so that all kinds of bits occur; 1 takes minutes, and was run.
                 let step = std::env::var("EVERY_FLOAT").map_or(4_999, |_| 1);
-                let numbers = floats($low, $high, step);
+                let values = floats($low, $high, step);
                 let mut worst = (0.0, 0.0);
-                for (x, y) in numbers.iter().zip(apply!($name, numbers)) {
+                for (x, y) in values.iter().zip(apply!($name, values)) {
                     let error = ulp32(y, right(*x as f64));
                     worst = if error > worst.0 { (error, *x as f64) } else { worst };
                 }
                 assert!(worst.0 <= $ulp, "f32: {} ulp at {}", worst.0, worst.1);
 
-                let numbers: Vec<f64> = numbers.iter().step_by(7).map(|x| *x as f64 * 1.000000123).collect();
+                let values: Vec<f64> = values.iter().step_by(7).map(|x| *x as f64 * 1.000000123).collect();
                 let mut worst = (0.0, 0.0);
-                for (x, y) in numbers.iter().zip(apply!($name, numbers)) {
+                for (x, y) in values.iter().zip(apply!($name, values)) {
                     let error = ulp64(y, right(*x));
                     worst = if error > worst.0 { (error, *x) } else { worst };
                 }
-                // The judge itself may be off by one.
+                // The reference itself may be off by one.
                 assert!(worst.0 <= $ulp + 1.0, "f64: {} ulp at {}", worst.0, worst.1);
                 assert!(apply!($name, [f32::NAN])[0].is_nan() && apply!($name, [f64::NAN])[0].is_nan());
             }
@@ -454,8 +457,8 @@ mod tests {
 
     #[test]
     fn sigmoid_of_negative_numbers() {
-        let numbers = floats(f32::NEG_INFINITY, 0.0, 4_999);
-        for (x, y) in numbers.iter().zip(apply!(sigmoid, numbers)) {
+        let values = floats(f32::NEG_INFINITY, 0.0, 4_999);
+        for (x, y) in values.iter().zip(apply!(sigmoid, values)) {
             let right = 1.0 / (1.0 + (-*x as f64).exp());
             assert!((y as f64 - right).abs() <= 2e-7, "{y} at {x}, not {right}");
         }

@@ -1,4 +1,5 @@
-//! The number types of a network, `f32` and `f64`, on vector lanes; [`math`] has `exp`, `tanh` and friends.
+//! The scalar types of a network, `f32` and `f64`, on vector lanes; [`math`] has `exp`, `tanh` and similar
+//! functions.
 
 pub(crate) mod dispatch;
 pub(crate) mod float;

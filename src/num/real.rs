@@ -1,4 +1,4 @@
-//! The two number types a network may be made of, `f32` and `f64`, and what the lane code must know of each.
+//! [`Real`]: the two scalar types of networks, `f32` and `f64`, and what the code for lanes needs to know of each.
 
 use crate::num::fused::root_f32;
 use crate::num::root::root_of_f32;
@@ -8,26 +8,26 @@ use fearless_simd::{SimdFloatElement, f32x4, f32x8, f64x2, f64x4};
 use nalgebra::Scalar;
 use num_traits::float::FloatCore;
 
-/// As many numbers of type `T` as a vector register of the instruction set `S` holds.
+/// A vector register of the instruction set `S` with values of type `T`.
 pub type Lanes<S, T> = <T as SimdFloatElement>::Native<S>;
 
-/// A number type of weights and data: `f32` or `f64`. It can't be implemented for other types, because it stands on
-/// the vector lanes, which exist for these two.
+/// A scalar type of weights and data: `f32` or `f64`. It cannot be implemented for other types, because it needs
+/// vector lanes, which exist for these two.
 pub trait Real: Scalar + FloatCore + SimdFloatElement + bytemuck::Pod + Send + Sync {
-    /// 0, usable where a constant is needed.
+    /// 0, for constants.
     const ZERO: Self;
-    /// 1, usable where a constant is needed.
+    /// 1, for constants.
     const ONE: Self;
     /// The series of [`math`](crate::num::math).
     const SERIES: Series<Self>;
-    /// The bits behind the binary point.
+    /// The number of bits behind the binary point.
     const MANTISSA_BITS: u32;
-    /// The bits of a mantissa set, all others clear.
+    /// All bits of a mantissa.
     const MANTISSA_MASK: Self::Bits;
     /// The bits of 1.
     const ONE_BITS: Self::Bits;
-    /// 1.5 times 2 to the power of [`MANTISSA_BITS`](Self::MANTISSA_BITS): adding it rounds a small number to an integer,
-    /// which then stands in the lowest bits.
+    /// 1.5 times 2 to the power of [`MANTISSA_BITS`](Self::MANTISSA_BITS): adding it rounds a small value to an
+    /// integer, which is then in the lowest bits.
     const ROUNDER: Self;
     /// 2 to the power of [`MANTISSA_BITS`](Self::MANTISSA_BITS).
     const UNIT: Self;
@@ -35,36 +35,40 @@ pub trait Real: Scalar + FloatCore + SimdFloatElement + bytemuck::Pod + Send + S
     const UNIT_BITS: Self::Bits;
     /// What is added to an exponent before it is stored.
     const EXPONENT_BIAS: Self;
-    /// The part of ln 2 that a product with any exponent holds exactly; the rest is in [`LN_2_LOW`](Self::LN_2_LOW).
+    /// The part of ln 2 whose product with any exponent is exact; the rest is in [`LN_2_LOW`](Self::LN_2_LOW).
     const LN_2_HIGH: Self;
     /// ln 2 minus [`LN_2_HIGH`](Self::LN_2_HIGH).
     const LN_2_LOW: Self;
-    /// The logarithm of the smallest normal number, rounded up.
+    /// The logarithm of the smallest normal value, rounded up.
     const LN_MIN: Self;
 
-    /// A register of half the size that the widest have.
+    /// A register of half the size of the widest one.
     type Half<S: Simd>: SimdFloat<S, Element = Self>;
 
-    /// The nearest number of this type.
+    /// The nearest value of this type.
+    #[must_use]
     fn of(value: f64) -> Self;
 
-    /// The same number as `f64`.
+    /// The same value as `f64`.
+    #[must_use]
     fn exact(self) -> f64;
 
-    /// The number nearest to a count.
+    /// The value nearest to a count.
+    #[must_use]
     fn from_count(count: usize) -> Self;
 
-    /// Uniform in `[0, 1)`, from the top bits of `bits`.
+    /// Uniformly distributed in `[0, 1)`, from the top bits of `bits`.
+    #[must_use]
     fn from_random_bits(bits: u64) -> Self;
 
-    /// The lanes' first numbers from a slice shorter than a register; the others are zero.
+    /// Loads the first lanes from a slice shorter than a register; the others are zero.
     ///
-    /// Read in halves, quarters and so on: from a copy, which consists of several stores, a CPU can't load a register before
-    /// the stores have left its buffers.
+    /// Loads halves, quarters and so on. A copy would consist of several stores, and a CPU cannot load a register
+    /// before the stores have left its buffers.
     fn load_part<S: Simd>(simd: S, from: &[Self]) -> Lanes<S, Self>;
 
-    /// The lanes filled with a few numbers again and again: two, four, eight, or one; fewer than there are lanes.
-    fn repeat<S: Simd>(simd: S, numbers: &[Self]) -> Lanes<S, Self>;
+    /// The lanes filled with a few values repeatedly: two, four, eight, or one; fewer than there are lanes.
+    fn repeat<S: Simd>(simd: S, values: &[Self]) -> Lanes<S, Self>;
 
     /// The square root, correctly rounded.
     #[inline(always)]
@@ -73,7 +77,7 @@ pub trait Real: Scalar + FloatCore + SimdFloatElement + bytemuck::Pod + Send + S
         x.sqrt()
     }
 
-    /// The square root of zero or a number not near the ends of the range, within 1 ulp.
+    /// The square root of zero or of a value not near the ends of the range, within 1 ulp.
     #[inline(always)]
     fn root<S: Simd>(simd: S, x: Lanes<S, Self>) -> Lanes<S, Self> {
         Self::exact_root(simd, x)
@@ -92,18 +96,18 @@ pub(crate) const SCALAR: bool = cfg!(any(
     ))
 ));
 
-/// A number in all lanes. What is computed in lanes that nobody looks at, the compiler leaves out.
+/// A value in all lanes. The compiler removes what is computed in lanes that are not used.
 #[inline(always)]
-pub(crate) fn lanes<S: Simd, T: Real>(simd: S, number: T) -> Lanes<S, T> {
+pub(crate) fn lanes<S: Simd, T: Real>(simd: S, value: T) -> Lanes<S, T> {
     if SCALAR {
         // Not `splat`, which is a loop where a program is optimized for size.
-        Lanes::<S, T>::from_slice(simd, &[number, number, number, number][..Lanes::<S, T>::LEN])
+        Lanes::<S, T>::from_slice(simd, &[value, value, value, value][..Lanes::<S, T>::LEN])
     } else {
-        Lanes::<S, T>::splat(simd, number)
+        Lanes::<S, T>::splat(simd, value)
     }
 }
 
-/// The number in the first lane.
+/// The value in the first lane.
 #[inline(always)]
 pub(crate) fn first_lane<S: Simd, T: Real>(lanes: Lanes<S, T>) -> T {
     lanes.as_slice()[0]
@@ -184,12 +188,12 @@ impl Real for f32 {
     }
 
     #[inline(always)]
-    fn repeat<S: Simd>(simd: S, numbers: &[f32]) -> Lanes<S, f32> {
-        let half = match *numbers {
+    fn repeat<S: Simd>(simd: S, values: &[f32]) -> Lanes<S, f32> {
+        let half = match *values {
             [a] => return Lanes::<S, f32>::splat(simd, a),
             [a, b, c, d, e, f, g, h] => f32x8::load_array(simd, [a, b, c, d, e, f, g, h]),
             [a, b, c, d] => f32x8::block_splat(f32x4::load_array(simd, [a, b, c, d])),
-            _ => f32x8::block_splat(f32x4::load_array(simd, [numbers[0], numbers[1], numbers[0], numbers[1]])),
+            _ => f32x8::block_splat(f32x4::load_array(simd, [values[0], values[1], values[0], values[1]])),
         };
         let whole = simd.combine_f32x8(half, half);
         Lanes::<S, f32>::from_slice(simd, &whole.as_slice()[..Lanes::<S, f32>::LEN])
@@ -259,11 +263,11 @@ impl Real for f64 {
     }
 
     #[inline(always)]
-    fn repeat<S: Simd>(simd: S, numbers: &[f64]) -> Lanes<S, f64> {
-        let half = match *numbers {
+    fn repeat<S: Simd>(simd: S, values: &[f64]) -> Lanes<S, f64> {
+        let half = match *values {
             [a] => return Lanes::<S, f64>::splat(simd, a),
             [a, b, c, d] => f64x4::load_array(simd, [a, b, c, d]),
-            _ => f64x4::block_splat(f64x2::load_array(simd, [numbers[0], numbers[1]])),
+            _ => f64x4::block_splat(f64x2::load_array(simd, [values[0], values[1]])),
         };
         let whole = simd.combine_f64x4(half, half);
         Lanes::<S, f64>::from_slice(simd, &whole.as_slice()[..Lanes::<S, f64>::LEN])

@@ -1,7 +1,7 @@
-//! The square root of a single number, correctly rounded, for constants and for CPUs without vector registers.
+//! The square root of a single value, correctly rounded, for constants and for CPUs without vector registers.
 
-/// The square root of an `f32`, correctly rounded. Rust's `core` does not know whether a CPU without vector registers has an instruction
-/// for it. Once in a program, with the bits of that instruction.
+/// The square root of an `f32`, correctly rounded. Rust's `core` does not know whether a CPU without vector
+/// registers has an instruction for it. Compiled once in a program, with the bits of that instruction.
 #[inline(never)]
 pub(crate) const fn root_of_f32(x: f32) -> f32 {
     const MANTISSA_BITS: u32 = f32::MANTISSA_DIGITS - 1;
@@ -9,12 +9,13 @@ pub(crate) const fn root_of_f32(x: f32) -> f32 {
     if bits < f32::MIN_POSITIVE.to_bits() || bits >= f32::INFINITY.to_bits() {
         return root_of_rest(x);
     }
-    // Half the exponent, and a mantissa within 4 %; two steps of Heron's, the first of which errs on both sides, for half the error.
+    // Half the exponent, and a mantissa within 4 %. Then two Heron steps, the first of which errs on both sides,
+    // for half the error.
     let estimate = f32::from_bits((bits >> 1) + 0x1fbb_8000);
     let better = (estimate + x / estimate) * 0.49985;
     let root = ((better + x / better) * 0.5).to_bits();
-    // That is the right number, or one of its neighbours. What is left over of `x` when the square of the mantissa is subtracted has
-    // few digits, so that 32 bits are enough for it, although not for the square.
+    // That is the right value, or one of its neighbours. The remainder of `x` after subtracting the square of the
+    // mantissa has few digits, so that 32 bits are enough for it, although not for the square.
     let exponent = bits >> MANTISSA_BITS;
     let mantissa = root.wrapping_sub((exponent.div_ceil(2) + 62) << MANTISSA_BITS);
     let left = (bits << (24 - exponent % 2)).wrapping_sub(mantissa.wrapping_mul(mantissa)).cast_signed();
@@ -23,7 +24,7 @@ pub(crate) const fn root_of_f32(x: f32) -> f32 {
     f32::from_bits(root + above as u32 - below as u32)
 }
 
-/// [`root_of_f32`] of zero, subnormal and negative numbers, infinity and NaN.
+/// [`root_of_f32`] of zero, subnormal and negative values, infinity and NaN.
 #[cold]
 #[inline(never)]
 const fn root_of_rest(x: f32) -> f32 {
@@ -36,8 +37,8 @@ const fn root_of_rest(x: f32) -> f32 {
     }
 }
 
-/// The square root of an `f64`, correctly rounded, for constants: bit by bit, as in FreeBSD's e_sqrt.c by I. L. Taylor, after
-/// W. Kahan.
+/// The square root of an `f64`, correctly rounded, for constants: bit by bit, as in FreeBSD's e_sqrt.c by I. L.
+/// Taylor, after W. Kahan.
 pub(crate) const fn root_of_f64(x: f64) -> f64 {
     if x == 0.0 || x.is_nan() || x == f64::INFINITY {
         return x;
@@ -50,7 +51,7 @@ pub(crate) const fn root_of_f64(x: f64) -> f64 {
     }
     let bits = x.to_bits();
     let biased = bits >> 52;
-    // The mantissa, twice where the exponent is odd, and once more for a bit to round by.
+    // The mantissa, doubled where the exponent is odd, and doubled once more for a rounding bit.
     let mut rest = ((bits & ((1 << 52) - 1)) | (1 << 52)) << (2 - (biased & 1));
     let (mut root, mut twice, mut bit) = (0, 0, 1 << 53);
     while bit != 0 {
@@ -62,7 +63,7 @@ pub(crate) const fn root_of_f64(x: f64) -> f64 {
         rest *= 2;
         bit /= 2;
     }
-    // Never half way between two numbers: the last bit decides.
+    // Never half way between two values: the last bit decides.
     root += root & 1;
     f64::from_bits((root >> 1) + (((biased + 1023) / 2 - 1) << 52))
 }

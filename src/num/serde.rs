@@ -1,4 +1,4 @@
-//! Numbers, arrays and matrices as serde writes them. Each module here stands behind a field: `serde(with = "..")`.
+//! Serialization of scalars, arrays and matrices. Each module is for a field: `serde(with = "..")`.
 
 use crate::num::Real;
 use core::fmt;
@@ -6,13 +6,13 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, Expected, IgnoredAny,
 use serde::ser::{Error as _, SerializeTuple, Serializer};
 use serde::{Deserialize, Serialize};
 
-/// A number. `Real` does not say that its types are serde's, but they are two.
+/// A scalar. `Real` does not imply serde's traits, but its two types implement them.
 struct Number<T>(T);
 
 impl<T: Real> Serialize for Number<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if serializer.is_human_readable() && !self.0.is_finite() {
-            // JSON has no word for it; what a library writes instead, such as `null`, can't be read back.
+            // JSON cannot represent it; what a library writes instead, such as `null`, cannot be read back.
             let found = if self.0.is_nan() { "NaN" } else { "an infinite one" };
             return Err(S::Error::custom(format_args!("expected a finite number to write as text, found {found}")));
         }
@@ -45,7 +45,8 @@ impl<'de, T: Real> Deserialize<'de> for Number<T> {
     }
 }
 
-/// So many numbers of `values`: each `step`th from `first` on. The row of a matrix that is kept column by column is such.
+/// `count` of the `values`: every `step`th from index `first` on, such as a row of a matrix that is stored column
+/// by column.
 pub struct Places<V> {
     values: V,
     first: usize,
@@ -54,7 +55,7 @@ pub struct Places<V> {
 }
 
 impl<'a, T> Places<&'a mut [T]> {
-    /// All of them.
+    /// All values.
     pub fn all(values: &'a mut [T]) -> Self {
         Places { first: 0, step: 1, count: values.len(), values }
     }
@@ -88,7 +89,7 @@ impl<'de, T: Real> Visitor<'de> for Places<&mut [T]> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
         for index in 0..self.count {
             match (elements.next_element()?, self.values.get_mut(self.first + index * self.step)) {
-                (Some(Number(value)), Some(place)) => *place = value,
+                (Some(Number(value)), Some(element)) => *element = value,
                 _ => return Err(A::Error::invalid_length(index, &self)),
             }
         }
@@ -105,7 +106,7 @@ fn end<'de, A: SeqAccess<'de>>(mut elements: A, count: usize, expected: &dyn Exp
     if found == count { Ok(()) } else { Err(A::Error::invalid_length(found, expected)) }
 }
 
-/// A matrix of `R` rows and `C` columns that is kept column by column.
+/// A matrix of `R` rows and `C` columns that is stored column by column.
 pub struct Rows<V, const R: usize, const C: usize>(pub V);
 
 impl<T: Real, const R: usize, const C: usize> Serialize for Rows<&[T], R, C> {
@@ -145,7 +146,7 @@ impl<'de, T: Real, const R: usize, const C: usize> Visitor<'de> for Rows<&mut [T
     }
 }
 
-/// A number.
+/// A scalar.
 pub mod one {
     use super::*;
 
@@ -158,7 +159,7 @@ pub mod one {
     }
 }
 
-/// A number for which NaN stands for none.
+/// A scalar, where NaN means none.
 pub mod one_or_nan {
     use super::*;
 
@@ -171,7 +172,7 @@ pub mod one_or_nan {
     }
 }
 
-/// A number for which infinity stands for none.
+/// A scalar, where infinity means none.
 pub mod one_or_infinity {
     use super::*;
 
@@ -184,7 +185,7 @@ pub mod one_or_infinity {
     }
 }
 
-/// An array of numbers.
+/// An array.
 pub mod array {
     use super::*;
 
@@ -248,7 +249,7 @@ pub mod rows {
     }
 }
 
-/// Any number of numbers.
+/// A list of any length.
 #[cfg(feature = "alloc")]
 pub mod list {
     use super::*;
@@ -264,11 +265,11 @@ pub mod list {
         type Value = Vec<T>;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a list of numbers")
+            f.write_str("a list of values")
         }
 
         fn visit_seq<A: SeqAccess<'de>>(mut self, mut elements: A) -> Result<Vec<T>, A::Error> {
-            // What the input says of its length is not believed before the numbers are there.
+            // The length that the input states is not trusted before the elements are there.
             while let Some(Number(value)) = elements.next_element()? {
                 self.0.push(value);
             }

@@ -1,7 +1,7 @@
-//! The series of [`math`](crate::num::math), in numbers of each type.
+//! The series of [`math`](crate::num::math), as constants of each scalar type.
 
-/// The series of [`math`](crate::num::math), as far as a number type needs them, in numbers of that type: a microcontroller would
-/// round `f64` to them one by one.
+/// The series of [`math`](crate::num::math), as many terms as a scalar type needs, as constants of that type: a
+/// microcontroller would otherwise round each from `f64` at run time.
 #[derive(Clone, Copy, Debug)]
 pub struct Series<T: 'static> {
     /// The Taylor series of the exponential, from the second power on, in pairs.
@@ -12,13 +12,13 @@ pub struct Series<T: 'static> {
     pub erfc: &'static [T],
 }
 
-// `[[number; 2]; pairs]` of the terms of the exponential.
+// `[[scalar; 2]; pairs]` of the terms of the exponential.
 macro_rules! exp_in_pairs {
-    ($number:ty, $pairs:literal) => {{
-        const PAIRS: [[$number; 2]; $pairs] = {
+    ($scalar:ty, $pairs:literal) => {{
+        const PAIRS: [[$scalar; 2]; $pairs] = {
             let (mut pairs, mut k) = ([[0.0; 2]; $pairs], 0);
             while k < 2 * $pairs {
-                pairs[k / 2][k % 2] = EXP_M1[k + 1] as $number;
+                pairs[k / 2][k % 2] = EXP_M1[k + 1] as $scalar;
                 k += 1;
             }
             pairs
@@ -29,11 +29,11 @@ macro_rules! exp_in_pairs {
 
 // The first terms of a series, rounded.
 macro_rules! first_terms {
-    ($number:ty, $count:literal, $series:ident) => {{
-        const TERMS: [$number; $count] = {
+    ($scalar:ty, $count:literal, $series:ident) => {{
+        const TERMS: [$scalar; $count] = {
             let (mut terms, mut k) = ([0.0; $count], 0);
             while k < $count {
-                terms[k] = $series[k] as $number;
+                terms[k] = $series[k] as $scalar;
                 k += 1;
             }
             terms
@@ -71,8 +71,8 @@ const LN: [f64; 11] = {
     series
 };
 
-/// The Chebyshev coefficients in `2 t - 1` of `ln(erfc(z) / t) + z z` with `t = 2 / (2 + z)`, `z` from zero up; the form
-/// is that of W. J. Press et al., Numerical Recipes, section 6.2.2. Computed to 50 digits at 64 nodes.
+/// The Chebyshev coefficients in `2 t - 1` of `ln(erfc(z) / t) + z z` with `t = 2 / (2 + z)`, `z` from zero up; the
+/// form is that of W. J. Press et al., Numerical Recipes, section 6.2.2. Computed to 50 digits at 64 nodes.
 const ERFC: [f64; 28] = [
     -1.302_653_719_781_709_4,
     0.641_969_792_356_490_3,

@@ -1,22 +1,22 @@
-//! [`Zeroed`]: what may stand in a `static` before it is used.
+//! [`Zeroed`]: the initial value of a `static`.
 
 use crate::num::Real;
 use nalgebra::{ArrayStorage, SMatrix};
 
-/// Has an all-zero value that a constant or a `static` can hold.
+/// A type with an all-zero value that a constant or a `static` can hold.
 pub trait Zeroed: Sized {
-    /// All numbers zero.
+    /// All elements zero.
     const ZEROED: Self;
 }
 
 impl<T: Real, const R: usize, const C: usize> Zeroed for SMatrix<T, R, C> {
     const ZEROED: Self = {
-        assert!(R > 0, "a layer needs at least one input and one output");
+        assert!(R > 0, "expected a layer with at least one input and one output, found a size of zero");
         SMatrix::from_array_storage(ArrayStorage([[T::ZERO; R]; C]))
     };
 }
 
-/// Begins where a vector register's worth of memory begins, on the CPUs where a load across the border takes twice as long.
+/// Aligned to a vector register, on CPUs where a load across the boundary takes twice as long.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(target_arch = "x86_64", repr(align(64)))]
 pub struct Aligned<M>(pub M);

@@ -836,13 +836,13 @@ mod messages {
             let inputs = [[1.0], [value]];
             let words = format!("expected finite inputs, found {name} in sample 1, column 0 (epoch 0, batch 0)");
             assert_eq!(trainer.step(&inputs, &[[0.0]; 2]).unwrap_err().to_string(), words);
-            let words = format!("target of sample 1: expected finite numbers, found {name} in column 0");
+            let words = format!("target of sample 1: expected finite values, found {name} in column 0");
             assert_eq!(trainer.step(&[[0.0]; 2], &inputs).unwrap_err().to_string(), words);
         }
         let network = <Dense<1, 2, Sigmoid>>::new(&mut seeded(0));
         let mut trainer = Trainer::new(network, BinaryCrossEntropy, Sgd::new(0.1), seeded(0));
         let error = trainer.step(&[[0.0]; 2], &[[0.0, 1.0], [0.5, 1.5]]).unwrap_err();
-        assert_eq!(error.to_string(), "target of sample 1: expected numbers between 0 and 1, found 1.5 in column 1");
+        assert_eq!(error.to_string(), "target of sample 1: expected values between 0 and 1, found 1.5 in column 1");
     }
 
     /// A callback learns how a training run ended also where it was the schedule's doing; one that refuses lets none
