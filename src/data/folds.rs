@@ -22,6 +22,7 @@ fn size(samples: usize, count: usize, number: usize) -> usize {
 
 impl Folds<'_> {
     /// The number of folds.
+    #[must_use]
     pub fn count(&self) -> usize {
         self.count
     }

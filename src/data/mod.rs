@@ -196,6 +196,7 @@ pub struct Class<const CLASSES: usize>(usize);
 
 impl<const CLASSES: usize> Class<CLASSES> {
     /// Creates a class from its index, counted from zero; `None` if it is not below `CLASSES`.
+    #[must_use]
     pub const fn new(index: usize) -> Option<Self> {
         if index < CLASSES { Some(Class(index)) } else { None }
     }

@@ -65,24 +65,28 @@ impl Permutation {
 
     /// Creates the order 0, 1, 2 and so on.
     #[inline(always)]
+    #[must_use]
     pub const fn identity(count: usize) -> Self {
         Permutation { count, order: Order::Identity }
     }
 
     /// Whether the order is 0, 1, 2 and so on.
     #[inline(always)]
+    #[must_use]
     pub fn is_identity(&self) -> bool {
         matches!(self.order, Order::Identity)
     }
 
     /// The number of indices.
     #[inline(always)]
+    #[must_use]
     pub fn count(&self) -> usize {
         self.count
     }
 
     /// The index at `position`; `position` itself if it is not below the count.
     #[inline(always)]
+    #[must_use]
     pub fn at(&self, position: usize) -> usize {
         if position >= self.count {
             return position;

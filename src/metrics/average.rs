@@ -117,6 +117,7 @@ impl<const CLASSES: usize> ConfusionMatrix<CLASSES> {
     /// assert_eq!(confusion.f_beta(1.0, Average::BINARY), 0.5);
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
+    #[must_use]
     pub fn f_beta(&self, beta: f64, average: Average) -> f64 {
         self.average(
             average,
@@ -150,6 +151,7 @@ impl<const CLASSES: usize> ConfusionMatrix<CLASSES> {
     /// assert_eq!(confusion.matthews(), 0.0);
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
+    #[must_use]
     pub fn matthews(&self) -> f64 {
         let total = self.total() as u128;
         let (mut right, mut both, mut truth, mut predicted) = (0, 0, 0, 0);

@@ -62,6 +62,7 @@ impl<const CLASSES: usize> Default for ConfusionMatrix<CLASSES> {
 
 impl<const CLASSES: usize> ConfusionMatrix<CLASSES> {
     /// Creates an empty confusion matrix.
+    #[must_use]
     pub const fn new() -> Self {
         ConfusionMatrix { counts: [[0; CLASSES]; CLASSES] }
     }
@@ -141,17 +142,20 @@ impl<const CLASSES: usize> ConfusionMatrix<CLASSES> {
     }
 
     /// Returns how often `predicted` was predicted for samples of class `truth`; zero for classes that don't exist.
+    #[must_use]
     pub fn count(&self, truth: usize, predicted: usize) -> usize {
         self.counts.get(truth).and_then(|row| row.get(predicted)).copied().unwrap_or(0)
     }
 
     /// The number of samples that were counted.
+    #[must_use]
     pub fn total(&self) -> usize {
         self.counts.as_flattened().iter().sum()
     }
 
     /// Accuracy: the fraction of correct predictions; zero if there is none. scikit-learn equivalent:
     /// `sklearn.metrics.accuracy_score`.
+    #[must_use]
     pub fn accuracy(&self) -> f64 {
         let right: usize = (0..CLASSES).map(|class| self.count(class, class)).sum();
         ratio(right as f64, self.total() as f64)

@@ -94,6 +94,7 @@ impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Default for P
 
 impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Parallel<N, B> {
     /// Creates a `Parallel` without memory; it allocates when it is used.
+    #[must_use]
     pub const fn new() -> Self {
         Parallel { shards: Vec::new() }
     }

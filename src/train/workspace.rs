@@ -110,6 +110,7 @@ impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Workspace<N, 
     pub const BYTES: usize = size_of::<Self>();
 
     /// Creates a workspace of zeros; it can be stored in a `static`.
+    #[must_use]
     pub const fn new() -> Self {
         const { assert!(B > 0, "a micro-batch needs room for at least one sample") };
         Self::ZEROED

@@ -55,6 +55,7 @@ pub struct StepDecay {
 
 impl StepDecay {
     /// Multiplies the learning rate by `factor` every `length` epochs or steps.
+    #[must_use]
     pub const fn new(length: usize, factor: f64) -> Self {
         StepDecay { length, factor }
     }
@@ -96,6 +97,7 @@ pub struct ExponentialDecay {
 
 impl ExponentialDecay {
     /// Multiplies the learning rate by `factor` after every epoch or step.
+    #[must_use]
     pub const fn new(factor: f64) -> Self {
         ExponentialDecay { factor }
     }
@@ -142,6 +144,7 @@ pub struct CosineAnnealing {
 
 impl CosineAnnealing {
     /// Falls to zero in `length` epochs or steps.
+    #[must_use]
     pub const fn new(length: usize) -> Self {
         CosineAnnealing { length, lowest: 0.0 }
     }
@@ -200,6 +203,7 @@ pub struct OneCycle {
 
 impl OneCycle {
     /// PyTorch's defaults: rises from a 25th in 30 % of the steps, and falls to a 10,000th of that.
+    #[must_use]
     pub const fn new(length: usize) -> Self {
         OneCycle { length, rise: 0.3, first_divisor: 25.0, last_divisor: 1e4 }
     }

@@ -61,6 +61,7 @@ pub struct ReduceOnPlateau {
 
 impl ReduceOnPlateau {
     /// Divides by 5 at the second epoch in a row without improvement, with a tolerance of 0.0001.
+    #[must_use]
     pub const fn new() -> Self {
         ReduceOnPlateau {
             patience: 1,

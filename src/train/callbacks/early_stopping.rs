@@ -105,6 +105,7 @@ pub struct Best {
 
 impl<N: Params> EarlyStopping<N> {
     /// Watches the validation loss, or the training loss if there is none; any lower loss is an improvement.
+    #[must_use]
     pub const fn new(patience: usize) -> Self {
         let state = EarlyStoppingState { best: None, network: None, stalled: 0 };
         EarlyStopping { patience, min_delta: 0.0, watched: loss, state, run: Run::new() }
@@ -137,6 +138,7 @@ impl<N: Params> EarlyStopping<N> {
 
 impl<N: Params, W> EarlyStopping<N, W> {
     /// Sets `min_delta`: a loss must be lower by more than this to count as an improvement.
+    #[must_use]
     pub fn min_delta(self, min_delta: f64) -> Self {
         EarlyStopping { min_delta, ..self }
     }

@@ -27,16 +27,19 @@ pub struct History<T> {
 
 impl<T> History<T> {
     /// Creates an empty history.
+    #[must_use]
     pub const fn new() -> Self {
         History { losses: Vec::new(), validation_losses: Vec::new(), run: Run::new() }
     }
 
     /// The mean training loss of each epoch.
+    #[must_use]
     pub fn losses(&self) -> &[T] {
         &self.losses
     }
 
     /// The mean validation loss after each epoch; empty without validation samples.
+    #[must_use]
     pub fn validation_losses(&self) -> &[T] {
         &self.validation_losses
     }

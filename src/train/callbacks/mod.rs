@@ -148,6 +148,7 @@ pub struct Run {
 
 impl Run {
     /// Creates a run that has not begun.
+    #[must_use]
     pub const fn new() -> Self {
         Run { left: None }
     }

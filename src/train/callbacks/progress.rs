@@ -50,6 +50,7 @@ pub struct Progress {
 
 impl Progress {
     /// Creates a progress bar for this number of epochs.
+    #[must_use]
     pub fn new(epochs: usize) -> Self {
         let bar = ProgressBar::new(epochs as u64);
         const TEMPLATE: &str = "{bar:24} epoch {pos}/{len}  {msg}  {rate}  {eta} left";
@@ -67,11 +68,13 @@ impl Progress {
     }
 
     /// Uses a bar of your own, whose length is the number of epochs. Its message is set to the losses.
+    #[must_use]
     pub fn with_bar(bar: ProgressBar) -> Self {
         Progress { bar, epochs: 0, losses: (f64::NAN, None), drawn: None }
     }
 
     /// The bar, to draw it elsewhere or to write above it.
+    #[must_use]
     pub fn bar(&self) -> &ProgressBar {
         &self.bar
     }

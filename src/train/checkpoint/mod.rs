@@ -147,6 +147,7 @@ impl<W> Checkpoint<W> {
     /// Sets how often the file is written: when the trainer's number of epochs is a multiple of `epochs`, and when a
     /// training run ends. By default 1; 0 does what 1 does. A larger one spends less time on writing, and loses more
     /// epochs after an interruption.
+    #[must_use]
     pub fn every(self, epochs: usize) -> Self {
         Checkpoint { every: epochs.max(1), ..self }
     }
