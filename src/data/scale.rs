@@ -163,11 +163,13 @@ impl<T: Real, const N: usize> StandardScaler<T, N> {
     }
 
     /// Scales one sample.
+    #[must_use]
     pub fn transform(&self, sample: &[T; N]) -> [T; N] {
         self.0.transform(sample)
     }
 
     /// Inverts the scaling of one sample.
+    #[must_use]
     pub fn inverse(&self, sample: &[T; N]) -> [T; N] {
         self.0.inverse(sample)
     }
@@ -189,11 +191,13 @@ impl<T: Real, const N: usize> MinMaxScaler<T, N> {
     }
 
     /// Scales one sample.
+    #[must_use]
     pub fn transform(&self, sample: &[T; N]) -> [T; N] {
         self.0.transform(sample)
     }
 
     /// Inverts the scaling of one sample.
+    #[must_use]
     pub fn inverse(&self, sample: &[T; N]) -> [T; N] {
         self.0.inverse(sample)
     }

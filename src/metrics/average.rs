@@ -4,6 +4,8 @@ use super::ConfusionMatrix;
 
 /// Average of precision, recall and F-beta over the classes, as in scikit-learn.
 ///
+/// # Examples
+///
 /// ```
 /// use tuplenet::metrics::{Average, ConfusionMatrix};
 ///
@@ -72,6 +74,8 @@ impl<const CLASSES: usize> ConfusionMatrix<CLASSES> {
     ///
     /// true positives / (true positives + false positives). scikit-learn equivalent: `sklearn.metrics.precision_score`.
     ///
+    /// # Examples
+    ///
     /// ```
     /// use tuplenet::metrics::{Average, ConfusionMatrix};
     ///
@@ -79,6 +83,7 @@ impl<const CLASSES: usize> ConfusionMatrix<CLASSES> {
     /// assert_eq!(confusion.precision(Average::BINARY), 1.0 / 3.0);
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
+    #[must_use]
     pub fn precision(&self, average: Average) -> f64 {
         self.average(average, Counts::precision)
     }
@@ -89,6 +94,8 @@ impl<const CLASSES: usize> ConfusionMatrix<CLASSES> {
     ///
     /// true positives / (true positives + false negatives). scikit-learn equivalent: `sklearn.metrics.recall_score`.
     ///
+    /// # Examples
+    ///
     /// ```
     /// use tuplenet::metrics::{Average, ConfusionMatrix};
     ///
@@ -96,6 +103,7 @@ impl<const CLASSES: usize> ConfusionMatrix<CLASSES> {
     /// assert_eq!(confusion.recall(Average::Weighted), 0.5);
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
+    #[must_use]
     pub fn recall(&self, average: Average) -> f64 {
         self.average(average, Counts::recall)
     }
@@ -108,6 +116,8 @@ impl<const CLASSES: usize> ConfusionMatrix<CLASSES> {
     ///
     /// (1 + beta²) * precision * recall / (beta² * precision + recall). scikit-learn equivalent:
     /// `sklearn.metrics.fbeta_score`.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use tuplenet::metrics::{Average, ConfusionMatrix};
@@ -129,6 +139,8 @@ impl<const CLASSES: usize> ConfusionMatrix<CLASSES> {
     /// Balanced accuracy: the mean recall over the classes that have samples; zero if there is no sample. scikit-learn
     /// equivalent: `sklearn.metrics.balanced_accuracy_score`.
     ///
+    /// # Examples
+    ///
     /// ```
     /// use tuplenet::metrics::ConfusionMatrix;
     ///
@@ -136,6 +148,7 @@ impl<const CLASSES: usize> ConfusionMatrix<CLASSES> {
     /// assert_eq!((confusion.accuracy(), confusion.balanced_accuracy()), (0.75, 0.5));
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
+    #[must_use]
     pub fn balanced_accuracy(&self) -> f64 {
         self.mean(|counts| f64::from(counts.truth > 0), Counts::recall)
     }
@@ -143,6 +156,8 @@ impl<const CLASSES: usize> ConfusionMatrix<CLASSES> {
     /// Matthews correlation coefficient of classes and predictions, from -1 to 1, for two classes or more: J. Gorodkin,
     /// 2004. Zero if all samples are of one class, or all predictions, as in scikit-learn. scikit-learn equivalent:
     /// `sklearn.metrics.matthews_corrcoef`.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use tuplenet::metrics::ConfusionMatrix;

@@ -35,10 +35,13 @@ use crate::num::Real;
 /// Argmax: the index of the largest output, which is the class that a network predicts. The first index if several
 /// outputs are equal; NaN is below every other value.
 ///
+/// # Examples
+///
 /// ```
 /// assert_eq!(tuplenet::metrics::largest_index(&[0.1, 0.7, 0.2]), 1);
 /// ```
 #[doc(alias("argmax"))]
+#[must_use]
 pub fn largest_index<T: PartialOrd + Copy>(outputs: &[T]) -> usize {
     let mut best = 0;
     for (index, output) in outputs.iter().enumerate() {

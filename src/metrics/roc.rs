@@ -94,8 +94,8 @@ fn one_against_rest<T: Real, const SCORES: usize>(
     let score = |sample: usize| scores[sample][column];
     indices.sort_unstable_by(|&a, &b| score(a).partial_cmp(&score(b)).unwrap_or(Ordering::Equal));
 
-    // Each sample of the class wins against those of other classes that stand below it, and half against its equals.
-    // Counted twice, so that it is a whole number.
+    // Each sample of the class counts 1 for every lower score of another class, and one half for every equal one.
+    // Both are doubled, so that the sum is an integer.
     let (mut wins, mut below) = (0u128, 0u128);
     for equals in indices.chunk_by(|&a, &b| score(a) == score(b)) {
         let of_class = |&&sample: &&usize| class_at(classes, sample, usize::MAX) == Ok(class);

@@ -34,6 +34,7 @@ pub struct Adagrad<T = f32> {
 
 impl<T: Real> Adagrad<T> {
     /// Adagrad with this learning rate and an epsilon of 1e-10, as in PyTorch.
+    #[must_use]
     pub fn new(learning_rate: T) -> Self {
         Adagrad { learning_rate, epsilon: T::of(1e-10) }
     }

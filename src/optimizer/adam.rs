@@ -42,6 +42,7 @@ pub struct Adam<T = f32> {
 
 impl<T: Real> Adam<T> {
     /// Adam with this learning rate and the paper's 0.9, 0.999 and 1e-8.
+    #[must_use]
     pub fn new(learning_rate: T) -> Self {
         Adam { learning_rate, beta1: T::of(0.9), beta2: T::of(0.999), epsilon: T::of(1e-8) }
     }
@@ -71,6 +72,7 @@ pub struct AdamW<T = f32> {
 
 impl<T: Real> AdamW<T> {
     /// AdamW with this learning rate, [`Adam`]'s constants and a weight decay of 0.01, as in PyTorch.
+    #[must_use]
     pub fn new(learning_rate: T) -> Self {
         AdamW { adam: Adam::new(learning_rate), weight_decay: T::of(0.01) }
     }

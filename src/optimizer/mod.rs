@@ -8,7 +8,7 @@
 //! ```
 //! use tuplenet::prelude::*;
 //!
-//! // Clips the gradient to norm 1, adds the gradient of the L2 penalty, and then takes a step of Adam: what PyTorch does with
+//! // Clips the gradient to norm 1, adds the gradient of the L2 penalty, and then takes a step of Adam, as PyTorch with
 //! // `clip_grad_norm_` and `weight_decay`.
 //! let optimizer = Adam::new(1e-3f32).clip_norm(1.0).l2(1e-4);
 //! ```
@@ -149,6 +149,7 @@ pub trait Optimizer: Sized {
 
     /// The learning rate: the size of a step.
     #[doc(alias("lr"))]
+    #[must_use]
     fn learning_rate(&self) -> Self::Scalar;
 
     /// Sets the learning rate; schedules call this.
@@ -205,6 +206,7 @@ pub trait Optimizer: Sized {
     /// The largest absolute value in a gradient that a step accepts. An optimizer that squares the gradient returns a
     /// value whose square is finite. Otherwise its state would become infinite and stay so.
     #[inline(always)]
+    #[must_use]
     fn largest_gradient(&self) -> Self::Scalar {
         Self::Scalar::max_value()
     }
@@ -215,6 +217,7 @@ pub trait Optimizer: Sized {
     /// The learning rate, if a step is plain gradient descent, `w <- w - learning_rate * g`, and nothing else. Then a
     /// microcontroller that learns from a single sample need not store the gradient: see
     /// [`Layer::sgd_step`](crate::model::Layer::sgd_step).
+    #[must_use]
     fn sgd_learning_rate(&self) -> Option<Self::Scalar> {
         None
     }
@@ -260,6 +263,7 @@ pub trait Optimizer: Sized {
     /// optimizer.after_epoch(0.3);
     /// assert_eq!(optimizer.learning_rate(), 0.05);
     /// ```
+    #[must_use]
     fn by_epoch<P: Schedule>(self, schedule: P) -> Scheduled<Self, P> {
         Scheduled::new(self, schedule, Unit::Epoch)
     }
@@ -276,11 +280,13 @@ pub trait Optimizer: Sized {
     /// optimizer.after_step();
     /// assert!((optimizer.learning_rate() - 0.075).abs() < 1e-15);
     /// ```
+    #[must_use]
     fn by_step<P: Schedule>(self, schedule: P) -> Scheduled<Self, P> {
         Scheduled::new(self, schedule, Unit::Step)
     }
 
     /// This optimizer with a transform of the gradient before each of its steps.
+    #[must_use]
     fn with_transform<P: GradientTransform<Self::Scalar>>(self, transform: P) -> Transformed<Self, P> {
         Transformed { optimizer: self, transform }
     }
@@ -290,6 +296,7 @@ pub trait Optimizer: Sized {
     ///
     /// PyTorch equivalent: the argument `weight_decay` of `torch.optim.SGD` and `Adam`.
     #[doc(alias("weight_decay", "ridge"))]
+    #[must_use]
     fn l2(self, lambda: Self::Scalar) -> Transformed<Self, Regularization<Self::Scalar>> {
         self.with_transform(Regularization { l1: Self::Scalar::ZERO, l2: lambda })
     }
@@ -297,6 +304,7 @@ pub trait Optimizer: Sized {
     /// L1 regularization: adds the gradient of the penalty `lambda * sum |w|` over all weights, which drives weights to
     /// zero. Biases are not penalized. See [`Regularization`].
     #[doc(alias("lasso"))]
+    #[must_use]
     fn l1(self, lambda: Self::Scalar) -> Transformed<Self, Regularization<Self::Scalar>> {
         self.with_transform(Regularization { l1: lambda, l2: Self::Scalar::ZERO })
     }
@@ -304,6 +312,7 @@ pub trait Optimizer: Sized {
     /// Decoupled weight decay: multiplies every weight by `1 - learning_rate * lambda` before each step. Biases do not
     /// decay. See [`WeightDecay`].
     #[doc(alias("decoupled weight decay"))]
+    #[must_use]
     fn weight_decay(self, lambda: Self::Scalar) -> Transformed<Self, WeightDecay<Self::Scalar>> {
         self.with_transform(WeightDecay { lambda })
     }
@@ -313,6 +322,7 @@ pub trait Optimizer: Sized {
     ///
     /// PyTorch equivalent: `torch.nn.utils.clip_grad_norm_`.
     #[doc(alias("clip_grad_norm_"))]
+    #[must_use]
     fn clip_norm(self, limit: Self::Scalar) -> Transformed<Self, ClipNorm<Self::Scalar>> {
         self.with_transform(ClipNorm { limit })
     }
@@ -322,6 +332,7 @@ pub trait Optimizer: Sized {
     ///
     /// PyTorch equivalent: `torch.nn.utils.clip_grad_value_`.
     #[doc(alias("clip_grad_value_"))]
+    #[must_use]
     fn clip_value(self, limit: Self::Scalar) -> Transformed<Self, ClipValue<Self::Scalar>> {
         self.with_transform(ClipValue { limit })
     }

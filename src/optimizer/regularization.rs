@@ -36,6 +36,7 @@ pub struct Regularization<T> {
 
 impl<T: Real> Regularization<T> {
     /// The value of the penalty for a network.
+    #[must_use]
     pub fn value<N: Params<Scalar = T>>(&self, network: &N) -> T {
         #[inline(always)]
         fn value<S: Simd, T: Real, N: Params<Scalar = T>>(

@@ -39,6 +39,7 @@ pub struct RmsProp<T = f32> {
 
 impl<T: Real> RmsProp<T> {
     /// RMSprop with this learning rate, an `alpha` of 0.99 and an epsilon of 1e-8, as in PyTorch.
+    #[must_use]
     pub fn new(learning_rate: T) -> Self {
         RmsProp { learning_rate, alpha: T::of(0.99), epsilon: T::of(1e-8) }
     }

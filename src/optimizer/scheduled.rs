@@ -50,16 +50,19 @@ impl<O: Optimizer, P: Schedule> Scheduled<O, P> {
     }
 
     /// The optimizer, with its current learning rate.
+    #[must_use]
     pub fn optimizer(&self) -> &O {
         &self.optimizer
     }
 
     /// The schedule.
+    #[must_use]
     pub fn schedule(&self) -> &P {
         &self.schedule
     }
 
     /// The position of the schedule: how many epochs, or steps, it has advanced.
+    #[must_use]
     pub fn position(&self) -> usize {
         self.position
     }

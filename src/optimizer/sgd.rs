@@ -30,16 +30,19 @@ pub struct Sgd<T = f32> {
 
 impl<T: Real> Sgd<T> {
     /// Gradient descent with this learning rate.
+    #[must_use]
     pub const fn new(learning_rate: T) -> Self {
         Sgd { learning_rate }
     }
 
     /// Adds momentum; 0.9 is usual.
+    #[must_use]
     pub const fn momentum(self, momentum: T) -> Momentum<T> {
         Momentum { learning_rate: self.learning_rate, momentum, nesterov: false }
     }
 
     /// Adds Nesterov's momentum; 0.9 is usual.
+    #[must_use]
     pub const fn nesterov(self, momentum: T) -> Momentum<T> {
         Momentum { learning_rate: self.learning_rate, momentum, nesterov: true }
     }

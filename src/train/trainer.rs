@@ -207,6 +207,7 @@ where
     /// (784-128-64-10 has 109,386) the trainer needs a box: `boxed`, with the feature `std`. The main thread usually
     /// has 8 megabytes, enough for 170,000. With [`assert_fits!`](crate::assert_fits) and a budget `stack` the compiler
     /// checks this.
+    #[must_use]
     pub const fn new(network: N, loss: L, optimizer: O, rng: R) -> Self {
         Self::with_micro_batch(network, loss, optimizer, rng)
     }
@@ -219,6 +220,7 @@ where
 {
     /// Creates a trainer with the micro-batch of its type: `Trainer::<_, _, _, _, 1>::with_micro_batch(..)` for the
     /// least memory.
+    #[must_use]
     pub const fn with_micro_batch(network: N, loss: L, optimizer: O, rng: R) -> Self {
         Trainer {
             network,
@@ -298,6 +300,7 @@ where
     /// trainer.step(&vec![[0.5; 784]; 4], &[0usize, 1, 2, 3])?;
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
+    #[must_use]
     pub fn boxed(network: alloc::boxed::Box<N>, loss: L, optimizer: O, rng: R) -> alloc::boxed::Box<Self>
     where
         N: Send,
@@ -330,6 +333,7 @@ where
     /// trainer.step(&vec![[0.5; 1000]; 4], &[0usize, 1, 2, 3])?;
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
+    #[must_use]
     pub fn boxed_with_micro_batch(
         network: alloc::boxed::Box<N>,
         loss: L,

@@ -74,6 +74,7 @@ pub(crate) type Complete<O, T> = Scheduled<Transformed<O, AnyRegularization<T>>,
 
 impl<O> Hyperparameters<O> {
     /// Hyperparameters with this optimizer and scikit-learn's defaults.
+    #[must_use]
     pub const fn new(optimizer: O) -> Self {
         Hyperparameters {
             optimizer,
@@ -107,6 +108,7 @@ impl<T: Real, O: Optimizer<Scalar = T> + Clone> Hyperparameters<O> {
     /// trainer.fit(&inputs, &inputs, &hyperparameters.fit, hyperparameters.callback())?;
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
+    #[must_use]
     pub fn complete(&self, samples: usize) -> Scheduled<Transformed<O, AnyRegularization<T>>, AnySchedule> {
         let mut optimizer = self.optimizer.clone();
         if let Some(learning_rate) = self.learning_rate {
@@ -140,6 +142,7 @@ impl<T: Real, O: Optimizer<Scalar = T> + Clone> Hyperparameters<O> {
     ///
     /// With a [`ReduceOnPlateau`](crate::optimizer::schedule::ReduceOnPlateau) schedule the run continues without
     /// improvement while the learning rate is above 1e-6.
+    #[must_use]
     pub fn callback(&self) -> StopWithoutImprovement {
         let learning_rate = self.learning_rate.unwrap_or(self.optimizer.learning_rate().exact());
         StopWithoutImprovement {

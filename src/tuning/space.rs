@@ -134,7 +134,8 @@ pub const fn uniform(low: f64, high: f64) -> Uniform {
     Uniform { low, high, by_logarithm: false }
 }
 
-/// Log-uniform distribution: values between `low` and `high`, each order of magnitude equally likely, for learning rates
+/// Log-uniform distribution: values between `low` and `high`, each order of magnitude equally likely, for learning
+/// rates
 /// and penalties. SciPy equivalent: `scipy.stats.loguniform`.
 #[doc(alias("loguniform"))]
 #[must_use]
@@ -185,11 +186,13 @@ pub(crate) struct Candidate<O> {
 
 impl<'a, O: Optimizer + Clone + Send + Sync> SearchSpace<'a, O> {
     /// Creates a space of this one set of hyperparameters.
+    #[must_use]
     pub fn new(start: Hyperparameters<O>) -> Self {
         SearchSpace { parts: vec![Subspace { start, axes: Vec::new() }] }
     }
 
-    /// Tries these values in combination with all others: `set` sets the field of the hyperparameters, and the table shows
+    /// Tries these values in combination with all others: `set` sets the field of the hyperparameters, and the table
+    /// shows
     /// the value under the name `name`.
     ///
     /// # Examples
@@ -232,7 +235,8 @@ impl<'a, O: Optimizer + Clone + Send + Sync> SearchSpace<'a, O> {
         self
     }
 
-    /// Tries these optimizers, which are all of one type: [`AnyOptimizer`](crate::optimizer::AnyOptimizer), or one whose settings differ.
+    /// Tries these optimizers, which are all of one type: [`AnyOptimizer`](crate::optimizer::AnyOptimizer), or one
+    /// whose settings differ.
     #[must_use]
     pub fn optimizer(self, values: impl Values<O> + Clone + Send + Sync + 'a) -> Self
     where
@@ -308,6 +312,7 @@ impl<'a, O: Optimizer + Clone + Send + Sync> SearchSpace<'a, O> {
     }
 
     /// The number of combinations; `None` if a field has a distribution.
+    #[must_use]
     pub fn size(&self) -> Option<usize> {
         self.parts.iter().map(Subspace::size).sum()
     }

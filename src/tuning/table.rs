@@ -45,11 +45,13 @@ impl<O> Row<O> {
     }
 
     /// The first fold that failed, and its error.
+    #[must_use]
     pub fn failure(&self) -> Option<(usize, Error)> {
         self.folds.iter().enumerate().find_map(|(fold, result)| result.err().map(|error| (fold, error)))
     }
 
     /// The value of the parameter `name`, as the table shows it.
+    #[must_use]
     pub fn parameter(&self, name: &str) -> Option<&str> {
         self.parameters.iter().find(|parameter| parameter.0 == name).map(|parameter| &parameter.1[..])
     }
@@ -151,6 +153,7 @@ impl<O> Table<O> {
     }
 
     /// Returns the whole table as comma-separated values, with a score for each fold and the sum of their epochs.
+    #[must_use]
     pub fn to_csv(&self) -> String {
         let names = self.names();
         let folds = self.rows.first().map_or(0, |row| row.folds.len());

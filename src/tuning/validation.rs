@@ -50,6 +50,7 @@ impl<T: Real, const N: usize> Scaler<T, N> {
     }
 
     /// Scales one sample.
+    #[must_use]
     pub fn transform(&self, sample: &[T; N]) -> [T; N] {
         match self {
             Scaler::None => *sample,
@@ -60,6 +61,7 @@ impl<T: Real, const N: usize> Scaler<T, N> {
 
     /// Folds the scaling into the first layer of a network that was trained on scaled samples. The layer that it
     /// returns takes unscaled samples.
+    #[must_use]
     pub fn fold<const OUT: usize, A>(&self, first: Dense<N, OUT, A, T>) -> Dense<N, OUT, A, T> {
         match self {
             Scaler::None => first,
@@ -85,6 +87,7 @@ impl<N, T: Real, const IN: usize> Fitted<N, T, IN> {
     /// # Shapes
     ///
     /// `sample`: `[T; IN]`; returns `[T; OUT]`.
+    #[must_use]
     pub fn predict_one<const OUT: usize>(&self, sample: &[T; IN]) -> [T; OUT]
     where
         N: Network + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T>,

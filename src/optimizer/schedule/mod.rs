@@ -72,6 +72,7 @@ fn check_factor(factor: f64, expected: &'static str) -> Result<(), Error> {
 #[doc(alias("lr_scheduler", "learning rate schedule"))]
 pub trait Schedule {
     /// The factor at `position`: after that many epochs, or steps.
+    #[must_use]
     fn factor(&self, position: usize) -> f64;
 
     /// Called after each epoch with the mean training loss.
@@ -106,6 +107,7 @@ pub trait Schedule {
     ///     assert!((found - right).abs() < 1e-15);
     /// }
     /// ```
+    #[must_use]
     fn after_warmup(self, length: usize, start: f64) -> Warmup<Self>
     where
         Self: Sized,

@@ -130,6 +130,7 @@ impl<N: Params> EarlyStopping<N> {
     /// assert_eq!(stopping.best().map(|best| best.loss), Some(-1.0));
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
+    #[must_use]
     pub fn watching<W: FnMut(&EpochReport<N>) -> f64>(self, watched: W) -> EarlyStopping<N, W> {
         let EarlyStopping { patience, min_delta, state, run, .. } = self;
         EarlyStopping { patience, min_delta, watched, state, run }
@@ -144,11 +145,13 @@ impl<N: Params, W> EarlyStopping<N, W> {
     }
 
     /// The best epoch; `None` before the first epoch whose loss and network are finite.
+    #[must_use]
     pub fn best(&self) -> Option<Best> {
         self.state.best
     }
 
     /// The network as it was after the best epoch.
+    #[must_use]
     pub fn best_network(&self) -> Option<&N> {
         self.state.network.as_ref()
     }

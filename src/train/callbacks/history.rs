@@ -107,6 +107,7 @@ pub struct Metric<F> {
 
 impl<F> Metric<F> {
     /// Records the value that `measure` returns for the network, under the name `name`.
+    #[must_use]
     pub fn new<N>(name: &'static str, measure: F) -> Self
     where
         F: FnMut(&N) -> f64,
@@ -115,11 +116,13 @@ impl<F> Metric<F> {
     }
 
     /// The metric's name.
+    #[must_use]
     pub fn name(&self) -> &'static str {
         self.name
     }
 
     /// The values after each epoch.
+    #[must_use]
     pub fn values(&self) -> &[f64] {
         &self.values
     }

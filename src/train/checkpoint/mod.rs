@@ -140,6 +140,7 @@ struct Values<N, O, R, S, M> {
 
 impl<W> Checkpoint<W> {
     /// Creates a checkpoint in the file at `path`, written after each epoch, around the other callbacks; `()` for none.
+    #[must_use]
     pub fn new(path: impl Into<PathBuf>, callback: W) -> Self {
         Checkpoint { callback, path: path.into(), every: 1, kept: None, stopped: false }
     }
