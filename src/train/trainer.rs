@@ -364,8 +364,9 @@ where
     /// # Errors
     ///
     /// If there are no samples, not as many targets as inputs, the loss does not accept a target, a setting is out of
-    /// its range, or an input, the loss or the gradient is infinite or NaN. With batch normalization also if the batch
-    /// or the micro-batch is a single sample. After an error the network is unchanged.
+    /// its range, or an input, the loss or the gradient is infinite or NaN. Also if a sample's weight
+    /// is negative, infinite or NaN, or all are zero, and with batch normalization if the batch or the micro-batch is a
+    /// single sample. After an error the network is unchanged.
     pub fn step<X, Y>(&mut self, inputs: &X, targets: &Y) -> Result<N::Scalar, Error>
     where
         X: Inputs<N::Scalar, IN> + ?Sized,
@@ -578,7 +579,8 @@ where
     /// # Errors
     ///
     /// If there are no samples, not as many targets as inputs, the loss does not accept a target, its setting is out of
-    /// its range, or an input, a weight or the loss is infinite or NaN.
+    /// its range, or an input, a weight or the loss is infinite or NaN. Also if a sample's weight is negative, or all are
+    /// zero.
     pub fn evaluate<X, Y>(&mut self, inputs: &X, targets: &Y) -> Result<N::Scalar, Error>
     where
         X: Inputs<N::Scalar, IN> + ?Sized,

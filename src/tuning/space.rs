@@ -127,16 +127,14 @@ pub struct Uniform {
     by_logarithm: bool,
 }
 
-/// Uniform distribution: values between `low` and `high`, all equally likely. SciPy equivalent:
-/// `scipy.stats.uniform`.
+/// Uniform distribution: values between `low` and `high`, all equally likely. SciPy equivalent: `scipy.stats.uniform`.
 #[must_use]
 pub const fn uniform(low: f64, high: f64) -> Uniform {
     Uniform { low, high, by_logarithm: false }
 }
 
 /// Log-uniform distribution: values between `low` and `high`, each order of magnitude equally likely, for learning
-/// rates
-/// and penalties. SciPy equivalent: `scipy.stats.loguniform`.
+/// rates and penalties. SciPy equivalent: `scipy.stats.loguniform`.
 #[doc(alias("loguniform"))]
 #[must_use]
 pub const fn log_uniform(low: f64, high: f64) -> Uniform {
@@ -283,7 +281,7 @@ impl<'a, O: Optimizer + Clone + Send + Sync> SearchSpace<'a, O> {
         self.vary("batch", values, |hyperparameters, batch_size| hyperparameters.fit.batch_size = batch_size)
     }
 
-    /// Tries these numbers of epochs.
+    /// Tries each of these epoch counts.
     #[must_use]
     pub fn epochs(self, values: impl Values<usize> + Clone + Send + Sync + 'a) -> Self {
         self.vary("epochs", values, |hyperparameters, epochs| hyperparameters.fit.epochs = epochs)
