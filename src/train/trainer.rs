@@ -579,8 +579,8 @@ where
     /// # Errors
     ///
     /// If there are no samples, not as many targets as inputs, the loss does not accept a target, its setting is out of
-    /// its range, or an input, a weight or the loss is infinite or NaN. Also if a sample's weight is negative, or all are
-    /// zero.
+    /// its range, or an input, a weight or the loss is infinite or NaN. Also if a sample's weight is negative, or all
+    /// are zero.
     pub fn evaluate<X, Y>(&mut self, inputs: &X, targets: &Y) -> Result<N::Scalar, Error>
     where
         X: Inputs<N::Scalar, IN> + ?Sized,
