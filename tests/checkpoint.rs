@@ -262,11 +262,11 @@ fn other_types_are_refused_in_words() {
     let mut other = Trainer::new(Line::new(&mut seeded(0)), MeanSquaredError, Sgd::new(0.05), rng);
     assert_eq!(
         words(&mut other, file, &mut History::new()),
-        "expected a checkpoint of the generator `Xoshiro128PlusPlus`, found one of `Xoshiro256PlusPlus`"
+        "expected a checkpoint of the random number generator `Xoshiro128PlusPlus`, found one of `Xoshiro256PlusPlus`"
     );
     assert_eq!(
         words(&mut line(), file, ()),
-        "expected a checkpoint of callbacks that remember `()`, found one of `History<f32>`"
+        "expected a checkpoint of callbacks with the state `()`, found one of `History<f32>`"
     );
     // The loss is the program's.
     let mut other = Trainer::new(Line::new(&mut seeded(0)), MeanAbsoluteError, Sgd::new(0.05), seeded(1));

@@ -199,7 +199,7 @@ fn what_cannot_be_divided_is_named() {
     assert_eq!(error(&[1, 1, 1], 2), "expected at least 2 samples of class 0, found 0");
     assert_eq!(error(&[0, 1, 2], 2), "target of sample 2: expected a class index below 2, found 2");
     let missing = stratified_k_folds::<2, _>(&[0u8, 1], &mut [0; 3], 2, &mut seeded(0)).map(|_| ()).unwrap_err();
-    assert_eq!(missing.to_string(), "expected 2 places for indices, one for each class, found 3");
+    assert_eq!(missing.to_string(), "expected 2 indices, one for each class, found 3");
     let folds = k_folds(&mut [0; 3], 0, &mut seeded(0)).map(|_| ());
     assert_eq!(folds, Err(Error::Folds { found: 0 }));
     assert_eq!(one_hot::<f32, 2>(2), Err(TargetError::Class { found: 2, classes: 2 }));

@@ -197,7 +197,7 @@ fn what_cannot_be_judged_is_named() {
     assert_eq!(roc_auc(&[0u8, 2], &[[0.5f32], [0.1]], places), Err(too_large(1, 2, 2)));
     assert_eq!(roc_auc(&two, &[[0.5f32], [f32::INFINITY]], places), Err(not_finite(1, 0)));
     assert_eq!(roc_auc(&two, &[[0.5f32, 0.5], [0.1, f32::NAN]], places), Err(not_finite(1, 1)));
-    let length = Error::Lengths { what: "places, one for each sample", expected: 2, found: 3 };
+    let length = Error::Lengths { what: "indices, one for each sample", expected: 2, found: 3 };
     assert_eq!(roc_auc(&two, &[[0.5f32], [0.1]], &mut [0; 3]), Err(length));
     let without = |class| Err(Error::TooFewOfClass { class, expected: 1, found: 0 });
     assert_eq!(roc_auc(&[0u8, 0], &[[0.5f32], [0.1]], places), without(1));

@@ -419,7 +419,7 @@ fn shares_that_leave_a_part_empty() {
     }
     assert_eq!(split(&mut [], 0.5, &mut seeded(0)), Err(NoSamples));
     assert_eq!(split(&mut [0], 0.5, &mut seeded(0)), Err(Split { count: 1, percent: 50 }));
-    let error = Lengths { what: "places for indices, one for each class", expected: 9, found: 10 };
+    let error = Lengths { what: "indices, one for each class", expected: 9, found: 10 };
     assert_eq!(stratified_split::<2, _>(&[0usize; 9], &mut indices, 0.5, &mut seeded(0)), Err(error));
     let error = Target { sample: 2, problem: TargetError::Class { found: 7, classes: 2 } };
     assert_eq!(stratified_split::<2, _>(&[0u8, 1, 7], &mut [0; 3], 0.5, &mut seeded(0)), Err(error));

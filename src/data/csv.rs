@@ -1,4 +1,4 @@
-//! Tables from text: [`Csv`]. Needs the feature `csv`, and with it the standard library.
+//! Tables of comma-separated values: [`Csv`]. Needs the feature `csv`, and with it the standard library.
 
 extern crate std;
 
@@ -12,8 +12,10 @@ use csv::{ByteRecord, ReaderBuilder};
 use std::collections::HashMap;
 use std::io;
 
-/// How a table of comma-separated values is written. White space around values is left out, also around quotation marks and
-/// within them, and so are empty lines; a value in quotation marks may hold commas.
+/// Options for reading comma-separated values. White space around values is ignored, also around quotation marks and
+/// within them, and so are empty lines; a value in quotation marks may contain commas.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::data::Csv;
@@ -29,14 +31,14 @@ use std::io;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[doc(alias("read_csv"))]
 pub struct Csv {
-    /// Whether the first line holds the names of the columns.
+    /// Whether the first line has the names of the columns; by default `true`.
     pub header: bool,
-    /// What stands between values.
+    /// The separator between values; by default a comma.
     pub delimiter: u8,
 }
 
 impl Default for Csv {
-    /// With a header, and commas.
+    /// A header, and commas.
     fn default() -> Self {
         Csv { header: true, delimiter: b',' }
     }
@@ -45,20 +47,22 @@ impl Default for Csv {
 /// A table whose last column is a class.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Classified<T, const IN: usize> {
-    /// The numbers of each line.
+    /// The inputs, one sample for each line.
     pub inputs: Vec<[T; IN]>,
-    /// The class of each line, an index of `names`.
+    /// The class of each line, an index into `names`.
     pub classes: Vec<usize>,
-    /// The classes as they are first written: in the order of the numbers if all are numbers, else in that of the alphabet.
-    /// Numbers with the same value are the same class, `1` and `1.0` for example.
+    /// The names of the classes, as they are first written. They are sorted as numbers if all of them are numbers,
+    /// otherwise alphabetically. Numbers with the same value are the same class, `1` and `1.0` for example.
     pub names: Vec<String>,
 }
 
 impl Csv {
-    /// Reads a table of `N` columns of numbers, one sample a line. `source` is a file, or bytes.
+    /// Reads a table of `N` columns of floating-point values, one sample a line. `source` is a file, or bytes.
     ///
-    /// It is an error if the source can't be read, if a line has not `N` values or the header not as many names, if a value
-    /// is not a finite number, if there is no line, or if what should be the header has numbers alone, as if there were none.
+    /// # Errors
+    ///
+    /// If the source can't be read, if a line has not `N` values or the header not `N` names, if a value is not a
+    /// finite number, if there is no line, or if the first line has only numbers where a header is expected.
     pub fn numbers<T: Real, const N: usize>(&self, source: impl io::Read) -> Result<Vec<[T; N]>, CsvError> {
         let mut samples = Vec::new();
         self.each(source, N, N, |line| {
@@ -68,10 +72,14 @@ impl Csv {
         Ok(samples)
     }
 
-    /// Reads a table of `IN` columns of numbers and a last one that holds the class, as a number or a word.
+    /// Reads a table of `IN` columns of floating-point values and a last column with the class, as a number or a name.
     ///
-    /// What is an error for [`numbers`](Self::numbers) is one here, and so is a line without a class, or with one that has a
-    /// line break in it, as if a quotation mark were not closed.
+    /// # Errors
+    ///
+    /// As for [`numbers`](Self::numbers), and if a line has no class, or one that contains a line break, as if a
+    /// quotation mark were not closed.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use tuplenet::data::Csv;
@@ -84,7 +92,7 @@ impl Csv {
     /// # Ok::<(), tuplenet::data::CsvError>(())
     /// ```
     pub fn classified<T: Real, const IN: usize>(&self, source: impl io::Read) -> Result<Classified<T, IN>, CsvError> {
-        let (mut inputs, mut words) = (Vec::new(), Vec::new());
+        let (mut inputs, mut labels) = (Vec::new(), Vec::new());
         self.each(source, IN + 1, IN, |line| {
             inputs.push(line.numbers()?);
             let class = line.text(IN);
@@ -94,16 +102,16 @@ impl Csv {
             if class.contains(is_break) {
                 return Err(line.problem(IN, "a class without a line break, and quotation marks that are closed"));
             }
-            words.push(class);
+            labels.push(class);
             Ok(())
         })?;
         // In the order in which they first appear.
         let (mut names, mut found) = (Vec::new(), HashMap::new());
-        let mut classes = Vec::with_capacity(words.len());
-        for word in words {
-            let class = *found.entry(Label::of(&word)).or_insert(names.len());
+        let mut classes = Vec::with_capacity(labels.len());
+        for label in labels {
+            let class = *found.entry(Label::of(&label)).or_insert(names.len());
             if class == names.len() {
-                names.push(word);
+                names.push(label);
             }
             classes.push(class);
         }
@@ -113,18 +121,19 @@ impl Csv {
         } else {
             order.sort_by(|&a, &b| names[a].cmp(&names[b]));
         }
-        let mut places = alloc::vec![0; names.len()];
-        for (place, &class) in order.iter().enumerate() {
-            places[class] = place;
+        let mut ranks = alloc::vec![0; names.len()];
+        for (rank, &class) in order.iter().enumerate() {
+            ranks[class] = rank;
         }
         for class in &mut classes {
-            *class = places[*class];
+            *class = ranks[*class];
         }
         let names = order.into_iter().map(|class| core::mem::take(&mut names[class])).collect();
         Ok(Classified { inputs, classes, names })
     }
 
-    /// Calls `visit` for every line after the header, each of which must have so many columns, the first of them numbers.
+    /// Calls `visit` for every line after the header. Each line must have `columns` columns, of which the first
+    /// `numbers` are numbers.
     fn each(
         &self,
         mut source: impl io::Read,
@@ -132,7 +141,7 @@ impl Csv {
         numbers: usize,
         mut visit: impl FnMut(Line) -> Result<(), CsvError>,
     ) -> Result<(), CsvError> {
-        // All at once, since the reader's own line numbers are off after empty lines.
+        // Read at once, since the reader's own line numbers are wrong after empty lines.
         let mut whole = Vec::new();
         source.read_to_end(&mut whole).map_err(CsvError::Read)?;
         let whole = without_space_before_quotes(&whole, self.delimiter);
@@ -143,7 +152,7 @@ impl Csv {
             .from_reader(&whole[..]);
         let names = if self.header { reader.byte_headers()?.clone() } else { ByteRecord::new() };
         let header = Line { whole: &whole, names: &names, record: &names };
-        // Without any, the file is empty.
+        // Without a line, the file is empty.
         if !header.is_blank() && names.len() != columns {
             return Err(CsvError::Columns { line: header.number(), expected: columns, found: names.len() });
         }
@@ -167,7 +176,7 @@ impl Csv {
     }
 }
 
-/// A class, with one value for all ways to write the same number.
+/// A class label, with one value for all spellings of the same number.
 #[derive(PartialEq, Eq, Hash)]
 enum Label {
     Number(u64),
@@ -184,20 +193,20 @@ impl Label {
     }
 }
 
-/// Whole numbers up to here have a floating-point number each; longer ones are names: of articles, say.
+/// Integers up to here are exact in `f64`; longer ones are names, for example article numbers.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// What a class is as a number, if it is one.
+/// The class as a number, if it is one.
 fn number(word: &str) -> Option<f64> {
     word.parse::<f64>().ok().filter(|value| value.abs() < EXACT)
 }
 
-/// What is left out around values: white space of any kind, and what editors put into a file unseen.
+/// The characters that are ignored around values: white space of any kind, and invisible characters that editors write.
 fn is_space(letter: char) -> bool {
     letter.is_whitespace() || matches!(letter, '\u{feff}' | '\u{200b}')
 }
 
-/// How many bytes of white space a text begins with, line breaks and the delimiter left alone.
+/// The number of bytes of white space at the beginning of a text, except line breaks and the delimiter.
 fn space_before(bytes: &[u8], delimiter: u8) -> usize {
     let line = bytes.split(|byte| matches!(byte, b'\n' | b'\r') || *byte == delimiter).next().unwrap_or_default();
     let text = match core::str::from_utf8(line) {
@@ -207,23 +216,23 @@ fn space_before(bytes: &[u8], delimiter: u8) -> usize {
     text.len() - text.trim_start_matches(is_space).len()
 }
 
-/// The table without white space between the beginning of a value and a quotation mark, where the reader would take the mark
-/// for a part of the value.
+/// Removes white space between the beginning of a value and a quotation mark, since the reader would take the mark for
+/// a part of the value.
 fn without_space_before_quotes(whole: &[u8], delimiter: u8) -> Vec<u8> {
     let mut kept = Vec::with_capacity(whole.len());
-    let (mut begins, mut quoted, mut place) = (true, false, 0);
-    while let Some(&byte) = whole.get(place) {
+    let (mut begins, mut quoted, mut position) = (true, false, 0);
+    while let Some(&byte) = whole.get(position) {
         if begins && !quoted {
-            let space = space_before(&whole[place..], delimiter);
-            if space > 0 && whole.get(place + space) == Some(&b'"') {
-                place += space;
+            let space = space_before(&whole[position..], delimiter);
+            if space > 0 && whole.get(position + space) == Some(&b'"') {
+                position += space;
                 continue;
             }
             quoted = byte == b'"';
             begins = false;
             if quoted {
                 kept.push(byte);
-                place += 1;
+                position += 1;
                 continue;
             }
         }
@@ -236,7 +245,7 @@ fn without_space_before_quotes(whole: &[u8], delimiter: u8) -> Vec<u8> {
             begins = true;
         }
         kept.push(byte);
-        place += 1;
+        position += 1;
     }
     kept
 }
@@ -252,16 +261,16 @@ fn is_break(letter: char) -> bool {
     matches!(letter, '\n' | '\r')
 }
 
-/// Bytes as text without the white space around it, and with a mark for what is none.
+/// A value as text without the white space around it; bytes that are not UTF-8 are replaced by a mark.
 fn text(record: &ByteRecord, column: usize) -> String {
     String::from_utf8_lossy(record.get(column).unwrap_or_default()).trim_matches(is_space).to_string()
 }
 
 impl Line<'_> {
-    /// Where it begins.
+    /// The number of the line in which it begins.
     fn number(&self) -> u64 {
         let start = self.record.position().map_or(0, |position| position.byte()) as usize;
-        // The reader's position is that of the end of the line before, and empty lines come after it.
+        // The reader's position is the end of the line before, and empty lines follow it.
         let is_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
         let empty = self.whole.iter().skip(start).take_while(|byte| is_end(byte)).count();
         let before = self.whole.get(..start + empty).unwrap_or_default();
@@ -270,7 +279,7 @@ impl Line<'_> {
         (1 + ends - pairs) as u64
     }
 
-    /// Whether it has nothing but white space, and no delimiter.
+    /// Whether it has only white space, and no delimiter.
     fn is_blank(&self) -> bool {
         self.record.len() < 2 && self.text(0).is_empty()
     }
@@ -286,7 +295,7 @@ impl Line<'_> {
             column: column + 1,
             name: text(self.names, column),
             expected,
-            // What a quotation mark has swallowed may be the rest of the file.
+            // A quotation mark that is not closed may contain the rest of the file.
             found: found.split_once(is_break).map_or(found.clone(), |(line, _)| format!("{line}…")),
         }
     }
@@ -310,42 +319,42 @@ pub enum CsvError {
     Read(io::Error),
     /// A line had too few or too many values.
     Columns {
-        /// Where it begins.
+        /// The number of the line in which it begins.
         line: u64,
-        /// How many there must be.
+        /// The expected number of values.
         expected: usize,
-        /// How many there were.
+        /// The number of values found.
         found: usize,
     },
-    /// A value was not what it should be.
+    /// A value is not of the expected kind.
     Value {
-        /// Where the line begins.
+        /// The number of the line in which it begins.
         line: u64,
         /// The column.
         column: usize,
         /// The name of the column; empty without a header.
         name: String,
-        /// What should stand there.
+        /// The expected value.
         expected: &'static str,
-        /// What stood there.
+        /// The value found.
         found: String,
     },
-    /// Where the header should be there were only numbers.
+    /// The first line has only numbers where a header is expected.
     Header {
         /// The line.
         line: u64,
     },
-    /// There was no line, or none after the header.
+    /// The table has no line, or none after the header.
     Empty,
 }
 
 impl From<csv::Error> for CsvError {
     fn from(error: csv::Error) -> Self {
-        let words = error.to_string();
+        let message = error.to_string();
         match error.into_kind() {
             csv::ErrorKind::Io(error) => CsvError::Read(error),
-            // Ragged lines and bytes that are no text are found here, not by the reader.
-            _ => CsvError::Read(io::Error::other(words)),
+            // Lines of different lengths and invalid UTF-8 are found here, not by the reader.
+            _ => CsvError::Read(io::Error::other(message)),
         }
     }
 }

@@ -1,12 +1,13 @@
-//! Folds for cross-validation: every sample is tested once, by a network that was trained on the others.
+//! Folds for cross-validation: each sample is tested once, by a network that was trained on the others.
 
 use super::{Permutation, Sample};
 use crate::error::{Error, TargetError};
 use rand::Rng;
 
-/// Folds of a data set, one after the other as training and test samples. Made by [`k_folds`] and [`stratified_k_folds`].
+/// Iterates over the folds of a data set, each as training and test samples. Made by [`k_folds`] and
+/// [`stratified_k_folds`].
 ///
-/// Without a heap: the one list of indices is turned from fold to fold, so that the test samples stand at its end.
+/// It uses no heap: the one slice of indices is rotated from fold to fold, so that the test samples are at its end.
 #[derive(Debug)]
 pub struct Folds<'a> {
     indices: &'a mut [usize],
@@ -14,18 +15,21 @@ pub struct Folds<'a> {
     next: usize,
 }
 
-/// How many samples the fold `number` of `count` has: the first ones get those that are over.
+/// The number of samples in the fold `number` of `count`: the first folds get the remainder.
 fn size(samples: usize, count: usize, number: usize) -> usize {
     samples / count + usize::from(number < samples % count)
 }
 
 impl Folds<'_> {
-    /// How many folds there are.
+    /// The number of folds.
+    #[must_use]
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// The training and the test samples of the next fold; nothing after the last one.
+    /// The training and the test samples of the next fold; `None` after the last one.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use tuplenet::data::{StandardScaler, Subset, k_folds};
@@ -36,7 +40,7 @@ impl Folds<'_> {
     /// let mut indices = vec![0; inputs.len()];
     /// let mut folds = k_folds(&mut indices, 5, &mut seeded(0))?;
     /// while let Some((train, test)) = folds.next_fold() {
-    ///     // All that is learnt comes from the training samples, the scaling too.
+    ///     // Everything is fitted on the training samples, the scaling too.
     ///     let scaler = StandardScaler::fit(&Subset { data: &inputs, indices: train })?;
     ///     let scaled: Vec<[f32; 1]> = inputs.iter().map(|input| scaler.transform(input)).collect();
     ///     let part = |indices| (Subset { data: &scaled, indices }, Subset { data: &targets, indices });
@@ -57,7 +61,7 @@ impl Folds<'_> {
         let samples = self.indices.len();
         let size = size(samples, self.count, self.next);
         self.next += 1;
-        // The fold that is next always stands in front.
+        // The next fold is always at the front.
         self.indices.rotate_left(size);
         Some(self.indices.split_at(samples - size))
     }
@@ -70,8 +74,15 @@ fn check(samples: usize, folds: usize) -> Result<(), Error> {
     if samples < folds { Err(Error::TooFewSamples { expected: folds, found: samples }) } else { Ok(()) }
 }
 
-/// Fills `indices`, which has a place for every sample, with the samples in random order, and divides them into so many
-/// folds, whose sizes differ by one at most. It is an error if there are fewer than two folds or fewer samples than folds.
+/// K-fold split in random order: fills `indices`, which has one element for each sample, and divides it into `folds`
+/// folds, whose sizes differ by one at most. scikit-learn equivalent: `sklearn.model_selection.KFold` with
+/// `shuffle=True`.
+///
+/// # Errors
+///
+/// If there are fewer than two folds, or fewer samples than folds.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::data::k_folds;
@@ -91,18 +102,22 @@ fn check(samples: usize, folds: usize) -> Result<(), Error> {
 pub fn k_folds<'a, R: Rng>(indices: &'a mut [usize], folds: usize, rng: &mut R) -> Result<Folds<'a>, Error> {
     check(indices.len(), folds)?;
     let order = Permutation::new(indices.len(), rng);
-    for (place, index) in indices.iter_mut().enumerate() {
-        *index = order.at(place);
+    for (position, index) in indices.iter_mut().enumerate() {
+        *index = order.at(position);
     }
     Ok(Folds { indices, count: folds, next: 0 })
 }
 
-/// Like [`k_folds`], with every class spread evenly: the folds' numbers of samples of a class differ by one at most, and so
-/// do their sizes. They are those of scikit-learn's `StratifiedKFold`. `classes` holds the class of every sample, below
-/// `CLASSES`.
+/// Stratified k-fold split: like [`k_folds`], with every class spread evenly. The number of samples of a class differs
+/// by one at most between folds, and so does their size. The sizes are those of scikit-learn's `StratifiedKFold`.
+/// `classes` holds the class of every sample, below `CLASSES`.
 ///
-/// What is an error for [`k_folds`] is one here, and so is a class that is out of range, or has fewer samples than there are
-/// folds.
+/// # Errors
+///
+/// As for [`k_folds`], and if a class is out of range or has fewer samples than there are folds, or there are not as
+/// many classes as indices.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::data::stratified_k_folds;
@@ -127,7 +142,7 @@ pub fn stratified_k_folds<'a, const CLASSES: usize, R: Rng>(
 ) -> Result<Folds<'a>, Error> {
     let samples = indices.len();
     if classes.len() != samples {
-        let what = "places for indices, one for each class";
+        let what = "indices, one for each class";
         return Err(Error::Lengths { what, expected: classes.len(), found: samples });
     }
     let class_of = |sample: usize| {
@@ -140,7 +155,7 @@ pub fn stratified_k_folds<'a, const CLASSES: usize, R: Rng>(
     deal(class_of, &mut [0; CLASSES], &mut [None; CLASSES], indices, folds, rng)
 }
 
-/// [`stratified_k_folds`], with a place in `counts` and `ranks`, which hold zeros and nothing, for each class.
+/// [`stratified_k_folds`] with buffers: `counts` holds a zero and `ranks` a `None` for each class.
 pub(crate) fn deal<'a, R: Rng>(
     class_of: impl Fn(usize) -> usize,
     counts: &mut [usize],
@@ -160,7 +175,8 @@ pub(crate) fn deal<'a, R: Rng>(
         return Err(Error::TooFewOfClass { class, expected: folds, found });
     }
 
-    // All samples in a row, class after class in the order in which the classes first appear, and dealt out like cards.
+    // All samples in a sequence, sorted by class in the order in which the classes first appear, and dealt to the folds
+    // in turn.
     let mut dealt = 0;
     for sample in 0..samples {
         let class = class_of(sample);
@@ -170,8 +186,8 @@ pub(crate) fn deal<'a, R: Rng>(
         }
     }
     let order = Permutation::new(samples, rng);
-    for place in 0..samples {
-        let sample = order.at(place);
+    for position in 0..samples {
+        let sample = order.at(position);
         if let Some(rank) = &mut ranks[class_of(sample)] {
             let fold = *rank % folds;
             let first = fold * (samples / folds) + fold.min(samples % folds);
@@ -179,7 +195,7 @@ pub(crate) fn deal<'a, R: Rng>(
             *rank += 1;
         }
     }
-    // In a fold the classes still stand one after the other.
+    // The samples of a fold are still sorted by class.
     let mut first = 0;
     for fold in 0..folds {
         let last = first + size(samples, folds, fold);
@@ -189,7 +205,7 @@ pub(crate) fn deal<'a, R: Rng>(
     Ok(Folds { indices, count: folds, next: 0 })
 }
 
-/// R. Fisher's and F. Yates' exchange of each entry with one before it.
+/// Shuffles a slice: the algorithm of R. Fisher and F. Yates.
 fn shuffle<R: Rng>(entries: &mut [usize], rng: &mut R) {
     for last in (1..entries.len()).rev() {
         let other = (u128::from(rng.next_u64()) * (last as u128 + 1)) >> 64;

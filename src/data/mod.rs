@@ -1,4 +1,4 @@
-//! Data: what a network is trained on and asked about, without copying it into a type of ours.
+//! Data for training and prediction, read in place and not copied into a type of the library.
 //!
 //! Inputs and targets are slices, arrays or vectors of samples, or the columns of a matrix. A sample is `[T; N]`,
 //! `SVector<T, N>`, or for targets a class index.
@@ -44,7 +44,7 @@ use crate::num::Real;
 use crate::num::zeroed::Zeroed;
 use nalgebra::{SMatrix, SVector};
 
-/// Samples in a row: inputs, or targets.
+/// A sequence of samples: inputs, or targets.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be used as data for a network of `{T}`",
     label = "expected a slice of `[{T}; N]` or `SVector<{T}, N>`, a matrix of `{T}`, or class indices"
@@ -54,21 +54,25 @@ pub trait Samples<T: Real> {
     /// One sample: `[T; N]`, or a class index.
     type Item: Zeroed + Copy;
 
-    /// Whether [`weight`](Self::weight) may be other than 1.
+    /// Whether [`weight`](Self::weight) can differ from 1.
     const WEIGHTED: bool = false;
 
-    /// How many there are.
+    /// The number of samples.
     fn count(&self) -> usize;
 
-    /// Whether all that belongs to the samples is there.
+    /// Checks that everything that belongs to the samples is there.
+    ///
+    /// # Errors
+    ///
+    /// If an index is out of range, or the number of weights is wrong.
     fn check(&self) -> Result<(), Error> {
         Ok(())
     }
 
-    /// Copies the sample at `index`, counted from zero; leaves `to` as it is if there are not as many.
+    /// Copies the sample at `index`, counted from zero; leaves `to` unchanged if the index is out of range.
     fn copy(&self, index: usize, to: &mut Self::Item);
 
-    /// Copies the samples from `first` on, as many as there is room for.
+    /// Copies the samples from `first` on, as many as `to` can hold.
     #[inline(always)]
     fn copy_from(&self, first: usize, to: &mut [Self::Item]) {
         for (place, to) in to.iter_mut().enumerate() {
@@ -76,20 +80,20 @@ pub trait Samples<T: Real> {
         }
     }
 
-    /// All samples, if they lie in memory one after the other: then nothing need be copied.
+    /// All samples, if they are contiguous in memory: then nothing is copied.
     #[inline(always)]
     fn in_place(&self) -> Option<&[Self::Item]> {
         None
     }
 
-    /// How much a sample counts.
+    /// The weight of a sample in the loss; by default 1.
     #[inline(always)]
     fn weight(&self, _index: usize) -> T {
         T::ONE
     }
 }
 
-/// The samples of a micro-batch, from the one at `begin` on, where they lie in memory.
+/// The samples of a micro-batch, from the one at `begin` on, if they are contiguous in memory.
 #[inline(always)]
 pub(crate) fn micro_batch_in_place<T: Real, X: Samples<T> + ?Sized, const B: usize>(
     all: &X,
@@ -99,7 +103,7 @@ pub(crate) fn micro_batch_in_place<T: Real, X: Samples<T> + ?Sized, const B: usi
     if wanted { all.in_place()?.get(begin..)?.first_chunk() } else { None }
 }
 
-/// Fails unless there is at least one sample and as many targets as inputs; gives their number.
+/// Fails unless there is at least one sample and as many targets as inputs; returns the number of samples.
 pub(crate) fn check_data<T: Real, X: Samples<T> + ?Sized, Y: Samples<T> + ?Sized>(
     inputs: &X,
     targets: &Y,
@@ -113,7 +117,7 @@ pub(crate) fn check_data<T: Real, X: Samples<T> + ?Sized, Y: Samples<T> + ?Sized
     if expected == 0 { Err(Error::NoSamples) } else { Ok(expected) }
 }
 
-/// Samples of `IN` numbers: what goes into a network with `IN` inputs. Every kind of [`Samples`] with such items is.
+/// Inputs of a network: samples of `IN` features. Every type of [`Samples`] with such items implements it.
 #[diagnostic::on_unimplemented(
     message = "the data does not fit: a network that takes samples `[{T}; {IN}]` does not accept `{Self}`",
     label = "expected samples `[{T}; {IN}]`",
@@ -122,11 +126,11 @@ pub(crate) fn check_data<T: Real, X: Samples<T> + ?Sized, Y: Samples<T> + ?Sized
 )]
 pub trait Inputs<T: Real, const IN: usize>: Samples<T, Item = [T; IN]> {}
 
-// Not recommended, so that the compiler says the words above and not that an associated type differs.
+// Not recommended by the compiler, so that it shows the message above and not that an associated type differs.
 #[diagnostic::do_not_recommend]
 impl<T: Real, X: Samples<T, Item = [T; IN]> + ?Sized, const IN: usize> Inputs<T, IN> for X {}
 
-/// What a slice of samples may be made of. Implement it for a record of your own to use a slice of those as data.
+/// One sample in a slice. Implement it for a record of your own to use slices of it as data.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be used as a sample for a network of `{T}`",
     label = "expected `[{T}; N]`, `SVector<{T}, N>`, or for targets a class, as `usize`, `u32`, `u16`, `u8`, `bool` or `Class<N>`",
@@ -134,13 +138,13 @@ impl<T: Real, X: Samples<T, Item = [T; IN]> + ?Sized, const IN: usize> Inputs<T,
             `0u8` for the first class, or convert them: `class as usize`"
 )]
 pub trait Sample<T: Real> {
-    /// The form in which it is handed to network and loss: `[T; N]`, or a class index.
+    /// The type that network and loss use: `[T; N]`, or a class index.
     type Item: Zeroed + Copy;
 
     /// Copies the sample.
     fn copy(&self, to: &mut Self::Item);
 
-    /// The samples as they are handed over, if that is how they lie in memory.
+    /// The samples in the form that network and loss use, if they have that form in memory.
     #[inline(always)]
     fn in_place(_samples: &[Self]) -> Option<&[Self::Item]>
     where
@@ -175,8 +179,10 @@ impl<T: Real, const N: usize> Sample<T> for SVector<T, N> {
     }
 }
 
-/// A class index out of `CLASSES`, checked when it is made. Targets of this type fit no network with another number of
-/// outputs, at compile time; plain integers are checked by the trainer.
+/// A class index below `CLASSES`, checked when it is created. Targets of this type don't compile with a network that
+/// has another number of outputs; plain integers are checked by the trainer.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::data::Class;
@@ -189,16 +195,17 @@ impl<T: Real, const N: usize> Sample<T> for SVector<T, N> {
 pub struct Class<const CLASSES: usize>(usize);
 
 impl<const CLASSES: usize> Class<CLASSES> {
-    /// The class of that index, counted from zero.
+    /// Creates a class from its index, counted from zero; `None` if it is not below `CLASSES`.
+    #[must_use]
     pub const fn new(index: usize) -> Option<Self> {
         if index < CLASSES { Some(Class(index)) } else { None }
     }
 }
 
-/// A class index among `CLASSES`.
+/// A type that is a class index below `CLASSES`.
 #[diagnostic::on_unimplemented(message = "`{Self}` is not a class index among {CLASSES}")]
 pub trait ClassIndex<const CLASSES: usize>: Copy {
-    /// Counted from zero.
+    /// The index, counted from zero.
     fn index(&self) -> usize;
 }
 
@@ -262,7 +269,7 @@ impl<T: Real, E: Sample<T>> Samples<T> for [E] {
 
     #[inline(always)]
     fn copy_from(&self, first: usize, to: &mut [E::Item]) {
-        // One check for all.
+        // One bounds check for all samples.
         if let Some(samples) = self.get(first..).and_then(
             #[inline(always)]
             |samples| samples.get(..to.len()),

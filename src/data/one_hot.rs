@@ -1,10 +1,17 @@
-//! Classes as numbers.
+//! One-hot encoding of classes.
 
 use crate::error::TargetError;
 use crate::num::Real;
 
-/// A class as `CLASSES` numbers: 1 at the place of the class, 0 elsewhere. For a feature that is a category; targets may be
-/// class indices as they are. It is an error if `class` is not below `CLASSES`.
+/// One-hot encoding: `CLASSES` values, 1 at the index of the class and 0 elsewhere. It is for features that are
+/// categories; targets can be class indices as they are. scikit-learn equivalent:
+/// `sklearn.preprocessing.OneHotEncoder`.
+///
+/// # Errors
+///
+/// [`TargetError::Class`] if `class` is not below `CLASSES`.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::data::one_hot;
@@ -14,10 +21,10 @@ use crate::num::Real;
 /// # Ok::<(), tuplenet::error::TargetError>(())
 /// ```
 pub fn one_hot<T: Real, const CLASSES: usize>(class: usize) -> Result<[T; CLASSES], TargetError> {
-    let mut numbers = [T::ZERO; CLASSES];
-    match numbers.get_mut(class) {
-        Some(number) => *number = T::ONE,
+    let mut values = [T::ZERO; CLASSES];
+    match values.get_mut(class) {
+        Some(value) => *value = T::ONE,
         None => return Err(TargetError::Class { found: class, classes: CLASSES }),
     }
-    Ok(numbers)
+    Ok(values)
 }

@@ -1,12 +1,18 @@
-//! Scaling of inputs, column by column, fitted on training data and then applied to everything.
+//! Scaling of inputs, feature by feature, fitted on training data and then applied to all data.
 
 use super::Samples;
 use crate::error::Error;
 use crate::num::Real;
 use crate::num::math::square_root;
 
-/// Subtracts the mean of each feature and divides by its standard deviation, over the samples it was fitted on. A feature
-/// that was constant is only shifted.
+/// Standardization: scales each feature to zero mean and unit variance over the samples that it was fitted on. A
+/// constant feature is only shifted.
+///
+/// # Formula
+///
+/// `(x - mean) / standard deviation`. scikit-learn equivalent: `sklearn.preprocessing.StandardScaler`.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::data::StandardScaler;
@@ -22,8 +28,14 @@ use crate::num::math::square_root;
 #[doc(alias("standardize", "z-score", "normalization"))]
 pub struct StandardScaler<T, const N: usize>(pub(crate) Line<T, N>);
 
-/// Maps the smallest value of each feature to 0 and the largest to 1, over the samples it was fitted on. A feature that
-/// was constant is only shifted.
+/// Min-max scaling: maps the smallest value of each feature to 0 and the largest to 1, over the samples that it was
+/// fitted on. A constant feature is only shifted.
+///
+/// # Formula
+///
+/// `(x - min) / (max - min)`. scikit-learn equivalent: `sklearn.preprocessing.MinMaxScaler`.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::data::MinMaxScaler;
@@ -54,11 +66,11 @@ pub(crate) struct Line<T, const N: usize> {
 }
 
 impl<T: Real, const N: usize> Line<T, N> {
-    /// With a unit of 1 where it is zero, as of a constant feature. Fails where a scaled sample would not be finite.
+    /// Uses a unit of 1 where it is zero, as for a constant feature. Fails if a scaled sample would not be finite.
     fn new(origin: [T; N], unit: [T; N], low: [T; N], high: [T; N]) -> Result<Self, Error> {
         let line = Line { origin, unit: unit.map(|unit| if unit == T::ZERO { T::ONE } else { unit }) };
         let ends = line.transform(&low).into_iter().zip(line.transform(&high)).zip(line.unit);
-        // Not by indices, of which a panic path is left on microcontrollers.
+        // Not by slice indices, which would leave a panic path on microcontrollers.
         let is_finite = |((low, high), unit): ((T, T), T)| low.is_finite() && high.is_finite() && unit.is_finite();
         match ends.into_iter().position(|ends| !is_finite(ends)) {
             Some(column) => Err(Error::RangeTooLarge { column }),
@@ -118,15 +130,19 @@ fn range<T: Real, const N: usize>(
 }
 
 impl<T: Real, const N: usize> StandardScaler<T, N> {
-    /// Takes mean and standard deviation (with the number of samples as divisor) from `samples`, which are read twice. Sums are
-    /// `f64`, whatever `T` is.
+    /// Fits the scaler: computes mean and standard deviation (with the number of samples as divisor) of `samples`,
+    /// which are read twice. Sums are `f64` for every `T`.
+    ///
+    /// # Shapes
+    ///
+    /// `samples`: any number of samples of `[T; N]`.
     ///
     /// # Errors
     ///
     /// If there are no samples, if a value is infinite or NaN, or if a feature's range is too large for `T`.
     pub fn fit(samples: &(impl Samples<T, Item = [T; N]> + ?Sized)) -> Result<Self, Error> {
         let (low, high) = range(samples)?;
-        // Of values between -1 and 1, whose squares are neither too large nor too small.
+        // The values are scaled to between -1 and 1, so that their squares neither overflow nor underflow.
         let middle: [f64; N] = core::array::from_fn(|i| low[i].exact() / 2.0 + high[i].exact() / 2.0);
         let half: [f64; N] = core::array::from_fn(|i| high[i].exact() / 2.0 - low[i].exact() / 2.0);
         let (mut mean, mut square, mut count) = ([0.0; N], [0.0; N], 0.0);
@@ -134,7 +150,7 @@ impl<T: Real, const N: usize> StandardScaler<T, N> {
             count += 1.0;
             for i in 0..N {
                 let value = if half[i] > 0.0 { (sample[i].exact() - middle[i]) / half[i] } else { 0.0 };
-                // Welford's recurrence, which does not subtract large numbers from each other.
+                // Welford's recurrence, which does not subtract large values from each other.
                 let difference = value - mean[i];
                 mean[i] += difference / count;
                 square[i] += difference * (value - mean[i]);
@@ -146,19 +162,25 @@ impl<T: Real, const N: usize> StandardScaler<T, N> {
         Line::new(origin, unit, low, high).map(StandardScaler)
     }
 
-    /// A sample, scaled.
+    /// Scales one sample.
+    #[must_use]
     pub fn transform(&self, sample: &[T; N]) -> [T; N] {
         self.0.transform(sample)
     }
 
-    /// A sample as it was before it was scaled.
+    /// Inverts the scaling of one sample.
+    #[must_use]
     pub fn inverse(&self, sample: &[T; N]) -> [T; N] {
         self.0.inverse(sample)
     }
 }
 
 impl<T: Real, const N: usize> MinMaxScaler<T, N> {
-    /// Takes the smallest and the largest value of each feature from `samples`.
+    /// Fits the scaler: computes the smallest and the largest value of each feature of `samples`.
+    ///
+    /// # Shapes
+    ///
+    /// `samples`: any number of samples of `[T; N]`.
     ///
     /// # Errors
     ///
@@ -168,12 +190,14 @@ impl<T: Real, const N: usize> MinMaxScaler<T, N> {
         Line::new(low, core::array::from_fn(|i| high[i] - low[i]), low, high).map(MinMaxScaler)
     }
 
-    /// A sample, scaled.
+    /// Scales one sample.
+    #[must_use]
     pub fn transform(&self, sample: &[T; N]) -> [T; N] {
         self.0.transform(sample)
     }
 
-    /// A sample as it was before it was scaled.
+    /// Inverts the scaling of one sample.
+    #[must_use]
     pub fn inverse(&self, sample: &[T; N]) -> [T; N] {
         self.0.inverse(sample)
     }
@@ -191,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_samples_are_named() {
+    fn invalid_samples_are_reported() {
         assert_eq!(StandardScaler::<f32, 2>::fit(&[[0.0; 2]; 0]), Err(Error::NoSamples));
         let samples = [[0.0f32, 1.0], [0.0, f32::NAN]];
         assert_eq!(MinMaxScaler::fit(&samples), Err(Error::SampleNotFinite { sample: 1, column: 1 }));

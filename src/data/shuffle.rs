@@ -1,22 +1,25 @@
-//! [`Permutation`]: the order of an epoch, in constant memory.
+//! [`Permutation`]: the order of the samples in an epoch, in constant memory.
 
 use crate::num::SCALAR;
 use rand::Rng;
 
-/// As many as four bits of each fit into one word.
+/// The most indices that fit into a `u64` with four bits each.
 const LISTED: usize = 16;
 
 const ROUNDS: usize = 6;
 
-/// A random order of the numbers below a count, in constant memory.
+/// Random permutation: an order of the indices below a count, in constant memory.
 ///
-/// Up to 16 numbers are a list in one word, shuffled by exchanging its entries (R. Durstenfeld, "Algorithm 235", 1964): every
-/// order is equally likely, but for one part in a million.
+/// Up to 16 indices are a list in a `u64`, shuffled by exchanging its entries (R. Durstenfeld, "Algorithm 235", 1964):
+/// every order is equally likely, up to one part in a million.
 ///
-/// More are not listed. Each number is mixed by rounds of `x -> (a x + b) mod 2^n` and `x -> x ^ (x >> n/2)`, which permute
-/// the numbers below `2^n`, with `a` and `b` drawn anew for each round; what falls outside of the count is mixed again ("cycle
-/// walking": J. Black and P. Rogaway, "Ciphers with arbitrary finite domains", 2002). There are fewer such orders than there
-/// are of a list, but each sample is as likely to stand in each place, and each pair of samples in each pair of places.
+/// More indices are not listed. Each index is mixed by rounds of `x -> (a x + b) mod 2^n` and `x -> x ^ (x >> n/2)`,
+/// which permute the integers below `2^n`, with `a` and `b` drawn for each round; a result that is not below the count
+/// is mixed again ("cycle walking": J. Black and P. Rogaway, "Ciphers with arbitrary finite domains", 2002). There are
+/// fewer such orders than orders of a list, but each sample is equally likely at each position, and each pair of
+/// samples at each pair of positions.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::data::Permutation;
@@ -36,7 +39,7 @@ pub struct Permutation {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Order {
     Identity,
-    /// The number at each place, four bits each, the first place lowest.
+    /// The index at each position, four bits each, the first position in the lowest bits.
     Listed(u64),
     Mixed(Mixing),
 }
@@ -45,14 +48,14 @@ enum Order {
 struct Mixing {
     mask: u64,
     shift: u32,
-    /// How many times all rounds are gone through, each time with other bits of their numbers.
+    /// How many times all rounds are applied, each time with other bits of their coefficients.
     turns: u32,
     rounds: [(u64, u64); ROUNDS],
 }
 
 impl Permutation {
-    /// A random order of the numbers below `count`.
-    // A call: it is made once in an epoch, and inlined it takes registers from the steps.
+    /// Creates a random order of the indices below `count`.
+    // Not inlined: it is called once in an epoch, and inlined it takes registers from the steps.
     #[inline(never)]
     pub fn new<R: Rng>(count: usize, rng: &mut R) -> Self {
         let order =
@@ -60,78 +63,82 @@ impl Permutation {
         Permutation { count, order }
     }
 
-    /// The numbers in their order.
+    /// Creates the order 0, 1, 2 and so on.
     #[inline(always)]
+    #[must_use]
     pub const fn identity(count: usize) -> Self {
         Permutation { count, order: Order::Identity }
     }
 
-    /// Whether the numbers are in their order.
+    /// Whether the order is 0, 1, 2 and so on.
     #[inline(always)]
+    #[must_use]
     pub fn is_identity(&self) -> bool {
         matches!(self.order, Order::Identity)
     }
 
-    /// How many numbers.
+    /// The number of indices.
     #[inline(always)]
+    #[must_use]
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// The number at `place`; `place` itself if it is not below the count.
+    /// The index at `position`; `position` itself if it is not below the count.
     #[inline(always)]
-    pub fn at(&self, place: usize) -> usize {
-        if place >= self.count {
-            return place;
+    #[must_use]
+    pub fn at(&self, position: usize) -> usize {
+        if position >= self.count {
+            return position;
         }
         match &self.order {
-            Order::Identity => place,
-            Order::Listed(list) => entry(*list, place),
-            Order::Mixed(mixing) => mixing.at(place, self.count),
+            Order::Identity => position,
+            Order::Listed(list) => entry(*list, position),
+            Order::Mixed(mixing) => mixing.at(position, self.count),
         }
     }
 
-    /// The numbers at the places from `first` on; where there is no place any more, any number.
+    /// The indices at the positions from `first` on; beyond the last position their values are unspecified.
     ///
-    /// One number alone waits for each of its own products, and how often it falls outside can't be foreseen. Lanes of many
-    /// have neither trouble.
+    /// A single index waits for each of its own products, and how often it is mixed again can't be predicted. Several
+    /// in lanes have neither problem.
     #[inline(always)]
-    pub(crate) fn from<const MANY: usize>(&self, first: usize) -> [usize; MANY] {
-        // So few are one register, and there is little to win; a step by so few samples has no register to spare for it.
-        if MANY <= 4 { self.several_called(first) } else { self.several_inlined(first) }
+    pub(crate) fn from<const COUNT: usize>(&self, first: usize) -> [usize; COUNT] {
+        // Up to four are one register, and lanes gain little; a step with so few samples has no register left for it.
+        if COUNT <= 4 { self.several_called(first) } else { self.several_inlined(first) }
     }
 
     #[inline(never)]
-    fn several_called<const MANY: usize>(&self, first: usize) -> [usize; MANY] {
+    fn several_called<const COUNT: usize>(&self, first: usize) -> [usize; COUNT] {
         self.several_inlined(first)
     }
 
     #[inline(always)]
-    fn several_inlined<const MANY: usize>(&self, first: usize) -> [usize; MANY] {
-        let mut found = [0; MANY];
+    fn several_inlined<const COUNT: usize>(&self, first: usize) -> [usize; COUNT] {
+        let mut found = [0; COUNT];
         let last = self.count.saturating_sub(1);
-        for (place, number) in found.iter_mut().enumerate() {
-            *number = last.min(first + place);
+        for (offset, index) in found.iter_mut().enumerate() {
+            *index = last.min(first + offset);
         }
         let mixing = match &self.order {
             Order::Identity => return found,
-            Order::Listed(list) => return found.map(|place| entry(*list, place)),
+            Order::Listed(list) => return found.map(|position| entry(*list, position)),
             Order::Mixed(mixing) => mixing,
         };
         if SCALAR || mixing.mask > u64::from(u32::MAX) {
-            for number in &mut found {
-                *number = self.at(*number);
+            for index in &mut found {
+                *index = self.at(*index);
             }
             return found;
         }
         let (mask, last) = (mixing.mask as u32, last as u32);
-        let mut numbers = [0; MANY];
-        for (number, &place) in numbers.iter_mut().zip(&found) {
-            *number = place as u32;
+        let mut indices = [0; COUNT];
+        for (index, &position) in indices.iter_mut().zip(&found) {
+            *index = position as u32;
         }
         let mut is_first = true;
         loop {
-            let mut mixed = numbers;
+            let mut mixed = indices;
             for turn in 0..mixing.turns {
                 for round in &mixing.rounds {
                     let (factor, summand) = coefficients(round, turn);
@@ -142,17 +149,17 @@ impl Permutation {
                 }
             }
             let mut largest = 0;
-            for (number, mixed) in numbers.iter_mut().zip(mixed) {
-                *number = if is_first || *number > last { mixed } else { *number };
-                largest = largest.max(*number);
+            for (index, mixed) in indices.iter_mut().zip(mixed) {
+                *index = if is_first || *index > last { mixed } else { *index };
+                largest = largest.max(*index);
             }
             if largest <= last {
                 break;
             }
             is_first = false;
         }
-        for (found, number) in found.iter_mut().zip(numbers) {
-            *found = number as usize;
+        for (found, index) in found.iter_mut().zip(indices) {
+            *found = index as usize;
         }
         found
     }
@@ -167,7 +174,7 @@ impl Mixing {
             (*factor, *summand) = (bits << 1, bits >> 32);
         }
         let bits = u64::BITS - (count as u64).saturating_sub(1).leading_zeros();
-        // A round of few bits mixes less: what is fair takes about 64 bits in all rounds together.
+        // A round of few bits mixes less: fair results need about 64 bits in all rounds together.
         let turns = if bits <= 10 { 2 } else { 1 };
         Mixing { mask: u64::MAX >> (u64::BITS - bits), shift: bits.div_ceil(2), turns, rounds }
     }
@@ -196,21 +203,21 @@ impl Mixing {
     }
 }
 
-/// The factor of a round, which is odd, and the summand. The second turn, which there is with 10 bits or less, takes bits that the
-/// first does not look at.
+/// The factor of a round, which is odd, and the summand. The second turn, which exists for 10 bits or less, uses bits
+/// that the first does not use.
 #[inline(always)]
 fn coefficients(&(factor, summand): &(u64, u64), turn: u32) -> (u64, u64) {
     (factor >> (16 * turn) | 1, summand >> (16 * turn))
 }
 
-/// The numbers below `count`, of which there are at most [`LISTED`], in a random order.
+/// The indices below `count`, at most [`LISTED`], in a random order.
 #[inline(always)]
 fn listed<R: Rng>(count: usize, rng: &mut R) -> u64 {
     let mut list = 0xfedc_ba98_7654_3210;
     let mut bits = rng.next_u64();
     for left in (2..=count).rev() {
-        // What is above the point is the number drawn, and what is below is still random (N. Brackett-Rozinsky and D. Lemire,
-        // "Batched ranged random integer generation", 2024).
+        // The part above the binary point is the drawn index, and the part below is still random (N. Brackett-Rozinsky
+        // and D. Lemire, "Batched ranged random integer generation", 2024).
         let product = u128::from(bits) * left as u128;
         let drawn = (product >> u64::BITS) as usize;
         bits = product as u64;
@@ -222,8 +229,8 @@ fn listed<R: Rng>(count: usize, rng: &mut R) -> u64 {
 }
 
 #[inline(always)]
-fn entry(list: u64, place: usize) -> usize {
-    (list >> (4 * place) & 15) as usize
+fn entry(list: u64, position: usize) -> usize {
+    (list >> (4 * position) & 15) as usize
 }
 
 #[cfg(test)]
@@ -238,21 +245,21 @@ mod tests {
         let mut rng = crate::seeded(0);
         for count in 0..200 {
             let order = Permutation::new(count, &mut rng);
-            let mut seen: Vec<usize> = (0..count).map(|place| order.at(place)).collect();
+            let mut seen: Vec<usize> = (0..count).map(|position| order.at(position)).collect();
             seen.sort();
             assert_eq!(seen, (0..count).collect::<Vec<_>>());
         }
     }
 
     #[test]
-    fn many_places_have_the_numbers_that_each_has() {
+    fn several_positions_at_once_have_the_indices_of_single_ones() {
         let mut rng = crate::seeded(0);
         for count in [1, 7, 31, 32, 33, 100, 1198, 70_000] {
             for order in [Permutation::new(count, &mut rng), Permutation::identity(count)] {
                 for first in [0, count / 2, count - 1] {
-                    let numbers = order.from::<40>(first);
-                    let places = (first..count).zip(numbers);
-                    assert!(places.into_iter().all(|(place, number)| number == order.at(place)), "{count} {first}");
+                    let indices = order.from::<40>(first);
+                    let mut expected = (first..count).zip(indices);
+                    assert!(expected.all(|(position, index)| index == order.at(position)), "{count} {first}");
                 }
             }
         }
@@ -264,7 +271,7 @@ mod tests {
     #[test]
     fn identity_keeps_the_order() {
         let order = Permutation::identity(100);
-        assert!((0..100).all(|place| order.at(place) == place));
+        assert!((0..100).all(|position| order.at(position) == position));
     }
 
     /// The largest distance of a count from the expected one, in standard deviations.
@@ -274,19 +281,19 @@ mod tests {
         counts.iter().map(|&found| (f64::from(found) - expected).abs() / standard_deviation).fold(0.0, f64::max)
     }
 
-    /// A million times, or fewer where that would take minutes: a build that is not optimized takes a tenth.
+    /// A million times, or a tenth in a build that is not optimized, where it would take minutes.
     const TRIALS: usize = if cfg!(debug_assertions) { 100_000 } else { 1_000_000 };
 
-    /// Up to seven numbers every order is as likely as any other.
+    /// Up to seven samples every order is equally likely.
     #[test]
-    fn every_order_of_few_is_as_likely() {
+    fn every_order_of_few_samples_is_equally_likely() {
         let mut rng = crate::seeded(0);
         for count in 2..=7 {
             let orders: usize = (1..=count).product();
             let mut seen = vec![0; 8usize.pow(count as u32)];
             for _ in 0..TRIALS {
                 let order = Permutation::new(count, &mut rng);
-                seen[(0..count).fold(0, |code, place| 8 * code + order.at(place))] += 1;
+                seen[(0..count).fold(0, |code, position| 8 * code + order.at(position))] += 1;
             }
             let seen: Vec<u32> = seen.into_iter().filter(|&times| times > 0).collect();
             assert_eq!(seen.len(), orders);
@@ -295,9 +302,9 @@ mod tests {
         }
     }
 
-    /// Every two numbers are as likely in every two places.
+    /// Every pair of samples is equally likely at every pair of positions.
     #[test]
-    fn every_pair_is_as_likely_in_every_pair_of_places() {
+    fn every_pair_is_equally_likely_at_every_pair_of_positions() {
         let mut rng = crate::seeded(0);
         for count in [8usize, 13, 16, 17, 20, 32, 33] {
             let mut seen = vec![0; count.pow(4)];
@@ -321,19 +328,19 @@ mod tests {
         }
     }
 
-    /// The difference of the numbers at two places says nothing about how far apart these are, nor that of a number and its place
-    /// about where that is.
+    /// The difference of the indices at two positions is independent of the positions' distance, and the difference of
+    /// an index and its position is independent of the position.
     #[test]
-    fn every_distance_is_as_likely_at_every_distance() {
+    fn every_distance_is_equally_likely_at_every_distance() {
         let mut rng = crate::seeded(0);
         for count in [50usize, 64, 65, 130] {
             let trials = TRIALS / 10;
             let mut distances = vec![0; count * count];
-            let mut places = vec![0; count];
+            let mut shifts = vec![0; count];
             for _ in 0..trials {
                 let order: [usize; 130] = Permutation::new(count, &mut rng).from(0);
                 for (start, first) in order[..count].iter().enumerate() {
-                    places[(first + count - start) % count] += 1;
+                    shifts[(first + count - start) % count] += 1;
                     for (distance, second) in order[start..count].iter().enumerate() {
                         let apart = if second < first { second + count - first } else { second - first };
                         distances[distance * count + apart] += 1;
@@ -344,8 +351,8 @@ mod tests {
                 z.max(largest(&row[1..], trials * (count - distance), 1.0 / (count - 1) as f64))
             });
             assert!(z < 5.5, "distances of {count}: {z}");
-            let z = largest(&places, trials * count, 1.0 / count as f64);
-            assert!(z < 5.5, "places of {count}: {z}");
+            let z = largest(&shifts, trials * count, 1.0 / count as f64);
+            assert!(z < 5.5, "shifts of {count}: {z}");
         }
     }
 }

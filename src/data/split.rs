@@ -1,11 +1,13 @@
-//! Parts of a data set, by index: train and test, with the classes in proportion if wanted.
+//! Train-test split of a data set, by index; stratified by class if wanted.
 
 use super::{Permutation, Sample, Samples};
 use crate::error::Error;
 use crate::num::Real;
 use rand::Rng;
 
-/// Some of the samples of `data`, in the order of `indices`.
+/// View of some of the samples of `data`, in the order of `indices`.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::data::{Subset, split};
@@ -19,9 +21,9 @@ use rand::Rng;
 /// ```
 #[derive(Debug)]
 pub struct Subset<'a, X: ?Sized> {
-    /// The whole.
+    /// The data set.
     pub data: &'a X,
-    /// Which samples.
+    /// The indices of the samples.
     pub indices: &'a [usize],
 }
 
@@ -65,7 +67,7 @@ impl<T: Real, X: Samples<T> + ?Sized> Samples<T> for Subset<'_, X> {
     }
 }
 
-/// How many of `count` samples the fraction `test` takes: rounded up, as in scikit-learn.
+/// The number of test samples that the fraction `test` of `count` samples is: rounded up, as in scikit-learn.
 fn test_count(count: usize, test: f64) -> usize {
     let exact = count as f64 * test;
     let below = exact as usize;
@@ -76,14 +78,19 @@ fn check(count: usize, test: f64) -> Result<usize, Error> {
     if count == 0 {
         return Err(Error::NoSamples);
     }
-    let share = test > 0.0 && test < 1.0;
-    let tested = if share { test_count(count, test) } else { 0 };
-    let fits = share && tested < count;
+    let valid = test > 0.0 && test < 1.0;
+    let tested = if valid { test_count(count, test) } else { 0 };
+    let fits = valid && tested < count;
     if fits { Ok(tested) } else { Err(Error::Split { count, percent: (test * 100.0) as i32 }) }
 }
 
-/// Fills `indices`, which has a place for every sample, with the samples in random order, and divides it into training
-/// and test samples, of which there are the fraction `test`, rounded up. It is an error if either part would be empty.
+/// Train-test split in random order: fills `indices`, which has one element for each sample, and divides it into
+/// training and test samples. The fraction `test` of the samples, rounded up, is for testing. scikit-learn equivalent:
+/// `sklearn.model_selection.train_test_split`.
+///
+/// # Errors
+///
+/// If there are no samples, or if either part would be empty.
 #[doc(alias("train_test_split"))]
 pub fn split<'a, R: Rng>(
     indices: &'a mut [usize],
@@ -98,13 +105,16 @@ pub fn split<'a, R: Rng>(
     Ok(indices.split_at(indices.len() - tested))
 }
 
-/// Like [`split`], with every class divided in the same proportion, as nearly as whole samples allow, and with samples of every
-/// class left for training. `classes` holds the class of every sample, below `CLASSES`.
+/// Stratified train-test split: like [`split`], with every class divided in the same proportion, as nearly as whole
+/// samples allow, and with samples of every class left for training. `classes` holds the class of every sample, below
+/// `CLASSES`. scikit-learn equivalent: `train_test_split` with `stratify`.
 ///
 /// # Errors
 ///
-/// What is an error for [`split`] is one here, and so is a class that is out of range or has fewer than two samples, and a part
-/// with fewer samples than there are classes, as in scikit-learn.
+/// As for [`split`], and if a class is out of range or has fewer than two samples, or a part has fewer samples than
+/// there are classes, as in scikit-learn. Also if there are not as many classes as indices.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::data::stratified_split;
@@ -124,11 +134,7 @@ pub fn stratified_split<'a, const CLASSES: usize, R: Rng>(
 ) -> Result<(&'a [usize], &'a [usize]), Error> {
     let count = indices.len();
     if classes.len() != count {
-        return Err(Error::Lengths {
-            what: "places for indices, one for each class",
-            expected: classes.len(),
-            found: count,
-        });
+        return Err(Error::Lengths { what: "indices, one for each class", expected: classes.len(), found: count });
     }
     let tested = check(count, test)?;
     let class_of = |index: usize| {
@@ -153,15 +159,15 @@ pub fn stratified_split<'a, const CLASSES: usize, R: Rng>(
         }
     }
 
-    // Of each class the whole part of its share, and one more for those with the largest remainders.
+    // The quota of each class is its proportion rounded down; the classes with the largest remainders get one more.
     let mut quotas = counts.map(|class| class * tested / count);
     let mut remainders = counts.map(|class| class * tested % count);
     let mut missing = tested - quotas.iter().sum::<usize>();
     while missing > 0 {
-        // Where all but one sample of a class are tested, the one is for training.
+        // If all but one sample of a class are for testing, the last one is for training.
         let has_more = |&class: &usize| quotas[class] + 1 < counts[class];
         let largest = (0..CLASSES).filter(has_more).max_by_key(|&class| (remainders[class], CLASSES - class));
-        // There is such a class, since no fewer samples are for training than there are classes.
+        // Such a class exists, since there are at least as many training samples as classes.
         let Some(largest) = largest else { break };
         quotas[largest] += 1;
         remainders[largest] = 0;
@@ -171,8 +177,8 @@ pub fn stratified_split<'a, const CLASSES: usize, R: Rng>(
     // Training samples from the front, test samples from the back, each class until its quota is full.
     let order = Permutation::new(count, rng);
     let (mut front, mut back) = (0, count);
-    for place in 0..count {
-        let index = order.at(place);
+    for position in 0..count {
+        let index = order.at(position);
         let quota = &mut quotas[class_of(index)];
         if *quota > 0 {
             *quota -= 1;
@@ -193,7 +199,7 @@ mod tests {
     use crate::prelude::*;
 
     #[test]
-    fn a_sample_that_is_not_there_is_an_error_for_everyone_who_reads_samples() {
+    fn an_index_out_of_range_is_an_error_wherever_samples_are_read() {
         let missing = Err(Error::Index { found: 2, count: 2 });
         let inputs = Subset { data: &[[0.0f32], [1.0]], indices: &[0, 2] };
         let targets = [[0.0f32], [1.0]];
@@ -205,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_wraps_weighted_targets_finds_a_missing_weight() {
+    fn wrappers_of_weighted_targets_report_a_missing_weight() {
         let missing = Error::Lengths { what: "weights, one for each target", expected: 2, found: 1 };
         let targets = Weighted { targets: &[0usize, 1], weights: &[1.0f32] };
         assert_eq!(Samples::<f32>::check(&Subset { data: &targets, indices: &[1] }), Err(missing));

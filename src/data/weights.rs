@@ -1,11 +1,13 @@
-//! Samples that count more than others.
+//! Sample weights and class weights.
 
 use super::{Sample, Samples};
 use crate::error::{Error, not_negative, setting};
 use crate::num::Real;
 
-/// Targets with a weight for each sample. The loss of a batch is the weighted mean: weights that are all the same change
-/// nothing, and a sample of weight 2 counts like two samples.
+/// Targets with a weight for each sample. The loss of a batch is the weighted mean: equal weights change nothing, and a
+/// sample of weight 2 counts like two samples. scikit-learn equivalent: the argument `sample_weight`.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::data::Weighted;
@@ -22,7 +24,7 @@ use crate::num::Real;
 pub struct Weighted<'a, Y: ?Sized, T> {
     /// The targets.
     pub targets: &'a Y,
-    /// One for each target, not negative.
+    /// The weights, one for each target: finite and not negative. A larger one makes the sample count more.
     pub weights: &'a [T],
 }
 
@@ -64,8 +66,10 @@ impl<T: Real, Y: Samples<T> + ?Sized> Samples<T> for Weighted<'_, Y, T> {
     }
 }
 
-/// Class indices as targets, with a weight for each class, for classes that are rare or matter more. The loss of a batch
-/// is the weighted mean, as in PyTorch.
+/// Class indices as targets, with a weight for each class, for classes that are rare or matter more. The loss of a
+/// batch is the weighted mean. PyTorch equivalent: the argument `weight` of `torch.nn.CrossEntropyLoss`.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::data::{ClassWeighted, balanced_class_weights};
@@ -82,9 +86,9 @@ impl<T: Real, Y: Samples<T> + ?Sized> Samples<T> for Weighted<'_, Y, T> {
 #[derive(Debug)]
 #[doc(alias("class_weight"))]
 pub struct ClassWeighted<'a, Y: ?Sized, T, const CLASSES: usize> {
-    /// Class indices.
+    /// The class indices.
     pub targets: &'a Y,
-    /// One for each class, not negative.
+    /// The weights, one for each class: finite and not negative. A larger one makes the class count more.
     pub weights: [T; CLASSES],
 }
 
@@ -131,8 +135,13 @@ where
     }
 }
 
-/// Weights that let every class count the same in sum, scikit-learn's `balanced`: samples / (classes * samples of the
-/// class). A class without a sample gets weight 0.
+/// Balanced class weights: with them the samples of each class have the same total weight. A class without a sample
+/// gets weight 0.
+///
+/// # Formula
+///
+/// samples / (classes * samples of the class). scikit-learn equivalent: `class_weight="balanced"`.
+#[must_use]
 pub fn balanced_class_weights<T: Real, const CLASSES: usize>(targets: &[impl Sample<T, Item = usize>]) -> [T; CLASSES] {
     let mut counts = [0usize; CLASSES];
     for target in targets {

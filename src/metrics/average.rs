@@ -1,8 +1,10 @@
-//! Precision, recall and F-beta, of a class or over the classes: [`Average`].
+//! [`Average`]: precision, recall and F-beta of one class or averaged over the classes.
 
 use super::ConfusionMatrix;
 
-/// Of which classes precision, recall and F-beta are, as in scikit-learn.
+/// Average of precision, recall and F-beta over the classes, as in scikit-learn.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::metrics::{Average, ConfusionMatrix};
@@ -14,26 +16,27 @@ use super::ConfusionMatrix;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Average {
-    /// Of that class alone, against all others. Zero for a class that does not exist.
+    /// The score of this class only, against all others. Zero for a class that does not exist.
     Class(usize),
-    /// The mean over the classes, each of which counts the same. A class that has no sample and is never predicted does
-    /// not count.
+    /// Macro average: the unweighted mean over the classes. A class that has no sample and is never predicted does not
+    /// count.
     Macro,
-    /// The predictions for and against all classes, counted together. That makes all three equal the accuracy.
+    /// Micro average: the predictions for and against all classes, counted together. All three scores then equal the
+    /// accuracy.
     Micro,
-    /// The mean over the classes, each of which counts as much as it has samples.
+    /// Weighted average: the mean over the classes, weighted by their numbers of samples.
     Weighted,
 }
 
 impl Average {
-    /// Of class 1, the "positive" one of two: scikit-learn's `binary`.
+    /// The score of class 1, the "positive" one of two: scikit-learn's `binary`.
     pub const BINARY: Self = Average::Class(1);
 }
 
-/// How the predictions of a class turned out.
+/// The counts for one class.
 #[derive(Clone, Copy, Default)]
 struct Counts {
-    /// Right predictions of the class.
+    /// Correct predictions of the class: true positives.
     right: usize,
     /// Predictions of the class.
     predicted: usize,
@@ -41,7 +44,7 @@ struct Counts {
     truth: usize,
 }
 
-/// A quotient that is 0 where the divisor is.
+/// The quotient, and 0 if the divisor is 0.
 pub(super) fn ratio(dividend: f64, divisor: f64) -> f64 {
     if divisor == 0.0 { 0.0 } else { dividend / divisor }
 }
@@ -56,8 +59,8 @@ impl Counts {
     }
 
     fn f_beta(self, beta: f64) -> f64 {
-        // Of right and wrong predictions, so that without a wrong one it is 1 to the last bit, and with none but those 0. The
-        // weights add up to 1 for every beta, so that nothing is infinite.
+        // Computed from correct and wrong predictions, so that the score is exactly 1 without a wrong one, and exactly
+        // 0 without a correct one. The weights add up to 1 for every beta, so that nothing is infinite.
         let (for_wrong, right) = (1.0 / (1.0 + beta * beta), self.right as f64);
         let (missed, wrong) = ((self.truth - self.right) as f64, (self.predicted - self.right) as f64);
         ratio(right, right + (1.0 - for_wrong) * missed + for_wrong * wrong)
@@ -65,7 +68,13 @@ impl Counts {
 }
 
 impl<const CLASSES: usize> ConfusionMatrix<CLASSES> {
-    /// The share of right predictions among the predictions of a class. Zero if it was never predicted.
+    /// Precision: the fraction of the predictions of a class that are correct. Zero if the class was never predicted.
+    ///
+    /// # Formula
+    ///
+    /// true positives / (true positives + false positives). scikit-learn equivalent: `sklearn.metrics.precision_score`.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use tuplenet::metrics::{Average, ConfusionMatrix};
@@ -74,11 +83,18 @@ impl<const CLASSES: usize> ConfusionMatrix<CLASSES> {
     /// assert_eq!(confusion.precision(Average::BINARY), 1.0 / 3.0);
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
+    #[must_use]
     pub fn precision(&self, average: Average) -> f64 {
         self.average(average, Counts::precision)
     }
 
-    /// The share of right predictions among the samples of a class. Zero if it has no sample.
+    /// Recall: the fraction of the samples of a class that are predicted correctly. Zero if the class has no sample.
+    ///
+    /// # Formula
+    ///
+    /// true positives / (true positives + false negatives). scikit-learn equivalent: `sklearn.metrics.recall_score`.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use tuplenet::metrics::{Average, ConfusionMatrix};
@@ -87,13 +103,21 @@ impl<const CLASSES: usize> ConfusionMatrix<CLASSES> {
     /// assert_eq!(confusion.recall(Average::Weighted), 0.5);
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
+    #[must_use]
     pub fn recall(&self, average: Average) -> f64 {
         self.average(average, Counts::recall)
     }
 
-    /// The weighted harmonic mean of precision and recall, in which recall counts `beta` times as much; 1 is usual. Zero
-    /// for a class that has no sample and is never predicted. `beta` may be zero, which gives the precision, and infinite,
-    /// which gives the recall; its sign does not matter.
+    /// F-beta: the weighted harmonic mean of precision and recall, in which recall counts `beta` times as much; 1 is
+    /// usual. Zero for a class that has no sample and is never predicted. A `beta` of zero returns the precision, and
+    /// an infinite one the recall; its sign does not matter.
+    ///
+    /// # Formula
+    ///
+    /// (1 + beta²) * precision * recall / (beta² * precision + recall). scikit-learn equivalent:
+    /// `sklearn.metrics.fbeta_score`.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use tuplenet::metrics::{Average, ConfusionMatrix};
@@ -103,6 +127,7 @@ impl<const CLASSES: usize> ConfusionMatrix<CLASSES> {
     /// assert_eq!(confusion.f_beta(1.0, Average::BINARY), 0.5);
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
+    #[must_use]
     pub fn f_beta(&self, beta: f64, average: Average) -> f64 {
         self.average(
             average,
@@ -111,7 +136,10 @@ impl<const CLASSES: usize> ConfusionMatrix<CLASSES> {
         )
     }
 
-    /// The mean recall over the classes that have samples; zero if there was no sample at all.
+    /// Balanced accuracy: the mean recall over the classes that have samples; zero if there is no sample. scikit-learn
+    /// equivalent: `sklearn.metrics.balanced_accuracy_score`.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use tuplenet::metrics::ConfusionMatrix;
@@ -120,12 +148,16 @@ impl<const CLASSES: usize> ConfusionMatrix<CLASSES> {
     /// assert_eq!((confusion.accuracy(), confusion.balanced_accuracy()), (0.75, 0.5));
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
+    #[must_use]
     pub fn balanced_accuracy(&self) -> f64 {
         self.mean(|counts| f64::from(counts.truth > 0), Counts::recall)
     }
 
-    /// Matthews' correlation of truth and prediction, from -1 to 1, for two classes or more: J. Gorodkin, 2004. Zero if all
-    /// samples are of one class, or all predictions, as in scikit-learn.
+    /// Matthews correlation coefficient of classes and predictions, from -1 to 1, for two classes or more: J. Gorodkin,
+    /// 2004. Zero if all samples are of one class, or all predictions, as in scikit-learn. scikit-learn equivalent:
+    /// `sklearn.metrics.matthews_corrcoef`.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use tuplenet::metrics::ConfusionMatrix;
@@ -134,6 +166,7 @@ impl<const CLASSES: usize> ConfusionMatrix<CLASSES> {
     /// assert_eq!(confusion.matthews(), 0.0);
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
+    #[must_use]
     pub fn matthews(&self) -> f64 {
         let total = self.total() as u128;
         let (mut right, mut both, mut truth, mut predicted) = (0, 0, 0, 0);
@@ -146,8 +179,8 @@ impl<const CLASSES: usize> ConfusionMatrix<CLASSES> {
         let (truth, predicted) = (total * total - truth, total * total - predicted);
         let (right, both) = (right * total, both);
         let covariance = if right >= both { (right - both) as f64 } else { -((both - right) as f64) };
-        // At both ends the two are the same, and only then is their geometric mean needed to the last bit. Elsewhere two roots,
-        // since the product may be too large to be exact.
+        // At -1 and 1 the two are equal, and only then their geometric mean must be exact to the last bit. Elsewhere
+        // two square roots, since the product may be too large to be exact.
         let divisor = if truth == predicted {
             truth as f64
         } else {
@@ -174,7 +207,7 @@ impl<const CLASSES: usize> ConfusionMatrix<CLASSES> {
         }
     }
 
-    /// The mean of the scores of the classes, weighted.
+    /// The weighted mean of the classes' scores.
     fn mean(&self, weight: impl Fn(Counts) -> f64, score: impl Fn(Counts) -> f64) -> f64 {
         let (mut sum, mut weights) = (0.0, 0.0);
         for class in 0..CLASSES {

@@ -1,4 +1,4 @@
-//! [`ConfusionMatrix`]: how predictions are counted.
+//! [`ConfusionMatrix`]: the counts of predictions.
 
 use super::{average::ratio, check, check_finite, class_at, largest_index};
 use crate::data::{Inputs, Samples, check_data};
@@ -7,7 +7,10 @@ use crate::model::{Batch, Features, Layer, Network, Shape};
 use crate::num::Real;
 use core::fmt;
 
-/// How often each class was predicted for samples of each class.
+/// Confusion matrix: how often each class was predicted for the samples of each class. scikit-learn equivalent:
+/// `sklearn.metrics.confusion_matrix`.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::metrics::ConfusionMatrix;
@@ -25,7 +28,7 @@ pub struct ConfusionMatrix<const CLASSES: usize> {
     counts: [[usize; CLASSES]; CLASSES],
 }
 
-/// A network's outputs that are a score for each of `CLASSES` classes: [`Features<CLASSES>`](Features).
+/// Network outputs with one score for each of `CLASSES` classes: [`Features<CLASSES>`](Features).
 #[diagnostic::on_unimplemented(
     message = "outputs do not match the classes: a confusion matrix of {CLASSES} classes is not that of a network with the outputs `{Self}`",
     label = "`{Self}` is not one output for each of {CLASSES} classes",
@@ -33,7 +36,7 @@ pub struct ConfusionMatrix<const CLASSES: usize> {
             take `ConfusionMatrix::binary(&classes, &probabilities, 0.5)` with the outputs of `predict_all`"
 )]
 pub trait ClassScores<const CLASSES: usize>: Shape {
-    /// The scores of one sample.
+    /// Returns the scores of one sample.
     fn scores<T: Real>(outputs: &Batch<Self, T, 1>) -> &[T; CLASSES];
 }
 
@@ -58,16 +61,23 @@ impl<const CLASSES: usize> Default for ConfusionMatrix<CLASSES> {
 }
 
 impl<const CLASSES: usize> ConfusionMatrix<CLASSES> {
-    /// Nothing predicted yet.
+    /// Creates an empty confusion matrix.
+    #[must_use]
     pub const fn new() -> Self {
         ConfusionMatrix { counts: [[0; CLASSES]; CLASSES] }
     }
 
-    /// Counts the predictions of a network for samples whose classes are known: the index of the largest output. For a network
-    /// with one output, the probability of class 1, see [`binary`](ConfusionMatrix::binary).
+    /// Counts the predictions of a network, the index of the largest output, for samples whose classes are known. For a
+    /// network with one output, the probability of class 1, see [`binary`](ConfusionMatrix::binary).
     ///
-    /// It is an error if there are no samples, or not as many classes as inputs, if a class is not below `CLASSES`, or if an
-    /// output is infinite or NaN.
+    /// # Shapes
+    ///
+    /// `inputs`: any number of samples of `[T; IN]`; `classes`: as many class indices.
+    ///
+    /// # Errors
+    ///
+    /// If there are no samples, or not as many classes as inputs, if a class is not below `CLASSES`, or if an output is
+    /// infinite or NaN.
     pub fn of<N, X, Y, const IN: usize>(network: &N, inputs: &X, classes: &Y) -> Result<Self, Error>
     where
         N: Network + Layer<Features<IN>>,
@@ -88,8 +98,13 @@ impl<const CLASSES: usize> ConfusionMatrix<CLASSES> {
         Ok(confusion)
     }
 
-    /// Counts predicted classes, one for each sample whose class is known. It is an error if there are none, or not as many
-    /// of both, or if a class is not below `CLASSES`.
+    /// Counts predicted classes, one for each sample whose class is known.
+    ///
+    /// # Errors
+    ///
+    /// If there are no samples, or not as many predictions as classes, or if a class is not below `CLASSES`.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use tuplenet::metrics::ConfusionMatrix;
@@ -100,7 +115,7 @@ impl<const CLASSES: usize> ConfusionMatrix<CLASSES> {
     /// ```
     pub fn from_classes<X, Y>(truth: &X, predicted: &Y) -> Result<Self, Error>
     where
-        // Classes are data for a network of any number type.
+        // Classes are data for a network of any scalar type.
         X: Samples<f32, Item = usize> + ?Sized,
         Y: Samples<f32, Item = usize> + ?Sized,
     {
@@ -111,7 +126,11 @@ impl<const CLASSES: usize> ConfusionMatrix<CLASSES> {
         Ok(confusion)
     }
 
-    /// Counts a sample of class `truth` for which `predicted` was predicted.
+    /// Counts one sample of class `truth` for which `predicted` was predicted.
+    ///
+    /// # Errors
+    ///
+    /// If a class is not below `CLASSES`.
     pub fn record(&mut self, truth: usize, predicted: usize) -> Result<(), Error> {
         let sample = self.total();
         let found = truth.max(predicted);
@@ -122,17 +141,21 @@ impl<const CLASSES: usize> ConfusionMatrix<CLASSES> {
         Ok(())
     }
 
-    /// How often `predicted` was predicted for samples of class `truth`; zero for classes that don't exist.
+    /// Returns how often `predicted` was predicted for samples of class `truth`; zero for classes that don't exist.
+    #[must_use]
     pub fn count(&self, truth: usize, predicted: usize) -> usize {
         self.counts.get(truth).and_then(|row| row.get(predicted)).copied().unwrap_or(0)
     }
 
-    /// How many samples were counted.
+    /// The number of samples that were counted.
+    #[must_use]
     pub fn total(&self) -> usize {
         self.counts.as_flattened().iter().sum()
     }
 
-    /// The share of right predictions; zero if there was none at all.
+    /// Accuracy: the fraction of correct predictions; zero if there is none. scikit-learn equivalent:
+    /// `sklearn.metrics.accuracy_score`.
+    #[must_use]
     pub fn accuracy(&self) -> f64 {
         let right: usize = (0..CLASSES).map(|class| self.count(class, class)).sum();
         ratio(right as f64, self.total() as f64)
@@ -140,9 +163,19 @@ impl<const CLASSES: usize> ConfusionMatrix<CLASSES> {
 }
 
 impl ConfusionMatrix<2> {
-    /// Counts the predictions of a yes-or-no question: class 1 where the probability of class 1 is at least `threshold`.
-    /// It is an error if there are no samples, or not as many probabilities as classes, if a probability is infinite or
-    /// NaN, or the threshold NaN, or a class neither 0 nor 1.
+    /// Counts the predictions of binary classification: class 1 if the probability of class 1 is at least `threshold`,
+    /// usually 0.5. A larger threshold predicts class 1 less often.
+    ///
+    /// # Shapes
+    ///
+    /// `classes`: class indices 0 and 1; `probabilities`: as many samples of `[T; 1]`.
+    ///
+    /// # Errors
+    ///
+    /// If there are no samples, or not as many probabilities as classes, if a probability is infinite or NaN, if the
+    /// threshold is NaN, or if a class is neither 0 nor 1.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use tuplenet::metrics::{Average, ConfusionMatrix};
@@ -155,7 +188,7 @@ impl ConfusionMatrix<2> {
     ///
     /// let half = ConfusionMatrix::binary(&classes, &probabilities, 0.5)?;
     /// assert_eq!((half.recall(Average::BINARY), half.precision(Average::BINARY)), (0.5, 0.5));
-    /// // To miss none of class 1, say yes sooner.
+    /// // A lower threshold misses none of class 1.
     /// let careful = ConfusionMatrix::binary(&classes, &probabilities, 0.2)?;
     /// assert_eq!((careful.recall(Average::BINARY), careful.precision(Average::BINARY)), (1.0, 2.0 / 3.0));
     /// # Ok::<(), tuplenet::Error>(())

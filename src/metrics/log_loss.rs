@@ -1,4 +1,4 @@
-//! Log loss: how surprised predicted probabilities are by the truth.
+//! Log loss.
 
 use super::{check, class_at};
 use crate::data::Samples;
@@ -6,13 +6,25 @@ use crate::error::Error;
 use crate::num::Real;
 use crate::num::float::ln;
 
-/// The mean of `-ln` of the probability of the right class: cross-entropy, as a judgement. Each sample has the
-/// probabilities of `OUT` classes; or one number, the probability of class 1 against class 0. Probabilities of 0 and 1
-/// count as [`epsilon`](num_traits::float::FloatCore::epsilon) and 1 minus that, as in scikit-learn, or one mistake would
-/// be infinite. They are not scaled if their sum is not 1.
+/// Log loss: cross-entropy as a metric. Each sample has the probabilities of `OUT` classes, or a single probability,
+/// that of class 1 against class 0. Probabilities of 0 and 1 count as
+/// [`epsilon`](num_traits::float::FloatCore::epsilon) and 1 minus that, as in scikit-learn; otherwise one mistake would
+/// be infinite. Probabilities are not normalized if their sum is not 1.
 ///
-/// It is an error if there are no samples, or not as many predictions as classes, if a class is out of range, or if what
-/// should be a probability isn't between 0 and 1.
+/// # Formula
+///
+/// mean of `-ln(probability of the correct class)`. scikit-learn equivalent: `sklearn.metrics.log_loss`.
+///
+/// # Shapes
+///
+/// `classes`: class indices; `probabilities`: as many samples of `[T; OUT]`.
+///
+/// # Errors
+///
+/// If there are no samples, or not as many predictions as classes, if a class is out of range, or if a probability is
+/// not between 0 and 1.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::metrics::log_loss;

@@ -1,9 +1,9 @@
-//! How good predictions are: accuracy and what else follows from a confusion matrix, the area under the ROC curve, log
-//! loss, and the errors of regression.
+//! Metrics: accuracy and the other scores of a confusion matrix, the area under the ROC curve, log loss, and regression
+//! errors.
 //!
-//! The truth comes first, as in scikit-learn: `metric(targets, predictions)`. All results are `f64`, whatever the numbers are,
-//! and those of scikit-learn for the same predictions. Nothing uses a heap; what has to be sorted is sorted in a slice of the
-//! caller's.
+//! Targets come first, as in scikit-learn: `metric(targets, predictions)`. All results are `f64`, for `f32` too, and
+//! equal to those of scikit-learn for the same predictions. Nothing uses the heap; what must be sorted is sorted in a
+//! slice of the caller.
 //!
 //! ```
 //! use tuplenet::metrics::{Average, ConfusionMatrix};
@@ -32,17 +32,20 @@ use crate::data::Samples;
 use crate::error::{Error, TargetError};
 use crate::num::Real;
 
-/// The index of the largest output: the class that a network predicts. The first, if several are the same; NaN is below
-/// everything.
+/// Argmax: the index of the largest output, which is the class that a network predicts. The first index if several
+/// outputs are equal; NaN is below every other value.
+///
+/// # Examples
 ///
 /// ```
 /// assert_eq!(tuplenet::metrics::largest_index(&[0.1, 0.7, 0.2]), 1);
 /// ```
 #[doc(alias("argmax"))]
+#[must_use]
 pub fn largest_index<T: PartialOrd + Copy>(outputs: &[T]) -> usize {
     let mut best = 0;
     for (index, output) in outputs.iter().enumerate() {
-        // A number without an order with itself is NaN.
+        // A value that has no order with itself is NaN.
         let is_number = |x: &T| x.partial_cmp(x).is_some();
         let better = outputs.get(best).is_some_and(|best| output > best || (!is_number(best) && is_number(output)));
         if better {
@@ -52,7 +55,7 @@ pub fn largest_index<T: PartialOrd + Copy>(outputs: &[T]) -> usize {
     best
 }
 
-/// Fails unless there is at least one prediction, and one for each target; gives their number.
+/// Fails unless there is at least one prediction, and one for each target; returns the number of predictions.
 fn check<T: Real, Y: Samples<T> + ?Sized, X: Samples<T> + ?Sized>(
     targets: &Y,
     predictions: &X,

@@ -1,13 +1,25 @@
-//! The errors of predicted numbers.
+//! Metrics of regression.
 
 use super::{check, check_finite};
 use crate::data::Samples;
 use crate::error::Error;
 use crate::num::Real;
 
-/// The mean of the squares of the errors, over all samples and all `OUT` outputs.
+/// Mean squared error over all samples and all `OUT` outputs.
 ///
-/// It is an error if there are no samples, or not as many predictions as targets, or if a number or a square is infinite or NaN.
+/// # Formula
+///
+/// mean of `(target - prediction)^2`. scikit-learn equivalent: `sklearn.metrics.mean_squared_error`.
+///
+/// # Shapes
+///
+/// `targets` and `predictions`: as many samples of `[T; OUT]`.
+///
+/// # Errors
+///
+/// If there are no samples, or not as many predictions as targets, or if a value or the sum is infinite or NaN.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::metrics::mean_squared_error;
@@ -23,9 +35,21 @@ where
     mean(targets, predictions, |error| error * error)
 }
 
-/// The mean of the absolute values of the errors, over all samples and all `OUT` outputs.
+/// Mean absolute error over all samples and all `OUT` outputs.
 ///
-/// It is an error if there are no samples, or not as many predictions as targets, or if a number or a square is infinite or NaN.
+/// # Formula
+///
+/// mean of `|target - prediction|`. scikit-learn equivalent: `sklearn.metrics.mean_absolute_error`.
+///
+/// # Shapes
+///
+/// `targets` and `predictions`: as many samples of `[T; OUT]`.
+///
+/// # Errors
+///
+/// If there are no samples, or not as many predictions as targets, or if a value or the sum is infinite or NaN.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::metrics::mean_absolute_error;
@@ -41,15 +65,27 @@ where
     mean(targets, predictions, f64::abs)
 }
 
-/// The coefficient of determination, R²: 1 minus the squared errors over the squared distances of the targets from their
-/// mean. 1 is perfect; 0 is what the mean of the targets would reach, and below zero is worse than that. The mean over the
-/// `OUT` outputs.
+/// Coefficient of determination, R²: 1 is perfect; 0 is the score of always predicting the mean of the targets, and
+/// below zero is worse than that. The mean over the `OUT` outputs.
 ///
-/// An output whose targets are all the same has no such quotient. As in scikit-learn it counts as 1 where it is predicted
-/// exactly, and else as 0.
+/// # Formula
 ///
-/// It is an error if there are fewer than two samples, or not as many predictions as targets, or if a number or the result is
-/// infinite or NaN.
+/// 1 - sum of `(target - prediction)^2` / sum of `(target - mean of targets)^2`. scikit-learn equivalent:
+/// `sklearn.metrics.r2_score`.
+///
+/// # Shapes
+///
+/// `targets` and `predictions`: as many samples of `[T; OUT]`.
+///
+/// If all targets of an output are equal, it counts as 1 if it is predicted exactly, and otherwise as 0, as in
+/// scikit-learn.
+///
+/// # Errors
+///
+/// If there are fewer than two samples, or not as many predictions as targets, or if a value or the result is infinite
+/// or NaN.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::metrics::r2;
@@ -64,7 +100,8 @@ where
     Y: Samples<T, Item = [T; OUT]> + ?Sized,
     X: Samples<T, Item = [T; OUT]> + ?Sized,
 {
-    // Errors and targets in units of the largest of each output, powers of two, so that squares neither overflow nor vanish.
+    // Errors and targets in units of the largest of each output, powers of two, so that squares neither overflow nor
+    // underflow.
     let mut units = [(0.0, 0.0); OUT];
     each(targets, predictions, |target, prediction| {
         for ((unit, t), p) in units.iter_mut().zip(target).zip(prediction) {
@@ -73,7 +110,7 @@ where
         }
     })?;
     let units = units.map(|(error, target)| (power_of_two_below(error), power_of_two_below(target)));
-    // Welford's recurrence for the distances from the mean; it gives exactly zero for targets that are all the same.
+    // Welford's recurrence for the distances from the mean; the result is exactly zero if all targets are equal.
     let (mut count, mut mean) = (0.0, [0.0; OUT]);
     let (mut errors, mut distances) = ([0.0; OUT], [0.0; OUT]);
     let samples = each(targets, predictions, |target, prediction| {
@@ -101,7 +138,7 @@ where
     if sum.is_finite() { Ok(sum / OUT as f64) } else { Err(Error::SquaresTooLarge) }
 }
 
-/// The largest power of two that is not above `value`, and of very small values the smallest that has a reciprocal.
+/// The largest power of two that is not above `value`; for very small values the smallest one that has a reciprocal.
 fn power_of_two_below(value: f64) -> f64 {
     f64::from_bits(value.max(f64::MIN_POSITIVE).to_bits() & f64::INFINITY.to_bits())
 }
@@ -120,7 +157,7 @@ where
     if sum.is_finite() { Ok(sum / (samples as f64 * OUT as f64)) } else { Err(Error::SquaresTooLarge) }
 }
 
-/// Calls `visit` with each target and its prediction; gives how many there were.
+/// Calls `visit` with each target and its prediction; returns the number of samples.
 fn each<T: Real, Y, X, const OUT: usize>(
     targets: &Y,
     predictions: &X,

@@ -6,15 +6,24 @@ use crate::error::Error;
 use crate::num::Real;
 use core::cmp::Ordering;
 
-/// The area under the receiver operating characteristic: how likely a sample of a class gets a higher score for that class
-/// than a sample of another class; the same score counts half.
+/// Area under the ROC curve: the probability that a sample of a class gets a higher score for that class than a sample
+/// of another class; equal scores count half. scikit-learn equivalent: `sklearn.metrics.roc_auc_score`.
 ///
-/// With one score for each sample (`SCORES` is 1) it is the score for class 1, and classes are 0 and 1. With several there
-/// is a score for each class; the result is the mean over the classes, each against all others (scikit-learn's
+/// With one score for each sample (`SCORES` is 1) it is the score for class 1, and classes are 0 and 1. With several
+/// there is a score for each class; the result is the mean over the classes, each against all others (scikit-learn's
 /// `multi_class="ovr"`, macro average). Scores need not be probabilities, only higher for what is more likely.
 ///
-/// `places` has a place for each sample and is where the samples are sorted. It is an error if there are no samples, or not
-/// as many scores, classes and places, if a score is infinite or NaN, if a class is out of range, or has no sample.
+/// # Shapes
+///
+/// `classes`: class indices; `scores`: as many samples of `[T; SCORES]`; `indices`: one element for each sample, a
+/// buffer in which the samples are sorted.
+///
+/// # Errors
+///
+/// If there are no samples, or not as many scores, classes and indices, if a score is infinite or NaN, or if a class is
+/// out of range or has no sample.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::metrics::roc_auc;
@@ -30,14 +39,14 @@ use core::cmp::Ordering;
 pub fn roc_auc<T: Real, Y, const SCORES: usize>(
     classes: &Y,
     scores: &[[T; SCORES]],
-    places: &mut [usize],
+    indices: &mut [usize],
 ) -> Result<f64, Error>
 where
     Y: Samples<T, Item = usize> + ?Sized,
 {
     let count = check(classes, scores)?;
-    if places.len() != count {
-        return Err(Error::Lengths { what: "places, one for each sample", expected: count, found: places.len() });
+    if indices.len() != count {
+        return Err(Error::Lengths { what: "indices, one for each sample", expected: count, found: indices.len() });
     }
     for (sample, score) in scores.iter().enumerate() {
         class_at(classes, sample, if SCORES == 1 { 2 } else { SCORES })?;
@@ -48,11 +57,11 @@ where
     if SCORES == 1 {
         // So that the class that is missing is named, whichever it is.
         needs_a_sample(classes, 0)?;
-        return one_against_rest(scores, 0, classes, 1, places);
+        return one_against_rest(scores, 0, classes, 1, indices);
     }
     let mut sum = 0.0;
     for class in 0..SCORES {
-        sum += one_against_rest(scores, class, classes, class, places)?;
+        sum += one_against_rest(scores, class, classes, class, indices)?;
     }
     Ok(sum / SCORES as f64)
 }
@@ -71,7 +80,7 @@ fn one_against_rest<T: Real, const SCORES: usize>(
     column: usize,
     classes: &(impl Samples<T, Item = usize> + ?Sized),
     class: usize,
-    places: &mut [usize],
+    indices: &mut [usize],
 ) -> Result<f64, Error> {
     let inside = needs_a_sample(classes, class)?;
     let outside = scores.len() - inside;
@@ -79,16 +88,16 @@ fn one_against_rest<T: Real, const SCORES: usize>(
         let class = usize::from(class == 0);
         return Err(Error::TooFewOfClass { class, expected: 1, found: 0 });
     }
-    for (sample, place) in places.iter_mut().enumerate() {
-        *place = sample;
+    for (sample, index) in indices.iter_mut().enumerate() {
+        *index = sample;
     }
     let score = |sample: usize| scores[sample][column];
-    places.sort_unstable_by(|&a, &b| score(a).partial_cmp(&score(b)).unwrap_or(Ordering::Equal));
+    indices.sort_unstable_by(|&a, &b| score(a).partial_cmp(&score(b)).unwrap_or(Ordering::Equal));
 
-    // Each sample of the class wins against those of other classes that stand below it, and half against its equals.
-    // Counted twice, so that it is a whole number.
+    // Each sample of the class counts 1 for every lower score of another class, and one half for every equal one.
+    // Both are doubled, so that the sum is an integer.
     let (mut wins, mut below) = (0u128, 0u128);
-    for equals in places.chunk_by(|&a, &b| score(a) == score(b)) {
+    for equals in indices.chunk_by(|&a, &b| score(a) == score(b)) {
         let of_class = |&&sample: &&usize| class_at(classes, sample, usize::MAX) == Ok(class);
         let class_here = equals.iter().filter(of_class).count() as u128;
         let others_here = equals.len() as u128 - class_here;

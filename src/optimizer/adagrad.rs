@@ -8,8 +8,12 @@ use crate::num::math::mul_add;
 use crate::num::{Lanes, Real};
 use fearless_simd::{Simd, SimdBase};
 
+/// Adagrad: adaptive per-parameter learning rates from the sum of all squared gradients.
+///
+/// # Formula
+///
 /// `s <- s + g g`, then `w <- w - learning_rate * g / (sqrt(s) + epsilon)`: J. Duchi et al., 2011,
-/// <https://jmlr.org/papers/v12/duchi11a.html>.
+/// <https://jmlr.org/papers/v12/duchi11a.html>. PyTorch equivalent: `torch.optim.Adagrad`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(
     feature = "serde",
@@ -18,16 +22,19 @@ use fearless_simd::{Simd, SimdBase};
 )]
 #[doc(alias("AdaGrad"))]
 pub struct Adagrad<T = f32> {
-    /// The learning rate.
+    /// The learning rate: finite and not negative; no default. A larger one takes larger steps. The steps become
+    /// shorter by themselves while the sum grows.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub learning_rate: T,
-    /// Keeps the divisor from zero.
+    /// Keeps the divisor above zero: finite and not negative; by default 1e-10. A larger one shortens the steps of
+    /// parameters with small gradients.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub epsilon: T,
 }
 
 impl<T: Real> Adagrad<T> {
-    /// With that learning rate and an epsilon of 1e-10, as in PyTorch.
+    /// Adagrad with this learning rate and an epsilon of 1e-10, as in PyTorch.
+    #[must_use]
     pub fn new(learning_rate: T) -> Self {
         Adagrad { learning_rate, epsilon: T::of(1e-10) }
     }
@@ -35,7 +42,7 @@ impl<T: Real> Adagrad<T> {
 
 impl<T: Real> Optimizer for Adagrad<T> {
     type Scalar = T;
-    /// The sum of the squares of all gradients.
+    /// The sum of the squares of all gradients so far, `s`.
     type State = States<1>;
     type Shared = ();
 

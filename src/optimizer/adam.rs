@@ -8,9 +8,13 @@ use crate::num::math::{divide_by_root, mul_add, square_root};
 use crate::num::{Lanes, Real, lanes};
 use fearless_simd::Simd;
 
-/// `m <- beta1 * m + (1 - beta1) * g` and `v <- beta2 * v + (1 - beta2) * g g`; then, with `m` and `v` divided by
-/// `1 - beta1^t` and `1 - beta2^t` at step `t`, `w <- w - learning_rate * m / (sqrt(v) + epsilon)`: D. Kingma and J.
-/// Ba, 2014, <https://arxiv.org/abs/1412.6980>.
+/// Adam: adaptive per-parameter learning rates from running averages of the gradients and of their squares.
+///
+/// # Formula
+///
+/// `m <- beta1 * m + (1 - beta1) * g` and `v <- beta2 * v + (1 - beta2) * g g`; then, with `m` and `v` divided by `1 -
+/// beta1^t` and `1 - beta2^t` at step `t`, `w <- w - learning_rate * m / (sqrt(v) + epsilon)`: D. Kingma and J. Ba,
+/// 2014, <https://arxiv.org/abs/1412.6980>. PyTorch equivalent: `torch.optim.Adam`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(
     feature = "serde",
@@ -19,22 +23,26 @@ use fearless_simd::Simd;
 )]
 #[doc(alias("optim.Adam"))]
 pub struct Adam<T = f32> {
-    /// The learning rate.
+    /// The learning rate: finite and not negative; no default, 0.001 is usual. About the largest change of a weight in
+    /// one step. A larger one takes larger steps, and diverges if it is too large.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub learning_rate: T,
-    /// What stays of the mean of the gradients from step to step.
+    /// The part of the gradients' average that is kept from step to step, at least 0 and below 1; by default 0.9. A
+    /// larger one averages over more steps: about `1 / (1 - beta1)`.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub beta1: T,
-    /// What stays of the mean of their squares.
+    /// The same for the average of their squares; by default 0.999.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub beta2: T,
-    /// Keeps the divisor from zero.
+    /// Keeps the divisor above zero: finite and not negative; by default 1e-8. A larger one shortens the steps of
+    /// parameters with small gradients.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub epsilon: T,
 }
 
 impl<T: Real> Adam<T> {
-    /// With that learning rate and the paper's 0.9, 0.999 and 1e-8.
+    /// Adam with this learning rate and the paper's 0.9, 0.999 and 1e-8.
+    #[must_use]
     pub fn new(learning_rate: T) -> Self {
         Adam { learning_rate, beta1: T::of(0.9), beta2: T::of(0.999), epsilon: T::of(1e-8) }
     }
@@ -47,9 +55,12 @@ impl<T: Real> Default for Adam<T> {
     }
 }
 
-/// [`Adam`] with decoupled weight decay: before each step, weights shrink by the factor
-/// `1 - learning_rate * weight_decay`. Biases are left alone. I. Loshchilov and F. Hutter, 2017,
-/// <https://arxiv.org/abs/1711.05101>.
+/// AdamW: [`Adam`] with decoupled weight decay. Biases do not decay.
+///
+/// # Formula
+///
+/// `w <- (1 - learning_rate * weight_decay) * w` for weights, then the step of [`Adam`]: I. Loshchilov and F. Hutter,
+/// 2017, <https://arxiv.org/abs/1711.05101>. PyTorch equivalent: `torch.optim.AdamW`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(
     feature = "serde",
@@ -58,15 +69,17 @@ impl<T: Real> Default for Adam<T> {
 )]
 #[doc(alias("weight decay"))]
 pub struct AdamW<T = f32> {
-    /// The rule of the step.
+    /// The step, with its learning rate.
     pub adam: Adam<T>,
-    /// The factor `lambda` of the decay.
+    /// The weight decay `lambda`: finite and not negative; by default 0.01. A larger one pulls weights to zero more
+    /// strongly.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub weight_decay: T,
 }
 
 impl<T: Real> AdamW<T> {
-    /// With that learning rate, [`Adam`]'s constants and a decay of 0.01, as in PyTorch.
+    /// AdamW with this learning rate, [`Adam`]'s constants and a weight decay of 0.01, as in PyTorch.
+    #[must_use]
     pub fn new(learning_rate: T) -> Self {
         AdamW { adam: Adam::new(learning_rate), weight_decay: T::of(0.01) }
     }
@@ -79,8 +92,8 @@ impl<T: Real> Default for AdamW<T> {
     }
 }
 
-/// How far the averages of [`Adam`] are from their mean because they began with zero: `1 - beta1^t` and `1 - beta2^t` after `t`
-/// steps.
+/// Bias correction of [`Adam`]: its averages begin with zero, and are divided by `1 - beta1^t` and `1 - beta2^t` after
+/// `t` steps. The two divisors are the values of this type.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(bound = "T: Real", transparent))]
 pub struct BiasCorrection<T>(#[cfg_attr(feature = "serde", serde(with = "crate::num::serde::array"))] pub [T; 2]);
@@ -91,7 +104,7 @@ impl<T: Real> Zeroed for BiasCorrection<T> {
 
 impl<T: Real> Optimizer for Adam<T> {
     type Scalar = T;
-    /// The mean of the gradients, `m`, and of their squares, `v`.
+    /// The running averages of the gradients, `m`, and of their squares, `v`.
     type State = States<2>;
     type Shared = BiasCorrection<T>;
 
@@ -139,7 +152,7 @@ impl<T: Real> Optimizer for Adam<T> {
 
 impl<T: Real> Optimizer for AdamW<T> {
     type Scalar = T;
-    /// The mean of the gradients, `m`, and of their squares, `v`.
+    /// The running averages of the gradients, `m`, and of their squares, `v`.
     type State = States<2>;
     type Shared = BiasCorrection<T>;
 
@@ -186,14 +199,14 @@ impl<T: Real> Optimizer for AdamW<T> {
         let rest1 = lanes::<S, T>(simd, T::ONE - beta1);
         let rest2 = lanes::<S, T>(simd, T::ONE - beta2);
         // Added to both averages, it keeps those of a unit without gradients from becoming subnormal, which many CPUs
-        // are very slow with, and it is far too small to count in any other.
+        // compute with very slowly. It is far too small to matter in any other average.
         let smallest = lanes::<S, T>(simd, T::min_positive_value() / T::epsilon());
         let beta1 = lanes::<S, T>(simd, beta1);
         let beta2 = lanes::<S, T>(simd, beta2);
         let keep =
             if matches!(parameter.kind, Kind::Weight) { T::ONE - learning_rate * self.weight_decay } else { T::ONE };
         let keep = lanes::<S, T>(simd, keep);
-        // Both sides of the fraction times the root, which then need not be taken off each `v`.
+        // The fraction is expanded by the root, so that `v` need not be corrected for each weight.
         let root = square_root(second);
         let learning_rate = lanes::<S, T>(simd, -(learning_rate * root / first));
         let epsilon = lanes::<S, T>(simd, epsilon * root);

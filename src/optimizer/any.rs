@@ -1,4 +1,4 @@
-//! [`AnyOptimizer`]: which rule is known at run time alone.
+//! [`AnyOptimizer`]: an optimizer that is chosen at run time.
 
 use super::{Adagrad, Adam, AdamW, BiasCorrection, Momentum, Optimizer, RmsProp, Sgd, States};
 use crate::error::Error;
@@ -7,8 +7,10 @@ use crate::num::Real;
 use core::fmt;
 use fearless_simd::Simd;
 
-/// One of the optimizers, chosen at run time: by a search, or from a file of settings. It takes the memory of the greediest,
-/// Adam.
+/// Optimizer that is chosen at run time: by a search, or from a file of settings. It uses as much memory as Adam, the
+/// largest of them.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::optimizer::AnyOptimizer;
@@ -19,8 +21,8 @@ use fearless_simd::Simd;
 ///     let optimizer: AnyOptimizer = optimizer;
 ///     println!("{optimizer}");
 ///     let mut trainer = Trainer::new(<Dense<1, 1, Identity>>::new(&mut seeded(0)), MeanSquaredError, optimizer, seeded(1));
-///     let outcome = trainer.fit(&inputs, &inputs, &FitOptions { epochs: 200, ..FitOptions::default() }, ())?;
-///     assert!(outcome.loss < 1e-3);
+///     let report = trainer.fit(&inputs, &inputs, &FitOptions { epochs: 200, ..FitOptions::default() }, ())?;
+///     assert!(report.loss < 1e-3);
 /// }
 /// # Ok::<(), tuplenet::Error>(())
 /// ```
@@ -28,9 +30,9 @@ use fearless_simd::Simd;
 #[non_exhaustive]
 #[doc(alias("dynamic optimizer"))]
 pub enum AnyOptimizer<T = f32> {
-    /// Gradient descent.
+    /// Stochastic gradient descent.
     Sgd(Sgd<T>),
-    /// With momentum, Nesterov's too.
+    /// Gradient descent with momentum, or with Nesterov's momentum.
     Momentum(Momentum<T>),
     /// Adagrad.
     Adagrad(Adagrad<T>),
@@ -38,11 +40,11 @@ pub enum AnyOptimizer<T = f32> {
     RmsProp(RmsProp<T>),
     /// Adam.
     Adam(Adam<T>),
-    /// Adam with decay.
+    /// Adam with decoupled weight decay.
     AdamW(AdamW<T>),
 }
 
-/// `$body` of the rule, whichever it is.
+/// Expands to a match that evaluates `$body` for the optimizer in each variant.
 macro_rules! of_rule {
     ($optimizer:expr, $rule:ident => $body:expr) => {
         match $optimizer {
@@ -58,7 +60,7 @@ macro_rules! of_rule {
 
 impl<T: Real> Optimizer for AnyOptimizer<T> {
     type Scalar = T;
-    /// As many as Adam's, of which the other rules take what they need.
+    /// As many as Adam needs; the other optimizers use some of them.
     type State = States<2>;
     type Shared = BiasCorrection<T>;
 
@@ -87,7 +89,7 @@ impl<T: Real> Optimizer for AnyOptimizer<T> {
         }
     }
 
-    /// Not inlined, so that all rules are compiled once for each instruction set and not once more for every network.
+    /// Not inlined, so that all optimizers are compiled once for each instruction set, and not again for every network.
     #[inline(never)]
     fn update<S: Simd>(
         &self,
@@ -98,7 +100,7 @@ impl<T: Real> Optimizer for AnyOptimizer<T> {
         gradient: &mut [T],
         [first, second]: [&mut [T]; 2],
     ) {
-        // As if it had one column: code that is not compiled for a network gains nothing from knowing its rows.
+        // Passed on as one column: code that is not compiled for a network gains nothing from knowing its rows.
         let parameter = Parameter { rows: weights.len(), columns: 1, ..parameter };
         simd.vectorize(
             #[inline(always)]
@@ -118,7 +120,7 @@ impl<T: Real> Optimizer for AnyOptimizer<T> {
     }
 }
 
-/// The rule's name, in small letters.
+/// The optimizer's name, in lower case.
 impl<T> fmt::Display for AnyOptimizer<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {

@@ -1,4 +1,4 @@
-//! Limits to the gradient before the steps of any optimizer.
+//! Gradient clipping before the steps of any optimizer.
 
 use super::GradientTransform;
 use crate::error::{Error, setting};
@@ -8,7 +8,13 @@ use crate::num::math::{maximum, minimum, square_root};
 use crate::num::{Lanes, Real};
 use fearless_simd::{Simd, SimdBase};
 
-/// Scales gradients that are longer than the limit, all parameters taken together, down to that length.
+/// Gradient clipping by norm: scales the gradient down to the limit where its norm is larger. The norm is that of all
+/// parameters together.
+///
+/// # Formula
+///
+/// `g <- g * min(1, limit / |g|)`, with the Euclidean norm `|g|`: R. Pascanu et al., 2013,
+/// <https://arxiv.org/abs/1211.5063>. PyTorch equivalent: `torch.nn.utils.clip_grad_norm_`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(
     feature = "serde",
@@ -17,7 +23,7 @@ use fearless_simd::{Simd, SimdBase};
 )]
 #[doc(alias("clip_grad_norm_", "gradient clipping"))]
 pub struct ClipNorm<T> {
-    /// The largest length.
+    /// The largest norm: above zero; no default, 1 is usual. A larger one clips fewer gradients.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub limit: T,
 }
@@ -28,8 +34,8 @@ impl<T: Real> GradientTransform<T> for ClipNorm<T> {
         let mut squares = SumOfSquares { simd, sum: T::ZERO };
         gradient.visit_mut([], &mut squares);
         let norm = square_root(squares.sum);
-        // Not an infinite norm, which may be that of numbers whose squares alone are too large, nor that of ones whose squares
-        // are too small.
+        // Not if the norm is infinite, since the values may be finite with squares that overflow, and not if the
+        // squares underflow.
         if norm > self.limit && norm < T::infinity() && norm > T::min_positive_value() / T::epsilon() {
             gradient.visit_mut([], &mut Scale { simd, factor: self.limit / norm });
         } else if !(norm <= self.limit && norm > T::ZERO) {
@@ -48,7 +54,8 @@ impl<T: Real> GradientTransform<T> for ClipNorm<T> {
     }
 }
 
-/// [`ClipNorm`] where squares are too large or too small for their type: of a power of two times the gradient, which is exact.
+/// [`ClipNorm`] where squares overflow or underflow: the gradient is multiplied by a power of two first, which is
+/// exact.
 #[cold]
 #[inline(never)]
 fn scaled<T: Real, N: Params<Scalar = T>>(limit: T, gradient: &mut N) {
@@ -90,7 +97,7 @@ fn scaled<T: Real, N: Params<Scalar = T>>(limit: T, gradient: &mut N) {
     measure.squares = T::ZERO;
     gradient.visit_mut([], &mut measure);
     let norm = square_root(measure.squares);
-    // Not where it is infinite or NaN: no factor makes a direction of that.
+    // Not if the norm is infinite or NaN: no factor can mend such a gradient.
     if norm.is_finite() && norm > limit * measure.scale {
         gradient.visit_mut([], &mut Times([measure.scale, limit / norm]));
     }
@@ -133,7 +140,11 @@ impl<S: Simd, T: Real> VisitorMut<T, 0> for Scale<S, T> {
     }
 }
 
-/// Keeps each number of the gradient between `-limit` and `limit`.
+/// Gradient clipping by value: clamps each element of the gradient.
+///
+/// # Formula
+///
+/// `g <- min(max(g, -limit), limit)`. PyTorch equivalent: `torch.nn.utils.clip_grad_value_`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(
     feature = "serde",
@@ -142,7 +153,7 @@ impl<S: Simd, T: Real> VisitorMut<T, 0> for Scale<S, T> {
 )]
 #[doc(alias("clip_grad_value_", "gradient clipping"))]
 pub struct ClipValue<T> {
-    /// The largest absolute value.
+    /// The largest absolute value: above zero; no default, 1 is usual. A larger one clips fewer elements.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub limit: T,
 }

@@ -1,5 +1,4 @@
-//! What is done around any optimizer before its steps: [`GradientTransform`], and [`Transformed`], which puts the two
-//! together.
+//! [`GradientTransform`]: changes a gradient before an optimizer's step; [`Transformed`]: an optimizer with one.
 
 use super::{Optimizer, StateSlices};
 use crate::error::Error;
@@ -7,34 +6,39 @@ use crate::model::{Parameter, Params};
 use crate::num::Real;
 use fearless_simd::Simd;
 
-/// What is done to a network and its gradient before an optimizer takes its step.
+/// Gradient transform: changes a network or its gradient before an optimizer takes its step.
 #[doc(alias("GradientTransformation"))]
 pub trait GradientTransform<T: Real> {
-    /// Changes the network or the mean `gradient` of a batch. `learning_rate` is the optimizer's learning rate.
+    /// Changes the network or the mean `gradient` of a batch. `learning_rate` is the optimizer's.
     fn transform<S: Simd, N: Params<Scalar = T>>(&self, simd: S, learning_rate: T, network: &mut N, gradient: &mut N);
 
-    /// Whether all settings make sense: see [`Optimizer::check`].
+    /// Checks all settings: see [`Optimizer::check`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] with the first setting that is out of its range, NaN or infinite.
     #[inline(always)]
     fn check(&self) -> Result<(), Error> {
         Ok(())
     }
 
-    /// The largest absolute value of a gradient that it makes none larger than `after` of: see [`Optimizer::largest_gradient`].
+    /// The largest absolute value in a gradient that the transform accepts, so that its result has no value above
+    /// `after`: see [`Optimizer::largest_gradient`].
     #[inline(always)]
     fn largest_gradient(&self, after: T) -> T {
         after
     }
 }
 
-/// An optimizer with a transform before each of its steps, after those that it has already. Made by
-/// [`Optimizer::with_transform`], or by a method such as [`Optimizer::l2`].
+/// Optimizer with a gradient transform before each of its steps, which applies after those that the optimizer already
+/// has. Made by [`Optimizer::with_transform`], or by a method such as [`Optimizer::l2`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 #[doc(alias("chain", "gradient transformation"))]
 pub struct Transformed<O, P> {
-    /// What takes the step.
+    /// The optimizer that takes the step.
     pub optimizer: O,
-    /// What is done before it.
+    /// The transform that applies before it.
     pub transform: P,
 }
 

@@ -1,27 +1,30 @@
-//! Optimizers: how a gradient becomes a better network.
+//! Optimizers: they change a network by its gradient.
 //!
-//! In order of difficulty: [`Sgd`], [`Momentum`], [`Adagrad`], [`RmsProp`], [`Adam`], [`AdamW`]. Around any of them:
-//! [`clip_norm`](Optimizer::clip_norm), [`clip_value`](Optimizer::clip_value), [`l1`](Optimizer::l1),
-//! [`l2`](Optimizer::l2), [`weight_decay`](Optimizer::weight_decay). [`AnyOptimizer`] is one that is chosen at run
-//! time. They act in the order in which they are written:
+//! From simple to complex: [`Sgd`], [`Momentum`], [`Adagrad`], [`RmsProp`], [`Adam`], [`AdamW`]. Each of them can have
+//! gradient clipping ([`clip_norm`](Optimizer::clip_norm), [`clip_value`](Optimizer::clip_value)), regularization
+//! ([`l1`](Optimizer::l1), [`l2`](Optimizer::l2)) and [`weight_decay`](Optimizer::weight_decay). [`AnyOptimizer`] is an
+//! optimizer that is chosen at run time. Transforms apply in the order in which they are written:
 //!
 //! ```
 //! use tuplenet::prelude::*;
 //!
-//! // Limits the gradient to length 1, adds the gradient of the penalty to it, and lets Adam take the step: what PyTorch does with
+//! // Clips the gradient to norm 1, adds the gradient of the L2 penalty, and then takes a step of Adam, as PyTorch with
 //! // `clip_grad_norm_` and `weight_decay`.
 //! let optimizer = Adam::new(1e-3f32).clip_norm(1.0).l2(1e-4);
 //! ```
 //!
 //! # Settings
 //!
-//! What makes an optimizer, a penalty, a limit, a schedule or a loss never fails and never panics, so that each can be a constant.
-//! Every entry that trains, [`step`](crate::train::Trainer::step), [`step_one`](crate::train::Trainer::step_one),
-//! [`epoch`](crate::train::Trainer::epoch), [`fit`](crate::train::Trainer::fit) and the others, on several threads, in a
-//! search or from a checkpoint, checks all settings before anything is changed, and gives an
-//! [`Error::Setting`] that says what was expected and what was found. [`Optimizer::check`] is that check.
-//! [`Optimizer::step`], a step by hand, does not check, and does what the formula says. On a microcontroller `step` and
-//! `step_one` do not check either: its settings stand in the program.
+//! Constructors of optimizers, penalties, limits, schedules and losses never fail and never panic, so that each of
+//! these can be a constant. Every method that trains, [`step`](crate::train::Trainer::step),
+//! [`step_one`](crate::train::Trainer::step_one), [`epoch`](crate::train::Trainer::epoch),
+//! [`fit`](crate::train::Trainer::fit) and the others, on several threads, in a search or from a checkpoint, checks all
+//! settings before it changes anything. It returns an [`Error::Setting`] that says what was expected and what was
+//! found. [`Optimizer::check`] is that check. [`Optimizer::step`], a step by hand, does not check: it computes the
+//! formula. On a microcontroller `step` and `step_one` do not check either: the settings there are constants of the
+//! program.
+//!
+//! # Your own optimizer
 //!
 //! An optimizer of your own is a rule for a slice of parameters:
 //!
@@ -31,7 +34,7 @@
 //! use tuplenet::prelude::*;
 //! use tuplenet::simd::Simd;
 //!
-//! /// Steps of the same length in every direction: the sign of the momentum alone counts.
+//! /// Steps of the same size for every parameter: only the sign of the momentum counts.
 //! struct Signum {
 //!     learning_rate: f32,
 //! }
@@ -112,13 +115,13 @@ pub(crate) fn check_learning_rate<T: Real>(learning_rate: T) -> Result<(), Error
     setting(not_negative(learning_rate), "a learning rate that is finite and not negative", learning_rate)
 }
 
-/// Checks what keeps a divisor from zero.
+/// Checks the term that keeps a divisor above zero.
 #[inline(always)]
 fn check_epsilon<T: Real>(epsilon: T) -> Result<(), Error> {
     setting(not_negative(epsilon), "an `epsilon` that is finite and not negative", epsilon)
 }
 
-/// The largest number whose square is finite, less two binary places for what is added to it.
+/// The largest value whose square is finite, divided by 4 to leave a margin for what is added to the square.
 #[inline(always)]
 fn largest_to_square<T: Real>() -> T {
     T::of(if size_of::<T>() == size_of::<f32>() {
@@ -131,31 +134,40 @@ fn largest_to_square<T: Real>() -> T {
 /// The values that the optimizer `O` keeps for a slice of parameters: `[&mut [T]; 2]` with [`States<2>`](States).
 pub type StateSlices<'a, O> = <<O as Optimizer>::State as StateLayout>::OfSlice<'a, <O as Optimizer>::Scalar>;
 
-/// A rule that changes a network by its gradient, slice by slice.
+/// Optimizer: a rule that changes a network by its gradient, slice by slice.
 #[doc(alias("torch.optim"))]
 pub trait Optimizer: Sized {
-    /// The type of the numbers.
+    /// The type of weights, gradients and settings.
     type Scalar: Real;
 
-    /// How many values it keeps for each parameter: [`States<0>`](States) to `States<3>`. They begin with zeros.
+    /// How many values the optimizer keeps for each parameter: [`States<0>`](States) to `States<3>`. They begin with
+    /// zeros.
     type State: StateLayout;
 
-    /// What it keeps for all parameters together; it begins with zeros. Most have `()`.
+    /// The state that all parameters share; it begins with zeros. `()` for most optimizers.
     type Shared: Zeroed;
 
-    /// The learning rate.
+    /// The learning rate: the size of a step.
     #[doc(alias("lr"))]
+    #[must_use]
     fn learning_rate(&self) -> Self::Scalar;
 
-    /// Changes the learning rate, for a schedule.
+    /// Sets the learning rate; schedules call this.
     #[doc(alias("lr"))]
     fn set_learning_rate(&mut self, learning_rate: Self::Scalar);
 
-    /// Begins a step: for what changes from step to step and is the same for all parameters.
+    /// Called at the beginning of each step, for state that changes from step to step and is the same for all
+    /// parameters.
     #[inline(always)]
     fn begin_step(&self, _shared: &mut Self::Shared) {}
 
-    /// Changes a slice of parameters by the same slice of the mean `gradient` of a batch, which it sets to zero for the next one.
+    /// Updates a slice of parameters by the same slice of the mean `gradient` of a batch, and sets the gradient to zero
+    /// for the next batch.
+    ///
+    /// # Shapes
+    ///
+    /// `weights`, `gradient` and each slice of `state` have the same length: that of one layer's weights or of its
+    /// bias.
     fn update<S: Simd>(
         &self,
         simd: S,
@@ -166,12 +178,19 @@ pub trait Optimizer: Sized {
         state: StateSlices<'_, Self>,
     );
 
-    /// Changes the network or the gradient before a step: what was put around an optimizer, in the order in which it is written.
+    /// Changes the network or the gradient before a step: the transforms around an optimizer, in the order in which
+    /// they are written.
     #[inline(always)]
     fn transform<S: Simd, N: Params<Scalar = Self::Scalar>>(&self, _simd: S, _network: &mut N, _gradient: &mut N) {}
 
-    /// Whether all settings make sense; an [`Error::Setting`] with the first that does not. Whoever trains asks first, and a loop
-    /// by hand can ask before its first [`step`](Self::step):
+    /// Checks all settings. Every method that trains calls it first, and a loop by hand can call it before its first
+    /// [`step`](Self::step).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] with the first setting that is out of its range, NaN or infinite.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use tuplenet::prelude::*;
@@ -184,24 +203,26 @@ pub trait Optimizer: Sized {
         Ok(())
     }
 
-    /// The largest absolute value of a gradient that a step can be taken with. One that squares it says how large it may be for
-    /// a square that is finite: else what it remembers would be infinite for good.
+    /// The largest absolute value in a gradient that a step accepts. An optimizer that squares the gradient returns a
+    /// value whose square is finite. Otherwise its state would become infinite and stay so.
     #[inline(always)]
+    #[must_use]
     fn largest_gradient(&self) -> Self::Scalar {
         Self::Scalar::max_value()
     }
 
-    /// Forgets how far a schedule has come, for a training run from the beginning.
+    /// Resets the schedule, for a training run from the beginning.
     fn restart(&mut self) {}
 
     /// The learning rate, if a step is plain gradient descent, `w <- w - learning_rate * g`, and nothing else. Then a
-    /// chip that learns from a single sample need not write its gradient down: see
+    /// microcontroller that learns from a single sample need not store the gradient: see
     /// [`Layer::sgd_step`](crate::model::Layer::sgd_step).
+    #[must_use]
     fn sgd_learning_rate(&self) -> Option<Self::Scalar> {
         None
     }
 
-    /// Changes a network by the mean `gradient` of a batch, and sets `gradient` to zero for the next one.
+    /// Updates a network by the mean `gradient` of a batch, and sets `gradient` to zero for the next batch.
     fn step<N: Params<Scalar = Self::Scalar>>(
         &self,
         network: &mut N,
@@ -211,7 +232,7 @@ pub trait Optimizer: Sized {
         dispatch!(level(), simd => self.step_with(simd, network, gradient, state));
     }
 
-    /// [`step`](Self::step) with an instruction set that is known.
+    /// [`step`](Self::step) for an instruction set that the caller has chosen.
     #[inline(always)]
     fn step_with<S: Simd, N: Params<Scalar = Self::Scalar>>(
         &self,
@@ -224,13 +245,15 @@ pub trait Optimizer: Sized {
         state.update(simd, self, network, gradient);
     }
 
-    /// Is told of each step that was taken, for a schedule.
+    /// Called after each step, for a schedule.
     fn after_step(&mut self) {}
 
-    /// Is told of the mean training loss of each epoch, for a schedule.
+    /// Called after each epoch with the mean training loss, for a schedule.
     fn after_epoch(&mut self, _loss: Self::Scalar) {}
 
-    /// This optimizer with a learning rate that follows a schedule, which goes on after each epoch.
+    /// This optimizer with a learning rate schedule that advances after each epoch.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use tuplenet::prelude::*;
@@ -240,11 +263,14 @@ pub trait Optimizer: Sized {
     /// optimizer.after_epoch(0.3);
     /// assert_eq!(optimizer.learning_rate(), 0.05);
     /// ```
+    #[must_use]
     fn by_epoch<P: Schedule>(self, schedule: P) -> Scheduled<Self, P> {
         Scheduled::new(self, schedule, Unit::Epoch)
     }
 
-    /// This optimizer with a learning rate that follows a schedule, which goes on after each step.
+    /// This optimizer with a learning rate schedule that advances after each step.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use tuplenet::prelude::*;
@@ -254,44 +280,59 @@ pub trait Optimizer: Sized {
     /// optimizer.after_step();
     /// assert!((optimizer.learning_rate() - 0.075).abs() < 1e-15);
     /// ```
+    #[must_use]
     fn by_step<P: Schedule>(self, schedule: P) -> Scheduled<Self, P> {
         Scheduled::new(self, schedule, Unit::Step)
     }
 
-    /// This optimizer, with a transform before each of its steps.
+    /// This optimizer with a transform of the gradient before each of its steps.
+    #[must_use]
     fn with_transform<P: GradientTransform<Self::Scalar>>(self, transform: P) -> Transformed<Self, P> {
         Transformed { optimizer: self, transform }
     }
 
-    /// Adds the gradient of `lambda / 2` times the sum of the squares of all weights: L2 regularization, what PyTorch
-    /// calls `weight_decay`. Biases are left alone.
+    /// L2 regularization: adds the gradient of the penalty `lambda / 2 * sum w w` over all weights. Biases are not
+    /// penalized. See [`Regularization`].
+    ///
+    /// PyTorch equivalent: the argument `weight_decay` of `torch.optim.SGD` and `Adam`.
     #[doc(alias("weight_decay", "ridge"))]
+    #[must_use]
     fn l2(self, lambda: Self::Scalar) -> Transformed<Self, Regularization<Self::Scalar>> {
         self.with_transform(Regularization { l1: Self::Scalar::ZERO, l2: lambda })
     }
 
-    /// Adds the gradient of `lambda` times the sum of the absolute values of all weights: L1 regularization, which
-    /// drives weights to zero. Biases are left alone.
+    /// L1 regularization: adds the gradient of the penalty `lambda * sum |w|` over all weights, which drives weights to
+    /// zero. Biases are not penalized. See [`Regularization`].
     #[doc(alias("lasso"))]
+    #[must_use]
     fn l1(self, lambda: Self::Scalar) -> Transformed<Self, Regularization<Self::Scalar>> {
         self.with_transform(Regularization { l1: lambda, l2: Self::Scalar::ZERO })
     }
 
-    /// Shrinks every weight by the factor `1 - learning_rate * lambda` before each step: decoupled weight decay. Biases
-    /// are left alone.
+    /// Decoupled weight decay: multiplies every weight by `1 - learning_rate * lambda` before each step. Biases do not
+    /// decay. See [`WeightDecay`].
     #[doc(alias("decoupled weight decay"))]
+    #[must_use]
     fn weight_decay(self, lambda: Self::Scalar) -> Transformed<Self, WeightDecay<Self::Scalar>> {
         self.with_transform(WeightDecay { lambda })
     }
 
-    /// Scales gradients that are longer than `limit`, all parameters taken together, down to that length.
+    /// Gradient clipping by norm: scales the gradient of all parameters together down to the norm `limit` where it is
+    /// longer. See [`ClipNorm`].
+    ///
+    /// PyTorch equivalent: `torch.nn.utils.clip_grad_norm_`.
     #[doc(alias("clip_grad_norm_"))]
+    #[must_use]
     fn clip_norm(self, limit: Self::Scalar) -> Transformed<Self, ClipNorm<Self::Scalar>> {
         self.with_transform(ClipNorm { limit })
     }
 
-    /// Keeps each number of the gradient between `-limit` and `limit`.
+    /// Gradient clipping by value: clamps each element of the gradient to the range from `-limit` to `limit`. See
+    /// [`ClipValue`].
+    ///
+    /// PyTorch equivalent: `torch.nn.utils.clip_grad_value_`.
     #[doc(alias("clip_grad_value_"))]
+    #[must_use]
     fn clip_value(self, limit: Self::Scalar) -> Transformed<Self, ClipValue<Self::Scalar>> {
         self.with_transform(ClipValue { limit })
     }

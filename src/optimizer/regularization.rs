@@ -9,8 +9,14 @@ use crate::num::math::mul_add;
 use crate::num::{Lanes, Real};
 use fearless_simd::{Select, Simd, SimdBase, SimdFloat};
 
-/// Adds the gradient of the penalty `l1 * sum |w| + l2 / 2 * sum w w` over all weights to the gradient. The losses that
-/// a trainer reports are without it.
+/// L1 and L2 regularization: adds the gradient of the penalty to the gradient of the loss. Biases are not penalized.
+/// The losses that a trainer reports do not contain the penalty.
+///
+/// # Formula
+///
+/// The penalty is `l1 * sum |w| + l2 / 2 * sum w w` over all weights. PyTorch equivalent of `l2`: the argument
+/// `weight_decay` of `torch.optim.SGD`. scikit-learn equivalent: the argument `alpha` of `MLPClassifier`, divided by
+/// the number of samples in a batch.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(
     feature = "serde",
@@ -19,16 +25,18 @@ use fearless_simd::{Select, Simd, SimdBase, SimdFloat};
 )]
 #[doc(alias("penalty", "L1", "L2", "lasso", "ridge"))]
 pub struct Regularization<T> {
-    /// The factor `lambda` of the sum of absolute values.
+    /// The factor `lambda` of the L1 penalty: finite and not negative; 0 for none. A larger one drives more weights to
+    /// zero.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub l1: T,
-    /// The factor `lambda` of half the sum of squares.
+    /// The factor `lambda` of the L2 penalty: finite and not negative; 0 for none. A larger one keeps weights smaller.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub l2: T,
 }
 
 impl<T: Real> Regularization<T> {
-    /// The penalty itself.
+    /// The value of the penalty for a network.
+    #[must_use]
     pub fn value<N: Params<Scalar = T>>(&self, network: &N) -> T {
         #[inline(always)]
         fn value<S: Simd, T: Real, N: Params<Scalar = T>>(
@@ -43,9 +51,9 @@ impl<T: Real> Regularization<T> {
         dispatch!(level(), simd => value(simd, *self, network))
     }
 
-    /// Adds the gradient of the penalty of a slice of weights to the same slice of the gradient.
+    /// Adds the gradient of the penalty for a slice of weights to the same slice of the gradient.
     #[inline(always)]
-    fn add_slope<S: Simd>(&self, simd: S, weights: &[T], gradient: &mut [T]) {
+    fn add_penalty_gradient<S: Simd>(&self, simd: S, weights: &[T], gradient: &mut [T]) {
         let zero = Lanes::<S, T>::splat(simd, T::ZERO);
         let l1 = Lanes::<S, T>::splat(simd, self.l1);
         let l2 = Lanes::<S, T>::splat(simd, self.l2);
@@ -107,12 +115,12 @@ impl<S: Simd, T: Real> VisitorMut<T, 1> for AddGradient<S, T> {
     #[inline(always)]
     fn slice(&mut self, parameter: Parameter, values: &mut [T], [gradient]: [&mut [T]; 1]) {
         if matches!(parameter.kind, Kind::Weight) {
-            self.regularization.add_slope(self.simd, values, gradient);
+            self.regularization.add_penalty_gradient(self.simd, values, gradient);
         }
     }
 }
 
-/// A [`Regularization`] that is compiled once for all networks, and takes no time if it is zero: that of
+/// [`Regularization`] that is compiled once for all networks, and costs no time if it is zero: that of
 /// [`Hyperparameters`](crate::tuning::Hyperparameters).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AnyRegularization<T>(pub Regularization<T>);
@@ -140,20 +148,30 @@ impl<S: Simd, T: Real> VisitorMut<T, 1> for Each<S, T> {
     #[inline(always)]
     fn slice(&mut self, parameter: Parameter, values: &mut [T], [gradient]: [&mut [T]; 1]) {
         if matches!(parameter.kind, Kind::Weight) {
-            add_slope(self.simd, &self.regularization, values, gradient);
+            add_penalty_gradient(self.simd, &self.regularization, values, gradient);
         }
     }
 }
 
 #[inline(never)]
-fn add_slope<S: Simd, T: Real>(simd: S, regularization: &Regularization<T>, weights: &[T], gradient: &mut [T]) {
+fn add_penalty_gradient<S: Simd, T: Real>(
+    simd: S,
+    regularization: &Regularization<T>,
+    weights: &[T],
+    gradient: &mut [T],
+) {
     simd.vectorize(
         #[inline(always)]
-        || regularization.add_slope(simd, weights, gradient),
+        || regularization.add_penalty_gradient(simd, weights, gradient),
     );
 }
 
-/// Shrinks every weight by the factor `1 - learning_rate * lambda`.
+/// Decoupled weight decay: shrinks every weight before each step. Biases do not decay.
+///
+/// # Formula
+///
+/// `w <- (1 - learning_rate * lambda) * w`: I. Loshchilov and F. Hutter, 2017, <https://arxiv.org/abs/1711.05101>.
+/// PyTorch equivalent: the argument `weight_decay` of `torch.optim.AdamW`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(
     feature = "serde",
@@ -162,7 +180,8 @@ fn add_slope<S: Simd, T: Real>(simd: S, regularization: &Regularization<T>, weig
 )]
 #[doc(alias("weight decay", "weight_decay"))]
 pub struct WeightDecay<T> {
-    /// The factor `lambda` of the decay.
+    /// The decay `lambda`: finite and not negative; no default, 0.01 is usual. A larger one pulls weights to zero more
+    /// strongly.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub lambda: T,
 }

@@ -8,8 +8,13 @@ use crate::num::math::{flush, mul_add};
 use crate::num::{Lanes, Real};
 use fearless_simd::{Simd, SimdBase};
 
+/// RMSprop: adaptive per-parameter learning rates from a running average of the squared gradients.
+///
+/// # Formula
+///
 /// `s <- alpha * s + (1 - alpha) * g g`, then `w <- w - learning_rate * g / (sqrt(s) + epsilon)`: G. Hinton,
-/// <https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf>.
+/// <https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf>. PyTorch equivalent:
+/// `torch.optim.RMSprop`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(
     feature = "serde",
@@ -18,19 +23,23 @@ use fearless_simd::{Simd, SimdBase};
 )]
 #[doc(alias("RMSprop"))]
 pub struct RmsProp<T = f32> {
-    /// The learning rate.
+    /// The learning rate: finite and not negative; no default. A larger one takes larger steps, and diverges if it is
+    /// too large.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub learning_rate: T,
-    /// What stays of the mean square from step to step.
+    /// The part of the average that is kept from step to step, at least 0 and below 1; by default 0.99. A larger one
+    /// averages over more steps: about `1 / (1 - alpha)`.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub alpha: T,
-    /// Keeps the divisor from zero.
+    /// Keeps the divisor above zero: finite and not negative; by default 1e-8. A larger one shortens the steps of
+    /// parameters with small gradients.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub epsilon: T,
 }
 
 impl<T: Real> RmsProp<T> {
-    /// With that learning rate, an `alpha` of 0.99 and an epsilon of 1e-8, as in PyTorch.
+    /// RMSprop with this learning rate, an `alpha` of 0.99 and an epsilon of 1e-8, as in PyTorch.
+    #[must_use]
     pub fn new(learning_rate: T) -> Self {
         RmsProp { learning_rate, alpha: T::of(0.99), epsilon: T::of(1e-8) }
     }
@@ -38,7 +47,7 @@ impl<T: Real> RmsProp<T> {
 
 impl<T: Real> Optimizer for RmsProp<T> {
     type Scalar = T;
-    /// The mean of the squares of the gradients.
+    /// The running average of the squared gradients, `s`.
     type State = States<1>;
     type Shared = ();
 
@@ -73,14 +82,14 @@ impl<T: Real> Optimizer for RmsProp<T> {
         [squares]: [&mut [T]; 1],
     ) {
         let zero = Lanes::<S, T>::splat(simd, T::ZERO);
-        let stays = Lanes::<S, T>::splat(simd, self.alpha);
+        let alpha = Lanes::<S, T>::splat(simd, self.alpha);
         map_columns(
             simd,
             parameter.rows,
             [weights, gradient, squares],
             #[inline(always)]
             |[w, g, s]: [Lanes<S, T>; 3]| {
-                let s = flush::<S, T>(simd, mul_add(s, stays, g * g * (T::ONE - self.alpha)));
+                let s = flush::<S, T>(simd, mul_add(s, alpha, g * g * (T::ONE - self.alpha)));
                 [w - g * self.learning_rate / (T::exact_root(simd, s) + self.epsilon), zero, s]
             },
         );

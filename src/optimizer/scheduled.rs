@@ -1,4 +1,4 @@
-//! [`Scheduled`]: an optimizer that follows a schedule.
+//! [`Scheduled`]: an optimizer with a learning rate schedule.
 
 use crate::error::Error;
 use crate::model::{Parameter, Params};
@@ -7,10 +7,10 @@ use crate::optimizer::schedule::Schedule;
 use crate::optimizer::{Optimizer, StateSlices, check_learning_rate};
 use fearless_simd::Simd;
 
-/// An optimizer whose learning rate follows a schedule. Made by [`Optimizer::by_epoch`] and [`Optimizer::by_step`].
+/// Optimizer with a learning rate schedule. Made by [`Optimizer::by_epoch`] and [`Optimizer::by_step`].
 ///
-/// The trainer tells it of each step and epoch; where steps are taken by hand, call
-/// [`after_step`](Optimizer::after_step) and [`after_epoch`](Optimizer::after_epoch).
+/// The trainer reports each step and epoch to it. In a loop of your own, call [`after_step`](Optimizer::after_step) and
+/// [`after_epoch`](Optimizer::after_epoch).
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(
     feature = "serde",
@@ -27,7 +27,7 @@ use fearless_simd::Simd;
 pub struct Scheduled<O: Optimizer, P> {
     optimizer: O,
     schedule: P,
-    /// The rate that the factors are of.
+    /// The learning rate that is multiplied by the schedule's factor.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     whole: O::Scalar,
     position: usize,
@@ -49,22 +49,27 @@ impl<O: Optimizer, P: Schedule> Scheduled<O, P> {
         scheduled
     }
 
-    /// The optimizer, with the rate that it has now.
+    /// The optimizer, with its current learning rate.
+    #[must_use]
     pub fn optimizer(&self) -> &O {
         &self.optimizer
     }
 
     /// The schedule.
+    #[must_use]
     pub fn schedule(&self) -> &P {
         &self.schedule
     }
 
-    /// How many epochs, or steps, the schedule has come.
+    /// The position of the schedule: how many epochs, or steps, it has advanced.
+    #[must_use]
     pub fn position(&self) -> usize {
         self.position
     }
 
-    /// Goes to a position, for a training that goes on.
+    /// Sets the position, for a training run that resumes.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use tuplenet::prelude::*;
@@ -86,7 +91,7 @@ impl<O: Optimizer, P: Schedule> Optimizer for Scheduled<O, P> {
     type State = O::State;
     type Shared = O::Shared;
 
-    /// The rate now, by the schedule.
+    /// The current learning rate, by the schedule.
     fn learning_rate(&self) -> O::Scalar {
         self.optimizer.learning_rate()
     }
@@ -96,7 +101,7 @@ impl<O: Optimizer, P: Schedule> Optimizer for Scheduled<O, P> {
         self.optimizer.sgd_learning_rate()
     }
 
-    /// Checks the rate that the schedule's factors are of too: the rate now may be zero times it.
+    /// Also checks the learning rate that is multiplied by the schedule's factor: the current one may be zero times it.
     #[inline(always)]
     fn check(&self) -> Result<(), Error> {
         check_learning_rate(self.whole)?;
@@ -115,7 +120,7 @@ impl<O: Optimizer, P: Schedule> Optimizer for Scheduled<O, P> {
         self.seek(0);
     }
 
-    /// Changes the rate that the schedule's factors are of.
+    /// Sets the learning rate that is multiplied by the schedule's factor.
     fn set_learning_rate(&mut self, learning_rate: O::Scalar) {
         self.whole = learning_rate;
         self.seek(self.position);

@@ -9,7 +9,11 @@ use crate::num::math::{flush, mul_add};
 use crate::num::{Lanes, Real, lanes};
 use fearless_simd::Simd;
 
-/// Gradient descent: `w <- w - learning_rate * g`.
+/// Stochastic gradient descent.
+///
+/// # Formula
+///
+/// `w <- w - learning_rate * g`. PyTorch equivalent: `torch.optim.SGD`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(
     feature = "serde",
@@ -18,23 +22,27 @@ use fearless_simd::Simd;
 )]
 #[doc(alias("SGD", "gradient descent"))]
 pub struct Sgd<T = f32> {
-    /// The learning rate.
+    /// The learning rate: finite and not negative; no default. A larger one takes larger steps, and diverges if it is
+    /// too large.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub learning_rate: T,
 }
 
 impl<T: Real> Sgd<T> {
-    /// With that learning rate.
+    /// Gradient descent with this learning rate.
+    #[must_use]
     pub const fn new(learning_rate: T) -> Self {
         Sgd { learning_rate }
     }
 
-    /// With momentum; 0.9 is usual.
+    /// Adds momentum; 0.9 is usual.
+    #[must_use]
     pub const fn momentum(self, momentum: T) -> Momentum<T> {
         Momentum { learning_rate: self.learning_rate, momentum, nesterov: false }
     }
 
-    /// With Nesterov's momentum; 0.9 is usual.
+    /// Adds Nesterov's momentum; 0.9 is usual.
+    #[must_use]
     pub const fn nesterov(self, momentum: T) -> Momentum<T> {
         Momentum { learning_rate: self.learning_rate, momentum, nesterov: true }
     }
@@ -77,8 +85,12 @@ impl<T: Real> Optimizer for Sgd<T> {
     }
 }
 
-/// Gradient descent with momentum, as in PyTorch: `v <- momentum * v + g`, then `w <- w - learning_rate * v`, or with
-/// Nesterov's look ahead `w <- w - learning_rate * (g + momentum * v)`.
+/// Stochastic gradient descent with momentum. Made by [`Sgd::momentum`] and [`Sgd::nesterov`].
+///
+/// # Formula
+///
+/// `v <- momentum * v + g`, then `w <- w - learning_rate * v`, or with Nesterov's look-ahead `w <- w - learning_rate *
+/// (g + momentum * v)`. PyTorch equivalent: `torch.optim.SGD` with `momentum` and `nesterov`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(
     feature = "serde",
@@ -87,13 +99,15 @@ impl<T: Real> Optimizer for Sgd<T> {
 )]
 #[doc(alias("heavy ball", "Nesterov"))]
 pub struct Momentum<T = f32> {
-    /// The learning rate.
+    /// The learning rate: finite and not negative; no default. A larger one takes larger steps, and diverges if it is
+    /// too large.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub learning_rate: T,
-    /// What stays of the velocity from step to step.
+    /// The part of the velocity that is kept from step to step, from 0 to 1; no default, 0.9 is usual. A larger one
+    /// averages over more steps, which also makes the steps longer.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub momentum: T,
-    /// Whether the step looks ahead: Y. Nesterov, 1983.
+    /// Whether the step looks ahead: Y. Nesterov, 1983. `false` by [`Sgd::momentum`], `true` by [`Sgd::nesterov`].
     pub nesterov: bool,
 }
 

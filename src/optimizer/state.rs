@@ -1,21 +1,21 @@
-//! What an optimizer keeps from step to step: some values for each parameter, and some that all parameters share.
+//! The state of an optimizer: values for each parameter, and values that all parameters share.
 
 use super::Optimizer;
 use crate::model::{Parameter, Params, VisitorMut, Zeroed, is_finite};
 use crate::num::Real;
 use fearless_simd::Simd;
 
-/// [`Optimizer::State`]: `VALUES` values for each parameter, at most three. 0 for plain gradient descent, 1 for momentum, 2 for
-/// Adam.
+/// [`Optimizer::State`] of `VALUES` values for each parameter, at most three. 0 for plain gradient descent, 1 for
+/// momentum, 2 for Adam.
 #[derive(Clone, Copy, Debug)]
 pub struct States<const VALUES: usize>;
 
-/// How many values an optimizer keeps for each parameter: [`States`].
+/// How many values an optimizer keeps for each parameter; [`States`] implements it.
 pub trait StateLayout: sealed::Sealed {
-    /// Those of a whole network.
+    /// The values for a whole network.
     type SeesNetwork<N: Params>: Zeroed;
 
-    /// Those of a slice of its parameters: an array of as many slices.
+    /// The values for a slice of its parameters: an array of as many slices.
     type OfSlice<'a, T: Real>;
 
     /// Applies an optimizer's rule to each slice of a network.
@@ -49,7 +49,7 @@ impl<N: Zeroed, const VALUES: usize> Zeroed for PerParameter<N, VALUES> {
     const ZEROED: Self = PerParameter([const { N::ZEROED }; VALUES]);
 }
 
-/// An optimizer and what its rule takes beside slices.
+/// An optimizer with the arguments of its update that are the same for all slices.
 #[doc(hidden)]
 pub struct Rule<'a, S, O: Optimizer> {
     simd: S,
@@ -102,16 +102,16 @@ states! {
     3 and the gradient 4: first second third;
 }
 
-/// What the optimizer `O` keeps from step to step for the network `N`. It begins with zeros.
+/// State of the optimizer `O` for the network `N`, kept from step to step. It begins with zeros.
 #[cfg_attr(
     feature = "serde",
     derive(serde::Serialize),
     serde(bound = "<O::State as StateLayout>::SeesNetwork<N>: serde::Serialize, O::Shared: serde::Serialize")
 )]
 pub struct OptimizerState<O: Optimizer, N: Params<Scalar = O::Scalar>> {
-    /// For each parameter.
+    /// The values for each parameter.
     pub per_parameter: <O::State as StateLayout>::SeesNetwork<N>,
-    /// For all together.
+    /// The state that all parameters share.
     pub shared: O::Shared,
 }
 

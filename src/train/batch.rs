@@ -6,28 +6,29 @@ use crate::model::{Params, is_finite};
 use crate::num::Real;
 use core::ops::Range;
 
-/// One batch: the samples that `order` gives for the places in `range`.
+/// View of one batch: the samples at the positions `range` of `order`.
 #[derive(Clone)]
 pub(crate) struct BatchView<'a, X: ?Sized, Y: ?Sized> {
     pub inputs: &'a X,
     pub targets: &'a Y,
     pub order: &'a Permutation,
     pub range: Range<usize>,
-    /// Where the batch stands, for the messages of errors.
+    /// The batch's epoch and index, for error messages.
     pub epoch: usize,
     pub batch: usize,
 }
 
-/// Of which batch the samples of a [`BatchView`] are all, or a part.
+/// The first position and the total weight of the batch to which a [`BatchView`] belongs, which may be only a part of
+/// it.
 #[derive(Clone, Copy)]
 pub(crate) struct Totals<T> {
-    /// The place of the batch's first sample.
+    /// The position of the batch's first sample.
     pub start: usize,
     /// The sum of the weights of all samples of the batch.
     pub weight: T,
 }
 
-/// The mean loss of some samples, and the sum of their weights, which is zero where all of them are.
+/// The mean loss of some samples, and the sum of their weights, which is zero if all weights are zero.
 #[derive(Clone, Copy)]
 pub(crate) struct MeanLoss<T> {
     pub loss: T,
@@ -35,18 +36,18 @@ pub(crate) struct MeanLoss<T> {
 }
 
 impl<T: Real> MeanLoss<T> {
-    /// Of samples that all have the weight zero.
+    /// The loss of samples whose weights are all zero.
     pub(crate) const NOTHING: Self = MeanLoss { loss: T::ZERO, weight: T::ZERO };
 
-    /// The loss, unless all weights are zero.
+    /// Returns the loss, or an error if all weights are zero.
     #[inline(always)]
     pub(crate) fn loss(self, epoch: usize) -> Result<T, Error> {
         if self.weight > T::ZERO { Ok(self.loss) } else { Err(Error::Weight { epoch, batch: 0 }) }
     }
 }
 
-/// A sum of many numbers, with what rounding has added to it so far: as exact as one of twice the digits that is rounded at the
-/// end, and without them, which a microcontroller does not have. W. Kahan, 1965.
+/// Compensated sum of many values. It keeps what rounding has added so far, and so is as exact as a sum of twice the
+/// digits that is rounded at the end, which a microcontroller does not have. W. Kahan, 1965.
 #[derive(Clone, Copy)]
 pub(crate) struct Sum<T> {
     sum: T,
@@ -57,10 +58,10 @@ impl<T: Real> Sum<T> {
     pub(crate) const ZERO: Self = Sum { sum: T::ZERO, excess: T::ZERO };
 
     #[inline(always)]
-    pub(crate) fn add(&mut self, number: T) {
-        let number = number - self.excess;
-        let sum = self.sum + number;
-        self.excess = (sum - self.sum) - number;
+    pub(crate) fn add(&mut self, value: T) {
+        let value = value - self.excess;
+        let sum = self.sum + value;
+        self.excess = (sum - self.sum) - value;
         self.sum = sum;
     }
 
@@ -79,13 +80,13 @@ impl<T: Real> Totals<T> {
 }
 
 impl<'a, X: ?Sized, Y: ?Sized> BatchView<'a, X, Y> {
-    /// All samples of an order, as one batch.
+    /// View of all samples of an order, as one batch.
     #[inline(always)]
     pub(crate) fn all(inputs: &'a X, targets: &'a Y, order: &'a Permutation, epoch: usize) -> Self {
         BatchView { inputs, targets, order, range: 0..order.count(), epoch, batch: 0 }
     }
 
-    /// Takes the samples as a batch of their own, and sums up their weights.
+    /// Sums up the weights of the samples, which are a batch of their own.
     #[inline(always)]
     pub(crate) fn totals<T: Real>(&self) -> Result<Totals<T>, Error>
     where
@@ -94,9 +95,9 @@ impl<'a, X: ?Sized, Y: ?Sized> BatchView<'a, X, Y> {
         let mut weight = T::from_count(self.range.len());
         if Y::WEIGHTED {
             let mut sum = Sum::ZERO;
-            for place in self.range.clone() {
-                let one = self.targets.weight(self.order.at(place));
-                // Not `one < 0`, which NaN passes.
+            for position in self.range.clone() {
+                let one = self.targets.weight(self.order.at(position));
+                // Not `one < 0`, which is false for NaN.
                 sum.add(if one >= T::ZERO { one } else { T::nan() });
             }
             weight = sum.rounded();
@@ -118,8 +119,8 @@ impl<'a, X: ?Sized, Y: ?Sized> BatchView<'a, X, Y> {
     }
 }
 
-/// Fails if an epoch of `count` samples in batches of `batch_size` has a batch of a single one, or the micro-batch is
-/// one sample, and the network learns from several together.
+/// Fails if the network learns from several samples together, and an epoch of `count` samples in batches of
+/// `batch_size` has a batch of a single sample, or the micro-batch is a single sample.
 #[inline(always)]
 pub(crate) fn check_together<N: Params, const B: usize>(count: usize, batch_size: usize) -> Result<(), Error> {
     if N::TOGETHER < 2 {
@@ -131,8 +132,8 @@ pub(crate) fn check_together<N: Params, const B: usize>(count: usize, batch_size
     if count % batch_size == 1 { Err(Error::LoneSample { batch: count / batch_size }) } else { Ok(()) }
 }
 
-/// Why a loss in training was not finite: the weights, if they are not. A microcontroller has no room for a sentence that nobody
-/// reads, nor for a call through which the error is copied.
+/// Why a loss in training was not finite: the weights, if they are not. A microcontroller has no flash for a message
+/// that nobody reads, nor for a call that copies the error.
 #[cfg_attr(target_os = "none", inline(always))]
 #[cfg_attr(not(target_os = "none"), cold, inline(never))]
 pub(crate) fn cause<N: Params>(network: &N, error: Error) -> Error {
@@ -142,7 +143,7 @@ pub(crate) fn cause<N: Params>(network: &N, error: Error) -> Error {
     }
 }
 
-/// Why the loss of samples that are not trained on was not finite.
+/// Why the loss of validation samples was not finite.
 #[cfg_attr(target_os = "none", inline(always))]
 #[cfg_attr(not(target_os = "none"), cold, inline(never))]
 pub(crate) fn cause_in_evaluation<N: Params>(network: &N, error: Error) -> Error {

@@ -1,6 +1,6 @@
-//! Training: [`Trainer`] takes steps, epochs and whole trainings; [`Workspace`] has the single pieces, forward, loss and
-//! gradient; [`callbacks`] are told of each epoch; `Parallel` shares the work between threads, and `checkpoint` keeps
-//! it in a file.
+//! Training: [`Trainer`] takes steps and runs epochs and whole training runs; [`Workspace`] has the single parts of a
+//! step: forward pass, loss and gradient; [`callbacks`] are called after each epoch; `Parallel` shares the work between
+//! threads, and `checkpoint` saves a training run to a file.
 
 mod batch;
 pub mod callbacks;

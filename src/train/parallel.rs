@@ -20,9 +20,21 @@ use core::ops::Range;
 use fearless_simd::Simd;
 use rand::Rng;
 
-/// The memory with which several threads train a network `N` together, `B` samples at once each. Its methods are those of
-/// [`Trainer`] with the trainer as an argument. Make one and use it again: it allocates only when a batch has more parts
-/// than any before.
+/// Data-parallel training: the memory with which several threads train a network `N` together, each with `B` samples at
+/// once. Its methods are those of [`Trainer`] with the trainer as an argument. Create one and reuse it: it allocates
+/// only if a batch has more shards than any before.
+///
+/// The threads are those of rayon, by default one for each core. To change that, see rayon's documentation:
+/// `ThreadPool::install` for a pool of your own, `RAYON_NUM_THREADS`.
+///
+/// A batch is divided into at most 32 shards. Their length depends only on the sizes of batch, micro-batch and network,
+/// never on the number of threads, and the gradients of the shards are added in an order that depends on their number:
+/// the results are the same bits with any number of threads. They differ from those of the trainer alone by rounding,
+/// since its sums have another order. A shard is large enough that sharing it is faster. A batch that is less than two
+/// shards, such as the usual 32 samples of a small network, is computed by the calling thread, with the result of the
+/// trainer alone.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::train::Parallel;
@@ -44,18 +56,10 @@ use rand::Rng;
 /// # Ok::<(), tuplenet::Error>(())
 /// ```
 ///
-/// The threads are those of rayon, one for each core unless its documentation is followed: `ThreadPool::install` for a
-/// pool of one's own, `RAYON_NUM_THREADS`.
-///
-/// A batch is divided into at most 32 parts whose length follows from the sizes of batch, micro-batch and network,
-/// never from the number of threads, and the gradients of the parts are added in an order that follows from their
-/// number: the results are the same bits with any number of threads. They differ from those of the trainer alone by
-/// rounding, since its sums have another order. A part is at least so much work that sharing it pays; a batch that is
-/// less than two parts, such as the usual 32 samples of a small network, is computed by the calling thread and is what
-/// the trainer alone computes.
 #[doc(alias("DataParallel", "multithreading", "n_jobs"))]
 pub struct Parallel<N: InputShape + Layer<<N as InputShape>::In>, const B: usize = 32> {
-    /// One for each part of a batch except the first, which has the trainer's memory. Gradients are zero between batches.
+    /// One for each shard of a batch except the first, which uses the trainer's memory. Gradients are zero between
+    /// batches.
     shards: Vec<Box<Shard<N, B>>>,
 }
 
@@ -64,21 +68,21 @@ struct Shard<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> {
     gradient: N,
 }
 
-/// Into how many parts a batch is divided at most.
+/// The largest number of shards of a batch.
 const MOST_SHARDS: usize = 32;
 
-/// How many parameters times samples a part has at least: some microseconds, against a fraction of one for handing it to
-/// another thread.
+/// The least work of a shard, in parameters times samples: some microseconds, against a fraction of one for passing it
+/// to another thread.
 const LEAST_WORK: usize = 1 << 17;
 
-/// How many of `count` samples are a part, a multiple of the micro-batch.
+/// The number of samples in a shard of a batch of `count` samples, a multiple of the micro-batch.
 fn shard_length(parameters: usize, micro_batch: usize, count: usize) -> usize {
     let samples = count.div_ceil(MOST_SHARDS).max(LEAST_WORK.div_ceil(parameters.max(1)));
     samples.div_ceil(micro_batch) * micro_batch
 }
 
-/// How many parts a batch has. Where a layer learns from several samples together, one that would have a single sample is no part,
-/// and its sample the last of the one before.
+/// The number of shards of a batch. If a layer learns from several samples together, a shard never has a single sample:
+/// that sample becomes the last one of the shard before.
 fn shard_count(count: usize, length: usize, together: usize) -> usize {
     count.saturating_sub(together.min(2) - 1).max(1).div_ceil(length)
 }
@@ -103,7 +107,8 @@ impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Default for P
 }
 
 impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Parallel<N, B> {
-    /// A `Parallel` that has no memory yet.
+    /// Creates a `Parallel` without memory; it allocates when it is used.
+    #[must_use]
     pub const fn new() -> Self {
         Parallel { shards: Vec::new() }
     }
@@ -114,7 +119,11 @@ where
     N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Send + Sync,
     N::Cache<B>: Send,
 {
-    /// [`Trainer::step`], shared.
+    /// [`Trainer::step`] on several threads.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Trainer::step`].
     pub fn step<L, O, R, X, Y>(
         &mut self,
         trainer: &mut Trainer<N, L, O, R, B>,
@@ -130,7 +139,11 @@ where
         trainer.step_by(self, inputs, targets)
     }
 
-    /// [`Trainer::epoch`], each batch of it shared.
+    /// [`Trainer::epoch`], each batch on several threads.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Trainer::epoch`].
     pub fn epoch<L, O, R, X, Y>(
         &mut self,
         trainer: &mut Trainer<N, L, O, R, B>,
@@ -148,7 +161,11 @@ where
         trainer.epoch_by(self, inputs, targets, batch_size)
     }
 
-    /// [`Trainer::fit`], each batch of it shared.
+    /// [`Trainer::fit`], each batch on several threads.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Trainer::fit`].
     pub fn fit<L, O, R, X, Y, V>(
         &mut self,
         trainer: &mut Trainer<N, L, O, R, B>,
@@ -167,7 +184,11 @@ where
         trainer.run(self, inputs, targets, None::<(&X, &Y)>, fit, callback)
     }
 
-    /// [`Trainer::fit_validated`], each batch and the validation shared.
+    /// [`Trainer::fit_validated`], each batch and the validation on several threads.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Trainer::fit_validated`].
     #[doc(alias("validation_data"))]
     pub fn fit_validated<L, O, R, X, Y, VX, VY, V>(
         &mut self,
@@ -190,7 +211,11 @@ where
         trainer.run(self, inputs, targets, Some(validation), fit, callback)
     }
 
-    /// [`Trainer::evaluate`], shared.
+    /// [`Trainer::evaluate`] on several threads.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Trainer::evaluate`].
     pub fn evaluate<L, O, R, X, Y>(
         &mut self,
         trainer: &mut Trainer<N, L, O, R, B>,
@@ -208,8 +233,16 @@ where
 }
 
 impl<N: InputShape + Layer<<N as InputShape>::In> + Sync> Parallel<N> {
-    /// [`Network::predict_all`](crate::model::Network::predict_all), shared: the outputs for any number of samples, into
-    /// `outputs`, which must be as many. The same bits, and no memory of its own.
+    /// [`Network::predict_all`](crate::model::Network::predict_all) on several threads, with the same bits and no
+    /// memory of its own.
+    ///
+    /// # Shapes
+    ///
+    /// `inputs`: any number of samples of `[T; IN]`; `outputs`: as many arrays `[T; OUT]`.
+    ///
+    /// # Errors
+    ///
+    /// If there are not as many outputs as inputs.
     pub fn predict_all<X, const IN: usize, const OUT: usize>(
         network: &N,
         inputs: &X,
@@ -226,7 +259,8 @@ impl<N: InputShape + Layer<<N as InputShape>::In> + Sync> Parallel<N> {
     }
 }
 
-/// Predicts for the samples from `first` on, as many as there are `outputs`, by halves as long as they are more than a part.
+/// Predicts the samples from `first` on, as many as there are `outputs`; divides them into halves while they are more
+/// than a shard.
 fn predict_shards<S: Simd, N, X, const IN: usize, const OUT: usize>(
     simd: S,
     network: &N,
@@ -240,7 +274,7 @@ fn predict_shards<S: Simd, N, X, const IN: usize, const OUT: usize>(
 {
     let shards = outputs.len().div_ceil(length);
     if shards <= 1 {
-        // On a thread of rayon, which knows nothing of the instruction set.
+        // On a thread of rayon, which does not know the instruction set.
         return simd.vectorize(
             #[inline(always)]
             || predict_all(simd, network, inputs, first, outputs),
@@ -337,7 +371,7 @@ where
 }
 
 impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Parallel<N, B> {
-    /// The first `count` parts, which are made where there are fewer.
+    /// The first `count` shards; allocates those that are missing.
     fn shards(&mut self, count: usize) -> &mut [Box<Shard<N, B>>]
     where
         Shard<N, B>: Send,
@@ -349,14 +383,14 @@ impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Parallel<N, B
     }
 }
 
-/// What all threads see of a batch.
+/// What all threads share of a batch.
 struct Shared<'a, S, N: Params, L, X: ?Sized, Y: ?Sized> {
     simd: S,
     network: &'a N,
     loss: &'a L,
     view: &'a BatchView<'a, X, Y>,
     totals: Totals<N::Scalar>,
-    /// How many samples are a part.
+    /// The number of samples in a shard.
     length: usize,
 }
 
@@ -367,9 +401,9 @@ where
     X: Inputs<N::Scalar, IN> + Sync + ?Sized,
     Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + Sync + ?Sized,
 {
-    /// What the samples in `range` add to the mean loss, and their gradients in `gradient`, if asked for. Halves the
-    /// range until it is one part; `rest` has the memory of all parts of it but the first. Of several errors it is the
-    /// one of the first part.
+    /// Returns what the samples in `range` add to the mean loss, and adds their gradient to `gradient`, if there is
+    /// one. Halves the range until it is one shard; `rest` has the memory of all its shards but the first. If there are
+    /// several errors, returns that of the first shard.
     fn over_shards<const B: usize>(
         &self,
         workspace: &mut Workspace<N, B>,
@@ -385,7 +419,7 @@ where
         let (left, right) = rest.split_at_mut(shards.div_ceil(2) - 1);
         let Some((other, right)) = right.split_first_mut() else {
             let view = &BatchView { range, ..*self.view };
-            // On a thread of rayon, which knows nothing of the instruction set.
+            // On a thread of rayon, which does not know the instruction set.
             return simd.vectorize(
                 #[inline(always)]
                 || workspace.over_micro_batches(simd, self.network, self.loss, view, self.totals, gradient),
@@ -413,7 +447,7 @@ where
     }
 }
 
-/// Adds the gradients of another part, and sets them to zero there.
+/// Adds the gradient of another shard, and sets it to zero there.
 struct Accumulate;
 
 impl<T: Real> VisitorMut<T, 1> for Accumulate {

@@ -1,4 +1,4 @@
-//! [`Trainer::range_test`]: which learning rate to begin with.
+//! [`Trainer::range_test`]: finds the first learning rate.
 
 use crate::data::{Inputs, Permutation, Samples, check_data};
 use crate::error::Error;
@@ -11,7 +11,7 @@ use crate::train::Trainer;
 use core::ops::RangeInclusive;
 use rand::Rng;
 
-/// Some of the samples of `data`, those that `order` gives for the places from `first` on.
+/// Samples of `data`: those at the positions of `order` from `first` on.
 struct Batch<'a, X: ?Sized> {
     data: &'a X,
     order: &'a Permutation,
@@ -42,16 +42,24 @@ where
     O: Optimizer<Scalar = N::Scalar>,
     R: Rng,
 {
-    /// A learning rate range test: takes as many steps as `curve` has places, each with a larger rate, from the lowest to
-    /// the highest of `learning_rates` by the same factor each time, and fills `curve` with pairs of the rate and the
-    /// mean loss of the batch before the step. Gives how many there are: the test ends early when the loss is not
-    /// finite any more. (L. Smith, "Cyclical learning rates for training neural networks", 2017.)
+    /// Learning rate range test: takes one step for each element of `curve`, each with a larger learning rate, from the
+    /// lowest to the highest of `learning_rates` by a constant factor. It fills `curve` with pairs of the learning rate
+    /// and the mean loss of the batch before the step. Returns the number of pairs: the test ends early when the loss
+    /// is not finite any more. (L. Smith, "Cyclical learning rates for training neural networks", 2017.)
     ///
-    /// A good rate to train with is where the loss falls fastest, well below the one where it begins to rise. The test uses
-    /// the trainer up; give it a copy of the network.
+    /// A good learning rate is where the loss falls fastest, well below the one where it begins to rise. The test
+    /// consumes the trainer; give it a copy of the network.
     ///
-    /// It is an error if `learning_rates` does not begin above zero and end higher, and what is an error for
-    /// [`step`](Self::step) is one here, except for a loss that is not finite after the first step.
+    /// # Shapes
+    ///
+    /// `inputs`: any number of samples of `[T; IN]`; `targets`: as many targets of the kind that the loss takes.
+    ///
+    /// # Errors
+    ///
+    /// If `learning_rates` does not begin above zero and end at a larger finite value, if the batch size is zero, and
+    /// as for [`step`](Self::step), except for a loss or a gradient that is not finite after the first step.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use tuplenet::prelude::*;
@@ -95,7 +103,7 @@ where
 
         let mut order = Permutation::new(samples, &mut self.rng);
         let mut first = 0;
-        for (step, place) in curve.iter_mut().enumerate() {
+        for (step, point) in curve.iter_mut().enumerate() {
             if first >= samples {
                 (order, first) = (Permutation::new(samples, &mut self.rng), 0);
             }
@@ -105,12 +113,12 @@ where
                 step if step == last => *learning_rates.end(),
                 step => N::Scalar::of(exp(first_log + (last_log - first_log) * (step as f64 / last as f64))),
             });
-            // What is really taken, where a schedule changes it.
+            // The learning rate of the step, which a schedule may change.
             let learning_rate = self.optimizer.learning_rate();
             let inputs = Batch { data: inputs, order: &order, first, count };
             let targets = Batch { data: targets, order: &order, first, count };
             match self.step(&inputs, &targets) {
-                Ok(loss) => *place = (learning_rate, loss),
+                Ok(loss) => *point = (learning_rate, loss),
                 Err(Error::LossNotFinite { .. } | Error::WeightNotFinite | Error::GradientTooLarge { .. })
                     if step > 0 =>
                 {

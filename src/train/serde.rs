@@ -1,4 +1,4 @@
-//! A [`Trainer`] and what early stopping remembers, as serde writes them.
+//! Serialization of a [`Trainer`] and of the state of early stopping.
 
 use crate::io::serde::in_place::{Fields, OptionalPlace, Ordered, Place, fill};
 use crate::model::{InputShape, Layer, Params};
@@ -8,7 +8,8 @@ use crate::train::callbacks::{Best, EarlyStoppingState};
 use serde::de::SeqAccess;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// What a training goes on with. The gradient is zero between steps, and the workspace is written before it is read.
+/// What a training run needs to resume. The gradient is zero between steps, and the workspace is written before it is
+/// read.
 #[derive(Serialize, Deserialize)]
 #[serde(rename = "Trainer", deny_unknown_fields)]
 pub(crate) struct Parts<N, L, O, R, S> {

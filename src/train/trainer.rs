@@ -1,4 +1,4 @@
-//! [`Trainer`]: network, loss, optimizer and generator together; steps, epochs and whole trainings.
+//! [`Trainer`]: network, loss, optimizer and random number generator together; steps, epochs and whole training runs.
 
 use crate::data::{Inputs, Permutation, check_data};
 use crate::error::Error;
@@ -16,7 +16,9 @@ use fearless_simd::Simd;
 use num_traits::float::FloatCore;
 use rand::Rng;
 
-/// How long to train, and how.
+/// Options of a training run.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::prelude::*;
@@ -28,11 +30,14 @@ use rand::Rng;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 #[doc(alias("max_iter", "batch_size"))]
 pub struct FitOptions {
-    /// How many times every sample is shown.
+    /// The number of epochs: passes over all samples; at least 1. By default 1. A larger one trains longer, and may
+    /// overfit.
     pub epochs: usize,
-    /// After how many samples the optimizer takes a step; the last batch of an epoch has what is left.
+    /// The number of samples per step of the optimizer, at least 1; by default 32. The last batch of an epoch has the
+    /// samples that are left. A larger one takes fewer steps, each by a gradient with less noise.
     pub batch_size: usize,
-    /// Whether each epoch has an order of its own. Without effect where a batch holds all samples.
+    /// Whether each epoch has its own random order of samples; by default `true`. No effect where a batch holds all
+    /// samples.
     pub shuffle: bool,
 }
 
@@ -43,7 +48,7 @@ impl Default for FitOptions {
     }
 }
 
-/// How a training ended.
+/// Result of a training run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(
     feature = "serde",
@@ -51,19 +56,21 @@ impl Default for FitOptions {
     serde(bound = "T: Real", deny_unknown_fields)
 )]
 pub struct FitReport<T> {
-    /// How many epochs were run, the one in which the callback stopped the training included.
+    /// The number of epochs that were run, including the one in which a callback stopped the training run.
     pub epochs: usize,
-    /// The mean loss over the samples of the last epoch, each measured just before its step; NaN if there was none.
+    /// The mean loss over the samples of the last epoch, each computed just before its step; NaN if there was no epoch.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one_or_nan"))]
     pub loss: T,
 }
 
-/// Everything that changes while a network learns, in one value without a heap: the network, its gradient, the
-/// optimizer's memory, the generator, and a workspace for `B` samples at once.
+/// Trainer: all state of training in one value without a heap: the network, its gradient, the optimizer's state, the
+/// random number generator, and a workspace for `B` samples at once.
 ///
-/// `N` is the network, `L` the loss, `O` the optimizer, `R` the generator that shuffles. The micro-batch `B` is how
-/// many samples are computed together, 32 unless chosen with [`with_micro_batch`](Self::with_micro_batch); the batch
-/// size is another matter, and any size goes with any micro-batch.
+/// `N` is the network, `L` the loss, `O` the optimizer, `R` the random number generator that shuffles. The micro-batch
+/// `B` is how many samples are computed together: 32, or what [`with_micro_batch`](Self::with_micro_batch) is used
+/// with. It does not change the batch size: any batch size works with any micro-batch.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::prelude::*;
@@ -75,8 +82,8 @@ pub struct FitReport<T> {
 /// let network = Xor::new(&mut seeded(0));
 /// let mut trainer = Trainer::new(network, BinaryCrossEntropy, Adam::new(0.05), seeded(1));
 /// let fit = FitOptions { epochs: 1000, ..FitOptions::default() };
-/// let outcome = trainer.fit(&inputs, &targets, &fit, ())?;
-/// assert!(outcome.loss < 0.05);
+/// let report = trainer.fit(&inputs, &targets, &fit, ())?;
+/// assert!(report.loss < 0.05);
 /// # Ok::<(), tuplenet::Error>(())
 /// ```
 #[doc(alias("MLPClassifier", "MLPRegressor", "model.compile"))]
@@ -87,15 +94,15 @@ pub struct Trainer<
     R,
     const B: usize = 32,
 > {
-    /// What is trained.
+    /// The network that is trained.
     pub network: N,
-    /// What becomes smaller.
+    /// The loss that is minimized.
     pub loss: L,
-    /// What takes the steps.
+    /// The optimizer that takes the steps.
     pub optimizer: O,
-    /// Where the order of the samples comes from.
+    /// The random number generator for the order of the samples.
     pub rng: R,
-    /// How many epochs have been run.
+    /// The number of epochs that were run.
     pub epochs: usize,
     gradient: N,
     pub(crate) state: OptimizerState<O, N>,
@@ -158,10 +165,11 @@ where
     }
 }
 
-/// Who computes the loss and the gradient of a batch for a trainer, with the trainer's memory: one thread, or several. The
-/// parameters stand with the trait and not with its methods, so that several threads can ask for data that all may read.
+/// Executor: computes the loss and the gradient of a batch for a trainer, with the trainer's memory, on one thread or
+/// on several. The type parameters belong to the trait and not to its methods, so that several threads can require data
+/// that all may read.
 pub(crate) trait Executor<N: InputShape + Layer<<N as InputShape>::In>, L, X: ?Sized, Y: ?Sized, const B: usize> {
-    /// The mean loss of a batch; adds its gradients to `gradient`, which is zero after an error.
+    /// Returns the mean loss of a batch and adds its gradient to `gradient`, which is zero after an error.
     fn accumulate<S: Simd>(
         &mut self,
         simd: S,
@@ -173,7 +181,7 @@ pub(crate) trait Executor<N: InputShape + Layer<<N as InputShape>::In>, L, X: ?S
     ) -> Result<MeanLoss<N::Scalar>, Error>;
 
     /// [`accumulate`](Self::accumulate) for a batch that fills one micro-batch, with a `gradient` that is zero; after
-    /// an error it is of no account.
+    /// an error its values are unspecified.
     fn accumulate_micro_batch<S: Simd>(
         &mut self,
         simd: S,
@@ -184,7 +192,7 @@ pub(crate) trait Executor<N: InputShape + Layer<<N as InputShape>::In>, L, X: ?S
         gradient: &mut N,
     ) -> Result<MeanLoss<N::Scalar>, Error>;
 
-    /// The mean loss of a batch, in evaluation.
+    /// Returns the mean loss of a batch, in evaluation.
     fn evaluate<S: Simd>(
         &mut self,
         simd: S,
@@ -195,7 +203,7 @@ pub(crate) trait Executor<N: InputShape + Layer<<N as InputShape>::In>, L, X: ?S
     ) -> Result<MeanLoss<N::Scalar>, Error>;
 }
 
-/// The thread that calls, alone.
+/// Executes on the calling thread only.
 struct SingleThread<const IN: usize, const OUT: usize>;
 
 impl<N, L, X, Y, const B: usize, const IN: usize, const OUT: usize> Executor<N, L, X, Y, B> for SingleThread<IN, OUT>
@@ -248,13 +256,15 @@ where
     N: InputShape + Layer<<N as InputShape>::In>,
     O: Optimizer<Scalar = N::Scalar>,
 {
-    /// A trainer that has taken no step yet.
+    /// Creates a trainer that has taken no step yet.
     ///
-    /// It is made on the stack. In a program that is not optimized it is copied on the way: a thread needs about three times
-    /// [`BYTES`](Self::BYTES) to make it and train with it, and with Adam that is twelve times the network. A test and most threads
-    /// have 2 megabytes, so that from about 40,000 parameters of `f32` on (784-128-64-10 has 109,386) it takes a box: `boxed`, with
-    /// the feature `std`. The main thread has 8 megabytes as a rule, enough for 170,000.
-    /// [`assert_fits!`](crate::assert_fits) with a budget `stack` has the compiler look.
+    /// The trainer is created on the stack. In a program that is not optimized it is copied: a thread needs about three
+    /// times [`BYTES`](Self::BYTES) to create it and train with it, and with Adam that is twelve times the network. A
+    /// test and most threads have a stack of 2 megabytes, so that from about 40,000 parameters of `f32` on
+    /// (784-128-64-10 has 109,386) the trainer needs a box: `boxed`, with the feature `std`. The main thread usually
+    /// has 8 megabytes, enough for 170,000. With [`assert_fits!`](crate::assert_fits) and a budget `stack` the compiler
+    /// checks this.
+    #[must_use]
     pub const fn new(network: N, loss: L, optimizer: O, rng: R) -> Self {
         Self::with_micro_batch(network, loss, optimizer, rng)
     }
@@ -265,8 +275,9 @@ where
     N: InputShape + Layer<<N as InputShape>::In>,
     O: Optimizer<Scalar = N::Scalar>,
 {
-    /// A trainer that has taken no step yet, with the micro-batch that its type says:
-    /// `Trainer::<_, _, _, _, 1>::with_micro_batch(..)` for the least memory.
+    /// Creates a trainer with the micro-batch of its type: `Trainer::<_, _, _, _, 1>::with_micro_batch(..)` for the
+    /// least memory.
+    #[must_use]
     pub const fn with_micro_batch(network: N, loss: L, optimizer: O, rng: R) -> Self {
         Trainer {
             network,
@@ -286,18 +297,21 @@ where
     N: InputShape + Layer<<N as InputShape>::In>,
     O: Optimizer<Scalar = N::Scalar>,
 {
-    /// The bytes that a trainer takes: all the memory of training but the call stack. It is the sum of the network, its
-    /// gradient, [`STATE_BYTES`](Self::STATE_BYTES), [`Workspace::BYTES`], the loss, the optimizer and the generator.
+    /// The size of a trainer in bytes: all memory of training except the call stack. It is the sum of the network, its
+    /// gradient, [`STATE_BYTES`](Self::STATE_BYTES), [`Workspace::BYTES`], the loss, the optimizer and the random
+    /// number generator.
     pub const BYTES: usize = size_of::<Self>();
 
-    /// The bytes of what the optimizer remembers from step to step.
+    /// The size of the optimizer's state in bytes.
     pub const STATE_BYTES: usize = size_of::<OptimizerState<O, N>>();
 
-    /// Begins anew, in place: with the weights of [`Network::new`](crate::model::Network::new), no epoch run, and nothing
-    /// remembered by the optimizer. Its rate stays as it is; that of a schedule begins anew.
+    /// Initializes the trainer in place: new weights as by [`Network::new`](crate::model::Network::new), no epoch run,
+    /// and a zero optimizer state. The learning rate stays as it is; a schedule begins again.
     ///
-    /// On a small stack a trainer should never be a value that is passed on. It can lie in a `static` that begins with zeros,
-    /// takes no flash, and is initialized at run time:
+    /// On a small stack a trainer should not be passed by value. It can be stored in a `static` that begins with zeros,
+    /// uses no flash, and is initialized at run time:
+    ///
+    /// # Examples
     ///
     /// ```
     /// use tuplenet::model::Zeroed;
@@ -330,8 +344,10 @@ where
     O: Optimizer<Scalar = N::Scalar>,
     Self: Send,
 {
-    /// Like [`new`](Self::new), in a box, for a network that is too large for the stack of its thread:
-    /// [`Network::boxed`](crate::model::Network::boxed) makes one, and says how such a box is made.
+    /// Like [`new`](Self::new), in a box, for a network that is too large for the stack of its thread.
+    /// [`Network::boxed`](crate::model::Network::boxed) creates such a network, and says how the box is made.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use tuplenet::prelude::*;
@@ -341,6 +357,7 @@ where
     /// trainer.step(&vec![[0.5; 784]; 4], &[0usize, 1, 2, 3])?;
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
+    #[must_use]
     pub fn boxed(network: alloc::boxed::Box<N>, loss: L, optimizer: O, rng: R) -> alloc::boxed::Box<Self>
     where
         N: Send,
@@ -359,7 +376,9 @@ where
     O: Optimizer<Scalar = N::Scalar>,
     Self: Send,
 {
-    /// Like [`boxed`](Trainer::boxed), with the micro-batch that its type says.
+    /// Like [`boxed`](Trainer::boxed), with the micro-batch of its type.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use tuplenet::prelude::*;
@@ -371,6 +390,7 @@ where
     /// trainer.step(&vec![[0.5; 1000]; 4], &[0usize, 1, 2, 3])?;
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
+    #[must_use]
     pub fn boxed_with_micro_batch(
         network: alloc::boxed::Box<N>,
         loss: L,
@@ -392,10 +412,18 @@ where
     N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
     O: Optimizer<Scalar = N::Scalar>,
 {
-    /// Takes one step of the optimizer, with all samples as one batch; gives their mean loss before the step.
+    /// Takes one step of the optimizer with all samples as one batch, and returns their mean loss before the step.
     ///
-    /// It is an error if there are no samples, or not as many targets as inputs, if the loss does not accept a target, or
-    /// if an input or the loss is infinite or NaN. After an error the network is as it was.
+    /// # Shapes
+    ///
+    /// `inputs`: any number of samples of `[T; IN]`; `targets`: as many targets of the kind that the loss takes.
+    ///
+    /// # Errors
+    ///
+    /// If there are no samples, not as many targets as inputs, the loss does not accept a target, a setting is out of
+    /// its range, or an input, the loss or the gradient is infinite or NaN. Also if a sample's weight
+    /// is negative, infinite or NaN, or all are zero, and with batch normalization if the batch or the micro-batch is a
+    /// single sample. After an error the network is unchanged.
     pub fn step<X, Y>(&mut self, inputs: &X, targets: &Y) -> Result<N::Scalar, Error>
     where
         X: Inputs<N::Scalar, IN> + ?Sized,
@@ -404,10 +432,20 @@ where
         self.step_by(&mut SingleThread, inputs, targets)
     }
 
-    /// Takes one step of the optimizer by a single sample; gives its loss before the step. The same as [`step`](Self::step)
-    /// with one sample, for a program that learns while it runs: the time is bounded, and with the micro-batch 1 of
-    /// `Trainer<_, _, _, _, 1>` and such a trainer in a `static` all memory is known beforehand. The generator is not asked:
-    /// `()` will do.
+    /// Online learning: takes one step of the optimizer with a single sample, and returns its loss before the step. The
+    /// result is that of [`step`](Self::step) with one sample. It is for a program that learns while it runs: the time
+    /// is bounded, and with the micro-batch 1 of `Trainer<_, _, _, _, 1>` and such a trainer in a `static` all memory
+    /// is known beforehand. The random number generator is not used: `()` will do.
+    ///
+    /// # Shapes
+    ///
+    /// `input`: one sample of `[T; IN]`; `target`: one target of the kind that the loss takes.
+    ///
+    /// # Errors
+    ///
+    /// As for [`step`](Self::step). On a microcontroller the settings are not checked.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use tuplenet::model::Zeroed;
@@ -418,7 +456,7 @@ where
     ///     Trainer::<Net, _, _, _, 1>::with_micro_batch(Net::ZEROED, MeanSquaredError, Sgd::new(0.1), ());
     /// trainer.initialize(&mut seeded(0));
     ///
-    /// // Half of what the sensor says.
+    /// // The target is half of the sensor's value.
     /// for moment in 0..1000 {
     ///     let sensor = (moment % 20) as f32 / 10.0 - 1.0;
     ///     trainer.step_one(&[sensor], &[sensor / 2.0])?;
@@ -453,7 +491,8 @@ where
                 _ => {
                     workspace.gradient_of_one(simd, network, gradient);
                     let large = core::mem::take(&mut workspace.large);
-                    // Where nothing is squared, a gradient that is not finite is found by its weights, with less of a program.
+                    // Without squares a gradient that is not finite is found later, by the weights, with a smaller
+                    // program.
                     if SETTINGS_VARY && optimizer.largest_gradient() < N::Scalar::max_value() && (large || loss > N::Scalar::of(HUGE)) {
                         check_gradient(gradient, optimizer, loss, epoch, 0)?;
                     }
@@ -464,8 +503,19 @@ where
         })
     }
 
-    /// Shows every sample once, in batches, in an order drawn from the generator; gives the mean loss over the samples,
-    /// each measured just before its step. After an error the network is as the last good step left it.
+    /// Runs one epoch: trains on every sample once, in batches, in a random order. Returns the mean loss over the
+    /// samples, each computed just before its step.
+    ///
+    /// # Shapes
+    ///
+    /// `inputs`: any number of samples of `[T; IN]`; `targets`: as many targets of the kind that the loss takes.
+    ///
+    /// # Errors
+    ///
+    /// As for [`step`](Self::step), and if the batch size is zero or a weight is infinite or NaN. After an error the
+    /// network is as the last good step left it.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use tuplenet::prelude::*;
@@ -489,18 +539,26 @@ where
         self.epoch_by(&mut SingleThread, inputs, targets, batch_size)
     }
 
-    /// Trains for some epochs. `callback` is told of each and may stop the training: `()` looks away,
-    /// `&mut History::new()` takes notes, and a function `|epoch: &EpochReport<_>| ..`, which returns `()` or a
-    /// `ControlFlow<()>`, does what you write; `(a, b)` are two.
+    /// Trains for some epochs. `callback` is called after each epoch and may stop the training run: `()` does nothing,
+    /// `&mut History::new()` records the losses, and a function `|epoch: &EpochReport<_>| ..`, which returns `()` or a
+    /// `ControlFlow<()>`, does what you write; `(a, b)` is a pair of callbacks.
     ///
-    /// What is an error for [`step`](Self::step) is one here, and so is a batch size of zero. After an error the network is
-    /// as the last good step left it, unless the callback puts something else there.
+    /// # Shapes
     ///
-    /// A training that diverges ends with [`Error::LossNotFinite`], which names the epoch: at the first batch whose loss or,
-    /// where the loss is huge, whose gradient is infinite or NaN, and no step is taken with it. A step that took the
-    /// parameters beyond the range of numbers all the same is found by the next batch, or after the last one. Steps before
-    /// may have made the network worse and worse: [`EarlyStopping`](crate::train::callbacks::EarlyStopping) puts the weights of the
-    /// best epoch back, after an error too, and with a patience of `usize::MAX` does nothing else.
+    /// `inputs`: any number of samples of `[T; IN]`; `targets`: as many targets of the kind that the loss takes.
+    ///
+    /// # Errors
+    ///
+    /// As for [`step`](Self::step), and if the batch size or the number of epochs is zero, if a weight is infinite or
+    /// NaN, or if a callback returns an error. After an error the network is as the last good step left it, unless a
+    /// callback changes it.
+    ///
+    /// A training run that diverges ends with [`Error::LossNotFinite`], which names the epoch. This happens at the
+    /// first batch whose loss is infinite or NaN, or whose gradient is, where the loss is huge; no step is taken with
+    /// that batch. If a step made the parameters overflow all the same, the next batch finds it, or the check after the
+    /// last one. Steps before may have made the network worse and worse:
+    /// [`EarlyStopping`](crate::train::callbacks::EarlyStopping) restores the weights of the best epoch, after an error
+    /// too, and with a patience of `usize::MAX` does nothing else.
     pub fn fit<X, Y, V>(
         &mut self,
         inputs: &X,
@@ -516,8 +574,14 @@ where
         self.run(&mut SingleThread, inputs, targets, None::<(&X, &Y)>, fit, callback)
     }
 
-    /// Like [`fit`](Self::fit), and after each epoch computes the loss of samples that are not trained on, a pair of
-    /// inputs and targets.
+    /// Like [`fit`](Self::fit), and computes the loss of the validation samples after each epoch. `validation` is a
+    /// pair of inputs and targets that are not trained on.
+    ///
+    /// # Errors
+    ///
+    /// As for [`fit`](Self::fit), also for the validation samples.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use core::ops::ControlFlow;
@@ -526,21 +590,21 @@ where
     /// let (inputs, targets) = ([[1.0], [2.0], [3.0]], [[2.0], [4.0], [6.0]]);
     /// let validation = (&[[1.5], [2.5]], &[[3.0], [5.0]]);
     ///
-    /// // Until the validation loss is good enough.
+    /// // Stops when the validation loss is low enough.
     /// let good_enough = |epoch: &EpochReport<_>| match epoch.validation_loss {
     ///     Some(loss) if loss < 1e-6 => ControlFlow::Break(()),
     ///     _ => ControlFlow::Continue(()),
     /// };
     /// let network = <Dense<1, 1, Identity>>::new(&mut seeded(0));
     /// let mut trainer = Trainer::new(network, MeanSquaredError, Sgd::new(0.1), seeded(1));
-    /// let outcome = trainer.fit_validated(
+    /// let report = trainer.fit_validated(
     ///     &inputs,
     ///     &targets,
     ///     validation,
     ///     &FitOptions { epochs: 10_000, ..FitOptions::default() },
     ///     good_enough,
     /// )?;
-    /// assert!(outcome.epochs < 10_000);
+    /// assert!(report.epochs < 10_000);
     /// assert!(trainer.evaluate(validation.0, validation.1)? < 1e-6);
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
@@ -563,7 +627,17 @@ where
         self.run(&mut SingleThread, inputs, targets, Some(validation), fit, callback)
     }
 
-    /// The mean loss over any number of samples, without learning from them.
+    /// Returns the mean loss over any number of samples, without training.
+    ///
+    /// # Shapes
+    ///
+    /// `inputs`: any number of samples of `[T; IN]`; `targets`: as many targets of the kind that the loss takes.
+    ///
+    /// # Errors
+    ///
+    /// If there are no samples, not as many targets as inputs, the loss does not accept a target, its setting is out of
+    /// its range, or an input, a weight or the loss is infinite or NaN. Also if a sample's weight is negative, or all
+    /// are zero.
     pub fn evaluate<X, Y>(&mut self, inputs: &X, targets: &Y) -> Result<N::Scalar, Error>
     where
         X: Inputs<N::Scalar, IN> + ?Sized,
@@ -588,7 +662,7 @@ where
         }
     }
 
-    /// Checks all that a training run needs before anything is changed; gives the number of samples.
+    /// Checks everything that a training run needs before anything is changed; returns the number of samples.
     #[inline(always)]
     fn check<X, Y>(&self, inputs: &X, targets: &Y, batch_size: usize) -> Result<usize, Error>
     where
@@ -676,16 +750,16 @@ where
             return Err(Error::Epochs);
         }
         let begin = callback.begin(self)?;
-        // One dispatch for all epochs: it costs more than a step of a small network.
+        // One dispatch for all epochs: a dispatch costs more than a step of a small network.
         let result = dispatch!(level(), simd => {
-            let mut outcome = FitReport { epochs: 0, loss: N::Scalar::nan() };
+            let mut report = FitReport { epochs: 0, loss: N::Scalar::nan() };
             if begin.is_break() {
-                return Ok(outcome);
+                return Ok(report);
             }
-            while outcome.epochs < fit.epochs {
+            while report.epochs < fit.epochs {
                 let epoch = self.epochs;
                 let loss = self.epoch_on(simd, executor, inputs, targets, count, fit)?;
-                outcome = FitReport { epochs: outcome.epochs + 1, loss };
+                report = FitReport { epochs: report.epochs + 1, loss };
                 let validation_loss = match validation {
                     Some((inputs, targets)) => {
                         let order = &Permutation::identity(inputs.count());
@@ -695,27 +769,27 @@ where
                     }
                     None => None,
                 };
-                let report = EpochReport { number: epoch, loss, validation_loss, network: &self.network };
-                if callback.epoch(&report, self)?.is_break() {
+                let epoch_report = EpochReport { number: epoch, loss, validation_loss, network: &self.network };
+                if callback.epoch(&epoch_report, self)?.is_break() {
                     break;
                 }
             }
-            Ok(outcome)
+            Ok(report)
         });
-        // No batch has seen what the last step did.
+        // No batch has checked the result of the last step.
         let result = match result {
-            Ok(outcome) if outcome.epochs > 0 && !is_finite(&self.network) => Err(Error::StepNotFinite {
+            Ok(report) if report.epochs > 0 && !is_finite(&self.network) => Err(Error::StepNotFinite {
                 epoch: self.epochs - 1,
                 batch: (count - 1).checked_div(fit.batch_size).unwrap_or(0),
             }),
-            Ok(outcome) if outcome.epochs > 0 => self.check_state(count, fit.batch_size).map(|()| outcome),
+            Ok(report) if report.epochs > 0 => self.check_state(count, fit.batch_size).map(|()| report),
             result => result.map_err(|error| cause_in_run(&self.network, error)),
         };
         callback.end(self, result)
     }
 
-    /// Fails if a gradient was too large to be squared, after the last epoch: what the optimizer remembers is infinite then for
-    /// good. While the loss is small no batch looks for that.
+    /// Fails after the last epoch if the square of a gradient has overflowed: the optimizer's state then stays
+    /// infinite. While the loss is small, no batch checks for that.
     fn check_state(&self, count: usize, batch_size: usize) -> Result<(), Error> {
         if SETTINGS_VARY && !self.state.is_finite() {
             let batch = (count - 1).checked_div(batch_size).unwrap_or(0);
@@ -745,7 +819,7 @@ where
         } else {
             Permutation::identity(count)
         };
-        // A schedule may have made something of the rate that makes no sense.
+        // A schedule may have set a learning rate that is out of range.
         if SETTINGS_VARY {
             self.optimizer.check()?;
         }
@@ -763,7 +837,7 @@ where
         if weight == N::Scalar::ZERO {
             return Err(Error::Weight { epoch: self.epochs, batch: 0 });
         }
-        // Every batch was finite; only numbers near the largest there is can overflow here.
+        // Every batch was finite; only values near the largest finite one can overflow here.
         if !(sum.is_finite() && weight.is_finite()) {
             return Err(Error::LossNotFinite { epoch: self.epochs, batch: batch - 1 });
         }
@@ -798,13 +872,13 @@ where
         step.take(simd, mean, large, gradient)
     }
 
-    /// Whether a network and a micro-batch are so small that a step's memory is made for it and gone with it: what no
-    /// one else can see, the compiler keeps in registers.
+    /// Whether a network and a micro-batch are so small that the memory of a step lives only during the step. The
+    /// compiler keeps what no other code can see in registers.
     const IN_REGISTERS: bool =
         !SCALAR && !cfg!(debug_assertions) && B <= SMALL_SIZE && size_of::<Workspace<N, B>>() + size_of::<N>() <= 2048;
 }
 
-/// A step of the optimizer, after the batch whose place in the training it knows for the messages of errors.
+/// A step of the optimizer after a batch, with the epoch and the batch for error messages.
 struct OptimizerStep<'a, N: Params, O: Optimizer<Scalar = N::Scalar>> {
     network: &'a mut N,
     optimizer: &'a mut O,
@@ -814,8 +888,8 @@ struct OptimizerStep<'a, N: Params, O: Optimizer<Scalar = N::Scalar>> {
 }
 
 impl<N: Params, O: Optimizer<Scalar = N::Scalar>> OptimizerStep<'_, N, O> {
-    /// Changes the network by the gradient of a batch with that mean loss, unless that would ruin it. A batch whose samples all
-    /// have the weight zero changes nothing. `large` says that an input was.
+    /// Updates the network by the gradient of a batch with this mean loss, unless the step would not be finite. A batch
+    /// whose samples all have the weight zero changes nothing. `large` says that an input was large.
     #[inline(always)]
     fn take<S: Simd>(
         self,
@@ -828,8 +902,8 @@ impl<N: Params, O: Optimizer<Scalar = N::Scalar>> OptimizerStep<'_, N, O> {
         if mean.weight == N::Scalar::ZERO {
             return Ok(mean);
         }
-        // Gradients can be infinite, or too large to be squared, where the loss is neither. One of the two must be
-        // large then, so that the gradients of other batches need not be looked at.
+        // Gradients can be infinite, or too large to be squared, where the loss is neither. Then an input or the loss
+        // must be large, so that the gradients of other batches need no check.
         if large || mean.loss > N::Scalar::of(HUGE) {
             check_gradient(gradient, optimizer, mean.loss, epoch, batch)?;
         }
@@ -838,7 +912,7 @@ impl<N: Params, O: Optimizer<Scalar = N::Scalar>> OptimizerStep<'_, N, O> {
     }
 }
 
-/// Changes a network by its gradient, which is that of a batch.
+/// Updates a network by its gradient, which is that of a batch.
 #[inline(always)]
 fn take_step<S: Simd, N: Params, O: Optimizer<Scalar = N::Scalar>>(
     simd: S,
@@ -852,17 +926,17 @@ fn take_step<S: Simd, N: Params, O: Optimizer<Scalar = N::Scalar>>(
     optimizer.after_step();
 }
 
-/// Whether settings come from outside of the program. Those of a program for a microcontroller stand in its source, and it has no
-/// room to look at them again in each step or epoch: [`Optimizer::check`] is for who sets them at run time there, and what a rate that
-/// makes no sense does to loss and weights is found all the same.
+/// Whether settings come from outside of the program. In a program for a microcontroller they are constants of the
+/// source, and its flash has no space to check them again in each step or epoch. Code that sets them at run time there
+/// calls [`Optimizer::check`]. What an invalid learning rate does to loss and weights is found all the same.
 const SETTINGS_VARY: bool = cfg!(not(target_os = "none"));
 
-/// Losses above this are not those of a training that goes well, and far from the largest numbers.
+/// Losses above this do not occur in a training run that converges, and are far below the largest finite value.
 const HUGE: f64 = 1e12;
 
-/// Fails unless a step by a gradient would stay well within the range of numbers, and so would the squares that the optimizer
-/// remembers; the gradient is zero then. A call would see a gradient that may be in registers; a chip has it in memory, and little
-/// room for programs.
+/// Fails unless a step by this gradient stays well within the range of finite values, and so do the squares in the
+/// optimizer's state; the gradient is zero after an error. It is inlined, since a call would need the gradient in
+/// memory, and it may be in registers. A microcontroller has it in memory, and little flash.
 #[cfg_attr(not(any(debug_assertions, target_os = "none")), inline(always))]
 #[cfg_attr(target_os = "none", cold, inline(never))]
 fn check_gradient<N: Params, O: Optimizer<Scalar = N::Scalar>>(
@@ -877,7 +951,7 @@ fn check_gradient<N: Params, O: Optimizer<Scalar = N::Scalar>>(
         #[cfg_attr(target_os = "none", inline(never))]
         fn slice(&mut self, _: Parameter, values: &[T]) {
             for value in values {
-                // Not `max`, which passes over NaN.
+                // Not `max`, which ignores NaN.
                 if value.abs() > self.0 || value.is_nan() {
                     self.0 = value.abs();
                 }
@@ -898,7 +972,7 @@ fn check_gradient<N: Params, O: Optimizer<Scalar = N::Scalar>>(
     Err(Error::LossNotFinite { epoch, batch })
 }
 
-/// Why a loss within a training run was not finite, or the weights after it: those were finite when it began.
+/// Why a loss within a training run was not finite, or the weights after it: they were finite when the run began.
 #[cfg_attr(target_os = "none", inline(always))]
 #[cfg_attr(not(target_os = "none"), cold, inline(never))]
 fn cause_in_run<N: Params>(network: &N, error: Error) -> Error {
@@ -911,7 +985,7 @@ fn cause_in_run<N: Params>(network: &N, error: Error) -> Error {
 }
 
 impl FitOptions {
-    /// Fails if there is no epoch, or no sample in a batch.
+    /// Fails if the number of epochs or the batch size is zero.
     #[cfg(feature = "alloc")]
     pub(crate) fn check(&self) -> Result<(), Error> {
         if self.batch_size == 0 {

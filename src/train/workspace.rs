@@ -1,4 +1,4 @@
-//! [`Workspace`]: the memory of a training step, owned by the caller and used again and again.
+//! [`Workspace`]: the memory of one training step, owned by the caller and reused.
 
 use crate::data::{Inputs, Permutation, Samples, check_data, micro_batch_in_place};
 use crate::error::{Error, NotFinite};
@@ -14,8 +14,10 @@ use fearless_simd::Simd;
 use nalgebra::SMatrix;
 use num_traits::float::FloatCore;
 
-/// What training the network `N` needs besides the network and its gradient: inputs, caches and gradients of a
-/// micro-batch of `B` samples. `size_of::<Workspace<N, B>>()` tells how much before anything runs.
+/// Workspace: the memory that training the network `N` needs besides the network and its gradient. It has the inputs,
+/// caches and gradients of a micro-batch of `B` samples. Its size is known at compile time: [`BYTES`](Self::BYTES).
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::prelude::*;
@@ -26,7 +28,7 @@ use num_traits::float::FloatCore;
 /// let (mut gradient, mut state) = (Net::ZEROED, Zeroed::ZEROED);
 /// let mut workspace = Workspace::<Net, 4>::new();
 ///
-/// // The pieces of a training step, one by one, with a gradient of one's own instead of a loss.
+/// // The parts of one training step, with an output gradient of your own instead of a loss.
 /// let x = SMatrix::<f32, 2, 4>::repeat(0.5);
 /// let y = workspace.forward(&network, &x);
 /// let output_gradient = y.map(|y| y - 1.0);
@@ -38,7 +40,8 @@ pub struct Workspace<N: InputShape + Layer<<N as InputShape>::In>, const B: usiz
     input: Aligned<Batch<N::In, N::Scalar, B>>,
     cache: N::Cache<B>,
     output_gradient: Aligned<Batch<N::Out, N::Scalar, B>>,
-    /// Whether an input was so large that a gradient may be too large to be squared. Who takes the step looks and sets it back.
+    /// Whether an input was so large that the square of a gradient may overflow. The code that takes the step reads and
+    /// resets it.
     pub(crate) large: bool,
 }
 
@@ -47,12 +50,12 @@ impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Zeroed for Wo
         Workspace { input: Zeroed::ZEROED, cache: Zeroed::ZEROED, output_gradient: Zeroed::ZEROED, large: false };
 }
 
-/// Micro-batches of at most so many columns get a pass of their own for when each has a sample: it has no conditions,
-/// of which a small network's pass otherwise mostly consists.
+/// Micro-batches of at most this many columns have a second pass for when each column has a sample: it has no
+/// conditions, which otherwise take most of the time of a small network's pass.
 const SMALL: usize = 8;
 
-/// The first number of some samples that is infinite or NaN: its sample, its place in that, and what it is. Reads the data once
-/// more, so that no one but the pass sees the micro-batch: it may be in registers.
+/// The first element of some samples that is infinite or NaN: its sample, its index in the sample, and what it is.
+/// Reads the data again, so that only the pass uses the micro-batch, which may be in registers.
 #[cold]
 fn first_not_finite<T: Real, X: Inputs<T, IN> + ?Sized, const IN: usize>(
     inputs: &X,
@@ -65,19 +68,19 @@ fn first_not_finite<T: Real, X: Inputs<T, IN> + ?Sized, const IN: usize>(
     })
 }
 
-/// [`first_not_finite`] as one function for all passes, for a chip that has little room. Where a pass is in registers, handing
-/// over the order costs it a fifth of its time.
+/// [`first_not_finite`] as one function for all passes, for a microcontroller with little flash. Where a pass is in
+/// registers, passing the order costs it a fifth of its time.
 #[cold]
 #[inline(never)]
 fn first_not_finite_at<T: Real, X: Inputs<T, IN> + ?Sized, const IN: usize>(
     inputs: &X,
     order: &Permutation,
-    places: Range<usize>,
+    positions: Range<usize>,
 ) -> Option<(usize, usize, NotFinite)> {
-    first_not_finite(inputs, places.map(|place| order.at(place)))
+    first_not_finite(inputs, positions.map(|position| order.at(position)))
 }
 
-/// Copies the samples of a micro-batch: those from `begin` on, or those with the given numbers.
+/// Copies the samples of a micro-batch: those from `begin` on, or those with the given indices.
 #[inline(always)]
 fn copy_micro_batch<T: Real, X: Samples<T> + ?Sized>(
     all: &X,
@@ -87,7 +90,7 @@ fn copy_micro_batch<T: Real, X: Samples<T> + ?Sized>(
     to: &mut [X::Item],
 ) {
     if in_order {
-        // Not an index, of which a way to a panic is left.
+        // Not a slice index, which would leave a panic path.
         let len = samples.len();
         all.copy_from(begin, to.get_mut(..len).unwrap_or_default());
     } else {
@@ -125,25 +128,34 @@ impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Default for W
 }
 
 impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Workspace<N, B> {
-    /// The bytes that a workspace takes.
+    /// The size of a workspace in bytes.
     pub const BYTES: usize = size_of::<Self>();
 
-    /// All zeros; can stand in a `static`.
+    /// Creates a workspace of zeros; it can be stored in a `static`.
+    #[must_use]
     pub const fn new() -> Self {
         const { assert!(B > 0, "a micro-batch needs room for at least one sample") };
         Self::ZEROED
     }
 
-    /// Computes the outputs, `OUT` by `B`, as in training, for the samples in the columns of `x`, `IN` by `B`, and keeps what
-    /// [`backward`](Self::backward) needs.
+    /// Forward pass, as in training: computes the outputs and keeps in the cache what [`backward`](Self::backward)
+    /// needs.
+    ///
+    /// # Shapes
+    ///
+    /// `x`: `IN` by `B`, one sample a column; returns `OUT` by `B`.
     pub fn forward(&mut self, network: &N, x: &Batch<N::In, N::Scalar, B>) -> &Batch<N::Out, N::Scalar, B> {
         self.input.0.clone_from(x);
         dispatch!(level(), simd => network.forward(Pass::new(simd, B), &self.input.0, &mut self.cache));
         N::output(&self.cache)
     }
 
-    /// From the gradient of what is to become smaller, by the outputs of the last [`forward`](Self::forward): adds its
-    /// gradients by the parameters of the network, which must be the same still, to `gradient`.
+    /// Backward pass: adds the gradient of the parameters to `gradient`. `output_gradient` is the gradient of what is
+    /// minimized, by the outputs of the last [`forward`](Self::forward). The network must be unchanged since then.
+    ///
+    /// # Shapes
+    ///
+    /// `output_gradient`: `OUT` by `B`, one sample a column.
     pub fn backward(&mut self, network: &N, output_gradient: &Batch<N::Out, N::Scalar, B>, gradient: &mut N) {
         self.output_gradient.0.clone_from(output_gradient);
         dispatch!(level(), simd => network.backward(
@@ -151,7 +163,11 @@ impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Workspace<N, 
         ));
     }
 
-    /// Like [`backward`](Self::backward), and gives the gradient by the inputs.
+    /// Like [`backward`](Self::backward), and returns the gradient of the inputs.
+    ///
+    /// # Shapes
+    ///
+    /// `output_gradient`: `OUT` by `B`, one sample a column; returns `IN` by `B`.
     pub fn backward_to_input(
         &mut self,
         network: &N,
@@ -167,8 +183,15 @@ impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Workspace<N, 
         input_gradient
     }
 
-    /// The mean loss over any number of samples, in evaluation. What is an error for
-    /// [`Trainer::step`](crate::train::Trainer::step) is one here.
+    /// Returns the mean loss over any number of samples, in evaluation.
+    ///
+    /// # Shapes
+    ///
+    /// `inputs`: any number of samples of `[T; IN]`; `targets`: as many targets of the kind that the loss takes.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Trainer::evaluate`](crate::train::Trainer::evaluate).
     pub fn loss<L, X, Y, const IN: usize, const OUT: usize>(
         &mut self,
         network: &N,
@@ -189,8 +212,16 @@ impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Workspace<N, 
         mean.map_err(|error| cause_in_evaluation(network, error))?.loss(0)
     }
 
-    /// Adds the gradients of the mean loss over any number of samples to `gradient`, and gives that loss. What is an
-    /// error for [`Trainer::step`](crate::train::Trainer::step) is one here; after an error `gradient` is zero.
+    /// Adds the gradient of the mean loss over any number of samples to `gradient`, and returns that loss.
+    ///
+    /// # Shapes
+    ///
+    /// `inputs`: any number of samples of `[T; IN]`; `targets`: as many targets of the kind that the loss takes.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Trainer::step`](crate::train::Trainer::step), except for the optimizer's settings and the size of the
+    /// gradient. After an error `gradient` is zero.
     pub fn gradient<L, X, Y, const IN: usize, const OUT: usize>(
         &mut self,
         network: &N,
@@ -218,7 +249,7 @@ impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Workspace<N, 
         result.map_err(|error| cause(network, error))
     }
 
-    /// The mean loss of a batch; adds its gradients to `gradient`, which is zero after an error.
+    /// Returns the mean loss of a batch and adds its gradient to `gradient`, which is zero after an error.
     #[inline(always)]
     pub(crate) fn accumulate<S: Simd, L, X, Y, const IN: usize, const OUT: usize>(
         &mut self,
@@ -249,7 +280,8 @@ impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Workspace<N, 
     }
 
     /// [`accumulate`](Self::accumulate) for a batch that fills the micro-batch, with a `gradient` that is zero; after
-    /// an error it is of no account. The compiler knows how many columns there are, and that every one has a sample.
+    /// an error its values are unspecified. The compiler knows the number of columns, and that every column has a
+    /// sample.
     #[inline(always)]
     pub(crate) fn accumulate_micro_batch<S: Simd, L, X, Y, const IN: usize, const OUT: usize>(
         &mut self,
@@ -273,7 +305,7 @@ impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Workspace<N, 
         view.mean(totals, sum)
     }
 
-    /// The mean loss of a batch, in evaluation.
+    /// Returns the mean loss of a batch, in evaluation.
     #[inline(always)]
     pub(crate) fn evaluate<S: Simd, L, X, Y, const IN: usize, const OUT: usize>(
         &mut self,
@@ -295,8 +327,8 @@ impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Workspace<N, 
         view.mean(totals, sum)
     }
 
-    /// What the samples add to the mean loss of their batch, which may be infinite or NaN; adds their gradients to
-    /// `gradient`.
+    /// Returns what the samples add to the mean loss of their batch, which may be infinite or NaN, and adds their
+    /// gradient to `gradient`.
     #[inline(always)]
     pub(crate) fn over_micro_batches<S: Simd, L, X, Y, const IN: usize, const OUT: usize>(
         &mut self,
@@ -316,16 +348,16 @@ impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Workspace<N, 
         let mut sum = Sum::ZERO;
         let mut first = range.start;
         while first < range.end {
-            let (place, mut left) = (first - totals.start, range.end - first);
+            let (offset, mut left) = (first - totals.start, range.end - first);
             if N::TOGETHER > 1 && B > 2 && left == B + 1 {
-                // Two micro-batches of several samples, and not one of a single one after a full one.
+                // Two micro-batches of several samples, instead of a full one and one with a single sample.
                 left = B - 1;
             }
-            let pass = Pass::<S, B>::new(simd, left).with_offset(place).stop_at_logits();
+            let pass = Pass::<S, B>::new(simd, left).with_offset(offset).stop_at_logits();
             let gradient = gradient.as_deref_mut();
             sum.add(if B == 1 || (B <= SMALL && left >= B) {
-                // The same pass once more, where the compiler knows that no column is without a sample.
-                let full = Pass::<S, B>::new(simd, B).with_offset(place).stop_at_logits();
+                // The same pass again, where the compiler knows that every column has a sample.
+                let full = Pass::<S, B>::new(simd, B).with_offset(offset).stop_at_logits();
                 self.over_micro_batch(full, network, loss, view, totals, gradient)?
             } else {
                 self.over_micro_batch(pass, network, loss, view, totals, gradient)?
@@ -335,9 +367,9 @@ impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Workspace<N, 
         Ok(sum.rounded())
     }
 
-    /// The loss of a single sample, the first of `inputs`, and its gradient by the outputs, which is left in the
-    /// workspace for [`gradient_of_one`](Self::gradient_of_one) or [`sgd_step`](Self::sgd_step): in bounded time and
-    /// with no other memory.
+    /// Returns the loss of a single sample, the first of `inputs`. Its gradient by the outputs stays in the workspace
+    /// for [`gradient_of_one`](Self::gradient_of_one) or [`sgd_step`](Self::sgd_step). The time is bounded, and no
+    /// other memory is used.
     #[inline(always)]
     pub(crate) fn output_gradient_of_one<S: Simd, L, X, Y, const IN: usize, const OUT: usize>(
         &mut self,
@@ -374,14 +406,14 @@ impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Workspace<N, 
         if value.is_finite() { Ok(value) } else { Err(Error::LossNotFinite { epoch, batch: 0 }) }
     }
 
-    /// Sets `gradient`, which is zero, to the gradients of a single sample.
+    /// Sets `gradient`, which is zero, to the gradient of a single sample.
     #[inline(always)]
     pub(crate) fn gradient_of_one<S: Simd>(&mut self, simd: S, network: &N, gradient: &mut N) {
         let pass = Pass::<S, B>::new(simd, 1).stop_at_logits().with_zero_gradient();
         network.backward(pass, &self.input.0, &mut self.cache, &mut self.output_gradient.0, gradient, None);
     }
 
-    /// Takes a step of plain gradient descent along the gradients of a single sample.
+    /// Takes a step of plain gradient descent by the gradient of a single sample.
     #[inline(always)]
     pub(crate) fn sgd_step<S: Simd>(&mut self, simd: S, network: &mut N, learning_rate: N::Scalar) {
         let pass = Pass::<S, B>::new(simd, 1).stop_at_logits();
@@ -410,7 +442,7 @@ impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Workspace<N, 
 
         let in_order = order.is_identity();
         let samples: [usize; B] = if in_order { [0; B] } else { order.from(begin) };
-        // A whole micro-batch that lies in order is read where it lies, unless it goes into registers, which only a
+        // A whole micro-batch that is stored in order is read in place, unless it goes into registers, which only a
         // copy can.
         let in_place = in_order && len == B && !pass.gradient_is_zero();
         let x = match micro_batch_in_place::<_, X, B>(*inputs, in_place, begin) {
@@ -430,16 +462,16 @@ impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Workspace<N, 
             }
         };
         Y::check_targets(loss, &pass_targets[..len])
-            .map_err(|(place, problem)| Error::Target { sample: order.at(begin + place), problem })?;
+            .map_err(|(column, problem)| Error::Target { sample: order.at(begin + column), problem })?;
         if !is_moderate(simd, x.as_slice(), len * IN) {
-            let places = begin..begin + len;
+            let positions = begin..begin + len;
             let first = if SCALAR {
-                first_not_finite_at(*inputs, order, places)
+                first_not_finite_at(*inputs, order, positions)
             } else {
-                first_not_finite(*inputs, places.map(|place| order.at(place)))
+                first_not_finite(*inputs, positions.map(|position| order.at(position)))
             };
             if let Some((sample, column, found)) = first {
-                // The next micro-batch may be smaller, and the check looks a little further than it must.
+                // The next micro-batch may be smaller, and the check reads a little beyond its end.
                 self.input = Zeroed::ZEROED;
                 return Err(Error::InputNotFinite { sample, column, found, epoch: *epoch, batch: *batch });
             }
@@ -455,10 +487,10 @@ impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Workspace<N, 
         let output_gradients = &mut self.output_gradient.0.data.0;
         let mut sum = N::Scalar::ZERO;
         if Y::WEIGHTED {
-            for (place, (output_gradient, target)) in
+            for (column, (output_gradient, target)) in
                 output_gradients.iter_mut().zip(pass_targets).take(len).enumerate()
             {
-                let scale = scale * targets.weight(order.at(begin + place));
+                let scale = scale * targets.weight(order.at(begin + column));
                 let (output_gradient, target) = (core::array::from_mut(output_gradient), core::array::from_ref(target));
                 sum += Y::evaluate::<S, 1>(loss, Pass::new(simd, 1), scale, output_gradient, target);
             }

@@ -18,17 +18,17 @@ use alloc::vec::Vec;
 use core::fmt;
 use rand::rngs::Xoshiro256PlusPlus;
 
-/// How many samples are computed together: two micro-batches for the usual batch of 200, and one for what is smaller.
-/// What a micro-batch begins with, turned weights and sums of gradients, then counts for little.
+/// The micro-batch: two micro-batches for the usual batch of 200, and one for smaller ones. The cost at the beginning
+/// of each micro-batch, transposed weights and sums of gradients, is then small.
 const MICRO_BATCH: usize = 104;
 
-/// Everything that a search changes while one network learns.
+/// The trainer of a search, with all state that changes during training.
 pub(crate) type Learner<N, L, O, T> = Trainer<N, L, Complete<O, T>, Xoshiro256PlusPlus, MICRO_BATCH>;
 
-/// A network type as a value: one that a search trains, without knowing which. Made by [`networks!`](super::networks).
+/// Network type as a value: a search trains it without naming the type. Made by [`networks!`](super::networks).
 ///
-/// `T`, `IN` and `OUT` are those of the networks, `Y` are the targets, `L` the loss and `O` the optimizer, all of which
-/// follow from the call that the list is handed to.
+/// `T`, `IN` and `OUT` are those of the networks, `Y` is the type of the targets, `L` the loss and `O` the optimizer.
+/// All of them are inferred from the call to which the list is passed.
 pub struct Architecture<T, Y: ?Sized, L, O, const IN: usize, const OUT: usize> {
     name: &'static str,
     pub(crate) parameters: Vec<(&'static str, String)>,
@@ -37,7 +37,7 @@ pub struct Architecture<T, Y: ?Sized, L, O, const IN: usize, const OUT: usize> {
     pub(crate) learn: TrainFn<T, Y, L, O, FoldOutput<T, OUT>, IN>,
     pub(crate) predictor: TrainFn<T, Y, L, O, Predictor<T, IN, OUT>, IN>,
     #[cfg_attr(not(feature = "std"), allow(dead_code, reason = "there is no clock"))]
-    pub(crate) ask: fn(&[[T; IN]], usize),
+    pub(crate) predict: fn(&[[T; IN]], usize),
 }
 
 impl<T, Y: ?Sized, L, O, const IN: usize, const OUT: usize> Clone for Architecture<T, Y, L, O, IN, OUT> {
@@ -58,18 +58,17 @@ impl<T, Y: ?Sized, L, O, const IN: usize, const OUT: usize> fmt::Debug for Archi
     }
 }
 
-/// Trains a network for a task with hyperparameters, and gives what came of it.
+/// Trains a network for a task with hyperparameters, and returns the result.
 type TrainFn<T, Y, L, O, Output, const IN: usize> =
     fn(&FoldTask<T, Y, L, IN>, &Hyperparameters<O>) -> Result<Output, Error>;
 
-/// What the training of a fold ended with: the outputs for the samples that were not learnt from, and the number of
-/// epochs.
+/// The result of a fold: the outputs for the test samples, and the number of epochs.
 pub(crate) struct FoldOutput<T, const OUT: usize> {
     pub outputs: Vec<[T; OUT]>,
     pub epochs: usize,
 }
 
-/// A trained network of any type, scaling included: what it answers to a sample as it was measured.
+/// Trained network of any type, scaling included: a function from an unscaled sample to its outputs.
 pub type Predictor<T, const IN: usize, const OUT: usize> = Box<dyn Fn(&[T; IN]) -> [T; OUT] + Send + Sync>;
 
 impl<T, Y, L, O, const IN: usize, const OUT: usize> Architecture<T, Y, L, O, IN, OUT>
@@ -79,7 +78,8 @@ where
     L: Clone + Send + Sync,
     O: Optimizer<Scalar = T> + Clone + Send + Sync,
 {
-    /// The type `N`, with the parameters by which a table tells it from others.
+    /// The network type `N`, with the parameters by which a table tells it from others.
+    #[must_use]
     pub fn of<N>(parameters: &[(&'static str, String)]) -> Self
     where
         N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T>,
@@ -103,7 +103,7 @@ where
                 let fitted = Fitted { network, scaler: task.part.scaler.clone() };
                 Ok(Box::new(move |sample| fitted.predict_one(sample)))
             },
-            ask: |samples, count| {
+            predict: |samples, count| {
                 let network = make::<N>(&mut seeded(0));
                 for sample in samples.iter().cycle().take(count) {
                     core::hint::black_box(network.predict_one(core::hint::black_box(sample)));
@@ -112,13 +112,14 @@ where
         }
     }
 
-    /// The name of the type, without the paths of modules.
+    /// The name of the network type, without the paths of modules.
+    #[must_use]
     pub fn name(&self) -> String {
         alloc::format!("{}", crate::model::summary::Short(self.name))
     }
 }
 
-/// A new network in a box.
+/// Creates a new network in a box.
 pub(crate) fn make<N: Network + InputShape + Layer<<N as InputShape>::In> + Send>(
     rng: &mut Xoshiro256PlusPlus,
 ) -> Box<N> {
@@ -128,10 +129,10 @@ pub(crate) fn make<N: Network + InputShape + Layer<<N as InputShape>::In> + Send
     Box::new(N::new(rng))
 }
 
-/// What is larger is not put on the stack of a thread, which may be one of many.
+/// Larger trainers are not stored on the stack of a thread, which may be one of many.
 const SMALL: usize = 1 << 17;
 
-/// Trains a network of type `N`; gives it and the number of epochs.
+/// Trains a network of type `N`; returns it and the number of epochs.
 pub(crate) fn train<N, T, Y, L, O, const IN: usize, const OUT: usize>(
     task: &FoldTask<T, Y, L, IN>,
     hyperparameters: &Hyperparameters<O>,
@@ -156,7 +157,7 @@ where
 
 type Trained<N> = Result<(Box<N>, usize), Error>;
 
-/// With the trainer on the stack. Apart, so that this is all that has room for it there.
+/// Trains with the trainer on the stack. A function of its own, so that only its stack frame has the trainer.
 #[inline(never)]
 fn small<N, T, Y, L, O, const IN: usize, const OUT: usize>(
     task: &FoldTask<T, Y, L, IN>,
@@ -222,7 +223,7 @@ where
     Ok(trainer.fit(&task.part.inputs, &targets, &hyperparameters.fit, hyperparameters.callback())?.epochs)
 }
 
-/// What [`networks!`](super::networks) fills.
+/// The list that [`networks!`](super::networks) fills.
 #[doc(hidden)]
 pub struct List<T, Y: ?Sized, L, O, const IN: usize, const OUT: usize> {
     pub networks: Vec<Architecture<T, Y, L, O, IN, OUT>>,
@@ -262,11 +263,13 @@ where
     }
 }
 
-/// A list of network types for [`CrossValidation::grid`](crate::tuning::CrossValidation::grid) and the like: types, and
-/// patterns of types with the values of their parameters, separated by semicolons.
+/// List of network types for [`CrossValidation::grid`](crate::tuning::CrossValidation::grid) and similar methods:
+/// types, and patterns of types with the values of their parameters, separated by semicolons.
 ///
-/// A parameter is named with `for name in [..]`: whole numbers, or in braces expressions that are constants, for sizes; types
-/// for everything else. All combinations are listed, and each is a type that the compiler makes a program of.
+/// A parameter is named with `for name in [..]`. For sizes its values are integers, or constant expressions in braces;
+/// for everything else they are types. All combinations are listed, and the compiler generates code for each of them.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::prelude::*;
@@ -284,7 +287,7 @@ where
 #[macro_export]
 #[doc(hidden)]
 macro_rules! __networks {
-    // One pattern after the other: gathers the tokens of one up to its semicolon.
+    // One pattern after the other: collects the tokens of one up to its semicolon.
     (@split $list:ident [] []) => {};
     (@split $list:ident [$($one:tt)+] []) => { $crate::__networks!(@one $list [$($one)+]); };
     (@split $list:ident [$($one:tt)+] [; $($rest:tt)*]) => {
@@ -307,7 +310,7 @@ macro_rules! __networks {
     };
     (@one $list:ident [$network:ty]) => { $list.add::<$network>(); };
 
-    // Each value in a block of its own, in which the parameter's name is that value.
+    // Each value has its own block, in which the parameter's name is that value.
     (@sizes $list:ident $name:ident [$($value:expr)+] $rest:tt) => {
         $({
             #[allow(non_upper_case_globals)]

@@ -1,4 +1,4 @@
-//! [`Hyperparameters`]: all that a training needs besides network, loss and data, as values.
+//! [`Hyperparameters`]: everything that a training run needs besides network, loss and data, as values.
 
 use crate::error::{Error, not_negative, setting};
 use crate::model::Params;
@@ -9,11 +9,16 @@ use crate::train::FitOptions;
 use crate::train::callbacks::{Callback, EpochReport};
 use core::ops::ControlFlow;
 
-/// Hyperparameters: how a network is trained, as values that a search varies: the optimizer with what stands around it,
-/// and how long.
+/// Hyperparameters: how a network is trained, as values that a search varies: the optimizer with its regularization and
+/// schedule, and the length of the training run.
 ///
-/// [`new`](Self::new) begins with the defaults of scikit-learn's `MLPClassifier` for everything but the optimizer: at most 200
-/// epochs, batches of 200, no penalty (there `alpha` is 1e-4), a constant rate, and an end when the training loss stalls.
+/// [`new`](Self::new) uses the defaults of scikit-learn's `MLPClassifier` for everything but the optimizer: at most 200
+/// epochs, batches of 200, no penalty (there `alpha` is 1e-4), a constant learning rate, and an end when the training
+/// loss does not improve.
+///
+/// `O` is the optimizer; with [`AnyOptimizer`](crate::optimizer::AnyOptimizer) the optimizer is one of the values.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::prelude::*;
@@ -23,46 +28,53 @@ use core::ops::ControlFlow;
 /// assert_eq!((hyperparameters.fit.epochs, hyperparameters.fit.batch_size), (200, 200));
 /// ```
 ///
-/// `O` is the optimizer; with [`AnyOptimizer`](crate::optimizer::AnyOptimizer) it is one of the values.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[doc(alias("hyperparameter", "MLPClassifier"))]
 pub struct Hyperparameters<O> {
-    /// What takes the steps.
+    /// The optimizer that takes the steps.
     pub optimizer: O,
-    /// The learning rate, if not the optimizer's own.
+    /// The learning rate: finite and not negative; by default `None`, the optimizer's own. A larger one takes larger
+    /// steps.
     pub learning_rate: Option<f64>,
-    /// How the rate changes from epoch to epoch.
+    /// The learning rate schedule, by epoch; by default constant.
     pub schedule: AnySchedule,
-    /// The factor `lambda` of [`Optimizer::l1`].
+    /// The factor `lambda` of [`Optimizer::l1`]: finite and not negative; by default 0. A larger one drives more
+    /// weights to zero.
     pub l1: f64,
-    /// The factor `lambda` of [`Optimizer::l2`].
+    /// The factor `lambda` of [`Optimizer::l2`]: finite and not negative; by default 0. A larger one keeps weights
+    /// smaller.
     pub l2: f64,
-    /// scikit-learn's factor of the L2 penalty, which it divides by the size of the batch; added to `l2`.
+    /// scikit-learn's factor of the L2 penalty, which is divided by the batch size and added to `l2`: finite and not
+    /// negative; by default 0. A larger one keeps weights smaller.
     pub alpha: f64,
-    /// Epochs, batch size, shuffling.
+    /// Epochs, batch size and shuffling; by default 200 epochs of shuffled batches of 200.
     pub fit: FitOptions,
-    /// When a training ends before its last epoch; `None` for never.
+    /// When a training run ends before its last epoch; `None` for never. By default after more than 10 epochs in a row
+    /// without an improvement of 1e-4.
     pub no_improvement: Option<NoImprovement>,
 }
 
-/// When a training gets nowhere any more: scikit-learn's `n_iter_no_change` and `tol`.
+/// When a training run has no improvement any more: scikit-learn's `n_iter_no_change` and `tol`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[doc(alias("n_iter_no_change", "tol"))]
 pub struct NoImprovement {
-    /// How many epochs in a row may pass without a lower mean training loss.
+    /// How many epochs in a row may pass without a lower mean training loss; by default 10. A larger one stops later.
     pub patience: usize,
-    /// By how much it must be lower.
+    /// By how much the loss must be lower, in units of the loss: finite and not negative; by default 1e-4. A larger one
+    /// stops earlier.
     pub tolerance: f64,
 }
 
-/// The rate at or below which a training ends that stalls and has an adaptive schedule, as in scikit-learn.
+/// The learning rate at or below which a training run with the schedule [`AnySchedule::ReduceOnPlateau`] ends if it has
+/// no improvement, as in scikit-learn.
 const LOWEST_LEARNING_RATE: f64 = 1e-6;
 
-/// The optimizer of a set of hyperparameters with its surroundings.
+/// The optimizer of a set of hyperparameters with its regularization and schedule.
 pub(crate) type Complete<O, T> = Scheduled<Transformed<O, AnyRegularization<T>>, AnySchedule>;
 
 impl<O> Hyperparameters<O> {
-    /// With that optimizer and scikit-learn's defaults.
+    /// Hyperparameters with this optimizer and scikit-learn's defaults.
+    #[must_use]
     pub const fn new(optimizer: O) -> Self {
         Hyperparameters {
             optimizer,
@@ -78,7 +90,9 @@ impl<O> Hyperparameters<O> {
 }
 
 impl<T: Real, O: Optimizer<Scalar = T> + Clone> Hyperparameters<O> {
-    /// The optimizer with penalty and schedule, for a training with so many samples.
+    /// The optimizer with regularization and schedule, for a training run with this number of samples.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use tuplenet::prelude::*;
@@ -94,6 +108,7 @@ impl<T: Real, O: Optimizer<Scalar = T> + Clone> Hyperparameters<O> {
     /// trainer.fit(&inputs, &inputs, &hyperparameters.fit, hyperparameters.callback())?;
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
+    #[must_use]
     pub fn complete(&self, samples: usize) -> Scheduled<Transformed<O, AnyRegularization<T>>, AnySchedule> {
         let mut optimizer = self.optimizer.clone();
         if let Some(learning_rate) = self.learning_rate {
@@ -104,8 +119,13 @@ impl<T: Real, O: Optimizer<Scalar = T> + Clone> Hyperparameters<O> {
         optimizer.with_transform(AnyRegularization(regularization)).by_epoch(self.schedule)
     }
 
-    /// Fails, with an [`Error::Setting`] for most, unless all settings make sense for a training with so many samples. A search asks
-    /// for each of its candidates before it trains any.
+    /// Checks all hyperparameters for a training run with this number of samples. A search calls it for each of its
+    /// candidates before it trains any.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] with the first setting that is out of its range, [`Error::BatchSize`] or [`Error::Epochs`] if
+    /// these are zero.
     pub fn check(&self, samples: usize) -> Result<(), Error> {
         let lambda = |lambda: f64, expected| setting(not_negative(lambda), expected, lambda);
         lambda(self.l1, "a `lambda` of `l1` that is finite and not negative")?;
@@ -118,10 +138,11 @@ impl<T: Real, O: Optimizer<Scalar = T> + Clone> Hyperparameters<O> {
         self.complete(samples).check()
     }
 
-    /// Ends a training of this set of hyperparameters that stalls.
+    /// Returns a callback that ends a training run with these hyperparameters if it has no improvement.
     ///
-    /// With an [`ReduceOnPlateau`](crate::optimizer::schedule::ReduceOnPlateau) schedule a training that stalls goes on
-    /// as long as the rate is above 1e-6.
+    /// With a [`ReduceOnPlateau`](crate::optimizer::schedule::ReduceOnPlateau) schedule the run continues without
+    /// improvement while the learning rate is above 1e-6.
+    #[must_use]
     pub fn callback(&self) -> StopWithoutImprovement {
         let learning_rate = self.learning_rate.unwrap_or(self.optimizer.learning_rate().exact());
         StopWithoutImprovement {
@@ -134,18 +155,18 @@ impl<T: Real, O: Optimizer<Scalar = T> + Clone> Hyperparameters<O> {
     }
 }
 
-/// The callback that ends a training which stalls. Made by [`Hyperparameters::callback`].
+/// Callback that ends a training run without improvement. Made by [`Hyperparameters::callback`].
 #[derive(Clone, Debug)]
 pub struct StopWithoutImprovement {
     no_improvement: Option<NoImprovement>,
-    /// Sees the losses that the optimizer's schedule sees, and so knows the same rate.
+    /// Called with the losses that the optimizer's schedule is called with, so that it has the same learning rate.
     schedule: AnySchedule,
     learning_rate: f64,
     best: f64,
     stalled: usize,
 }
 
-/// What a tolerance must be.
+/// The valid range of a tolerance.
 const TOLERANCE: &str = "a `tolerance` that is finite and not negative";
 
 impl<N: Params> Callback<N> for StopWithoutImprovement {
@@ -157,7 +178,7 @@ impl<N: Params> Callback<N> for StopWithoutImprovement {
     fn epoch(&mut self, epoch: &EpochReport<N>) -> ControlFlow<()> {
         let Some(NoImprovement { patience, tolerance }) = self.no_improvement else { return ControlFlow::Continue(()) };
         let loss = epoch.loss.exact();
-        let may_go_on = match self.schedule {
+        let may_continue = match self.schedule {
             AnySchedule::ReduceOnPlateau(schedule) => self.learning_rate * schedule.factor > LOWEST_LEARNING_RATE,
             _ => false,
         };
@@ -165,7 +186,7 @@ impl<N: Params> Callback<N> for StopWithoutImprovement {
         self.stalled = if loss > self.best - tolerance { self.stalled + 1 } else { 0 };
         self.best = self.best.min(loss);
         if self.stalled > patience {
-            if !may_go_on {
+            if !may_continue {
                 return ControlFlow::Break(());
             }
             self.stalled = 0;

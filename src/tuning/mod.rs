@@ -1,9 +1,9 @@
-//! Tuning: which network, and trained how. Cross-validation, and searches over grids and at random, of optimizers, rates,
-//! penalties, batch sizes and schedules, and of network types. Needs the feature `alloc`; the time of predictions needs
-//! `std`, and all cores `rayon`.
+//! Hyperparameter tuning: finds which network to use, and how to train it. Cross-validation, and grid and random
+//! searches over optimizers, learning rates, penalties, batch sizes and schedules, and over network types. Needs the
+//! feature `alloc`; the time of predictions needs `std`, and all cores `rayon`.
 //!
-//! Sizes are types, so that the networks to try are listed where the compiler sees them, by [`networks!`]. Everything else is
-//! [`Hyperparameters`], and a [`SearchSpace`] says what of them varies:
+//! Sizes are part of the types, so that the networks to try must be listed in the source: by [`networks!`]. Everything
+//! else is in [`Hyperparameters`], and a [`SearchSpace`] says which of them vary:
 //!
 //! ```
 //! use tuplenet::optimizer::AnyOptimizer;
@@ -44,8 +44,9 @@
 //! | `refit`, `best_estimator_` | [`CrossValidation::predictor`], or [`CrossValidation::fit`] for the network itself |
 //! | `loguniform` | [`log_uniform`] |
 //!
-//! Each network type takes the compiler about as long as a training that is written out. All optimizers are compiled for it,
-//! if theirs is [`AnyOptimizer`](crate::optimizer::AnyOptimizer); a space of one optimizer takes less.
+//! Each network type takes the compiler about as long as a training run that is written in full. All optimizers are
+//! compiled for it, if the optimizer is [`AnyOptimizer`](crate::optimizer::AnyOptimizer); a space of one optimizer
+//! takes less.
 
 #[cfg(feature = "std")]
 extern crate std;

@@ -1,13 +1,20 @@
-//! Scores, of which more is better: what [`CrossValidation`](super::CrossValidation) makes of a network's outputs.
+//! Scores for [`CrossValidation`](super::CrossValidation), computed from a network's outputs: higher is better.
 
 use crate::data::ClassIndex;
 use crate::error::{Error, TargetError};
 use crate::metrics::{self, largest_index};
 use crate::num::Real;
 
-/// The share of samples whose class is that of the largest output, or with one output whether that is at least one half.
+/// Accuracy: the fraction of samples whose class is that of the largest output. With one output the predicted class is
+/// 1 if the output is at least one half.
 ///
-/// It is an error if there are no samples, if a class is out of range, or if an output is infinite or NaN.
+/// # Shapes
+///
+/// `classes`: class indices; `outputs`: as many samples of `[T; OUT]`.
+///
+/// # Errors
+///
+/// If there are no samples, if a class is out of range, or if an output is infinite or NaN.
 pub fn accuracy<T: Real, C: ClassIndex<OUT>, const OUT: usize>(
     classes: &[C],
     outputs: &[[T; OUT]],
@@ -29,13 +36,21 @@ pub fn accuracy<T: Real, C: ClassIndex<OUT>, const OUT: usize>(
     if outputs.is_empty() { Err(Error::NoSamples) } else { Ok(right as f64 / outputs.len() as f64) }
 }
 
-/// The coefficient of determination, [`metrics::r2`].
+/// Coefficient of determination: [`metrics::r2`].
+///
+/// # Errors
+///
+/// As for [`metrics::r2`].
 #[doc(alias("r2_score"))]
 pub fn r2<T: Real, const OUT: usize>(targets: &[[T; OUT]], outputs: &[[T; OUT]]) -> Result<f64, Error> {
     metrics::r2(targets, outputs)
 }
 
-/// The [mean squared error](metrics::mean_squared_error) with the other sign, so that more is better.
+/// Negated [mean squared error](metrics::mean_squared_error), so that higher is better.
+///
+/// # Errors
+///
+/// As for [`metrics::mean_squared_error`].
 pub fn neg_mean_squared_error<T: Real, const OUT: usize>(
     targets: &[[T; OUT]],
     outputs: &[[T; OUT]],
@@ -43,7 +58,11 @@ pub fn neg_mean_squared_error<T: Real, const OUT: usize>(
     Ok(-metrics::mean_squared_error(targets, outputs)?)
 }
 
-/// The [mean absolute error](metrics::mean_absolute_error) with the other sign, so that more is better.
+/// Negated [mean absolute error](metrics::mean_absolute_error), so that higher is better.
+///
+/// # Errors
+///
+/// As for [`metrics::mean_absolute_error`].
 pub fn neg_mean_absolute_error<T: Real, const OUT: usize>(
     targets: &[[T; OUT]],
     outputs: &[[T; OUT]],

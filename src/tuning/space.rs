@@ -14,8 +14,13 @@ use alloc::vec::Vec;
 use core::fmt::{self, Display};
 use rand::Rng;
 
-/// What a search varies: a set of hyperparameters to begin with, and values for some of its fields. A list of values
-/// can be searched as a grid or at random, a distribution such as [`log_uniform`] at random alone.
+/// Search space: a set of hyperparameters, and values to try for some of its fields. A list of values can be searched
+/// as a grid or at random, a distribution such as [`log_uniform`] only at random.
+///
+/// With [`vary`](Self::vary) any field can be varied. With [`or`](Self::or) two spaces become one: for example a grid
+/// of learning rates for one optimizer, and another grid for another optimizer.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::optimizer::schedule::{Constant, ReduceOnPlateau};
@@ -33,14 +38,12 @@ use rand::Rng;
 /// assert_eq!(anywhere.size(), None);
 /// ```
 ///
-/// With [`vary`](Self::vary) anything in the hyperparameters can be varied, and with [`or`](Self::or) a space is two of
-/// them: a grid of rates for one optimizer and another grid for another, say.
 #[doc(alias("param_grid", "ParameterGrid"))]
 pub struct SearchSpace<'a, O> {
     parts: Vec<Subspace<'a, O>>,
 }
 
-/// All combinations of some values.
+/// All combinations of the values of some fields.
 struct Subspace<'a, O> {
     start: Hyperparameters<O>,
     axes: Vec<Axis<'a, O>>,
@@ -49,7 +52,7 @@ struct Subspace<'a, O> {
 /// The values of one field.
 struct Axis<'a, O> {
     name: &'static str,
-    /// How many there are; none if they are a distribution.
+    /// The number of values; `None` for a distribution.
     count: Option<usize>,
     problem: Option<Error>,
     set: Box<Set<'a, O>>,
@@ -74,27 +77,27 @@ impl<O> fmt::Debug for Axis<'_, O> {
     }
 }
 
-/// Puts a value into a set of hyperparameters, and says which.
+/// Sets a field of a set of hyperparameters, and returns the value as text.
 type Set<'a, O> = dyn Fn(&mut Hyperparameters<O>, Choice) -> String + Send + Sync + 'a;
 
-/// Which of some values.
+/// Chooses one of the values of a field.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Choice {
-    /// The one at that place of a list.
+    /// The value at this index of a list.
     Place(usize),
-    /// From a distribution the one below which this share lies, between 0 and 1.
+    /// The quantile of a distribution: the value below which this fraction is, between 0 and 1.
     Share(f64),
 }
 
 /// Values to try: an array, a slice or a vector, or a distribution.
 pub trait Values<V> {
-    /// How many there are; none if they are a distribution.
+    /// The number of values; `None` for a distribution.
     fn count(&self) -> Option<usize>;
 
-    /// The value of that pick, of those that fit [`count`](Self::count).
+    /// The value of this choice; `None` if the choice does not fit [`count`](Self::count).
     fn value(&self, choice: Choice) -> Option<V>;
 
-    /// What is wrong with the values of that name.
+    /// The error in the values of the field `name`, if there is one.
     fn problem(&self, name: &'static str) -> Option<Error> {
         (self.count() == Some(0)).then_some(Error::NoValues { name })
     }
@@ -102,7 +105,7 @@ pub trait Values<V> {
 
 fn at<V: Clone>(list: &[V], choice: Choice) -> Option<V> {
     match choice {
-        Choice::Place(place) => list.get(place).cloned(),
+        Choice::Place(index) => list.get(index).cloned(),
         Choice::Share(_) => None,
     }
 }
@@ -134,7 +137,7 @@ impl<V: Clone> Values<V> for Vec<V> {
     }
 }
 
-/// A distribution of numbers. Made by [`uniform`] and [`log_uniform`]; whole numbers are rounded to the nearest.
+/// Uniform or log-uniform distribution. Made by [`uniform`] and [`log_uniform`]; integers are rounded to the nearest.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[doc(alias("loguniform", "LogUniform"))]
 pub struct Uniform {
@@ -143,13 +146,16 @@ pub struct Uniform {
     by_logarithm: bool,
 }
 
-/// Numbers between `low` and `high`, each as likely.
+/// Uniform distribution: values between `low` and `high`, all equally likely. SciPy equivalent: `scipy.stats.uniform`.
+#[must_use]
 pub const fn uniform(low: f64, high: f64) -> Uniform {
     Uniform { low, high, by_logarithm: false }
 }
 
-/// Numbers between `low` and `high`, each order of magnitude as likely: right for rates and penalties.
+/// Log-uniform distribution: values between `low` and `high`, each order of magnitude equally likely, for learning
+/// rates and penalties. SciPy equivalent: `scipy.stats.loguniform`.
 #[doc(alias("loguniform"))]
+#[must_use]
 pub const fn log_uniform(low: f64, high: f64) -> Uniform {
     Uniform { low, high, by_logarithm: true }
 }
@@ -160,16 +166,17 @@ impl Values<f64> for Uniform {
     }
 
     fn value(&self, choice: Choice) -> Option<f64> {
-        let Choice::Share(share) = choice else { return None };
+        let Choice::Share(fraction) = choice else { return None };
         let Uniform { low, high, by_logarithm } = *self;
-        let value = if by_logarithm { exp(ln(low) + share * (ln(high) - ln(low))) } else { low + share * (high - low) };
+        let value =
+            if by_logarithm { exp(ln(low) + fraction * (ln(high) - ln(low))) } else { low + fraction * (high - low) };
         Some(value.clamp(low, high))
     }
 
     fn problem(&self, name: &'static str) -> Option<Error> {
         let Uniform { low, high, by_logarithm } = *self;
-        let is_right = low < high && low.is_finite() && high.is_finite() && (low > 0.0 || !by_logarithm);
-        (!is_right).then_some(Error::Bounds { name })
+        let is_valid = low < high && low.is_finite() && high.is_finite() && (low > 0.0 || !by_logarithm);
+        (!is_valid).then_some(Error::Bounds { name })
     }
 }
 
@@ -188,20 +195,24 @@ impl Values<usize> for Uniform {
     }
 }
 
-/// One of the trainings that a search tries.
+/// One of the sets of hyperparameters that a search tries.
 pub(crate) struct Candidate<O> {
     pub hyperparameters: Hyperparameters<O>,
     pub parameters: Vec<(&'static str, String)>,
 }
 
 impl<'a, O: Optimizer + Clone + Send + Sync> SearchSpace<'a, O> {
-    /// Nothing but that set of hyperparameters.
+    /// Creates a space of this one set of hyperparameters.
+    #[must_use]
     pub fn new(start: Hyperparameters<O>) -> Self {
         SearchSpace { parts: vec![Subspace { start, axes: Vec::new() }] }
     }
 
-    /// Tries all of these values with all others: `set` puts one into a set of hyperparameters, and the table shows it
-    /// under the name `name`.
+    /// Tries these values in combination with all others: `set` sets the field of the hyperparameters, and the table
+    /// shows
+    /// the value under the name `name`.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use tuplenet::prelude::*;
@@ -217,6 +228,7 @@ impl<'a, O: Optimizer + Clone + Send + Sync> SearchSpace<'a, O> {
     /// );
     /// assert_eq!(space.size(), Some(2));
     /// ```
+    #[must_use]
     pub fn vary<V: Display>(
         mut self,
         name: &'static str,
@@ -240,7 +252,9 @@ impl<'a, O: Optimizer + Clone + Send + Sync> SearchSpace<'a, O> {
         self
     }
 
-    /// Optimizers, which are all of one type: [`AnyOptimizer`](crate::optimizer::AnyOptimizer), or one whose settings differ.
+    /// Tries these optimizers, which are all of one type: [`AnyOptimizer`](crate::optimizer::AnyOptimizer), or one
+    /// whose settings differ.
+    #[must_use]
     pub fn optimizer(self, values: impl Values<O> + Clone + Send + Sync + 'a) -> Self
     where
         O: Display,
@@ -248,44 +262,53 @@ impl<'a, O: Optimizer + Clone + Send + Sync> SearchSpace<'a, O> {
         self.vary("optimizer", values, |hyperparameters, optimizer| hyperparameters.optimizer = optimizer)
     }
 
-    /// Learning rates.
+    /// Tries these learning rates.
+    #[must_use]
     pub fn learning_rate(self, values: impl Values<f64> + Clone + Send + Sync + 'a) -> Self {
         self.vary("learning_rate", values, |hyperparameters, learning_rate| {
             hyperparameters.learning_rate = Some(learning_rate)
         })
     }
 
-    /// Factors of the L2 penalty as in scikit-learn, divided by the size of the batch.
+    /// Tries these factors of the L2 penalty as in scikit-learn, which are divided by the batch size.
+    #[must_use]
     pub fn alpha(self, values: impl Values<f64> + Clone + Send + Sync + 'a) -> Self {
         self.vary("alpha", values, |hyperparameters, alpha| hyperparameters.alpha = alpha)
     }
 
-    /// Factors of the L1 penalty.
+    /// Tries these factors of the L1 penalty.
+    #[must_use]
     pub fn l1(self, values: impl Values<f64> + Clone + Send + Sync + 'a) -> Self {
         self.vary("l1", values, |hyperparameters, lambda| hyperparameters.l1 = lambda)
     }
 
-    /// Factors of the L2 penalty.
+    /// Tries these factors of the L2 penalty.
+    #[must_use]
     pub fn l2(self, values: impl Values<f64> + Clone + Send + Sync + 'a) -> Self {
         self.vary("l2", values, |hyperparameters, lambda| hyperparameters.l2 = lambda)
     }
 
-    /// Schedules of the learning rate.
+    /// Tries these learning rate schedules.
+    #[must_use]
     pub fn schedule(self, values: impl Values<AnySchedule> + Clone + Send + Sync + 'a) -> Self {
         self.vary("schedule", values, |hyperparameters, schedule| hyperparameters.schedule = schedule)
     }
 
-    /// Batch sizes.
+    /// Tries these batch sizes.
+    #[must_use]
     pub fn batch_size(self, values: impl Values<usize> + Clone + Send + Sync + 'a) -> Self {
         self.vary("batch", values, |hyperparameters, batch_size| hyperparameters.fit.batch_size = batch_size)
     }
 
-    /// Numbers of epochs.
+    /// Tries each of these epoch counts.
+    #[must_use]
     pub fn epochs(self, values: impl Values<usize> + Clone + Send + Sync + 'a) -> Self {
         self.vary("epochs", values, |hyperparameters, epochs| hyperparameters.fit.epochs = epochs)
     }
 
-    /// The combinations of this space and those of another one.
+    /// Joins two spaces: the combinations of this one and those of another one.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use tuplenet::optimizer::AnyOptimizer;
@@ -299,12 +322,14 @@ impl<'a, O: Optimizer + Clone + Send + Sync> SearchSpace<'a, O> {
     /// let adam = with(Adam::new(0.1).into()).learning_rate([0.01, 0.003, 0.001]);
     /// assert_eq!(sgd.or(adam).size(), Some(5));
     /// ```
+    #[must_use]
     pub fn or(mut self, mut other: Self) -> Self {
         self.parts.append(&mut other.parts);
         self
     }
 
-    /// How many combinations there are; none if something is a distribution.
+    /// The number of combinations; `None` if a field has a distribution.
+    #[must_use]
     pub fn size(&self) -> Option<usize> {
         self.parts.iter().map(Subspace::size).sum()
     }
@@ -316,38 +341,38 @@ impl<'a, O: Optimizer + Clone + Send + Sync> SearchSpace<'a, O> {
         }
     }
 
-    /// All combinations.
+    /// Returns all combinations.
     pub(crate) fn grid(&self) -> Result<Vec<Candidate<O>>, Error> {
         self.check()?;
         let axes = self.parts.iter().flat_map(|part| &part.axes);
         if let Some(axis) = axes.into_iter().find(|axis| axis.count.is_none()) {
             return Err(Error::NotAList { name: axis.name });
         }
-        Ok((0..self.size().unwrap_or(0)).map(|place| self.at(place)).collect())
+        Ok((0..self.size().unwrap_or(0)).map(|index| self.at(index)).collect())
     }
 
-    /// The combination at that place of the grid.
-    pub(crate) fn at(&self, mut place: usize) -> Candidate<O> {
+    /// The combination at the index `index` of the grid.
+    pub(crate) fn at(&self, mut index: usize) -> Candidate<O> {
         let mut chosen = &self.parts[0];
         for part in &self.parts {
             chosen = part;
             let size = part.size().unwrap_or(0);
-            if place < size {
+            if index < size {
                 break;
             }
-            place -= size;
+            index -= size;
         }
-        // The last axis is the fastest.
+        // The last axis varies fastest.
         let mut rest = chosen.size().unwrap_or(1);
         chosen.choose(|axis| {
             rest /= axis.count.unwrap_or(1);
-            let index = place / rest;
-            place %= rest;
-            Choice::Place(index)
+            let value = index / rest;
+            index %= rest;
+            Choice::Place(value)
         })
     }
 
-    /// A combination drawn from the distributions.
+    /// Returns a random combination.
     pub(crate) fn draw(&self, rng: &mut impl Rng) -> Result<Candidate<O>, Error> {
         self.check()?;
         let part = &self.parts[below(self.parts.len(), rng)];
@@ -374,12 +399,12 @@ impl<O: Optimizer + Clone> Subspace<'_, O> {
     }
 }
 
-/// A whole number below `count`, each as likely.
+/// A random integer below `count`, uniformly distributed.
 pub(crate) fn below(count: usize, rng: &mut impl Rng) -> usize {
     ((u128::from(rng.next_u64()) * count as u128) >> 64) as usize
 }
 
-/// A number with few digits, where `text` is one that has many; else `text`.
+/// Shortens `text` to three significant digits if it is a number with more; returns other texts unchanged.
 fn short(text: &str) -> String {
     match text.parse::<f64>() {
         Ok(0.0) => "0".into(),
@@ -407,7 +432,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_short() {
+    fn numbers_are_shortened() {
         for (number, right) in [
             (0.001, "0.001"),
             (1e-4, "0.0001"),

@@ -1,4 +1,4 @@
-//! [`Table`]: what a search has found.
+//! [`Table`]: the results of a search.
 
 use super::Hyperparameters;
 use crate::error::Error;
@@ -9,26 +9,27 @@ use alloc::vec::Vec;
 use core::cmp::Ordering;
 use core::fmt;
 
-/// One candidate: a network type with a set of hyperparameters, and what came of it.
+/// Row: one candidate, a network type with a set of hyperparameters, and its results.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row<O> {
-    /// Which network of the list that was searched.
+    /// The index of the network in the list that was searched.
     pub place: usize,
     /// The network's type, without the paths of modules.
     pub network: String,
-    /// What was varied: names and values, those of the network first.
+    /// The varied parameters: names and values, those of the network first.
     pub parameters: Vec<(&'static str, String)>,
-    /// How it was trained.
+    /// The hyperparameters with which it was trained.
     pub hyperparameters: Hyperparameters<O>,
-    /// The score of each fold, or why there is none.
+    /// The score of each fold, or the error of a fold that failed.
     pub folds: Vec<Result<f64, Error>>,
     /// The number of epochs in each fold; 0 where it failed.
     pub epochs: Vec<usize>,
-    /// How many numbers the network learns.
+    /// The number of parameters that the network learns.
     pub count: usize,
-    /// How much memory the network takes.
+    /// The size of the network in bytes.
     pub bytes: usize,
-    /// How long a prediction takes, one sample at a time; none without a clock, which comes with the feature `std`.
+    /// The time of one prediction in nanoseconds, one sample at a time; `None` without a clock, which comes with the
+    /// feature `std`.
     pub nanoseconds: Option<f64>,
 }
 
@@ -43,12 +44,14 @@ impl<O> Row<O> {
         self.of_folds(|scores| scores.standard_deviation())
     }
 
-    /// The first fold that failed, and why.
+    /// The first fold that failed, and its error.
+    #[must_use]
     pub fn failure(&self) -> Option<(usize, Error)> {
         self.folds.iter().enumerate().find_map(|(fold, result)| result.err().map(|error| (fold, error)))
     }
 
-    /// The value of the parameter of that name, as the table shows it.
+    /// The value of the parameter `name`, as the table shows it.
+    #[must_use]
     pub fn parameter(&self, name: &str) -> Option<&str> {
         self.parameters.iter().find(|parameter| parameter.0 == name).map(|parameter| &parameter.1[..])
     }
@@ -59,10 +62,11 @@ impl<O> Row<O> {
     }
 }
 
-/// All candidates of a search, the best first. Of two with the same score the smaller network is first, and of two of the
-/// same size the one that was listed first. Those that failed, and those whose score is NaN, stand at the end.
+/// Table: all candidates of a search, the best first. If two have the same score, the smaller network is first, and if
+/// they have the same size, the one that was listed first. Candidates that failed, and those whose score is NaN, are at
+/// the end.
 ///
-/// Printed, it is a table; `{:.10}` prints the first ten rows.
+/// `Display` prints it as a table; `{:.10}` prints the first ten rows.
 ///
 /// ```text
 ///    hidden  activation  optimizer  alpha  schedule            score  parameters  bytes    ns
@@ -78,7 +82,7 @@ pub struct Table<O> {
 
 impl<O> Table<O> {
     pub(crate) fn new(mut rows: Vec<Row<O>>) -> Self {
-        // NaN is below everything.
+        // NaN is below every other value.
         let key = |row: &Row<O>| row.mean();
         rows.sort_by(|a, b| {
             let (a_mean, b_mean) = (key(a), key(b));
@@ -93,6 +97,7 @@ impl<O> Table<O> {
     }
 
     /// All candidates, the best first.
+    #[must_use]
     pub fn rows(&self) -> &[Row<O>] {
         &self.rows
     }
@@ -102,7 +107,8 @@ impl<O> Table<O> {
         self.rows.iter().filter(|row| !row.mean().is_nan())
     }
 
-    /// The candidate with the best mean score; none if all failed.
+    /// The candidate with the best mean score; `None` if all failed.
+    #[must_use]
     pub fn best(&self) -> Option<&Row<O>> {
         self.scored().next()
     }
@@ -112,27 +118,30 @@ impl<O> Table<O> {
         self.rows.iter().filter(|row| row.failure().is_some())
     }
 
-    /// The smallest network that is good enough: of all whose mean score is at least `score` the one with the fewest bytes,
-    /// and of several of them the best; none if no score is as good.
+    /// The smallest network that is good enough: of all candidates whose mean score is at least `score` the one with
+    /// the fewest bytes, and of several of them the best. `None` if no candidate has such a score.
+    #[must_use]
     pub fn smallest(&self, score: f64) -> Option<&Row<O>> {
         // The first of the smallest ones, which is the best.
         self.scored().filter(|row| row.mean() >= score).min_by_key(|row| row.bytes)
     }
 
-    /// The smallest network that is as good as the best one but for chance: its mean score is at most one standard error
-    /// of the best one's below it. The rule of L. Breiman et al., "Classification and Regression Trees", 1984.
+    /// One-standard-error rule: the smallest network whose mean score is at most one standard error of the best one's
+    /// below the best. `None` if all failed. L. Breiman et al., "Classification and Regression Trees", 1984.
+    #[must_use]
     pub fn smallest_within_one_error(&self) -> Option<&Row<O>> {
         let best = self.best()?;
-        // The standard error of a mean of k scores, from their deviation with k as divisor.
+        // The standard error of a mean of k scores, from their standard deviation with k as divisor.
         let error = best.standard_deviation() / crate::num::math::square_root((best.folds.len() as f64 - 1.0).max(1.0));
         self.smallest(best.mean() - error)
     }
 
-    /// The Pareto front of score against bytes, the smallest first: the candidates than which none is better and at most as
-    /// large, or smaller and at least as good. Of candidates of the same size and score it is the first.
+    /// The Pareto front of score against bytes, the smallest first: the candidates for which no other is better and at
+    /// most as large, or smaller and at least as good. Of candidates with the same size and score it has the first.
+    #[must_use]
     pub fn pareto(&self) -> Vec<&Row<O>> {
         let mut rows: Vec<_> = self.scored().collect();
-        // Keeps the order among rows of the same size, the best first.
+        // A stable sort: rows of the same size stay in order, the best first.
         rows.sort_by_key(|row| row.bytes);
         let mut front: Vec<&Row<O>> = Vec::new();
         for row in rows {
@@ -143,7 +152,8 @@ impl<O> Table<O> {
         front
     }
 
-    /// The whole table as comma-separated values, with a score for each fold and the sum of their epochs.
+    /// Returns the whole table as comma-separated values, with a score for each fold and the sum of their epochs.
+    #[must_use]
     pub fn to_csv(&self) -> String {
         let names = self.names();
         let folds = self.rows.first().map_or(0, |row| row.folds.len());
@@ -179,7 +189,7 @@ impl<O> Table<O> {
         names
     }
 
-    /// Whether the parameters alone do not tell which network is meant.
+    /// Whether the parameters alone do not identify the network.
     fn needs_network(&self) -> bool {
         let mut known: Vec<(&[(&'static str, String)], usize)> = Vec::new();
         for row in &self.rows {
@@ -189,7 +199,7 @@ impl<O> Table<O> {
                 None => known.push((&row.parameters, row.place)),
             }
         }
-        // Parameters that only some networks have do not say what the others are.
+        // Parameters that only some networks have do not identify the others.
         let count = |row: &Row<O>| row.parameters.len();
         self.rows.windows(2).any(|rows| count(&rows[0]) != count(&rows[1]))
     }
@@ -217,8 +227,8 @@ impl<O> fmt::Display for Table<O> {
         heads.extend(["score", "parameters", "bytes", "ns"]);
         let mut lines: Vec<Vec<String>> = vec![heads.iter().map(|head| head.to_string()).collect()];
         let mut failures = vec![None];
-        for (place, row) in self.rows[..shown].iter().enumerate() {
-            let mut line = vec![(place + 1).to_string()];
+        for (index, row) in self.rows[..shown].iter().enumerate() {
+            let mut line = vec![(index + 1).to_string()];
             line.extend(network.then(|| row.network.clone()));
             line.extend(names.iter().map(|name| row.parameter(name).unwrap_or("").into()));
             failures.push(row.failure());
@@ -234,7 +244,7 @@ impl<O> fmt::Display for Table<O> {
             cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
         };
         let widths: Vec<usize> = (0..heads.len()).map(width).collect();
-        // Numbers stand right, words left.
+        // Numbers are aligned right, text left.
         let is_number = |column: usize| {
             let mut cells = lines[1..].iter().filter_map(|line| line.get(column)).filter(|cell| !cell.is_empty());
             column >= before || cells.all(|cell| cell.parse::<f64>().is_ok())

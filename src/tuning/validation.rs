@@ -1,5 +1,4 @@
-//! [`CrossValidation`]: how good a training is on samples that it has not seen, of one set of hyperparameters or of
-//! many.
+//! [`CrossValidation`]: scores of one set of hyperparameters, or of many, on samples that were not trained on.
 
 use super::architecture::{Architecture, Learner, Predictor, train};
 use super::space::{Candidate, below};
@@ -19,26 +18,26 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
-/// How inputs are scaled, by what the samples to learn from are like.
+/// How inputs are scaled; fitted on the training samples.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scaling {
-    /// Not at all.
+    /// No scaling.
     None,
-    /// To mean 0 and deviation 1: [`StandardScaler`].
+    /// To zero mean and unit variance: [`StandardScaler`].
     #[default]
     Standard,
-    /// To numbers between 0 and 1: [`MinMaxScaler`].
+    /// To values between 0 and 1: [`MinMaxScaler`].
     MinMax,
 }
 
-/// A scaling with what it has taken from the samples.
+/// Scaler that was fitted on samples, or none.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Scaler<T, const N: usize> {
-    /// Nothing.
+    /// No scaling.
     None,
-    /// Means and deviations.
+    /// Means and standard deviations.
     Standard(StandardScaler<T, N>),
-    /// Smallest and largest numbers.
+    /// Smallest and largest values.
     MinMax(MinMaxScaler<T, N>),
 }
 
@@ -51,7 +50,8 @@ impl<T: Real, const N: usize> Scaler<T, N> {
         })
     }
 
-    /// A sample, scaled.
+    /// Scales one sample.
+    #[must_use]
     pub fn transform(&self, sample: &[T; N]) -> [T; N] {
         match self {
             Scaler::None => *sample,
@@ -60,7 +60,9 @@ impl<T: Real, const N: usize> Scaler<T, N> {
         }
     }
 
-    /// The first layer of a network that was trained on scaled samples, for samples as they are.
+    /// Folds the scaling into the first layer of a network that was trained on scaled samples. The layer that it
+    /// returns takes unscaled samples.
+    #[must_use]
     pub fn fold<const OUT: usize, A>(&self, first: Dense<N, OUT, A, T>) -> Dense<N, OUT, A, T> {
         match self {
             Scaler::None => first,
@@ -70,18 +72,23 @@ impl<T: Real, const N: usize> Scaler<T, N> {
     }
 }
 
-/// A trained network with the scaling of its inputs.
+/// Trained network with the scaler of its inputs.
 #[derive(Clone, Debug)]
 #[doc(alias("Pipeline", "best_estimator_"))]
 pub struct Fitted<N, T, const IN: usize> {
-    /// For scaled samples.
+    /// The network, which takes scaled samples.
     pub network: Box<N>,
-    /// What scales them.
+    /// The scaler of the inputs.
     pub scaler: Scaler<T, IN>,
 }
 
 impl<N, T: Real, const IN: usize> Fitted<N, T, IN> {
-    /// The outputs for a sample as it was measured.
+    /// Predicts one unscaled sample.
+    ///
+    /// # Shapes
+    ///
+    /// `sample`: `[T; IN]`; returns `[T; OUT]`.
+    #[must_use]
     pub fn predict_one<const OUT: usize>(&self, sample: &[T; IN]) -> [T; OUT]
     where
         N: Network + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T>,
@@ -90,7 +97,9 @@ impl<N, T: Real, const IN: usize> Fitted<N, T, IN> {
     }
 }
 
-/// What to divide samples into, and how to scale them.
+/// Options of cross-validation: folds, scaling and seed.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::tuning::{CrossValidationOptions, Scaling};
@@ -101,11 +110,11 @@ impl<N, T: Real, const IN: usize> Fitted<N, T, IN> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[doc(alias("cv"))]
 pub struct CrossValidationOptions {
-    /// How many folds.
+    /// The number of folds, at least 2; by default 5. More folds train on more samples each, and take longer.
     pub folds: usize,
-    /// How inputs are scaled, fitted in each fold on the samples to learn from.
+    /// How inputs are scaled, fitted in each fold on the training samples; by default [`Scaling::Standard`].
     pub scaling: Scaling,
-    /// Where all that is random comes from: folds, first weights, the order of the samples.
+    /// The seed of all randomness: folds, first weights, the order of the samples; by default 0.
     pub seed: u64,
 }
 
@@ -119,18 +128,18 @@ impl Default for CrossValidationOptions {
 /// The scaled samples of one fold.
 pub(crate) struct FoldData<T, const IN: usize> {
     pub scaler: Scaler<T, IN>,
-    /// Which samples are learnt from.
+    /// The indices of the training samples.
     pub train: Vec<usize>,
-    /// Those, in that order.
+    /// Their inputs, in the same order.
     pub inputs: Vec<[T; IN]>,
-    /// Which samples are predicted.
+    /// The indices of the test samples.
     pub test: Vec<usize>,
-    /// Those, in that order.
+    /// Their inputs, in the same order.
     pub test_inputs: Vec<[T; IN]>,
 }
 
 impl<T: Real, const IN: usize> FoldData<T, IN> {
-    /// Of the samples `all`.
+    /// Fits the scaler and scales the samples `all`.
     fn new(scaling: Scaling, all: &[[T; IN]], train: Vec<usize>, test: Vec<usize>) -> Result<Self, Error> {
         let of = |indices: &[usize]| indices.iter().map(|&index| all[index]).collect::<Vec<_>>();
         let (mut inputs, mut test_inputs) = (of(&train), of(&test));
@@ -142,17 +151,26 @@ impl<T: Real, const IN: usize> FoldData<T, IN> {
     }
 }
 
-/// What a network learns from and is asked about.
+/// What a network is trained on, and the samples that it predicts.
 pub(crate) struct FoldTask<'a, T, Y: ?Sized, L, const IN: usize> {
     pub seed: u64,
     pub loss: &'a L,
-    /// Of all samples.
+    /// The targets of all samples.
     pub targets: &'a Y,
     pub part: &'a FoldData<T, IN>,
 }
 
-/// Cross-validation: every fold of the data is predicted by a network that has learnt from the others, and what it predicts
-/// gets a score, of which more is better. scikit-learn's `cross_val_score`, `GridSearchCV` and `RandomizedSearchCV`.
+/// Cross-validation: every fold of the data is predicted by a network that was trained on the others, and its outputs
+/// get a score, higher is better. scikit-learn equivalent: `cross_val_score`, `GridSearchCV` and `RandomizedSearchCV`.
+///
+/// If the targets have weights ([`Weighted`](crate::data::Weighted), [`ClassWeighted`](crate::data::ClassWeighted)),
+/// these count in training and not in scores, as in scikit-learn. Micro-batches are of 104 samples, so that a
+/// [`BatchNorm`](crate::layers::BatchNorm) sees batches of up to that size as a whole.
+///
+/// The scaled samples of all folds are kept, as many copies as there are folds. With the feature `rayon` the training
+/// runs are shared among its threads; the results are the same bits with any number of them.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::prelude::*;
@@ -170,10 +188,10 @@ pub(crate) struct FoldTask<'a, T, Y: ?Sized, L, const IN: usize> {
 /// # Ok::<(), tuplenet::Error>(())
 /// ```
 ///
-/// A score is a function of the outputs and the targets of a fold: one of [`accuracy`](super::accuracy), [`r2`](super::r2),
-/// [`neg_mean_squared_error`](super::neg_mean_squared_error),
-/// [`neg_mean_absolute_error`](super::neg_mean_absolute_error), or one of your own, with anything out of
-/// [`metrics`](crate::metrics) in it:
+/// A score is a function of the outputs and the targets of a fold: one of [`accuracy`](super::accuracy),
+/// [`r2`](super::r2), [`neg_mean_squared_error`](super::neg_mean_squared_error),
+/// [`neg_mean_absolute_error`](super::neg_mean_absolute_error), or one of your own that uses any function of
+/// [`metrics`](crate::metrics):
 ///
 /// ```
 /// use tuplenet::metrics::{ConfusionMatrix, largest_index};
@@ -192,12 +210,6 @@ pub(crate) struct FoldTask<'a, T, Y: ?Sized, L, const IN: usize> {
 /// # Ok::<(), tuplenet::Error>(())
 /// ```
 ///
-/// Where the targets have weights ([`Weighted`](crate::data::Weighted), [`ClassWeighted`](crate::data::ClassWeighted)), these
-/// count in trainings and not in scores, as in scikit-learn. Micro-batches are of 104 samples, so that a
-/// [`BatchNorm`](crate::layers::BatchNorm) sees batches of up to as many as a whole.
-///
-/// The scaled samples of all folds are kept, as many copies as there are folds. With the feature `rayon` the trainings are
-/// shared among its threads; the results are the same bits with any number of them.
 #[doc(alias("cross_val_score", "GridSearchCV", "RandomizedSearchCV", "KFold"))]
 pub struct CrossValidation<'a, T: Real, Y: Samples<T> + ?Sized, L, F, const IN: usize, const OUT: usize> {
     inputs: Vec<[T; IN]>,
@@ -226,20 +238,22 @@ impl<T: Real, Y: Samples<T> + ?Sized, L: fmt::Debug, F, const IN: usize, const O
     }
 }
 
-/// The scores of the folds.
+/// Scores of the folds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scores {
-    /// One for each fold.
+    /// The score of each fold.
     pub folds: Vec<f64>,
 }
 
 impl Scores {
     /// The mean of the folds' scores.
+    #[must_use]
     pub fn mean(&self) -> f64 {
         self.folds.iter().sum::<f64>() / self.folds.len() as f64
     }
 
     /// The standard deviation of the folds' scores, with their number as divisor as in scikit-learn.
+    #[must_use]
     pub fn standard_deviation(&self) -> f64 {
         let mean = self.mean();
         let squares = self.folds.iter().map(|score| (score - mean) * (score - mean)).sum::<f64>();
@@ -247,7 +261,7 @@ impl Scores {
     }
 }
 
-/// Mean and deviation.
+/// Mean and standard deviation.
 impl core::fmt::Display for Scores {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "{:.4} ± {:.4}", self.mean(), self.standard_deviation())
@@ -258,15 +272,21 @@ impl<'a, T, Y, L, F, const IN: usize, const OUT: usize> CrossValidation<'a, T, Y
 where
     T: Real,
     Y: Samples<T> + Sync + ?Sized,
-    // Of a network that is not known yet: for the check of the targets.
+    // The last activation belongs to a network that is not known yet; it is used for the check of the targets.
     L: Loss<T, Y::Item, NoActivation, OUT> + Clone + Send + Sync,
     F: Fn(&[Y::Item], &[[T; OUT]]) -> Result<f64, Error> + Sync,
 {
-    /// In folds with the classes in proportion. Targets are class indices: as many classes as the networks have outputs, or
-    /// two where they have one output.
+    /// Stratified folds: the classes have the same proportions in each. Targets are class indices: as many classes as
+    /// the networks have outputs, or two if they have one output.
     ///
-    /// It is an error if there are fewer than two folds, if a class has fewer samples than there are folds or is out of
-    /// range, if there are not as many targets as inputs, or if a number is infinite or NaN.
+    /// # Shapes
+    ///
+    /// `inputs`: samples of `[T; IN]`; `targets`: as many class indices.
+    ///
+    /// # Errors
+    ///
+    /// If there are fewer than two folds, if a class has fewer samples than there are folds or is out of range, if
+    /// there are not as many targets as inputs, or if a value is infinite or NaN.
     pub fn stratified<X>(
         inputs: &X,
         targets: &'a Y,
@@ -295,10 +315,18 @@ where
         Self::with_folds(inputs, targets, loss, score, folds, options)
     }
 
-    /// In folds by chance, for targets that are numbers.
+    /// Shuffled folds, for regression and binary or multi-label classification.
     ///
-    /// It is an error if there are fewer than two folds or fewer samples than folds, if there are not as many targets as
-    /// inputs, or if a number is infinite or NaN.
+    /// # Shapes
+    ///
+    /// `inputs`: samples of `[T; IN]`; `targets`: as many targets of the kind that the loss takes.
+    ///
+    /// # Errors
+    ///
+    /// If there are fewer than two folds or fewer samples than folds, if there are not as many targets as inputs, if
+    /// the loss does not accept a target, or if a value is infinite or NaN.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use tuplenet::prelude::*;
@@ -336,11 +364,17 @@ where
         Self::with_folds(inputs, targets, loss, score, folds, options)
     }
 
-    /// In folds of your own, each the samples to learn from and those to predict: by time, by group, or one split alone. Of
-    /// `options` the number of folds does not count.
+    /// Folds of your own, each with the indices of training and test samples: by time, by group, or a single split. The
+    /// number of folds in `options` is ignored.
     ///
-    /// It is an error if there is no fold, if one has no samples to learn from or to predict or one that is not there, if
-    /// there are not as many targets as inputs, or if a number is infinite or NaN.
+    /// # Shapes
+    ///
+    /// `inputs`: samples of `[T; IN]`; `targets`: as many targets of the kind that the loss takes.
+    ///
+    /// # Errors
+    ///
+    /// If there is no fold, if one has no training or no test samples or an index out of range, if there are not as
+    /// many targets as inputs, if the loss does not accept a target, or if a value is infinite or NaN.
     pub fn with_folds<X>(
         inputs: &X,
         targets: &'a Y,
@@ -381,13 +415,17 @@ where
         Ok(CrossValidation { inputs: all, targets, loss, score, scaling, seed, folds: parts, test_targets })
     }
 
-    /// The samples to learn from and to predict of each fold.
+    /// The indices of the training and the test samples of each fold.
     pub fn folds(&self) -> impl Iterator<Item = (&[usize], &[usize])> {
         self.folds.iter().map(|part| (&part.train[..], &part.test[..]))
     }
 
-    /// The scores of one network type with one set of hyperparameters, a fold each. An error of any fold, such as that
-    /// a training has diverged, is one of this.
+    /// Returns the scores of one network type with one set of hyperparameters, one for each fold.
+    ///
+    /// # Errors
+    ///
+    /// If a hyperparameter is out of its range, or training or scoring fails in any fold, for example because the
+    /// training run has diverged.
     #[doc(alias("cross_val_score"))]
     pub fn scores<N, O>(&self, hyperparameters: &Hyperparameters<O>) -> Result<Scores, Error>
     where
@@ -407,12 +445,17 @@ where
         Ok(Scores { folds })
     }
 
-    /// Tries all networks with all combinations of a grid.
+    /// Grid search: tries all networks with all combinations of a grid.
     ///
-    /// A candidate whose training diverges, or fails otherwise, is in the table with its error, and the others are as good as
-    /// without it.
+    /// A candidate whose training run diverges or fails otherwise is in the table with its error; it does not affect
+    /// the others.
     ///
-    /// It is an error if there is nothing to try, or if a value of the grid is to be drawn from a distribution.
+    /// # Errors
+    ///
+    /// If there is nothing to try, if a field of the grid has a distribution, or if a hyperparameter is out of its
+    /// range.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use tuplenet::optimizer::AnyOptimizer;
@@ -437,7 +480,7 @@ where
     ///
     /// let best = table.best().expect("one did not fail");
     /// assert!(best.mean() > 0.9);
-    /// // Once more, on all samples, for use.
+    /// // Trains again, on all samples.
     /// let predict = validation.predictor(&networks, best)?;
     /// println!("{:?}", predict(&[3.0, 4.0]));
     /// # Ok::<(), tuplenet::Error>(())
@@ -459,9 +502,14 @@ where
         self.table(networks, candidates)
     }
 
-    /// Tries `count` networks and combinations drawn by chance: each at most once if all values are lists, and then all of
-    /// them if there are not more than `count`. What is an error for [`grid`](Self::grid) is one here, except for
-    /// distributions.
+    /// Random search: tries `count` random combinations of networks and hyperparameters. If all values are lists, each
+    /// combination is tried at most once, and all of them if there are not more than `count`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`grid`](Self::grid), except for distributions.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use tuplenet::prelude::*;
@@ -499,11 +547,11 @@ where
         let mut rng = seeded(self.seed);
         let mut candidates = Vec::new();
         if let Some(size) = space.size() {
-            // Says what is wrong with the values.
+            // Reports the error in the values.
             space.grid()?;
             let order = Permutation::new(size * networks.len(), &mut rng);
-            for place in 0..order.count().min(count) {
-                let candidate = order.at(place);
+            for position in 0..order.count().min(count) {
+                let candidate = order.at(position);
                 candidates.push((candidate / size, space.at(candidate % size)));
             }
         } else {
@@ -514,7 +562,13 @@ where
         self.table(networks, candidates)
     }
 
-    /// Trains a network with a set of hyperparameters on all samples, with their scaling: for use.
+    /// Trains a network with a set of hyperparameters on all samples, with their scaling, for use.
+    ///
+    /// # Errors
+    ///
+    /// If a hyperparameter is out of its range, or training fails.
+    ///
+    /// # Examples
     ///
     /// ```
     /// # use tuplenet::prelude::*;
@@ -530,7 +584,7 @@ where
     /// };
     /// let fitted = validation.fit::<Dense<1, 1, Identity>, _>(&hyperparameters)?;
     /// assert!((fitted.predict_one(&[10.0])[0] - 1.0).abs() < 0.05);
-    /// // For samples as they are, without a scaler.
+    /// // A network for unscaled samples, without a scaler.
     /// let network = fitted.scaler.fold(*fitted.network);
     /// assert!((network.predict_one(&[10.0])[0] - 1.0).abs() < 0.05);
     /// # Ok::<(), tuplenet::Error>(())
@@ -546,15 +600,17 @@ where
         O: Optimizer<Scalar = T> + Clone + Send,
         Learner<N, L, O, T>: Send,
     {
-        let part = self.whole()?;
+        let part = self.all_samples()?;
         let (network, _) = train::<N, _, _, _, _, IN, OUT>(&self.task(&part, 0), hyperparameters)?;
         Ok(Fitted { network, scaler: part.scaler })
     }
 
-    /// Trains the network of a row with its hyperparameters on all samples: scikit-learn's `refit`. `networks` is the
-    /// list that was searched.
+    /// Refit: trains the network of a row with its hyperparameters on all samples. `networks` is the list that was
+    /// searched. scikit-learn equivalent: `refit`.
     ///
-    /// It is an error if the list has no such network.
+    /// # Errors
+    ///
+    /// If the list has no such network, or training fails.
     #[doc(alias("refit", "best_estimator_"))]
     pub fn predictor<O>(
         &self,
@@ -565,23 +621,24 @@ where
         O: Optimizer<Scalar = T> + Clone + Send + Sync,
     {
         match networks.get(row.place) {
-            Some(network) => (network.predictor)(&self.task(&self.whole()?, 0), &row.hyperparameters),
+            Some(network) => (network.predictor)(&self.task(&self.all_samples()?, 0), &row.hyperparameters),
             None => Err(Error::Index { found: row.place, count: networks.len() }),
         }
     }
 
-    /// All samples, to learn from.
-    fn whole(&self) -> Result<FoldData<T, IN>, Error> {
+    /// The data of all samples, for training.
+    fn all_samples(&self) -> Result<FoldData<T, IN>, Error> {
         FoldData::new(self.scaling, &self.inputs, (0..self.inputs.len()).collect(), Vec::new())
     }
 
     fn task<'b>(&'b self, part: &'b FoldData<T, IN>, fold: usize) -> FoldTask<'b, T, Y, L, IN> {
-        // The same for all candidates, which then differ by what is tried and not by chance.
+        // The same seed for all candidates, which then differ by what is tried and not by chance.
         let seed = self.seed.wrapping_add(fold as u64);
         FoldTask { seed, loss: &self.loss, targets: self.targets, part }
     }
 
-    /// What every candidate, a network's place and a choice, reaches in each fold: all folds of the first, then the next.
+    /// Returns the result of every candidate, an index of a network and hyperparameters, in each fold: all folds of the
+    /// first candidate, then those of the next.
     fn results<O>(
         &self,
         networks: &[Architecture<T, Y, L, O, IN, OUT>],
@@ -627,15 +684,15 @@ where
         }
         self.loss.check_settings()?;
         let results = self.results(networks, &candidates);
-        // After the trainings, so that nothing of ours disturbs the clock.
+        // After the training runs, so that they do not disturb the clock.
         let times: Vec<_> = networks.iter().map(|network| self.time(network)).collect();
         let mut rows = Vec::new();
-        for ((place, choice), results) in candidates.into_iter().zip(results.chunks(self.folds.len())) {
-            let network = &networks[place];
+        for ((index, choice), results) in candidates.into_iter().zip(results.chunks(self.folds.len())) {
+            let network = &networks[index];
             let mut parameters = network.parameters.clone();
             parameters.extend(choice.parameters);
             rows.push(Row {
-                place,
+                place: index,
                 network: network.name(),
                 parameters,
                 hyperparameters: choice.hyperparameters,
@@ -643,14 +700,14 @@ where
                 epochs: results.iter().map(|result| result.map_or(0, |fold| fold.epochs)).collect(),
                 count: network.count,
                 bytes: network.bytes,
-                nanoseconds: times[place],
+                nanoseconds: times[index],
             });
         }
         Ok(Table::new(rows))
     }
 
-    /// The time of one prediction in nanoseconds: the best of some rounds. They are short, since no training goes on
-    /// meanwhile, and long enough for the clock.
+    /// The time of one prediction in nanoseconds: the best of some rounds. The rounds are short, since no training runs
+    /// at the same time, and long enough for the clock.
     #[cfg(feature = "std")]
     fn time<O>(&self, network: &Architecture<T, Y, L, O, IN, OUT>) -> Option<f64> {
         use std::time::{Duration, Instant};
@@ -661,7 +718,7 @@ where
         let mut rounds = 0;
         while rounds < 5 {
             let start = Instant::now();
-            (network.ask)(samples, count);
+            (network.predict)(samples, count);
             let taken = start.elapsed();
             if taken < ROUND && count < 1 << 20 {
                 count *= 2;
@@ -679,7 +736,7 @@ where
     }
 }
 
-/// What a candidate reaches in one fold.
+/// The result of a candidate in one fold.
 #[derive(Clone, Copy)]
 struct FoldScore {
     score: f64,

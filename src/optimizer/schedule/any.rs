@@ -1,10 +1,12 @@
-//! [`AnySchedule`]: which schedule is known at run time alone.
+//! [`AnySchedule`]: a schedule that is chosen at run time.
 
 use super::{Constant, CosineAnnealing, ExponentialDecay, OneCycle, ReduceOnPlateau, Schedule, StepDecay};
 use crate::error::Error;
 use core::fmt;
 
-/// One of the schedules, chosen at run time: by a search, or from a file of settings.
+/// Learning rate schedule that is chosen at run time: by a search, or from a file of settings.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::optimizer::schedule::{AnySchedule, Constant, Schedule, StepDecay};
@@ -16,17 +18,17 @@ use core::fmt;
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum AnySchedule {
-    /// The rate stays as it is.
+    /// The learning rate stays as it is.
     Constant(Constant),
-    /// A factor every so many epochs.
+    /// Multiplied by a factor every `length` epochs.
     StepDecay(StepDecay),
-    /// A factor after each epoch.
+    /// Multiplied by a factor after each epoch.
     ExponentialDecay(ExponentialDecay),
-    /// Half a wave down.
+    /// Falls along half a cosine wave.
     CosineAnnealing(CosineAnnealing),
-    /// Up and far down.
+    /// Rises, and then falls far down.
     OneCycle(OneCycle),
-    /// Divided when the loss stalls.
+    /// Divided when the loss does not improve.
     ReduceOnPlateau(ReduceOnPlateau),
 }
 
@@ -54,7 +56,7 @@ impl Schedule for AnySchedule {
     }
 
     fn restart(&mut self) {
-        // The others remember nothing.
+        // The others have no state.
         if let AnySchedule::ReduceOnPlateau(schedule) = self {
             schedule.restart();
         }
@@ -68,7 +70,7 @@ impl Schedule for AnySchedule {
     }
 }
 
-/// The schedule's name, in small letters.
+/// The schedule's name, in lower case.
 impl fmt::Display for AnySchedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {

@@ -1,10 +1,16 @@
-//! The schedules that depend on the position alone.
+//! Schedules that depend only on the position.
 
 use super::{Schedule, check_factor, check_length};
 use crate::error::{Error, setting};
 use crate::num::float::{half_cosine, power};
 
-/// The rate stays as it is.
+/// Constant learning rate.
+///
+/// # Formula
+///
+/// `factor(t) = 1`.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::optimizer::schedule::{Constant, Schedule};
@@ -21,7 +27,13 @@ impl Schedule for Constant {
     }
 }
 
-/// The rate is multiplied by `factor` every `length` epochs or steps: PyTorch's `StepLR`.
+/// Step decay: multiplies the learning rate by `factor` every `length` epochs or steps.
+///
+/// # Formula
+///
+/// `factor(t) = factor^floor(t / length)`. PyTorch equivalent: `torch.optim.lr_scheduler.StepLR`.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::optimizer::schedule::{Schedule, StepDecay};
@@ -33,15 +45,17 @@ impl Schedule for Constant {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 #[doc(alias("StepLR"))]
 pub struct StepDecay {
-    /// How long a rate is kept, at least 1.
+    /// For how many epochs or steps a learning rate is kept, at least 1; no default. A larger one slows the decay.
     pub length: usize,
-    /// What it is multiplied by then.
+    /// The factor after each `length`: finite and not negative; no default, 0.1 to 0.5 is usual. A smaller one decays
+    /// faster.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub factor: f64,
 }
 
 impl StepDecay {
-    /// Multiplies the rate by `factor` every `length` epochs or steps.
+    /// Multiplies the learning rate by `factor` every `length` epochs or steps.
+    #[must_use]
     pub const fn new(length: usize, factor: f64) -> Self {
         StepDecay { length, factor }
     }
@@ -58,7 +72,13 @@ impl Schedule for StepDecay {
     }
 }
 
-/// The rate is multiplied by `factor` after every epoch or step: PyTorch's `ExponentialLR`.
+/// Exponential decay: multiplies the learning rate by `factor` after every epoch or step.
+///
+/// # Formula
+///
+/// `factor(t) = factor^t`. PyTorch equivalent: `torch.optim.lr_scheduler.ExponentialLR`.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::optimizer::schedule::{ExponentialDecay, Schedule};
@@ -69,13 +89,15 @@ impl Schedule for StepDecay {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 #[doc(alias("ExponentialLR"))]
 pub struct ExponentialDecay {
-    /// What the rate is multiplied by.
+    /// The factor after each epoch or step: finite and not negative; no default, slightly below 1 is usual. A smaller
+    /// one decays faster.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub factor: f64,
 }
 
 impl ExponentialDecay {
-    /// Multiplies the rate by `factor` after every epoch or step.
+    /// Multiplies the learning rate by `factor` after every epoch or step.
+    #[must_use]
     pub const fn new(factor: f64) -> Self {
         ExponentialDecay { factor }
     }
@@ -91,8 +113,15 @@ impl Schedule for ExponentialDecay {
     }
 }
 
-/// The rate falls in half a wave of the cosine: I. Loshchilov and F. Hutter, "SGDR", 2017, without restarts. PyTorch's
-/// `CosineAnnealingLR`, except that it stays down after the end.
+/// Cosine annealing: the learning rate falls along half a cosine wave, and then stays at the lowest value. There are no
+/// restarts.
+///
+/// # Formula
+///
+/// `factor(t) = lowest + (1 - lowest) * (1 + cos(pi t / length)) / 2` until `t = length`: I. Loshchilov and F. Hutter,
+/// "SGDR", 2017. PyTorch equivalent: `torch.optim.lr_scheduler.CosineAnnealingLR`, which rises again after the end.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::optimizer::schedule::{CosineAnnealing, Schedule};
@@ -106,15 +135,16 @@ impl Schedule for ExponentialDecay {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 #[doc(alias("CosineAnnealingLR", "CosineDecay"))]
 pub struct CosineAnnealing {
-    /// How many epochs or steps it takes down.
+    /// For how many epochs or steps the learning rate falls, at least 1; no default. A larger one slows the decay.
     pub length: usize,
-    /// The factor there.
+    /// The factor at the end: finite and not negative; by default 0. A larger one keeps the last learning rate higher.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub lowest: f64,
 }
 
 impl CosineAnnealing {
-    /// Down to zero in `length` epochs or steps.
+    /// Falls to zero in `length` epochs or steps.
+    #[must_use]
     pub const fn new(length: usize) -> Self {
         CosineAnnealing { length, lowest: 0.0 }
     }
@@ -122,7 +152,7 @@ impl CosineAnnealing {
 
 impl Schedule for CosineAnnealing {
     fn factor(&self, position: usize) -> f64 {
-        self.lowest + (1.0 - self.lowest) * half_cosine(share(position as f64, self.length as f64))
+        self.lowest + (1.0 - self.lowest) * half_cosine(fraction(position as f64, self.length as f64))
     }
 
     fn check(&self) -> Result<(), Error> {
@@ -131,9 +161,16 @@ impl Schedule for CosineAnnealing {
     }
 }
 
-/// Up and then far down, each in half a wave of the cosine: L. Smith and N. Topin, "Super-convergence", 2018. PyTorch's
-/// `OneCycleLR`, without the change of momentum. The optimizer's own rate is the highest. Made for [steps](
-/// crate::optimizer::Optimizer::by_step): epochs times batches.
+/// One-cycle schedule: the learning rate rises to the optimizer's own, and then falls far below where it began, each
+/// along half a cosine wave. Made for [steps](crate::optimizer::Optimizer::by_step): `length` is epochs times batches.
+///
+/// # Formula
+///
+/// From `1 / first_divisor` up to 1 in the part `rise` of the steps, and down to `1 / (first_divisor * last_divisor)`
+/// in the others: L. Smith and N. Topin, "Super-convergence", 2018. PyTorch equivalent:
+/// `torch.optim.lr_scheduler.OneCycleLR`, without its change of the momentum.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::optimizer::schedule::{OneCycle, Schedule};
@@ -147,21 +184,26 @@ impl Schedule for CosineAnnealing {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 #[doc(alias("OneCycleLR"))]
 pub struct OneCycle {
-    /// How many steps or epochs there are; the rate stays at the lowest after them.
+    /// How many steps or epochs the cycle has, at least 1; no default. The learning rate stays at the lowest value
+    /// after them.
     pub length: usize,
-    /// The share of them that goes up.
+    /// The fraction of the steps in which the learning rate rises, from 0 to 1; by default 0.3. A larger one reaches
+    /// the highest learning rate later.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub rise: f64,
-    /// How much lower than the highest the first rate is.
+    /// The highest learning rate divided by the first one: finite and above zero; by default 25. A larger one begins
+    /// lower.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub first_divisor: f64,
-    /// How much lower than the first the last rate is.
+    /// The first learning rate divided by the last one: finite and above zero; by default 10,000. A larger one ends
+    /// lower.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub last_divisor: f64,
 }
 
 impl OneCycle {
-    /// PyTorch's shape: up from a 25th in 30 % of the steps, and down to a 10,000th of that.
+    /// PyTorch's defaults: rises from a 25th in 30 % of the steps, and falls to a 10,000th of that.
+    #[must_use]
     pub const fn new(length: usize) -> Self {
         OneCycle { length, rise: 0.3, first_divisor: 25.0, last_divisor: 1e4 }
     }
@@ -172,14 +214,15 @@ impl Schedule for OneCycle {
         let first = 1.0 / self.first_divisor;
         let last = first / self.last_divisor;
         let position = position as f64;
-        // Both are positions, counted from zero, and the top need not be a whole number.
+        // Both are positions, counted from zero, and the position of the highest learning rate need not be a whole
+        // number.
         let (top, end) = (self.rise * self.length as f64 - 1.0, self.length as f64 - 1.0);
-        let (from, to, share) = if position <= top {
-            (first, 1.0, share(position, top))
+        let (from, to, fraction) = if position <= top {
+            (first, 1.0, fraction(position, top))
         } else {
-            (1.0, last, share(position - top.max(0.0), end - top.max(0.0)))
+            (1.0, last, fraction(position - top.max(0.0), end - top.max(0.0)))
         };
-        to + (from - to) * half_cosine(share)
+        to + (from - to) * half_cosine(fraction)
     }
 
     fn check(&self) -> Result<(), Error> {
@@ -192,22 +235,27 @@ impl Schedule for OneCycle {
     }
 }
 
-/// How much of a way is done; of no way, all.
-fn share(done: f64, whole: f64) -> f64 {
+/// The fraction `done / whole`, and 1 if `whole` is not positive.
+fn fraction(done: f64, whole: f64) -> f64 {
     if whole > 0.0 { done / whole } else { 1.0 }
 }
 
-/// A schedule after a rise of the rate; made by [`Schedule::after_warmup`].
+/// Linear warm-up before another schedule; made by [`Schedule::after_warmup`].
+///
+/// # Formula
+///
+/// `factor(t) = start + (1 - start) * t / length` for `t < length`, then that of the other schedule at `t - length`.
+/// PyTorch equivalent: `torch.optim.lr_scheduler.LinearLR` and another schedule in `SequentialLR`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 #[doc(alias("LinearLR", "SequentialLR"))]
 pub struct Warmup<P> {
-    /// How many epochs or steps the rate rises.
+    /// For how many epochs or steps the learning rate rises; 0 for no warm-up. A larger one rises more slowly.
     pub length: usize,
-    /// The factor that it begins with.
+    /// The first factor: finite and not negative; no default. A larger one begins with a higher learning rate.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub start: f64,
-    /// What comes then; its position counts from there.
+    /// The schedule after the warm-up; its position counts from there.
     pub then: P,
 }
 
@@ -215,7 +263,7 @@ impl<P: Schedule> Schedule for Warmup<P> {
     fn factor(&self, position: usize) -> f64 {
         match position.checked_sub(self.length) {
             Some(position) => self.then.factor(position),
-            None => self.start + (1.0 - self.start) * share(position as f64, self.length as f64),
+            None => self.start + (1.0 - self.start) * fraction(position as f64, self.length as f64),
         }
     }
 

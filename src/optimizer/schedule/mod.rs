@@ -1,10 +1,11 @@
-//! Learning rate schedules: how the rate changes while a network learns.
+//! Learning rate schedules: how the learning rate changes during training.
 //!
-//! A [`Schedule`] gives a factor for every position: [`Constant`], [`StepDecay`], [`ExponentialDecay`],
+//! A [`Schedule`] returns a factor for every position: [`Constant`], [`StepDecay`], [`ExponentialDecay`],
 //! [`CosineAnnealing`], [`OneCycle`], any of them [`after_warmup`](Schedule::after_warmup), and [`ReduceOnPlateau`],
-//! which looks at the loss. An optimizer follows it [by epoch](crate::optimizer::Optimizer::by_epoch), so that the
-//! position is the number of epochs since its beginning, or [by step](crate::optimizer::Optimizer::by_step). The rate
-//! that the optimizer was made with is multiplied by the factor. [`AnySchedule`] is one that is chosen at run time.
+//! which depends on the loss. The learning rate that the optimizer was made with is multiplied by the factor. A
+//! schedule advances [by epoch](crate::optimizer::Optimizer::by_epoch), so that the position is the number of epochs
+//! since its beginning, or [by step](crate::optimizer::Optimizer::by_step). [`AnySchedule`] is a schedule that is
+//! chosen at run time.
 //!
 //! ```
 //! use tuplenet::prelude::*;
@@ -20,7 +21,7 @@
 //! let position = trainer.optimizer.position();
 //! assert_eq!(position, 25);
 //!
-//! // Where a training goes on is a number: here the second half, with an optimizer made anew.
+//! // A training run resumes at a position: here the second half, with a new optimizer.
 //! trainer.optimizer = Sgd::new(0.1).by_epoch(CosineAnnealing::new(45).after_warmup(5, 0.2));
 //! trainer.optimizer.seek(position);
 //! trainer.fit(&inputs, &targets, &FitOptions { epochs: 25, ..FitOptions::default() }, ())?;
@@ -34,7 +35,7 @@
 //! use tuplenet::prelude::*;
 //! use tuplenet::optimizer::schedule::Schedule;
 //!
-//! /// A rate that falls with the root of the number of steps.
+//! /// A learning rate that falls with the square root of the number of steps.
 //! struct InverseRoot;
 //! impl Schedule for InverseRoot {
 //!     fn factor(&self, position: usize) -> f64 {
@@ -45,7 +46,7 @@
 //! assert_eq!(optimizer.learning_rate(), 0.01);
 //! ```
 //!
-//! To find out which rate to begin with, see [`Trainer::range_test`](crate::train::Trainer::range_test).
+//! To find the first learning rate, see [`Trainer::range_test`](crate::train::Trainer::range_test).
 
 mod any;
 mod curves;
@@ -62,31 +63,40 @@ fn check_length(length: usize, expected: &'static str) -> Result<(), Error> {
     if length > 0 { Ok(()) } else { Err(Error::Setting { expected, found: Found::count(length) }) }
 }
 
-/// Checks what a rate is multiplied by.
+/// Checks a factor of the learning rate.
 fn check_factor(factor: f64, expected: &'static str) -> Result<(), Error> {
     setting(not_negative(factor), expected, factor)
 }
 
-/// How a learning rate changes, as a factor of the rate that the optimizer was made with.
+/// Learning rate schedule: a factor of the learning rate that the optimizer was made with.
 #[doc(alias("lr_scheduler", "learning rate schedule"))]
 pub trait Schedule {
-    /// The factor at `position`: after so many epochs, or steps.
+    /// The factor at `position`: after that many epochs, or steps.
+    #[must_use]
     fn factor(&self, position: usize) -> f64;
 
-    /// Is told of the mean training loss of each epoch.
+    /// Called after each epoch with the mean training loss.
     fn after_epoch(&mut self, _loss: f64) {}
 
-    /// Whether all settings make sense: see [`Optimizer::check`](crate::optimizer::Optimizer::check).
+    /// Checks all settings: see [`Optimizer::check`](crate::optimizer::Optimizer::check).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] with the first setting that is out of its range, NaN or infinite.
     #[inline(always)]
     fn check(&self) -> Result<(), Error> {
         Ok(())
     }
 
-    /// Forgets what it was told, for a training run from the beginning.
+    /// Resets the state, for a training run from the beginning.
     fn restart(&mut self) {}
 
-    /// This schedule, after a rise of the rate in a straight line: the factor goes from `start` to 1 in `length` epochs or
-    /// steps, and only then does the schedule begin. PyTorch's `SequentialLR` of `LinearLR` and another.
+    /// Linear warm-up before this schedule: the factor rises from `start` to 1 in `length` epochs or steps, and only
+    /// then does the schedule begin.
+    ///
+    /// PyTorch equivalent: `torch.optim.lr_scheduler.LinearLR` and another schedule in `SequentialLR`.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use tuplenet::optimizer::schedule::{Schedule, StepDecay};
@@ -97,6 +107,7 @@ pub trait Schedule {
     ///     assert!((found - right).abs() < 1e-15);
     /// }
     /// ```
+    #[must_use]
     fn after_warmup(self, length: usize, start: f64) -> Warmup<Self>
     where
         Self: Sized,

@@ -1,13 +1,23 @@
-//! [`ReduceOnPlateau`]: a lower rate when the loss stalls.
+//! [`ReduceOnPlateau`]: a lower learning rate when the loss does not improve.
 
 use super::{Schedule, check_factor};
 use crate::error::{Error, not_negative, setting};
 
-/// Divides the rate when the training loss stalls: scikit-learn's `learning_rate="adaptive"`.
+/// Reduce on plateau: divides the learning rate when the training loss does not improve. scikit-learn equivalent:
+/// `learning_rate="adaptive"` of `MLPClassifier`. PyTorch's counterpart is
+/// `torch.optim.lr_scheduler.ReduceLROnPlateau`.
 ///
-/// An epoch is stalled if its mean training loss is not below the best one before it by more than `tolerance`. With the
-/// default [`patience`](Self::patience) of 1, the second stalled epoch in a row divides the rate by 5, and the count begins
-/// anew. scikit-learn calls `patience` `n_iter_no_change` and begins with 10.
+/// An epoch has no improvement if its mean training loss is not below the best one before it by more than `tolerance`.
+/// With the default [`patience`](Self::patience) of 1, the second such epoch in a row divides the learning rate by 5,
+/// and the count begins again. scikit-learn calls `patience` `n_iter_no_change`, with a default of 10. All state is in
+/// the fields, so that a training run can resume later.
+///
+/// # Formula
+///
+/// `factor <- factor / divisor` after more than `patience` epochs in a row without improvement,
+/// while `factor > lowest`.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::optimizer::schedule::{ReduceOnPlateau, Schedule};
@@ -20,36 +30,38 @@ use crate::error::{Error, not_negative, setting};
 /// }
 /// assert_eq!(factors, [1.0, 1.0, 1.0, 0.2, 0.2, 0.2]);
 /// ```
-///
-/// All that it remembers is in its fields, for a training that goes on another day.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 #[doc(alias("ReduceLROnPlateau", "plateau"))]
 pub struct ReduceOnPlateau {
-    /// How many stalled epochs in a row change nothing; the next one divides the rate.
+    /// How many epochs in a row without improvement change nothing; the next one divides the learning rate. By default
+    /// 1; a larger one reduces the learning rate later.
     pub patience: usize,
-    /// By how much the loss must fall.
+    /// By how much the loss must fall to count as an improvement: finite and not negative, in units of the loss; by
+    /// default 0.0001. A larger one reduces the learning rate earlier.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub tolerance: f64,
-    /// What the rate is divided by.
+    /// The divisor of the learning rate: finite and above 1; by default 5. A larger one reduces it more at once.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub divisor: f64,
-    /// The factor at or below which the rate is not divided any more. (scikit-learn ends a training instead whose rate is
-    /// at or below 1e-6 and stalls.)
+    /// The factor at or below which the learning rate is not divided any more: finite and not negative; by default
+    /// 1e-6. A larger one stops the reduction earlier. (scikit-learn instead ends the training run if there is no
+    /// improvement and the learning rate is at or below 1e-6.)
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub lowest: f64,
-    /// The factor now.
+    /// State: the current factor.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub factor: f64,
-    /// The lowest loss so far.
+    /// State: the lowest loss so far.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one_or_infinity"))]
     pub best: f64,
-    /// How many epochs in a row were stalled.
+    /// State: how many epochs in a row were without improvement.
     pub stalled: usize,
 }
 
 impl ReduceOnPlateau {
-    /// Divides by 5 at the second stalled epoch, with a tolerance of 0.0001.
+    /// Divides by 5 at the second epoch in a row without improvement, with a tolerance of 0.0001.
+    #[must_use]
     pub const fn new() -> Self {
         ReduceOnPlateau {
             patience: 1,

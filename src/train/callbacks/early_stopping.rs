@@ -1,4 +1,4 @@
-//! [`EarlyStopping`]: ends a training that gets no better, and puts the best weights back.
+//! [`EarlyStopping`]: ends a training run without improvement, and restores the best weights.
 
 use super::{Callback, EpochReport, Run};
 use crate::error::{Error, not_negative, setting};
@@ -7,14 +7,24 @@ use crate::num::Real;
 use crate::train::FitReport;
 use core::ops::ControlFlow;
 
-/// Ends a training after `patience` epochs in a row without a better loss, and then gives the network the weights of the
-/// best epoch, whether the training ended by patience, with its last epoch, or with an error.
+/// Early stopping: ends a training run after `patience` epochs in a row without improvement, and then restores the
+/// weights of the best epoch. It restores them whether the run ended by patience, with its last epoch, or with an
+/// error.
 ///
-/// The loss is that of the validation samples, or in a training without any that of the training samples;
-/// [`watching`](Self::watching) takes something else. An epoch is better if its loss is below the best one by more than
-/// [`min_delta`](Self::min_delta); the weights kept are those of the lowest loss, be it lower by ever so little. The loss of
-/// the training samples is measured before each step and does not know what the last one did: where the weights matter,
-/// validate, be it with the training samples.
+/// The loss is the validation loss, or the training loss if there are no validation samples;
+/// [`watching`](Self::watching) takes another value. An epoch is an improvement if its loss is below the best one by
+/// more than [`min_delta`](Self::min_delta). The weights kept are those of the lowest loss, however small the
+/// difference. The training loss is computed before each step and does not contain the effect of the last one: where
+/// the weights matter, validate, even if it is with the training samples.
+///
+/// Several calls of `fit` on one trainer are one training run: the patience begins again with each call, and the best
+/// epoch is that of all calls. With [another trainer](Callback#one-trainer-one-training-run), or with weights that were
+/// changed in between, the best epoch begins again too, so that one `EarlyStopping` is enough for a loop over folds.
+///
+/// It uses no heap: the best network is stored in it, so that it uses as much memory as the network. The optimizer's
+/// state is not restored.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::prelude::*;
@@ -26,21 +36,16 @@ use core::ops::ControlFlow;
 /// let mut trainer = Trainer::new(Net::new(&mut seeded(0)), MeanSquaredError, Adam::new(0.01), seeded(1));
 /// let mut stopping = EarlyStopping::new(20);
 /// let fit = FitOptions { epochs: 10_000, ..FitOptions::default() };
-/// let outcome = trainer.fit_validated(&inputs, &targets, validation, &fit, &mut stopping)?;
+/// let report = trainer.fit_validated(&inputs, &targets, validation, &fit, &mut stopping)?;
 ///
 /// let best = stopping.best().expect("there was an epoch");
-/// assert_eq!(outcome.epochs, best.epoch + 1 + 20);
+/// assert_eq!(report.epochs, best.epoch + 1 + 20);
 /// assert_eq!(f64::from(trainer.evaluate(validation.0, validation.1)?), best.loss);
 /// # Ok::<(), tuplenet::Error>(())
 /// ```
 ///
-/// Several calls of `fit` on one trainer are one training run: patience begins anew with each, and the best epoch is that of all.
-/// With [another trainer](Callback#one-trainer-one-training-run), or with weights that were changed in between, the
-/// best epoch begins anew too, so that one `EarlyStopping` does for a loop over folds.
-///
-/// It uses no heap: the best network is in it, so that it takes as much memory as the network. The optimizer's memory is not
-/// turned back. With a `patience` of `usize::MAX` it only keeps the best weights, so that a training that diverges loses
-/// nothing but the epochs after the best one:
+/// With a `patience` of `usize::MAX` it only keeps the best weights, so that a training run that diverges loses nothing
+/// but the epochs after the best one:
 ///
 /// ```
 /// use tuplenet::prelude::*;
@@ -60,16 +65,18 @@ use core::ops::ControlFlow;
 #[derive(Clone, Debug)]
 #[doc(alias("early_stopping", "patience", "restore_best_weights"))]
 pub struct EarlyStopping<N: Params, W = fn(&EpochReport<N>) -> f64> {
-    /// How many epochs in a row without a better loss end the training; 0 does what 1 does.
+    /// The number of epochs in a row without improvement that ends the training run; 0 does what 1 does; no default. A
+    /// larger one stops later.
     pub patience: usize,
-    /// By how much a loss must be lower to be better.
+    /// By how much a loss must be lower to count as an improvement: finite and not negative, in units of the loss; by
+    /// default 0. A larger one stops earlier.
     pub min_delta: f64,
     watched: W,
     pub(crate) state: EarlyStoppingState<N>,
     pub(crate) run: Run,
 }
 
-/// What [`EarlyStopping`] remembers from epoch to epoch.
+/// State of [`EarlyStopping`].
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct EarlyStoppingState<N> {
@@ -79,31 +86,34 @@ pub struct EarlyStoppingState<N> {
 }
 
 impl<N> Default for EarlyStoppingState<N> {
-    /// No epoch yet.
+    /// The state before the first epoch.
     fn default() -> Self {
         EarlyStoppingState { best: None, network: None, stalled: 0 }
     }
 }
 
-/// The best epoch of a training so far.
+/// The best epoch of a training run so far.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct Best {
-    /// Counted from zero, over all trainings of a trainer.
+    /// The epoch's number, from zero, over all calls of `fit` on a trainer.
     pub epoch: usize,
-    /// Its loss, or what else was watched.
+    /// Its loss, or the other value that was watched.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::one"))]
     pub loss: f64,
 }
 
 impl<N: Params> EarlyStopping<N> {
-    /// Watches the validation loss, or the training loss where there is none; any lower loss is better.
+    /// Watches the validation loss, or the training loss if there is none; any lower loss is an improvement.
+    #[must_use]
     pub const fn new(patience: usize) -> Self {
         let state = EarlyStoppingState { best: None, network: None, stalled: 0 };
         EarlyStopping { patience, min_delta: 0.0, watched: loss, state, run: Run::new() }
     }
 
-    /// Watches what `watched` makes of each epoch instead: the lower the better.
+    /// Watches the value that `watched` returns for each epoch instead: lower is better.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use tuplenet::metrics::ConfusionMatrix;
@@ -120,6 +130,7 @@ impl<N: Params> EarlyStopping<N> {
     /// assert_eq!(stopping.best().map(|best| best.loss), Some(-1.0));
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
+    #[must_use]
     pub fn watching<W: FnMut(&EpochReport<N>) -> f64>(self, watched: W) -> EarlyStopping<N, W> {
         let EarlyStopping { patience, min_delta, state, run, .. } = self;
         EarlyStopping { patience, min_delta, watched, state, run }
@@ -127,17 +138,20 @@ impl<N: Params> EarlyStopping<N> {
 }
 
 impl<N: Params, W> EarlyStopping<N, W> {
-    /// The same, where a loss must be lower by more than `min_delta` to be better.
+    /// Sets `min_delta`: a loss must be lower by more than this to count as an improvement.
+    #[must_use]
     pub fn min_delta(self, min_delta: f64) -> Self {
         EarlyStopping { min_delta, ..self }
     }
 
-    /// The best epoch; none before the first one whose loss and network are finite.
+    /// The best epoch; `None` before the first epoch whose loss and network are finite.
+    #[must_use]
     pub fn best(&self) -> Option<Best> {
         self.state.best
     }
 
     /// The network as it was after the best epoch.
+    #[must_use]
     pub fn best_network(&self) -> Option<&N> {
         self.state.network.as_ref()
     }
@@ -162,7 +176,8 @@ impl<N: Params + Clone, W: FnMut(&EpochReport<N>) -> f64> Callback<N> for &mut E
         let loss = (self.watched)(epoch);
         let EarlyStoppingState { best, network, stalled } = &mut self.state;
         let before = best.map_or(f64::INFINITY, |best| best.loss);
-        // The last step of an epoch may have ruined the weights, and the training loss does not know of it yet.
+        // The last step of an epoch may have made the weights infinite or NaN, and the training loss does not show it
+        // yet.
         if loss < before && is_finite(epoch.network) {
             *stalled = if loss < before - self.min_delta { 0 } else { *stalled + 1 };
             *best = Some(Best { epoch: epoch.number, loss });
@@ -188,7 +203,7 @@ impl<N: Params + Clone, W: FnMut(&EpochReport<N>) -> f64> Callback<N> for &mut E
     }
 }
 
-/// What serde writes: all but what is watched, which is a function.
+/// What serde writes: everything but what is watched, which is a function.
 #[cfg(feature = "serde")]
 #[derive(serde::Serialize, serde::Deserialize)]
 #[serde(rename = "EarlyStopping", deny_unknown_fields)]
@@ -207,7 +222,7 @@ impl<N: Params + serde::Serialize, W> serde::Serialize for EarlyStopping<N, W> {
     }
 }
 
-/// One that watches the loss.
+/// It watches the loss.
 #[cfg(feature = "serde")]
 impl<'de, N: Params + serde::Deserialize<'de>> serde::Deserialize<'de> for EarlyStopping<N> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

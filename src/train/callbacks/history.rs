@@ -1,4 +1,4 @@
-//! [`History`] and [`Metric`]: what was measured after each epoch, in vectors that grow.
+//! [`History`] and [`Metric`]: values of each epoch, in vectors that grow.
 
 use super::{Callback, EpochReport, Run};
 use crate::error::Error;
@@ -6,9 +6,9 @@ use crate::model::Params;
 use alloc::vec::Vec;
 use core::ops::ControlFlow;
 
-/// The losses of all epochs of a [training run](Callback#one-trainer-one-training-run): a callback for where there is a
-/// heap. With another trainer it begins anew; take one for each to keep them all. For more than the losses see
-/// [`Metric`].
+/// History: a callback that records the losses of all epochs of a [training
+/// run](Callback#one-trainer-one-training-run). It uses the heap. With another trainer it begins again; use one for
+/// each to keep them all. For other values than the losses see [`Metric`].
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(
     feature = "serde",
@@ -26,17 +26,20 @@ pub struct History<T> {
 }
 
 impl<T> History<T> {
-    /// No epoch yet.
+    /// Creates an empty history.
+    #[must_use]
     pub const fn new() -> Self {
         History { losses: Vec::new(), validation_losses: Vec::new(), run: Run::new() }
     }
 
     /// The mean training loss of each epoch.
+    #[must_use]
     pub fn losses(&self) -> &[T] {
         &self.losses
     }
 
     /// The mean validation loss after each epoch; empty without validation samples.
+    #[must_use]
     pub fn validation_losses(&self) -> &[T] {
         &self.validation_losses
     }
@@ -63,8 +66,10 @@ impl<N: Params> Callback<N> for &mut History<N::Scalar> {
     }
 }
 
-/// A number of your choice after each epoch of a [training run](Callback#one-trainer-one-training-run): a callback that
-/// asks a function about the network.
+/// Metric: a callback that computes a value of your choice after each epoch of a [training
+/// run](Callback#one-trainer-one-training-run), by a function of the network.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::metrics::ConfusionMatrix;
@@ -101,7 +106,8 @@ pub struct Metric<F> {
 }
 
 impl<F> Metric<F> {
-    /// What `measure` says of the network, by the name of `name`.
+    /// Records the value that `measure` returns for the network, under the name `name`.
+    #[must_use]
     pub fn new<N>(name: &'static str, measure: F) -> Self
     where
         F: FnMut(&N) -> f64,
@@ -109,12 +115,14 @@ impl<F> Metric<F> {
         Metric { name, measure, values: Vec::new(), run: Run::new() }
     }
 
-    /// What is measured.
+    /// The metric's name.
+    #[must_use]
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// What was measured after each epoch.
+    /// The values after each epoch.
+    #[must_use]
     pub fn values(&self) -> &[f64] {
         &self.values
     }

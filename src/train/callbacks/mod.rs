@@ -1,4 +1,5 @@
-//! Who is told of each epoch: [`Callback`], [`EarlyStopping`], and [`History`] and [`Metric`], which take notes.
+//! Callbacks: called after each epoch. [`Callback`], [`EarlyStopping`], [`History`], which records the losses, and
+//! [`Metric`], which records another value.
 
 mod early_stopping;
 #[cfg(feature = "alloc")]
@@ -19,13 +20,13 @@ use crate::optimizer::Optimizer;
 use crate::train::{FitReport, Trainer};
 use core::ops::ControlFlow;
 
-/// What is known at the end of an epoch.
+/// Report of one epoch, for callbacks.
 #[derive(Debug)]
 #[doc(alias("logs"))]
 pub struct EpochReport<'a, N: Params> {
-    /// Counted from zero, over all trainings of a trainer.
+    /// The epoch's number, from zero, over all calls of `fit` on a trainer.
     pub number: usize,
-    /// The mean loss over the training samples, each measured just before its step.
+    /// The mean loss over the training samples, each computed just before its step.
     pub loss: N::Scalar,
     /// The mean loss over the validation samples after the epoch, if there are any.
     pub validation_loss: Option<N::Scalar>,
@@ -41,8 +42,10 @@ impl<N: Params> Clone for EpochReport<'_, N> {
 
 impl<N: Params> Copy for EpochReport<'_, N> {}
 
-/// Is told of each epoch and may stop the training. Functions that take a `&EpochReport<_>` are callbacks: one that
-/// returns `()` looks on, one that returns a `ControlFlow<()>` may stop the training.
+/// Callback: called after each epoch; it may stop the training run. Functions that take a `&EpochReport<_>` are
+/// callbacks: one that returns `()` only reads, one that returns a `ControlFlow<()>` may stop the training run.
+///
+/// # Examples
 ///
 /// ```
 /// use core::ops::ControlFlow;
@@ -54,40 +57,46 @@ impl<N: Params> Copy for EpochReport<'_, N> {}
 /// };
 /// let mut history = History::new();
 /// let fit = FitOptions { epochs: 1000, ..FitOptions::default() };
-/// let outcome = trainer.fit(&[[1.0], [2.0]], &[[2.0], [4.0]], &fit, (&mut history, good_enough))?;
-/// assert!(outcome.epochs < 1000);
-/// assert_eq!(history.losses().len(), outcome.epochs);
+/// let report = trainer.fit(&[[1.0], [2.0]], &[[2.0], [4.0]], &fit, (&mut history, good_enough))?;
+/// assert!(report.epochs < 1000);
+/// assert_eq!(history.losses().len(), report.epochs);
 /// # Ok::<(), tuplenet::Error>(())
 /// ```
 ///
 /// # One trainer, one training run
 ///
-/// What a callback remembers belongs to the training run of one trainer, which may be several calls of
-/// [`fit`](Trainer::fit): those of the library go on where the trainer goes on from the epoch and the weights that the last call
-/// has left, or from a checkpoint, and begin anew with any other, such as the next fold of a cross-validation. A
-/// callback of your own can do the same with a [`Run`].
+/// The state of a callback belongs to the training run of one trainer, which may be several calls of
+/// [`fit`](Trainer::fit). The callbacks of the library resume where the trainer continues with the epoch and the
+/// weights that the last call left, or from a checkpoint. They begin again with any other trainer, such as that of the
+/// next fold of a cross-validation. A callback of your own can do the same with a [`Run`].
 #[doc(alias("callback", "hook"))]
 pub trait Callback<N: Params> {
-    /// Is told that a training begins, with the number of its first epoch, and may refuse, if a setting makes no sense.
+    /// Called before the first epoch, with the number of that epoch.
+    ///
+    /// # Errors
+    ///
+    /// If a setting of the callback is out of its range. The training run then does not begin.
     #[inline(always)]
     fn begin(&mut self, _epoch: usize, _network: &N) -> Result<(), Error> {
         Ok(())
     }
 
-    /// `ControlFlow::Break(())` ends the training.
+    /// Called after each epoch; `ControlFlow::Break(())` ends the training run.
     fn epoch(&mut self, epoch: &EpochReport<N>) -> ControlFlow<()>;
 
-    /// Is told how a training ended, also if it was with an error, and may change the network that it leaves behind.
-    /// Not called where a training could not begin, because data do not fit together.
+    /// Called when a training run has ended, also with an error; it may change the network. Not called if the training
+    /// run could not begin, because data do not fit together.
     fn end(&mut self, _network: &mut N, _result: Result<FitReport<N::Scalar>, Error>) {}
 
-    /// Is told what a training has left behind, after all callbacks have seen its [`end`](Self::end): the number of the
-    /// next epoch, and the network.
+    /// Called after the [`end`](Self::end) of all callbacks, with the number of the next epoch and the network that the
+    /// training run leaves.
     #[inline(always)]
     fn left(&mut self, _epoch: usize, _network: &N) {}
 }
 
-/// Which training run it is that a callback remembers.
+/// Identifies the training run to which a callback's state belongs.
+///
+/// # Examples
 ///
 /// ```
 /// use core::ops::ControlFlow;
@@ -141,42 +150,44 @@ pub trait Callback<N: Params> {
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Run {
-    /// The next epoch, and a sum of the bits of the weights; none in the middle of a training, and where a checkpoint goes on.
+    /// The next epoch, and a hash of the weights; `None` during a training run, and where a checkpoint resumes.
     left: Option<(usize, u64)>,
 }
 
 impl Run {
-    /// No training yet.
+    /// Creates a run that has not begun.
+    #[must_use]
     pub const fn new() -> Self {
         Run { left: None }
     }
 
-    /// Whether a training that begins with that epoch and that network is not the one that was [`left`](Self::left).
+    /// Whether a training run that begins with this epoch and this network is not the one that was
+    /// [`left`](Self::left).
     pub fn begins_anew<N: Params>(&mut self, epoch: usize, network: &N) -> bool {
         let now = Some((epoch, bits_of(network)));
         core::mem::replace(&mut self.left, now).is_some_and(|left| Some(left) != now)
     }
 
-    /// An epoch is over.
+    /// Marks the end of an epoch: the training run has begun.
     pub fn goes_on(&mut self) {
         self.left = None;
     }
 
-    /// The training has ended, with that epoch as the next one and that network.
+    /// Marks the end of a call of `fit`, with the number of the next epoch and the network.
     pub fn left<N: Params>(&mut self, epoch: usize, network: &N) {
         self.left = Some((epoch, bits_of(network)));
     }
 }
 
-/// Which run notes belong to is no part of what was noted.
+/// The run is no part of what a callback has recorded, so all runs compare as equal.
 impl PartialEq for Run {
     fn eq(&self, _: &Self) -> bool {
         true
     }
 }
 
-/// A sum of the bits of all weights that another network has only by an unlikely chance: FNV-1a, of G. Fowler, L. C. Noll and
-/// K. P. Vo.
+/// A hash of the bits of all weights, which another network is very unlikely to share: FNV-1a, of G. Fowler, L. C. Noll
+/// and K. P. Vo.
 fn bits_of<N: Params>(network: &N) -> u64 {
     struct Bits(u64);
     impl<T: Real> Visitor<T> for Bits {
@@ -193,9 +204,9 @@ fn bits_of<N: Params>(network: &N) -> u64 {
     bits.0
 }
 
-/// Follows a training of the network `N` by the [`Trainer`] `T`: every [`Callback`] does, and so does what must see
-/// more than the network, such as a `Checkpoint`. `V` is [`SeesNetwork`] or [`SeesTrainer`], so that the two do not
-/// exclude each other; the compiler finds out which.
+/// Callback of a training run of the network `N` by the [`Trainer`] `T`. Every [`Callback`] is one, and so is a type
+/// that must see more than the network, such as a `Checkpoint`. `V` is [`SeesNetwork`] or [`SeesTrainer`], so that the
+/// two implementations do not overlap; the compiler infers it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a callback of this training run",
     label = "expected `()`, `&mut History`, `&mut EarlyStopping`, `|epoch: &EpochReport<_>| ..`, or a pair of them",
@@ -203,19 +214,31 @@ fn bits_of<N: Params>(network: &N) -> u64 {
             the pair `(&validation_inputs, &validation_targets)`, `&FitOptions`"
 )]
 pub trait TrainerCallback<N: Params, T, V> {
-    /// Whether a training without an epoch is one that is complete, and not a mistake.
+    /// Whether a training run without an epoch is one that is complete, and not a mistake.
     #[inline(always)]
     fn may_be_complete(&self) -> bool {
         false
     }
 
-    /// Is asked before the first epoch; `ControlFlow::Break(())` ends the training there, and with an error none begins.
+    /// Called before the first epoch; `ControlFlow::Break(())` ends the training run before it.
+    ///
+    /// # Errors
+    ///
+    /// If the callback cannot be used: the training run then does not begin.
     fn begin(&mut self, trainer: &T) -> Result<ControlFlow<()>, Error>;
 
-    /// Is told of each epoch; `ControlFlow::Break(())` ends the training, and so does an error, which is then its result.
+    /// Called after each epoch; `ControlFlow::Break(())` ends the training run.
+    ///
+    /// # Errors
+    ///
+    /// If the callback fails. The training run ends, and the error is its result.
     fn epoch(&mut self, epoch: &EpochReport<N>, trainer: &T) -> Result<ControlFlow<()>, Error>;
 
-    /// Is told how a training ended, may change what it leaves behind, and gives its result.
+    /// Called when a training run has ended, with its result; it may change the trainer, and returns the result.
+    ///
+    /// # Errors
+    ///
+    /// If the training run ended with an error, or the callback fails.
     fn end(
         &mut self,
         trainer: &mut T,
@@ -223,11 +246,11 @@ pub trait TrainerCallback<N: Params, T, V> {
     ) -> Result<FitReport<N::Scalar>, Error>;
 }
 
-/// The view of a [`TrainerCallback`] that is a [`Callback`].
+/// Marks a [`TrainerCallback`] that is a [`Callback`]: it sees the network.
 #[derive(Debug)]
 pub enum SeesNetwork {}
 
-/// The view of a [`TrainerCallback`] that is none.
+/// Marks a [`TrainerCallback`] that is not a [`Callback`]: it sees the trainer.
 #[derive(Debug)]
 pub enum SeesTrainer {}
 
@@ -260,7 +283,7 @@ where
     }
 }
 
-/// Looks away.
+/// Does nothing.
 impl<N: Params> Callback<N> for () {
     #[inline(always)]
     fn epoch(&mut self, _: &EpochReport<N>) -> ControlFlow<()> {
@@ -275,7 +298,7 @@ impl<N: Params, C: IntoControlFlow, F: FnMut(&EpochReport<N>) -> C> Callback<N> 
     }
 }
 
-/// What a function that is a callback may return: `()`, after which it continues, or `ControlFlow<()>`.
+/// What a function that is a callback may return: `()`, after which the training run continues, or `ControlFlow<()>`.
 #[diagnostic::on_unimplemented(
     message = "a function that is a callback can't return `{Self}`",
     label = "the function must return `()` or `ControlFlow<()>`",
@@ -300,7 +323,7 @@ impl IntoControlFlow for ControlFlow<()> {
     }
 }
 
-/// Both are told; the training ends when either says so.
+/// Both are called; the training run ends when either stops it.
 impl<N: Params, A: Callback<N>, B: Callback<N>> Callback<N> for (A, B) {
     fn begin(&mut self, epoch: usize, network: &N) -> Result<(), Error> {
         self.0.begin(epoch, network)?;

@@ -1,4 +1,4 @@
-//! [`Progress`]: a bar that grows while a network learns. Needs the feature `progress`, and with it the standard library.
+//! [`Progress`]: a progress bar for training. Needs the feature `progress`, and with it the standard library.
 
 extern crate std;
 
@@ -15,11 +15,13 @@ use core::time::Duration;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use std::time::Instant;
 
-/// How often the bar is drawn, at most.
+/// The shortest time between two drawings of the bar.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// A bar with the epoch, the losses, epochs per second and the time that is left, in the terminal's last line. It is drawn to
-/// the standard error, up to 20 times a second, and not at all where that is no terminal.
+/// Progress bar with the epoch, the losses, epochs per second and the remaining time, in the terminal's last line. It
+/// is drawn to the standard error, up to 20 times a second, and not at all if that is not a terminal.
+///
+/// # Examples
 ///
 /// ```
 /// use tuplenet::train::callbacks::Progress;
@@ -47,14 +49,15 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// For a training of so many epochs.
+    /// Creates a progress bar for this number of epochs.
+    #[must_use]
     pub fn new(epochs: usize) -> Self {
         let bar = ProgressBar::new(epochs as u64);
         const TEMPLATE: &str = "{bar:24} epoch {pos}/{len}  {msg}  {rate}  {eta} left";
         match ProgressStyle::with_template(TEMPLATE) {
             Ok(style) => {
                 let rate = |state: &ProgressState, to: &mut dyn fmt::Write| {
-                    // What can't be written is seen on the terminal.
+                    // A failure to write shows on the terminal.
                     let _ = write!(to, "{:.1}/s", state.per_sec());
                 };
                 Self::with_bar(bar.with_style(style.with_key("rate", rate).progress_chars("█▓░")))
@@ -64,26 +67,28 @@ impl Progress {
         }
     }
 
-    /// With a bar of your own, whose length is the number of epochs. Its message is set to the losses.
+    /// Uses a bar of your own, whose length is the number of epochs. Its message is set to the losses.
+    #[must_use]
     pub fn with_bar(bar: ProgressBar) -> Self {
         Progress { bar, epochs: 0, losses: (f64::NAN, None), drawn: None }
     }
 
-    /// The bar, to draw it elsewhere or write above it.
+    /// The bar, to draw it elsewhere or to write above it.
+    #[must_use]
     pub fn bar(&self) -> &ProgressBar {
         &self.bar
     }
 
     fn draw(&mut self) {
-        let validation = self.losses.1.map_or(String::new(), |loss| format!("  validation {}", number(loss)));
-        self.bar.set_message(format!("loss {}{validation}", number(self.losses.0)));
+        let validation = self.losses.1.map_or(String::new(), |loss| format!("  validation {}", format_loss(loss)));
+        self.bar.set_message(format!("loss {}{validation}", format_loss(self.losses.0)));
         self.bar.set_position(self.epochs);
         self.drawn = Some(Instant::now());
     }
 }
 
-/// Four digits or so, of small and large losses too.
-fn number(loss: f64) -> String {
+/// Formats a loss with about four digits, also if it is small or large.
+fn format_loss(loss: f64) -> String {
     if loss == 0.0 || (1e-3..1e4).contains(&loss.abs()) { format!("{loss:.5}") } else { format!("{loss:.3e}") }
 }
 
@@ -94,7 +99,7 @@ impl<N: Params> Callback<N> for &mut Progress {
         }
         self.epochs += 1;
         self.losses = (epoch.loss.exact(), epoch.validation_loss.map(Real::exact));
-        // An epoch may take less time than to write a number.
+        // An epoch may take less time than formatting a loss.
         if self.drawn.is_none_or(|drawn| drawn.elapsed() >= PAUSE) && !self.bar.is_hidden() {
             self.draw();
         }
@@ -105,7 +110,7 @@ impl<N: Params> Callback<N> for &mut Progress {
         if self.epochs > 0 {
             self.draw();
         }
-        // It stays where it is, also if that is not the end.
+        // The bar keeps its position, also if that is not the end.
         self.bar.abandon();
         (self.epochs, self.drawn) = (0, None);
     }

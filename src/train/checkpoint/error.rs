@@ -1,16 +1,16 @@
-//! [`CheckpointError`], in words.
+//! [`CheckpointError`] and its messages.
 
 use alloc::string::String;
 use core::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why a checkpoint could not be written or read. Nothing was changed by what failed, unless it was the last thing of all,
-/// to have the disk keep the new file's name.
+/// Why a checkpoint could not be written or read. Nothing was changed, unless the failure was in the very last
+/// operation, which makes the disk keep the new file's name.
 pub struct CheckpointError {
     /// The file.
     pub path: PathBuf,
-    /// What is wrong.
+    /// What went wrong.
     pub problem: CheckpointProblem,
 }
 
@@ -39,38 +39,38 @@ pub enum CheckpointProblem {
     Read(io::Error),
     /// The file could not be written.
     Write(io::Error),
-    /// The file is something else.
+    /// The file is not a checkpoint.
     Magic,
-    /// The format is one that this version of the library does not know.
+    /// The file has a format version that this version of the library does not know.
     Version {
-        /// What it knows.
+        /// The version that the library knows.
         expected: u32,
-        /// What there was.
+        /// The version of the file.
         found: u32,
     },
-    /// The file was cut, or something was added to it.
+    /// The file was truncated, or something was appended to it.
     Length {
-        /// How many bytes it must have.
+        /// The number of bytes that the header says.
         expected: u64,
-        /// How many it had.
+        /// The number of bytes in the file.
         found: u64,
     },
-    /// The file was damaged.
+    /// The file was damaged: its checksum does not match.
     Checksum,
-    /// The training was of another type.
+    /// The training run has other types.
     Type {
-        /// What was of another type.
+        /// What has another type.
         what: &'static str,
-        /// The trainer's.
+        /// The trainer's type.
         expected: String,
-        /// The file's.
+        /// The file's type.
         found: String,
     },
-    /// The file has the right names, but not the values that these types have.
+    /// The type names match, but the file's values are not those of these types.
     Content,
-    /// The network has an infinite weight or NaN.
+    /// A weight of the network is infinite or NaN.
     NotFinite,
-    /// A setting of the optimizer makes no sense.
+    /// A setting of the optimizer is out of its range.
     Setting(alloc::boxed::Box<crate::error::Error>),
 }
 

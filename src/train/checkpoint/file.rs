@@ -1,4 +1,4 @@
-//! The file of a checkpoint: a header, what it is of in words, and the values as postcard writes them.
+//! The file format of checkpoints: a header, the type names, and the values as postcard writes them.
 //!
 //! | bytes | what |
 //! |---|---|
@@ -8,7 +8,7 @@
 //! | 8 | how many bytes that is |
 //! | | the names of the types, then the values |
 //!
-//! Numbers have their lowest byte first.
+//! Integers are little-endian.
 
 use super::{CheckpointError, CheckpointProblem};
 use alloc::string::String;
@@ -23,10 +23,11 @@ const MAGIC: [u8; 8] = *b"tuplenet";
 const VERSION: u32 = 1;
 const HEADER: usize = 24;
 
-/// What a checkpoint is of, and the names of the types.
+/// The parts of a checkpoint with the names of their types.
 pub(super) type Kinds = [(&'static str, String); 4];
 
-/// Sums up what is written through it, and keeps the reason why that failed, which postcard does not.
+/// Computes length and checksum of what is written through it, and keeps the error of a failed write, which postcard
+/// does not.
 struct Summing<W> {
     to: W,
     hasher: Hasher,
@@ -55,14 +56,14 @@ impl<W: Write> Write for Summing<W> {
     }
 }
 
-/// Puts a checkpoint in the place of the one at `path`, all of it or nothing.
+/// Replaces the checkpoint at `path` atomically.
 pub(super) fn write(path: &Path, kinds: &Kinds, values: &impl Serialize) -> Result<(), CheckpointError> {
     crate::io::file::replace(path, |file| write_into(file, kinds, values))
         .map_err(|error| CheckpointError::new(path, CheckpointProblem::Write(error)))
 }
 
 fn write_into(mut file: File, kinds: &Kinds, values: &impl Serialize) -> io::Result<File> {
-    // Room for the header, without which this is no checkpoint.
+    // Reserves space for the header, without which this is not a checkpoint.
     file.write_all(&[0; HEADER])?;
     let mut body = Summing { to: BufWriter::new(file), hasher: Hasher::new(), length: 0, error: None };
     let names = kinds.each_ref().map(|(_, name)| name);
@@ -81,7 +82,7 @@ fn write_into(mut file: File, kinds: &Kinds, values: &impl Serialize) -> io::Res
     Ok(file)
 }
 
-/// What is in a checkpoint after the names of the types, if they are those; none if there is no file.
+/// Reads the values of a checkpoint, after its type names, which must match; `None` if there is no file.
 pub(super) fn read(path: &Path, kinds: &Kinds) -> Result<Option<Values>, CheckpointProblem> {
     let mut file = match File::open(path) {
         Ok(file) => file,
@@ -107,7 +108,7 @@ pub(super) struct Values {
 }
 
 impl Values {
-    /// Has `fill` read them, which must take all.
+    /// Calls `fill` to read the values; it must read all of them.
     pub(super) fn fill(&self, fill: impl FnOnce(&mut Source) -> postcard::Result<()>) -> Result<(), CheckpointProblem> {
         let mut source = postcard::Deserializer::from_bytes(&self.bytes[self.first..]);
         match fill(&mut source).and_then(|()| source.finalize()) {
@@ -117,10 +118,10 @@ impl Values {
     }
 }
 
-/// Where the values come from.
+/// The deserializer of the values.
 pub(super) type Source<'de> = postcard::Deserializer<'de, postcard::de_flavors::Slice<'de>>;
 
-/// What follows the header, if it is whole.
+/// Reads what follows the header, and checks that it is complete.
 fn body(file: &mut File) -> Result<Vec<u8>, CheckpointProblem> {
     let all = file.metadata().map_err(CheckpointProblem::Read)?.len();
     let mut header = Vec::new();
@@ -143,7 +144,7 @@ fn body(file: &mut File) -> Result<Vec<u8>, CheckpointProblem> {
         return Err(CheckpointProblem::Length { expected, found });
     }
 
-    // Nothing is kept before all is known to be there.
+    // The checksum is known before anything is allocated.
     let mut body = Summing { to: io::sink(), hasher: Hasher::new(), length: 0, error: None };
     io::copy(&mut file.take(length), &mut body).map_err(CheckpointProblem::Read)?;
     if body.length != length || body.hasher.finalize() != checksum {
@@ -151,8 +152,8 @@ fn body(file: &mut File) -> Result<Vec<u8>, CheckpointProblem> {
     }
     file.seek(SeekFrom::Start(HEADER as u64)).map_err(CheckpointProblem::Read)?;
     let mut bytes = Vec::new();
-    let room = usize::try_from(length).ok().filter(|length| bytes.try_reserve_exact(*length).is_ok());
-    if room.is_none() {
+    let reserved = usize::try_from(length).ok().filter(|length| bytes.try_reserve_exact(*length).is_ok());
+    if reserved.is_none() {
         return Err(CheckpointProblem::Read(io::ErrorKind::OutOfMemory.into()));
     }
     file.take(length).read_to_end(&mut bytes).map_err(CheckpointProblem::Read)?;

@@ -1,4 +1,4 @@
-//! [`Checkpoint`]: a training that goes on where it was interrupted, with the feature `checkpoint`.
+//! [`Checkpoint`]: a training run that resumes where it was interrupted, with the feature `checkpoint`.
 
 mod error;
 mod file;
@@ -21,12 +21,15 @@ use core::ops::ControlFlow;
 use serde::Deserialize;
 use std::path::PathBuf;
 
-/// A file with all that changes in a training: the network with its running statistics and seeds, the optimizer with what
-/// it remembers, its rates and the position of its schedule, the generator, the number of epochs, and what the
-/// callbacks remember. It observes a training, with the other callbacks in it, and writes the file after each epoch, or
-/// [every](Self::every) few.
+/// Checkpoint: a file with all state of a training run: the network with its running statistics and seeds, the
+/// optimizer with its state, learning rate and position in its schedule, the random number generator, the number of
+/// epochs, and the state of the callbacks. It is a callback around the other callbacks, and writes the file after each
+/// epoch, or [every](Self::every) few.
 ///
-/// [`resume`](Self::resume) puts all of it back, and the training goes on as if it had never been interrupted, bit for bit:
+/// # Examples
+///
+/// [`resume`](Self::resume) restores all of it, and the training run continues as if it had never been interrupted, bit
+/// for bit:
 ///
 /// ```
 /// use tuplenet::train::checkpoint::Checkpoint;
@@ -53,40 +56,43 @@ use std::path::PathBuf;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Give `fit` the epochs that are left, as above. The file is also written after the last epoch of a `fit` and when a
-/// callback ends it, always as the training was then, before [`Callback::end`](crate::train::callbacks::Callback::end):
-/// to resume a training that was complete, be it by its epochs or by early stopping, runs no epoch, ends in the same
-/// way, and leaves the same network. If `fit` then gets more epochs than before, it goes on as if it had had them from
-/// the beginning; what a callback has ended stays so until a `fit` has said it once more.
+/// # Resuming
+///
+/// Give `fit` the remaining epochs, as above. The file is also written after the last epoch of a `fit` and when a
+/// callback ends it, always with the state before [`Callback::end`](crate::train::callbacks::Callback::end). So a
+/// training run that was complete, by its epochs or by early stopping, runs no epoch when it is resumed: it ends in the
+/// same way, and leaves the same network. If `fit` then gets more epochs than before, it continues as if it had had
+/// them from the beginning. A run that a callback has stopped stays stopped for one more call of `fit`.
 ///
 /// # What is not in it
 ///
-/// Data, [`FitOptions`](crate::train::FitOptions), the loss, patience and functions of callbacks: they are the
-/// program's. The rates of the optimizer and the shape of its schedule are the file's, and can be changed after
-/// [`resume`](Self::resume). The file goes to any machine; the same bits come out of a training there on the same
-/// conditions as without a checkpoint: the sizes of batch and micro-batch, and on another CPU the feature
-/// `reproducible`.
+/// Data, [`FitOptions`](crate::train::FitOptions), the loss, and the patience and functions of callbacks: they come
+/// from the program. The learning rate of the optimizer and the settings of its schedule come from the file, and can be
+/// changed after [`resume`](Self::resume). The file can move to any machine. A training run returns the same bits there
+/// under the same conditions as without a checkpoint: the same sizes of batch and micro-batch, and on another CPU the
+/// feature `reproducible`.
 ///
 /// # When it is interrupted
 ///
-/// A file is written beside the old one, the disk is told to keep it, and only then it takes the old one's name: whatever
-/// happens, to the program or to the machine, there is the old file or the new one, and each is whole. (On Windows the disk
-/// is not told to keep the name.) That takes some milliseconds, for which [`every`](Self::every) is there. What a program
-/// leaves behind that was killed while it wrote, `resume` removes.
+/// The new file is written beside the old one, the disk is told to keep it, and only then it takes the old one's name.
+/// Whatever happens to the program or to the machine, there is the old file or the new one, and it is complete. (On
+/// Windows the disk is not told to keep the name.) That takes some milliseconds; use [`every`](Self::every) to do it
+/// less often. If a program was killed while it wrote, `resume` removes the unfinished file.
 ///
-/// A name that is a symbolic link stays one: the file it leads to is replaced, and the new one has the permissions of the old
-/// one. A device or a pipe is no place for a checkpoint.
+/// A symbolic link stays one: the file that it points to is replaced, and the new one has the permissions of the old
+/// one. A device or a pipe cannot hold a checkpoint.
 ///
-/// If the file can't be written, because its folder does not exist, say, `fit` ends with [`Error::Checkpoint`] before the first
-/// epoch; if that comes about later, after the epoch. A network with an infinite weight or NaN is
+/// If the file can't be written, for example because its folder does not exist, `fit` ends with [`Error::Checkpoint`]
+/// before the first epoch, or after the epoch if the failure begins later. A network with an infinite weight or NaN is
 /// not written: the file keeps the last good epoch.
 ///
 /// # What can be in it
 ///
-/// All of the library, and types of your own that serde can write, read, and that may be sent to another thread: those too
-/// large for the caller's stack are read by one with room. Memory is taken for the file's bytes and for the values. The file
-/// has the names of the types of network, optimizer, generator and callbacks, as the compiler writes them but without
-/// the modules, and one of other types is refused in words:
+/// All types of the library, and types of your own that serde can write and read and that may be sent to another
+/// thread: values too large for the caller's stack are read on a thread with a larger one. Memory is allocated for the
+/// file's bytes and for the values. The file has the names of the types of network, optimizer, random number generator
+/// and callbacks, as the compiler writes them but without the modules. A checkpoint of other types is refused with a
+/// readable error message:
 ///
 /// ```
 /// use tuplenet::train::checkpoint::Checkpoint;
@@ -110,13 +116,13 @@ use std::path::PathBuf;
 #[derive(Debug)]
 #[doc(alias("torch.save", "ModelCheckpoint"))]
 pub struct Checkpoint<W = ()> {
-    /// Who else is told of each epoch: what a training without a checkpoint would get.
+    /// The other callbacks: what `fit` would get without a checkpoint.
     pub callback: W,
     path: PathBuf,
     every: usize,
-    /// After how many epochs the file was written or read last.
+    /// The trainer's number of epochs when the file was last written or read.
     kept: Option<usize>,
-    /// Whether a callback has ended the training.
+    /// Whether a callback has stopped the training run.
     stopped: bool,
 }
 
@@ -125,7 +131,7 @@ struct Values<N, O, R, S, M> {
     stopped: bool,
     epochs: usize,
     network: N,
-    /// None until they are read: nothing is known of these types that a value could be made of.
+    /// `None` until they are read: nothing is known about these types from which a value could be made.
     optimizer: Option<O>,
     rng: Option<R>,
     state: S,
@@ -133,23 +139,27 @@ struct Values<N, O, R, S, M> {
 }
 
 impl<W> Checkpoint<W> {
-    /// The checkpoint in the file at `path`, written after each epoch, around the callbacks of the training; without
-    /// any, `()`.
+    /// Creates a checkpoint in the file at `path`, written after each epoch, around the other callbacks; `()` for none.
+    #[must_use]
     pub fn new(path: impl Into<PathBuf>, callback: W) -> Self {
         Checkpoint { callback, path: path.into(), every: 1, kept: None, stopped: false }
     }
 
-    /// The same, written only when the number of the trainer's epochs is a multiple of `epochs`, and when a training
-    /// ends; 0 does what 1 does.
+    /// Sets how often the file is written: when the trainer's number of epochs is a multiple of `epochs`, and when a
+    /// training run ends. By default 1; 0 does what 1 does. A larger one spends less time on writing, and loses more
+    /// epochs after an interruption.
+    #[must_use]
     pub fn every(self, epochs: usize) -> Self {
         Checkpoint { every: epochs.max(1), ..self }
     }
 
-    /// Puts back what is in the file, into the trainer and the callbacks; `false` if there is no file yet.
+    /// Restores the trainer and the callbacks from the file; returns `false` if there is no file yet.
     ///
-    /// It is an error if the file can't be read, is not whole, is the checkpoint of another type of training, or has a setting of the
-    /// optimizer that makes no sense. Trainer and
-    /// callbacks are then as they were.
+    /// # Errors
+    ///
+    /// If the file can't be read, is incomplete or damaged, is the checkpoint of other types, has a network with an
+    /// infinite weight or NaN, or has a setting of the optimizer that is out of its range. Trainer and callbacks are
+    /// then unchanged.
     pub fn resume<N, L, O, R, const B: usize>(
         &mut self,
         trainer: &mut Trainer<N, L, O, R, B>,
@@ -179,7 +189,7 @@ impl<W> Checkpoint<W> {
         let Some(written) = file::read(&self.path, &kinds::<N, O, R, W::State>())? else {
             return Ok(false);
         };
-        // Beside the trainer, which stays as it is until all is there.
+        // The values are read beside the trainer, which stays unchanged until all of them are read.
         let mut values = boxed_on_large_stack(|| Values {
             stopped: false,
             epochs: 0,
@@ -217,10 +227,11 @@ impl<W> Checkpoint<W> {
         Ok(true)
     }
 
-    /// Writes the file now, for steps and epochs by hand.
+    /// Writes the file now, for steps and epochs in a loop of your own.
     ///
-    /// It is an error if it can't be written, or if the network has an infinite weight or NaN. The old file is then as it
-    /// was.
+    /// # Errors
+    ///
+    /// If the file can't be written, or if the network has an infinite weight or NaN. The old file is then unchanged.
     pub fn save<N, L, O, R, const B: usize>(&mut self, trainer: &Trainer<N, L, O, R, B>) -> Result<(), CheckpointError>
     where
         N: InputShape + Layer<<N as InputShape>::In> + Checkpointable,
@@ -240,13 +251,13 @@ impl<W> Checkpoint<W> {
     }
 }
 
-/// The names of the types that a checkpoint is of.
+/// The names of the types in a checkpoint.
 fn kinds<N, O, R, M>() -> file::Kinds {
     [
         ("the network", Short(type_name::<N>()).to_string()),
         ("the optimizer", Short(type_name::<O>()).to_string()),
-        ("the generator", Short(type_name::<R>()).to_string()),
-        ("callbacks that remember", Short(type_name::<M>()).to_string()),
+        ("the random number generator", Short(type_name::<R>()).to_string()),
+        ("callbacks with the state", Short(type_name::<M>()).to_string()),
     ]
 }
 
@@ -258,7 +269,7 @@ where
     R: Checkpointable,
     W: Resume<N>,
 {
-    /// Resumed after its last epoch, a training has none left.
+    /// A training run that is resumed after its last epoch has none left.
     fn may_be_complete(&self) -> bool {
         self.kept.is_some()
     }
@@ -269,7 +280,7 @@ where
         if self.stopped {
             return Ok(ControlFlow::Break(()));
         }
-        // Better now than after an epoch, which may take hours.
+        // An error now is better than one after an epoch, which may take hours.
         crate::io::file::check(&self.path).map_err(|error| self.write_error(error.kind()))?;
         Ok(ControlFlow::Continue(()))
     }
@@ -303,8 +314,8 @@ where
 }
 
 impl<W> Checkpoint<W> {
-    /// Writes the file, unless a step has ruined the network: then the next one fails, and so it will after the last good
-    /// epoch again.
+    /// Writes the file, unless a step has made a weight infinite or NaN: then the next step fails, and it will fail
+    /// again after the last good epoch.
     fn keep<N, L, O, R, const B: usize>(&mut self, trainer: &Trainer<N, L, O, R, B>) -> Result<(), Error>
     where
         N: InputShape + Layer<<N as InputShape>::In> + Checkpointable,

@@ -1,4 +1,4 @@
-//! [`Resume`]: callbacks that go on; and [`Checkpointable`], what a checkpoint can hold.
+//! [`Resume`]: callbacks that resume; and [`Checkpointable`], what a checkpoint can hold.
 
 use crate::model::Params;
 use crate::model::boxed::exchange;
@@ -8,16 +8,18 @@ use core::ops::ControlFlow;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// What a [`Checkpoint`](super::Checkpoint) can hold: what serde writes and reads, and what may be sent to another thread.
-/// Every such type is.
+/// What a [`Checkpoint`](super::Checkpoint) can hold: types that serde writes and reads, and that may be sent to
+/// another thread. Every such type implements it.
 pub trait Checkpointable: Serialize + DeserializeOwned + Send {}
 
 impl<V: Serialize + DeserializeOwned + Send> Checkpointable for V {}
 
-/// A callback that goes on where a [`Checkpoint`](super::Checkpoint) left it.
+/// A callback that resumes where a [`Checkpoint`](super::Checkpoint) left it.
 ///
-/// Functions remember nothing that could be written; what they have captured begins anew. A callback of your own says
-/// what it remembers, `()` if nothing:
+/// A function has no state that could be written; what it has captured begins again. A callback of your own has its
+/// state as [`State`](Self::State), `()` for none.
+///
+/// # Examples
 ///
 /// ```
 /// use core::ops::ControlFlow;
@@ -52,18 +54,18 @@ impl<V: Serialize + DeserializeOwned + Send> Checkpointable for V {}
 /// }
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` can't go on from a checkpoint",
+    message = "`{Self}` can't resume from a checkpoint",
     label = "expected a callback of the library, or one that implements `Resume`",
-    note = "a callback that remembers nothing has `type State = ()`"
+    note = "a callback without state has `type State = ()`"
 )]
 pub trait Resume<N: Params>: Callback<N> {
-    /// What it remembers from epoch to epoch; what it begins with is the default.
+    /// The callback's state, kept from epoch to epoch; it begins with the default.
     type State: Checkpointable + Default;
 
-    /// What it remembers now, written as [`State`](Self::State) is.
+    /// The current state, serialized as [`State`](Self::State) is.
     fn state(&self) -> impl Serialize;
 
-    /// Takes over what it had remembered, out of `state`.
+    /// Restores the callback from `state`.
     fn resume(&mut self, state: &mut Self::State);
 }
 
@@ -108,11 +110,11 @@ impl<N: Params> Resume<N> for &mut History<N::Scalar> {
     }
 }
 
-/// What a [`Metric`] remembers.
+/// State of a [`Metric`].
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Measured(#[serde(with = "crate::num::serde::list")] Vec<f64>);
 
-/// The values; name and function are the program's.
+/// The state is the values; name and function come from the program.
 impl<N: Params, F: FnMut(&N) -> f64> Resume<N> for &mut Metric<F> {
     type State = Measured;
 
@@ -126,7 +128,8 @@ impl<N: Params, F: FnMut(&N) -> f64> Resume<N> for &mut Metric<F> {
     }
 }
 
-/// The best epoch with its network, and how many epochs were no better; what is watched and how patiently is the program's.
+/// The state is the best epoch with its network, and the number of epochs without improvement; the patience and what is
+/// watched come from the program.
 impl<N: Params + Clone + Checkpointable, W: FnMut(&EpochReport<N>) -> f64> Resume<N> for &mut EarlyStopping<N, W> {
     type State = EarlyStoppingState<N>;
 
