@@ -12,7 +12,7 @@ use crate::num::Real;
 /// ```
 /// use tuplenet::prelude::*;
 ///
-/// /// A controller that does not say which network decides, and goes on learning.
+/// /// A controller that does not say which network decides, and keeps learning.
 /// struct Controller<N: FromTo<4, 2>> {
 ///     trainer: Trainer<N, MeanSquaredError, Sgd, ()>,
 /// }

@@ -184,7 +184,9 @@ impl<T: Real> Optimizer for AdamW<T> {
         self.adam.begin_step(correction);
     }
 
-    #[inline(always)]
+    // Once in a microcontroller's program and not for each slice: it has little flash.
+    #[cfg_attr(target_os = "none", inline(never))]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
     fn update<S: Simd>(
         &self,
         simd: S,

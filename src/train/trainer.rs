@@ -109,7 +109,7 @@ pub struct Trainer<
     workspace: Workspace<N, B>,
 }
 
-/// An independent trainer, which goes on with the same bits as the original.
+/// An independent trainer, which continues with the same bits as the original.
 impl<N, L: Clone, O, R: Clone, const B: usize> Clone for Trainer<N, L, O, R, B>
 where
     N: InputShape + Layer<<N as InputShape>::In> + Clone,

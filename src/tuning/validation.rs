@@ -223,7 +223,7 @@ pub struct CrossValidation<'a, T: Real, Y: Samples<T> + ?Sized, L, F, const IN: 
     test_targets: Vec<Vec<Y::Item>>,
 }
 
-/// Settings and the numbers of samples and folds, not the samples.
+/// Settings and the counts of samples and folds, not the samples.
 impl<T: Real, Y: Samples<T> + ?Sized, L: fmt::Debug, F, const IN: usize, const OUT: usize> fmt::Debug
     for CrossValidation<'_, T, Y, L, F, IN, OUT>
 {
