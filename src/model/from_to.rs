@@ -29,7 +29,9 @@ use crate::num::Real;
 ///
 /// let network = <(Dense<4, 8, Tanh>, Dense<8, 2, Tanh>)>::new(&mut seeded(0));
 /// let mut controller = Controller { trainer: Trainer::new(network, MeanSquaredError, Sgd::new(0.1), ()) };
-/// controller.learn(&[0.1, 0.2, 0.3, 0.4], &[0.5, -0.5])?;
+/// for _ in 0..100 {
+///     controller.learn(&[0.1, 0.2, 0.3, 0.4], &[0.5, -0.5])?;
+/// }
 /// let [left, right] = controller.decide(&[0.1, 0.2, 0.3, 0.4]);
 /// assert!(left > right);
 /// # Ok::<(), tuplenet::Error>(())
