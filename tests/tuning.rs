@@ -32,7 +32,7 @@ fn two<Y: tuplenet::data::Samples<f32, Item = usize> + Sync + ?Sized, O>()
 -> Vec<Architecture<f32, Y, CrossEntropy, O, 2, 2>>
 where
     O: Optimizer<Scalar = f32, Shared: Send> + Clone + Send + Sync,
-    O::State: StateLayout<SeesNetwork<Small>: Send, SeesNetwork<Tiny>: Send>,
+    O::State: StateLayout<ForNetwork<Small>: Send, ForNetwork<Tiny>: Send>,
 {
     networks![for hidden in [4] (Dense<2, hidden, Tanh>, Dense<hidden, 2, Softmax>); Dense<2, 2, Softmax>]
 }

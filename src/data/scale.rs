@@ -1,7 +1,7 @@
 //! Scaling of inputs, feature by feature, fitted on training data and then applied to all data.
 
 use super::Samples;
-use crate::error::Error;
+use crate::error::{Error, check_finite};
 use crate::num::Real;
 use crate::num::math::square_root;
 
@@ -107,9 +107,7 @@ fn each<T: Real, const N: usize>(
     let mut sample = [T::ZERO; N];
     for index in 0..samples.count() {
         samples.copy(index, &mut sample);
-        if let Some(column) = sample.iter().position(|x| !x.is_finite()) {
-            return Err(Error::SampleNotFinite { sample: index, column });
-        }
+        check_finite(index, &sample)?;
         visit(&sample);
     }
     Ok(())

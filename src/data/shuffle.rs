@@ -182,8 +182,8 @@ impl Mixing {
     // Once in a microcontroller's program, which has little flash.
     #[cfg_attr(target_os = "none", inline(never))]
     #[cfg_attr(not(target_os = "none"), inline(always))]
-    fn at(&self, place: usize, count: usize) -> usize {
-        let mut x = self.mix(place as u64);
+    fn at(&self, position: usize, count: usize) -> usize {
+        let mut x = self.mix(position as u64);
         while x >= count as u64 {
             x = self.mix(x);
         }

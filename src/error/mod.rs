@@ -282,6 +282,14 @@ impl NotFinite {
     }
 }
 
+/// Fails if a value of a sample is infinite or NaN.
+pub(crate) fn check_finite<T: Real>(sample: usize, values: &[T]) -> Result<(), Error> {
+    match values.iter().position(|value| !value.is_finite()) {
+        Some(column) => Err(Error::SampleNotFinite { sample, column }),
+        None => Ok(()),
+    }
+}
+
 impl fmt::Display for NotFinite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -1,8 +1,8 @@
 //! [`ConfusionMatrix`]: the counts of predictions.
 
-use super::{average::ratio, check, check_finite, class_at, largest_index};
+use super::{average::ratio, check, class_at, largest_index};
 use crate::data::{Inputs, Samples, check_data};
-use crate::error::{Error, TargetError, setting};
+use crate::error::{Error, TargetError, check_finite, setting};
 use crate::model::{Batch, Features, Layer, Network, Shape};
 use crate::num::Real;
 use core::fmt;

@@ -69,14 +69,6 @@ fn check<T: Real, Y: Samples<T> + ?Sized, X: Samples<T> + ?Sized>(
     if expected == 0 { Err(Error::NoSamples) } else { Ok(expected) }
 }
 
-/// Fails if a value of a sample is infinite or NaN.
-pub(crate) fn check_finite<T: Real>(sample: usize, values: &[T]) -> Result<(), Error> {
-    match values.iter().position(|value| !value.is_finite()) {
-        Some(column) => Err(Error::SampleNotFinite { sample, column }),
-        None => Ok(()),
-    }
-}
-
 /// The class of a sample, which must be below `classes`.
 fn class_at<T: Real, Y: Samples<T, Item = usize> + ?Sized>(
     targets: &Y,

@@ -1,8 +1,8 @@
 //! Metrics of regression.
 
-use super::{check, check_finite};
+use super::check;
 use crate::data::Samples;
-use crate::error::Error;
+use crate::error::{Error, check_finite};
 use crate::num::Real;
 
 /// Mean squared error over all samples and all `OUT` outputs.

@@ -2,7 +2,7 @@
 
 use super::{check, class_at};
 use crate::data::Samples;
-use crate::error::Error;
+use crate::error::{Error, check_finite};
 use crate::num::Real;
 use core::cmp::Ordering;
 
@@ -50,9 +50,7 @@ where
     }
     for (sample, score) in scores.iter().enumerate() {
         class_at(classes, sample, if SCORES == 1 { 2 } else { SCORES })?;
-        if let Some(column) = score.iter().position(|score| !score.is_finite()) {
-            return Err(Error::SampleNotFinite { sample, column });
-        }
+        check_finite(sample, score)?;
     }
     if SCORES == 1 {
         // So that the class that is missing is named, whichever it is.

@@ -104,17 +104,23 @@ impl<T: Real> Optimizer for AnyOptimizer<T> {
         let parameter = Parameter { rows: weights.len(), columns: 1, ..parameter };
         simd.vectorize(
             #[inline(always)]
-            || match self {
-                AnyOptimizer::Sgd(rule) => rule.update(simd, &(), parameter, weights, gradient, []),
-                AnyOptimizer::Momentum(rule) => rule.update(simd, &(), parameter, weights, gradient, [first]),
-                AnyOptimizer::Adagrad(rule) => rule.update(simd, &(), parameter, weights, gradient, [second]),
-                AnyOptimizer::RmsProp(rule) => rule.update(simd, &(), parameter, weights, gradient, [second]),
-                AnyOptimizer::Adam(rule) => {
-                    rule.update(simd, correction, parameter, weights, gradient, [first, second]);
-                }
-                AnyOptimizer::AdamW(rule) => {
-                    rule.update(simd, correction, parameter, weights, gradient, [first, second]);
-                }
+            || {
+                // Adam is AdamW without weight decay: compiled once.
+                let rule = match *self {
+                    AnyOptimizer::Sgd(rule) => return rule.update(simd, &(), parameter, weights, gradient, []),
+                    AnyOptimizer::Momentum(rule) => {
+                        return rule.update(simd, &(), parameter, weights, gradient, [first]);
+                    }
+                    AnyOptimizer::Adagrad(rule) => {
+                        return rule.update(simd, &(), parameter, weights, gradient, [second]);
+                    }
+                    AnyOptimizer::RmsProp(rule) => {
+                        return rule.update(simd, &(), parameter, weights, gradient, [second]);
+                    }
+                    AnyOptimizer::Adam(adam) => AdamW { adam, weight_decay: T::ZERO },
+                    AnyOptimizer::AdamW(rule) => rule,
+                };
+                rule.update(simd, correction, parameter, weights, gradient, [first, second]);
             },
         );
     }

@@ -1,8 +1,8 @@
 //! [`GradientTransform`]: changes a gradient before an optimizer's step; [`Transformed`]: an optimizer with one.
 
-use super::{Optimizer, StateSlices};
+use super::Optimizer;
 use crate::error::Error;
-use crate::model::{Parameter, Params};
+use crate::model::Params;
 use crate::num::Real;
 use fearless_simd::Simd;
 
@@ -43,9 +43,7 @@ pub struct Transformed<O, P> {
 }
 
 impl<O: Optimizer, P: GradientTransform<O::Scalar>> Optimizer for Transformed<O, P> {
-    type Scalar = O::Scalar;
-    type State = O::State;
-    type Shared = O::Shared;
+    rule_of_inner_optimizer!();
 
     fn learning_rate(&self) -> O::Scalar {
         self.optimizer.learning_rate()
@@ -68,24 +66,6 @@ impl<O: Optimizer, P: GradientTransform<O::Scalar>> Optimizer for Transformed<O,
 
     fn restart(&mut self) {
         self.optimizer.restart();
-    }
-
-    #[inline(always)]
-    fn begin_step(&self, shared: &mut O::Shared) {
-        self.optimizer.begin_step(shared);
-    }
-
-    #[inline(always)]
-    fn update<S: Simd>(
-        &self,
-        simd: S,
-        shared: &O::Shared,
-        parameter: Parameter,
-        weights: &mut [O::Scalar],
-        gradient: &mut [O::Scalar],
-        state: StateSlices<'_, O>,
-    ) {
-        self.optimizer.update(simd, shared, parameter, weights, gradient, state);
     }
 
     #[inline(always)]

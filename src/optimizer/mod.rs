@@ -77,6 +77,33 @@
 //! # Ok::<(), tuplenet::Error>(())
 //! ```
 
+// The rule of an optimizer around the optimizer `O` in its field `optimizer`: that one's.
+macro_rules! rule_of_inner_optimizer {
+    () => {
+        type Scalar = O::Scalar;
+        type State = O::State;
+        type Shared = O::Shared;
+
+        #[inline(always)]
+        fn begin_step(&self, shared: &mut O::Shared) {
+            self.optimizer.begin_step(shared);
+        }
+
+        #[inline(always)]
+        fn update<S: fearless_simd::Simd>(
+            &self,
+            simd: S,
+            shared: &O::Shared,
+            parameter: crate::model::Parameter,
+            weights: &mut [O::Scalar],
+            gradient: &mut [O::Scalar],
+            state: crate::optimizer::StateSlices<'_, O>,
+        ) {
+            self.optimizer.update(simd, shared, parameter, weights, gradient, state);
+        }
+    };
+}
+
 mod adagrad;
 mod adam;
 mod any;
@@ -132,7 +159,7 @@ fn largest_to_square<T: Real>() -> T {
 }
 
 /// The values that the optimizer `O` keeps for a slice of parameters: `[&mut [T]; 2]` with [`States<2>`](States).
-pub type StateSlices<'a, O> = <<O as Optimizer>::State as StateLayout>::OfSlice<'a, <O as Optimizer>::Scalar>;
+pub type StateSlices<'a, O> = <<O as Optimizer>::State as StateLayout>::ForSlice<'a, <O as Optimizer>::Scalar>;
 
 /// Optimizer: a rule that changes a network by its gradient, slice by slice.
 #[doc(alias("torch.optim"))]

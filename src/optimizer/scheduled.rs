@@ -1,10 +1,10 @@
 //! [`Scheduled`]: an optimizer with a learning rate schedule.
 
 use crate::error::Error;
-use crate::model::{Parameter, Params};
+use crate::model::Params;
 use crate::num::Real;
 use crate::optimizer::schedule::Schedule;
-use crate::optimizer::{Optimizer, StateSlices, check_learning_rate};
+use crate::optimizer::{Optimizer, check_learning_rate};
 use fearless_simd::Simd;
 
 /// Optimizer with a learning rate schedule. Made by [`Optimizer::by_epoch`] and [`Optimizer::by_step`].
@@ -87,9 +87,7 @@ impl<O: Optimizer, P: Schedule> Scheduled<O, P> {
 }
 
 impl<O: Optimizer, P: Schedule> Optimizer for Scheduled<O, P> {
-    type Scalar = O::Scalar;
-    type State = O::State;
-    type Shared = O::Shared;
+    rule_of_inner_optimizer!();
 
     /// The current learning rate, by the schedule.
     fn learning_rate(&self) -> O::Scalar {
@@ -124,24 +122,6 @@ impl<O: Optimizer, P: Schedule> Optimizer for Scheduled<O, P> {
     fn set_learning_rate(&mut self, learning_rate: O::Scalar) {
         self.whole = learning_rate;
         self.seek(self.position);
-    }
-
-    #[inline(always)]
-    fn begin_step(&self, shared: &mut O::Shared) {
-        self.optimizer.begin_step(shared);
-    }
-
-    #[inline(always)]
-    fn update<S: Simd>(
-        &self,
-        simd: S,
-        shared: &O::Shared,
-        parameter: Parameter,
-        weights: &mut [O::Scalar],
-        gradient: &mut [O::Scalar],
-        state: StateSlices<'_, O>,
-    ) {
-        self.optimizer.update(simd, shared, parameter, weights, gradient, state);
     }
 
     #[inline(always)]

@@ -13,10 +13,10 @@ pub struct States<const VALUES: usize>;
 /// How many values an optimizer keeps for each parameter; [`States`] implements it.
 pub trait StateLayout: sealed::Sealed {
     /// The values for a whole network.
-    type SeesNetwork<N: Params>: Zeroed;
+    type ForNetwork<N: Params>: Zeroed;
 
     /// The values for a slice of its parameters: an array of as many slices.
-    type OfSlice<'a, T: Real>;
+    type ForSlice<'a, T: Real>;
 
     /// Applies an optimizer's rule to each slice of a network.
     #[doc(hidden)]
@@ -24,16 +24,16 @@ pub trait StateLayout: sealed::Sealed {
         rule: Rule<S, O>,
         network: &mut N,
         gradient: &mut N,
-        states: &mut Self::SeesNetwork<N>,
+        states: &mut Self::ForNetwork<N>,
     );
 
     /// The values, as many networks as there are for each parameter.
     #[doc(hidden)]
-    fn values<N: Params>(states: &Self::SeesNetwork<N>) -> &[N];
+    fn values<N: Params>(states: &Self::ForNetwork<N>) -> &[N];
 
     /// A copy.
     #[doc(hidden)]
-    fn copy<N: Params + Clone>(states: &Self::SeesNetwork<N>) -> Self::SeesNetwork<N>;
+    fn copy<N: Params + Clone>(states: &Self::ForNetwork<N>) -> Self::ForNetwork<N>;
 }
 
 mod sealed {
@@ -60,8 +60,8 @@ pub struct Rule<'a, S, O: Optimizer> {
 macro_rules! states {
     ($($values:literal and the gradient $all:literal: $($state:ident)*;)+) => {$(
         impl StateLayout for States<$values> {
-            type SeesNetwork<N: Params> = PerParameter<N, $values>;
-            type OfSlice<'a, T: Real> = [&'a mut [T]; $values];
+            type ForNetwork<N: Params> = PerParameter<N, $values>;
+            type ForSlice<'a, T: Real> = [&'a mut [T]; $values];
 
             #[inline(always)]
             fn update<S: Simd, O: Optimizer<State = Self>, N: Params<Scalar = O::Scalar>>(
@@ -106,11 +106,11 @@ states! {
 #[cfg_attr(
     feature = "serde",
     derive(serde::Serialize),
-    serde(bound = "<O::State as StateLayout>::SeesNetwork<N>: serde::Serialize, O::Shared: serde::Serialize")
+    serde(bound = "<O::State as StateLayout>::ForNetwork<N>: serde::Serialize, O::Shared: serde::Serialize")
 )]
 pub struct OptimizerState<O: Optimizer, N: Params<Scalar = O::Scalar>> {
     /// The values for each parameter.
-    pub per_parameter: <O::State as StateLayout>::SeesNetwork<N>,
+    pub per_parameter: <O::State as StateLayout>::ForNetwork<N>,
     /// The state that all parameters share.
     pub shared: O::Shared,
 }

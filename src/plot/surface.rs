@@ -2,7 +2,7 @@
 
 use super::{Area, Drawn, Picture, PlotError, color, cut, emptiest_corner, legend, range_of, save, shade, text};
 use crate::data::{Inputs, Samples, check_data};
-use crate::error::{Error, TargetError};
+use crate::error::{Error, TargetError, check_finite};
 use crate::metrics::largest_index;
 use crate::model::{Features, Layer, Network};
 use crate::num::Real;
@@ -11,7 +11,6 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::ops::Range;
-use num_traits::float::FloatCore;
 use plotters::backend::DrawingBackend;
 use plotters::chart::ChartBuilder;
 use plotters::element::{Circle, EmptyElement, Polygon};
@@ -72,9 +71,7 @@ where
     for sample in 0..check_data(inputs, classes)? {
         inputs.copy(sample, &mut input);
         classes.copy(sample, &mut class);
-        if let Some(column) = input.iter().position(|number| !number.is_finite()) {
-            return Err(Error::SampleNotFinite { sample, column }.into());
-        }
+        check_finite(sample, &input)?;
         if class >= limit {
             let problem = TargetError::Class { found: class, classes: limit };
             return Err(Error::Target { sample, problem }.into());

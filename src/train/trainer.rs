@@ -778,10 +778,9 @@ where
         });
         // No batch has checked the result of the last step.
         let result = match result {
-            Ok(report) if report.epochs > 0 && !is_finite(&self.network) => Err(Error::StepNotFinite {
-                epoch: self.epochs - 1,
-                batch: (count - 1).checked_div(fit.batch_size).unwrap_or(0),
-            }),
+            Ok(report) if report.epochs > 0 && !is_finite(&self.network) => {
+                Err(Error::StepNotFinite { epoch: self.epochs - 1, batch: last_batch(count, fit.batch_size) })
+            }
             Ok(report) if report.epochs > 0 => self.check_state(count, fit.batch_size).map(|()| report),
             result => result.map_err(|error| cause_in_run(&self.network, error)),
         };
@@ -792,8 +791,7 @@ where
     /// infinite. While the loss is small, no batch checks for that.
     fn check_state(&self, count: usize, batch_size: usize) -> Result<(), Error> {
         if SETTINGS_VARY && !self.state.is_finite() {
-            let batch = (count - 1).checked_div(batch_size).unwrap_or(0);
-            return Err(Error::GradientTooLarge { epoch: self.epochs - 1, batch });
+            return Err(Error::GradientTooLarge { epoch: self.epochs - 1, batch: last_batch(count, batch_size) });
         }
         Ok(())
     }
@@ -930,6 +928,11 @@ fn take_step<S: Simd, N: Params, O: Optimizer<Scalar = N::Scalar>>(
 /// source, and its flash has no space to check them again in each step or epoch. Code that sets them at run time there
 /// calls [`Optimizer::check`]. What an invalid learning rate does to loss and weights is found all the same.
 const SETTINGS_VARY: bool = cfg!(not(target_os = "none"));
+
+/// The index of the last batch of an epoch.
+fn last_batch(count: usize, batch_size: usize) -> usize {
+    (count - 1).checked_div(batch_size).unwrap_or(0)
+}
 
 /// Losses above this do not occur in a training run that converges, and are far below the largest finite value.
 const HUGE: f64 = 1e12;

@@ -1,7 +1,7 @@
 //! Scores for [`CrossValidation`](super::CrossValidation), computed from a network's outputs: higher is better.
 
 use crate::data::ClassIndex;
-use crate::error::{Error, TargetError};
+use crate::error::{Error, TargetError, check_finite};
 use crate::metrics::{self, largest_index};
 use crate::num::Real;
 
@@ -26,7 +26,7 @@ pub fn accuracy<T: Real, C: ClassIndex<OUT>, const OUT: usize>(
         if found >= limit {
             return Err(Error::Target { sample, problem: TargetError::Class { found, classes: limit } });
         }
-        metrics::check_finite(sample, output)?;
+        check_finite(sample, output)?;
         let predicted = match output.as_slice() {
             [output] => usize::from(output.exact() >= 0.5),
             several => largest_index(several),

@@ -6,7 +6,7 @@ use super::table::{Row, Table};
 use super::{Hyperparameters, SearchSpace};
 use crate::activation::NoActivation;
 use crate::data::{ClassIndex, Inputs, MinMaxScaler, Permutation, Samples, StandardScaler, check_data, deal, k_folds};
-use crate::error::Error;
+use crate::error::{Error, check_finite};
 use crate::layers::Dense;
 use crate::loss::Loss;
 use crate::model::{Features, InputShape, LastActivation, Layer, Network, Params, Zeroed};
@@ -391,10 +391,8 @@ where
         inputs.copy_from(0, &mut all);
         let mut items = vec![Y::Item::ZEROED; count];
         targets.copy_from(0, &mut items);
-        for (sample, numbers) in all.iter().enumerate() {
-            if let Some(column) = numbers.iter().position(|number| !number.is_finite()) {
-                return Err(Error::SampleNotFinite { sample, column });
-            }
+        for (sample, values) in all.iter().enumerate() {
+            check_finite(sample, values)?;
         }
         loss.check_all(&items).map_err(|(sample, problem)| Error::Target { sample, problem })?;
         if folds.is_empty() {

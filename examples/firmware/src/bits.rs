@@ -14,12 +14,14 @@ impl Bits {
     /// The hash of no values.
     pub const NONE: Bits = Bits(0x811c_9dc5);
 
+    /// Adds a word.
+    pub fn and_word(self, word: u32) -> Self {
+        Bits((self.0 ^ word).wrapping_mul(0x0100_0193))
+    }
+
     /// Adds these values.
-    pub fn and(mut self, numbers: &[f32]) -> Self {
-        for number in numbers {
-            self.0 = (self.0 ^ number.to_bits()).wrapping_mul(0x0100_0193);
-        }
-        self
+    pub fn and(self, values: &[f32]) -> Self {
+        values.iter().fold(self, |bits, value| bits.and_word(value.to_bits()))
     }
 
     /// Adds all parameters of a network.

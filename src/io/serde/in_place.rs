@@ -192,7 +192,7 @@ impl<'de, O, N> Fields<'de> for OptimizerState<O, N>
 where
     O: Optimizer<Shared: Deserialize<'de>>,
     N: Params<Scalar = O::Scalar>,
-    <O::State as StateLayout>::SeesNetwork<N>: Deserialize<'de>,
+    <O::State as StateLayout>::ForNetwork<N>: Deserialize<'de>,
 {
     const NAME: &'static str = "OptimizerState";
     const NAMES: &'static [&'static str] = &["per_parameter", "shared"];
@@ -219,7 +219,7 @@ impl<'de, O, N> Deserialize<'de> for OptimizerState<O, N>
 where
     O: Optimizer<Shared: Deserialize<'de>>,
     N: Params<Scalar = O::Scalar>,
-    <O::State as StateLayout>::SeesNetwork<N>: Deserialize<'de>,
+    <O::State as StateLayout>::ForNetwork<N>: Deserialize<'de>,
 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut state = Self::ZEROED;
