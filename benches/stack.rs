@@ -2,7 +2,7 @@
 //! tuplenet-benches --bench stack`. Each attempt is a process of its own, because a stack overflow ends one.
 
 use std::process::{Command, Stdio};
-use tuplenet::model::{InputShape, Params};
+use tuplenet::model::Params;
 use tuplenet::prelude::*;
 
 type Small = (Dense<4, 32, Tanh>, Dense<32, 16, Tanh>, Dense<16, 4, Identity>);
@@ -33,8 +33,8 @@ fn within(bytes: usize, work: impl FnOnce() + Send) {
 /// Each piece of work has a thread's function, and so a frame, of its own.
 fn attempt<N, const IN: usize, const OUT: usize>(work: &str, bytes: usize)
 where
-    N: Network + InputShape<In = Features<IN>> + Params<Scalar = f32> + Send + Sync,
-    N: Layer<Features<IN>, Out = Features<OUT>, Cache<1>: Send, Cache<32>: Send>,
+    N: FromTo<IN, OUT> + Send + Sync,
+    N: Layer<Features<IN>, f32, Cache<1>: Send, Cache<32>: Send>,
 {
     let inputs = vec![[0.5; IN]; 40];
     let targets = vec![[0.5; OUT]; 40];

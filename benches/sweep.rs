@@ -16,7 +16,7 @@
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::time::Instant;
-use tuplenet::model::{InputShape, Params};
+use tuplenet::model::Params;
 use tuplenet::prelude::*;
 
 const ROUNDS: usize = 4;
@@ -89,8 +89,7 @@ fn layer<const IN: usize, const OUT: usize, const B: usize>(times: &mut Times, l
 /// Training and prediction of a whole network of tanh layers, by a micro-batch of 32.
 fn network<N, const IN: usize, const OUT: usize>(times: &mut Times, line: &'static str, size: usize, count: usize)
 where
-    N: Network + InputShape<In = Features<IN>> + Params<Scalar = f32> + Clone,
-    N: Layer<Features<IN>, Out = Features<OUT>>,
+    N: FromTo<IN, OUT> + Clone,
 {
     let mut rng = seeded(0);
     let network = N::new(&mut rng);

@@ -6,7 +6,7 @@
 
 use rayon::ThreadPoolBuilder;
 use std::time::Instant;
-use tuplenet::model::{InputShape, Parameter, Params, Visitor};
+use tuplenet::model::{Parameter, Params, Visitor};
 use tuplenet::prelude::*;
 use tuplenet::train::Parallel;
 
@@ -32,7 +32,7 @@ fn samples<const N: usize>(count: usize, rng: &mut impl Rng) -> Vec<[f32; N]> {
     (0..count).map(|_| std::array::from_fn(|_| number())).collect()
 }
 
-fn bits(network: &impl Params<Scalar = f32>) -> Vec<u32> {
+fn bits(network: &impl Visit<f32>) -> Vec<u32> {
     struct Bits(Vec<u32>);
     impl Visitor<f32> for Bits {
         fn slice(&mut self, _: Parameter, values: &[f32]) {
@@ -46,8 +46,8 @@ fn bits(network: &impl Params<Scalar = f32>) -> Vec<u32> {
 
 fn measure<N, const B: usize, const IN: usize, const OUT: usize>(name: &str, count: usize)
 where
-    N: Network + InputShape<In = Features<IN>> + Params<Scalar = f32> + Clone + Send + Sync,
-    N: Layer<Features<IN>, Out = Features<OUT>, Cache<B>: Send>,
+    N: FromTo<IN, OUT> + Clone + Send + Sync,
+    N: Layer<Features<IN>, f32, Cache<B>: Send>,
 {
     let mut rng = seeded(0);
     let network = N::new(&mut rng);

@@ -40,8 +40,7 @@ fn xor_step(criterion: &mut Criterion) {
 fn one_sample(criterion: &mut Criterion) {
     fn bench<N, const IN: usize, const OUT: usize>(criterion: &mut Criterion, name: &str)
     where
-        N: Network + tuplenet::model::InputShape<In = Features<IN>> + tuplenet::model::Params<Scalar = f32>,
-        N: Layer<Features<IN>, Out = Features<OUT>>,
+        N: FromTo<IN, OUT>,
     {
         let network = Box::new(N::new(&mut seeded(0)));
         let inputs = samples::<IN>(64, &mut seeded(1));

@@ -2,16 +2,18 @@
 //!
 //!     cargo run --release --example custom_layer
 //!
-//! Everything a layer of this library has, a custom layer can have. This file shows each item that is needed, and
-//! how to make sure that the derivatives are right.
+//! The layer is written twice: first by its formulas for one sample, which is all that a layer needs, and then with the
+//! CPU's vector lanes, which is several times as fast. Both have the derivatives checked.
 
 #[path = "common/plot.rs"]
 mod plot;
 
+use std::time::Instant;
 use tuplenet::activation::{FromInput, NoActivation};
 use tuplenet::init::HeUniform;
 use tuplenet::inspect::gradient_check;
-use tuplenet::model::{Description, InputShape, Kind, Parameter, Params, Pass, Place, Visitor, VisitorMut, Zeroed};
+use tuplenet::model::{Formula, InputShape, Model, Pass};
+use tuplenet::num::float::exp;
 use tuplenet::num::math;
 use tuplenet::prelude::*;
 use tuplenet::simd::*;
@@ -42,164 +44,122 @@ impl Activation for Mish {
     }
 }
 
-// ------------------------------------------------------------------------------------------------------------ the
-// layer
+// ------------------------------------------------------------------------------------------------- a layer by formulas
 
-/// `OUT` bumps in a space of `IN` dimensions: output `j` is `exp(-(steepness_j distance_j)^2)`, where the distance is
-/// that of the input from the bump's centre. A radial basis function layer: D. Broomhead and D. Lowe, 1988.
-#[derive(Clone)]
-struct Bumps<const IN: usize, const OUT: usize, T = f32> {
-    /// Where the bumps are, one in each column.
-    centre: SMatrix<T, IN, OUT>,
-    /// How narrow they are.
-    steepness: SVector<T, OUT>,
+tuplenet::parameters! {
+    /// `OUT` bumps in a space of `IN` dimensions: `y = exp(-(steepness distance)^2)`, where the distance is that of the input
+    /// from the bump's centre. A radial basis function layer: D. Broomhead and D. Lowe, 1988.
+    #[derive(Clone)]
+    struct Bumps<const IN: usize, const OUT: usize; T> {
+        // Weight decay pulls a `Weight` towards zero. That makes no sense for these.
+        centre: [[T; IN]; OUT] = Bias, |rng| T::from_random_bits(rng.next_u64()) * T::of(2.0) - T::ONE,
+        steepness: [T; OUT] = Bias, |_rng| T::ONE,
+    }
 }
 
-/// A layer of zeros: the initial value of gradients and of the optimizer's state.
-impl<const IN: usize, const OUT: usize, T: Real> Zeroed for Bumps<IN, OUT, T> {
-    const ZEROED: Self = Bumps { centre: SMatrix::ZEROED, steepness: SVector::ZEROED };
-}
-
-impl<const IN: usize, const OUT: usize, T> Bumps<IN, OUT, T> {
-    // Weight decay pulls a `Kind::Weight` towards zero. That makes no sense for these.
-    const CENTRE: Parameter = Parameter { name: "centre", kind: Kind::Bias, rows: IN, columns: OUT };
-    const STEEPNESS: Parameter = Parameter { name: "steepness", kind: Kind::Bias, rows: OUT, columns: 1 };
-}
-
-/// The parameters. Optimizers, initialization and the gradient check all go through these visits.
-impl<const IN: usize, const OUT: usize, T: Real> Params for Bumps<IN, OUT, T> {
+impl<const IN: usize, const OUT: usize, T: Real> Formula for Bumps<IN, OUT, T> {
     type Scalar = T;
-    const PARAMETERS: usize = IN * OUT + OUT;
+    type In = Features<IN>;
+    type Out = Features<OUT>;
 
-    fn visit(&self, visitor: &mut impl Visitor<T>) {
-        visitor.slice(Self::CENTRE, self.centre.as_slice());
-        visitor.slice(Self::STEEPNESS, self.steepness.as_slice());
-    }
-
-    /// `others` are values of the same type, such as a gradient: each slice is visited along with theirs.
-    #[inline(always)]
-    fn visit_mut<const OTHERS: usize>(
-        &mut self,
-        mut others: [&mut Self; OTHERS],
-        visitor: &mut impl VisitorMut<T, OTHERS>,
-    ) {
-        let centres = others.each_mut().map(|other| other.centre.as_mut_slice());
-        visitor.slice(Self::CENTRE, self.centre.as_mut_slice(), centres);
-        let steepnesses = others.map(|other| other.steepness.as_mut_slice());
-        visitor.slice(Self::STEEPNESS, self.steepness.as_mut_slice(), steepnesses);
-    }
-
-    /// Initialization: centres anywhere between -1 and 1, all bumps equally wide.
-    fn initialize<R: Rng>(&mut self, rng: &mut R) {
-        for value in self.centre.as_mut_slice() {
-            *value = T::from_random_bits(rng.next_u64()) * T::of(2.0) - T::ONE;
+    fn value(&self, x: &[T; IN], y: &mut [T; OUT]) {
+        for j in 0..OUT {
+            let square = (0..IN).map(|i| (x[i] - self.centre[j][i]).powi(2)).fold(T::ZERO, |sum, term| sum + term);
+            y[j] = exp(-self.steepness[j].powi(2) * square);
         }
-        self.steepness.fill(T::ONE);
+    }
+
+    // Where y = exp(-s^2 d^2), dy/dc = 2 s^2 (x - c) y, and dy/dx = -dy/dc, and dy/ds = -2 s d^2 y.
+    fn derivatives(&self, (x, y): (&[T; IN], &[T; OUT]), dy: &[T; OUT], gradient: &mut Self, dx: &mut [T; IN]) {
+        for (j, s) in self.steepness.into_iter().enumerate() {
+            for i in 0..IN {
+                let (away, common) = (x[i] - self.centre[j][i], dy[j] * y[j] * T::of(2.0) * s);
+                gradient.centre[j][i] += common * s * away;
+                gradient.steepness[j] -= common * away * away;
+                dx[i] -= common * s * away;
+            }
+        }
     }
 }
 
-/// The forward pass of samples of `IN` values, and the backward pass of gradients.
-impl<const IN: usize, const OUT: usize, T: Real> Layer<Features<IN>> for Bumps<IN, OUT, T> {
-    type Out = Features<OUT>;
-    /// The cache, what `backward` needs of `forward`: the outputs of `B` samples, one sample per column, are enough.
-    type Cache<const B: usize> = SMatrix<T, OUT, B>;
-    /// There is no activation behind the bumps that a loss could take over.
-    type LastActivation = NoActivation;
+tuplenet::formula_layer!([const IN: usize, const OUT: usize, T: Real] Bumps<IN, OUT, T>);
 
-    fn output<const B: usize>(cache: &SMatrix<T, OUT, B>) -> &SMatrix<T, OUT, B> {
-        cache
+// --------------------------------------------------------------------------------------------- the same layer, with lanes
+
+tuplenet::parameters! {
+    /// [`Bumps`] with lanes across the bumps: a column of centres for each input.
+    #[derive(Clone)]
+    struct FastBumps<const IN: usize, const OUT: usize; T> {
+        centre: SMatrix<T, OUT, IN> = Bias, |rng| T::from_random_bits(rng.next_u64()) * T::of(2.0) - T::ONE,
+        steepness: SVector<T, OUT> = Bias, |_rng| T::ONE,
     }
+}
+
+/// Prediction. `B` samples come at once, a column each; the first `pass.len()` are in use.
+impl<const IN: usize, const OUT: usize, T: Real> Model<Features<IN>, T> for FastBumps<IN, OUT, T> {
+    type Out = Features<OUT>;
+    const MACS: Option<usize> = Some(IN * OUT);
 
     // `#[inline(always)]`: all that is inlined is compiled for the vector instructions that the CPU turns out to have.
     #[inline(always)]
-    fn forward<S: Simd, const B: usize>(
-        &self,
-        pass: Pass<S, B>,
-        x: &SMatrix<T, IN, B>,
-        cache: &mut SMatrix<T, OUT, B>,
-    ) {
-        // Of the `B` columns, the first `pass.len()` hold samples.
-        for sample in 0..pass.len() {
-            for bump in 0..OUT {
-                let square = self.square_distance(bump, x, sample);
-                cache[(bump, sample)] = self.steepness[bump] * self.steepness[bump] * square;
+    fn infer<S: Simd, const B: usize>(&self, pass: Pass<S, B>, x: &SMatrix<T, IN, B>, y: &mut SMatrix<T, OUT, B>) {
+        let (simd, steepness) = (pass.simd(), self.steepness.as_slice());
+        for (x, y) in x.data.0.iter().zip(&mut y.data.0).take(pass.len()) {
+            y.fill(T::ZERO);
+            // `map` goes over slices with all lanes.
+            for (centre, &x) in self.centre.data.0.iter().zip(x) {
+                map(simd, [&mut y[..]], [&centre[..]], |[square], [c]| [square + (-c + x) * (-c + x)]);
             }
+            map(simd, [&mut y[..]], [steepness], |[d], [s]| [math::exp_negative::<S, T>(simd, -d * s * s)]);
         }
-        // A matrix is a slice, column by column; `map` goes over it with all lanes.
-        let simd = pass.simd();
-        let used = pass.len() * OUT;
-        map(
-            simd,
-            [&mut cache.as_mut_slice()[..used]],
-            [],
-            #[inline(always)]
-            |[square], []| [math::exp_negative::<S, T>(simd, -square)],
-        );
     }
+}
 
+/// Training. `forward` would store in a cache what `backward` needs beside input and output; here that is nothing.
+impl<const IN: usize, const OUT: usize, T: Real> Layer<Features<IN>, T> for FastBumps<IN, OUT, T> {
+    type Cache<const B: usize> = ();
+    type LastActivation = NoActivation;
+
+    // Adds to the gradients by the parameters, since a batch may come in several micro-batches, and sets `dx`.
     #[inline(always)]
     fn backward<S: Simd, const B: usize>(
         &self,
         pass: Pass<S, B>,
-        x: &SMatrix<T, IN, B>,
-        cache: &mut SMatrix<T, OUT, B>,
-        output_gradient: &mut SMatrix<T, OUT, B>,
+        (x, y): (&SMatrix<T, IN, B>, &SMatrix<T, OUT, B>),
+        (): &mut (),
+        dy: &mut SMatrix<T, OUT, B>,
         gradient: &mut Self,
-        mut input_gradient: Option<&mut SMatrix<T, IN, B>>,
+        mut dx: Option<&mut SMatrix<T, IN, B>>,
     ) {
-        // The gradients by the parameters are added to what is there: a batch may come in several micro-batches. The
-        // gradient by the input is set; for the first layer of a network it is not needed.
-        if let Some(input_gradient) = &mut input_gradient {
-            input_gradient.fill(T::ZERO);
-        }
-        for sample in 0..pass.len() {
-            for bump in 0..OUT {
-                // y = exp(-s^2 d^2), so that dy/ds = -2 s d^2 y, and dy/dc = 2 s^2 (x - c) y, and dy/dx = -dy/dc.
-                let steepness = self.steepness[bump];
-                let common = output_gradient[(bump, sample)] * cache[(bump, sample)] * T::of(2.0) * steepness;
-                let square = self.square_distance(bump, x, sample);
-                gradient.steepness[bump] -= common * square;
-                for i in 0..IN {
-                    let by_centre = common * steepness * (x[(i, sample)] - self.centre[(i, bump)]);
-                    gradient.centre[(i, bump)] += by_centre;
-                    if let Some(input_gradient) = &mut input_gradient {
-                        input_gradient[(i, sample)] -= by_centre;
-                    }
+        let (simd, s, ds) = (pass.simd(), self.steepness.as_slice(), gradient.steepness.as_mut_slice());
+        for b in 0..pass.len() {
+            let (y, dy) = (&y.data.0[b], &mut dy.data.0[b]);
+            map(simd, [&mut dy[..]], [&y[..], s], |[dy], [y, s]| [dy * y * s * T::of(2.0)]);
+            for i in 0..IN {
+                let (x, c, dc) = (x[(i, b)], &self.centre.data.0[i], &mut gradient.centre.data.0[i]);
+                let sum = map_sum(simd, OUT, [&mut dc[..], &mut *ds], [&c[..], &dy[..], s], |[dc, ds], [c, dy, s]| {
+                    let (away, by_centre) = (-c + x, dy * s * (-c + x));
+                    ([dc + by_centre, ds - dy * away * away], by_centre)
+                });
+                if let Some(dx) = &mut dx {
+                    dx[(i, b)] = -sum;
                 }
             }
         }
     }
-
-    /// For the summary: one multiply-accumulate (MAC) for each coordinate of each centre.
-    fn describe(place: Place, tell: &mut dyn FnMut(Description)) {
-        tell(Description::of::<Features<IN>, Self>(place, Some(IN * OUT)));
-    }
 }
 
-impl<const IN: usize, const OUT: usize, T: Real> Bumps<IN, OUT, T> {
-    /// The square of the distance of a sample from a bump's centre.
-    #[inline(always)]
-    fn square_distance<const B: usize>(&self, bump: usize, x: &SMatrix<T, IN, B>, sample: usize) -> T {
-        let mut sum = T::ZERO;
-        for i in 0..IN {
-            let away = x[(i, sample)] - self.centre[(i, bump)];
-            sum += away * away;
-        }
-        sum
-    }
-}
-
-/// With these two, the layer can also be the first of a network, or a network alone.
-impl<const IN: usize, const OUT: usize, T> InputShape for Bumps<IN, OUT, T> {
+impl<const IN: usize, const OUT: usize, T: Real> InputShape for FastBumps<IN, OUT, T> {
     type In = Features<IN>;
+    type Scalar = T;
 }
-impl<const IN: usize, const OUT: usize, T> Network for Bumps<IN, OUT, T> {}
+impl<const IN: usize, const OUT: usize, T> Network for FastBumps<IN, OUT, T> {}
 
-// -------------------------------------------------------------------------------------------------------------- the
-// use
+// ------------------------------------------------------------------------------------------------------------- the use
 
 /// The layer in the middle of a chain. Its sizes are checked like all others: try `Bumps<7, 24, T>`.
 type Net<T = f32> = (Dense<2, 8, Mish, T>, Bumps<8, 24, T>, Dense<24, 1, Sigmoid, T>);
+type FastNet<T = f32> = (Dense<2, 8, Mish, T>, FastBumps<8, 24, T>, Dense<24, 1, Sigmoid, T>);
 
 /// Points along two spirals, in turn, with the spiral as the class.
 fn spirals(count: usize, noise: f32, rng: &mut impl Rng) -> (Vec<[f32; 2]>, Vec<usize>) {
@@ -213,26 +173,51 @@ fn spirals(count: usize, noise: f32, rng: &mut impl Rng) -> (Vec<[f32; 2]>, Vec<
     (0..count).map(point).unzip()
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // First the gradient check: every derivative by every parameter, against differences of the loss, in f64.
-    let mut network = Net::<f64>::new(&mut seeded(0));
+/// The gradient check: every derivative by every parameter, against differences of the loss, in f64.
+fn check<N: FromTo<2, 1, f64>>(name: &str, mut network: N) -> Result<(), Box<dyn std::error::Error>>
+where
+    BinaryCrossEntropy: tuplenet::loss::Loss<f64, usize, tuplenet::model::LastActivation<N>, 1>,
+{
     let inputs = [[0.3, -0.4], [-0.9, 0.2], [0.1, 0.8]];
     let check = gradient_check(&mut network, &BinaryCrossEntropy, &inputs, &[0usize, 1, 1])?;
-    println!("gradient check of {} parameters: largest relative error {:.1e}", Net::<f64>::PARAMETERS, check.error);
+    println!("{name}: gradient check of {} parameters, largest relative error {:.1e}", N::PARAMETERS, check.error);
     if check.error > 1e-7 {
         return Err(format!("expected an error below 1e-7: {check:?}").into());
     }
+    Ok(())
+}
 
-    // Then the use.
-    println!("\n{}", Net::<f32>::summary());
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    check("by formulas", Net::<f64>::new(&mut seeded(0)))?;
+    check("with lanes ", FastNet::<f64>::new(&mut seeded(0)))?;
+
+    // The same parameters, so the same outputs: the matrix of centres lies the other way round.
+    let (first, bumps, last) = Net::<f32>::new(&mut seeded(0));
+    let fast =
+        FastBumps { centre: SMatrix::<f32, 8, 24>::from(bumps.centre).transpose(), steepness: bumps.steepness.into() };
+    let (network, fast) = ((first.clone(), bumps, last.clone()), (first, fast, last));
     let (inputs, classes) = spirals(400, 0.06, &mut seeded(1));
+    for input in &inputs {
+        let ([slow], [fast]) = (network.predict_one(input), fast.predict_one(input));
+        assert!((slow - fast).abs() < 1e-5, "{slow} and {fast}");
+    }
+
+    println!("\n{}", FastNet::<f32>::summary());
     let (test_inputs, test_classes) = spirals(400, 0.06, &mut seeded(2));
-    let mut trainer = Trainer::new(Net::<f32>::new(&mut seeded(0)), BinaryCrossEntropy, Adam::new(0.01), seeded(0));
-    println!("\nepoch  loss: training  test");
+    let fit = FitOptions { epochs: 40, ..FitOptions::default() };
+    let mut slow = Trainer::new(network, BinaryCrossEntropy, Adam::new(0.01), seeded(0));
+    let mut trainer = Trainer::new(fast, BinaryCrossEntropy, Adam::new(0.01), seeded(0));
+    println!("\nepoch  loss: training  test   time: by formulas  with lanes");
     for _ in 0..5 {
-        let outcome = trainer.fit(&inputs, &classes, &FitOptions { epochs: 40, ..FitOptions::default() }, ())?;
+        let start = Instant::now();
+        slow.fit(&inputs, &classes, &fit, ())?;
+        let by_formulas = start.elapsed();
+        let start = Instant::now();
+        let report = trainer.fit(&inputs, &classes, &fit, ())?;
+        let with_lanes = start.elapsed();
         let test_loss = trainer.evaluate(&test_inputs, &test_classes)?;
-        println!("{:5}  {:14.4}  {test_loss:.4}", trainer.epochs, outcome.loss);
+        let loss = report.loss;
+        println!("{:5}  {loss:14.4}  {test_loss:.4}  {by_formulas:15.1?}  {with_lanes:10.1?}", trainer.epochs);
     }
 
     let network = &trainer.network;

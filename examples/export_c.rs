@@ -12,12 +12,12 @@ use std::path::PathBuf;
 use std::process::Command;
 use tuplenet::data::{StandardScaler, Subset, stratified_split};
 use tuplenet::io::export;
-use tuplenet::layers::{Activate, BatchNorm, Dropout};
+use tuplenet::layers::{BatchNorm, Dropout};
 use tuplenet::metrics::largest_index;
 use tuplenet::prelude::*;
 
 /// What is trained: four measurements, and the probability of each of three classes.
-type Training = (Dense<4, 16, Identity>, BatchNorm<16>, Activate<16, Tanh>, Dropout<16, 100>, Dense<16, 3, Softmax>);
+type Training = (Dense<4, 16, Identity>, BatchNorm<16>, Tanh, Dropout<10>, Dense<16, 3, Softmax>);
 /// The network for inference, with everything else folded.
 type Iris = (Dense<4, 16, Tanh>, Dense<16, 3, Softmax>);
 
@@ -34,7 +34,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // The scaling and the normalization become part of the first layer, so that C gives it centimetres as they are.
     let (first, norm, _, _, last) = trainer.network;
-    let iris: Iris = (scaler.fold(Activate::fold(norm.fold(first))), last);
+    let iris: Iris = (scaler.fold(norm.fold(first).with_activation()), last);
     let right = test.iter().filter(|&&flower| largest_index(&iris.predict_one(&flowers[flower])) == classes[flower]);
     let accuracy = right.count() as f64 / test.len() as f64;
 

@@ -14,13 +14,13 @@ use std::error::Error;
 use std::fmt::Write;
 use tuplenet::data::{StandardScaler, Subset, stratified_split};
 use tuplenet::io::export;
-use tuplenet::layers::{Activate, BatchNorm, LayerNorm, Residual};
+use tuplenet::layers::{BatchNorm, LayerNorm, Residual};
 use tuplenet::metrics::largest_index;
 use tuplenet::prelude::*;
 
 type Xor = (Dense<2, 8, Tanh>, Dense<8, 1, Sigmoid>);
 type Iris = (Dense<4, 16, Tanh>, Dense<16, 16, Tanh>, Dense<16, 3, Identity>);
-type BatchNormed = (Dense<4, 16, Identity>, BatchNorm<16>, Activate<16, Relu>, Dense<16, 3, Softmax>);
+type BatchNormed = (Dense<4, 16, Identity>, BatchNorm<16>, Relu, Dense<16, 3, Softmax>);
 type LayerNormed = (Dense<4, 16, Identity>, Residual<(LayerNorm<16>, Dense<16, 16, Tanh>)>, Dense<16, 3, Softmax>);
 type Digits = (Dense<64, 32, Relu>, Dense<32, 10, Identity>);
 type Sensor = (Dense<2, 8, Tanh>, Dense<8, 1, Identity>);

@@ -13,7 +13,7 @@ use tuplenet::train::callbacks::EarlyStopping;
 
 type Net = (Dense<2, 64, Tanh>, Dense<64, 64, Tanh>, Dense<64, 1, Sigmoid>);
 /// The same, with dropout: half of the hidden values are zeroed at random during training.
-type Dropped = (Dense<2, 64, Tanh>, Dropout<64, 500>, Dense<64, 64, Tanh>, Dropout<64, 500>, Dense<64, 1, Sigmoid>);
+type Dropped = (Dense<2, 64, Tanh>, Dropout<50>, Dense<64, 64, Tanh>, Dropout<50>, Dense<64, 1, Sigmoid>);
 
 const EPOCHS: usize = 1500;
 

@@ -15,7 +15,7 @@ use tuplenet::prelude::*;
 
 /// In PyTorch Sequential(Linear(64, 32), ReLU(), BatchNorm1d(32), Dropout(0.1), Linear(32, 10)); the softmax is in its
 /// loss.
-type Digits = (Dense<64, 32, Relu>, BatchNorm<32>, Dropout<32, 100>, Dense<32, 10, Softmax>);
+type Digits = (Dense<64, 32, Relu>, BatchNorm<32>, Dropout<10>, Dense<32, 10, Softmax>);
 
 static DIGITS: Digits = include_weights!("data/pytorch_to_flash.safetensors");
 

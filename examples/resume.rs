@@ -13,7 +13,7 @@ use core::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Duration;
 use tuplenet::data::{Subset, stratified_split};
-use tuplenet::layers::{Activate, BatchNorm, Dropout};
+use tuplenet::layers::{BatchNorm, Dropout};
 use tuplenet::metrics::ConfusionMatrix;
 use tuplenet::optimizer::schedule::CosineAnnealing;
 use tuplenet::prelude::*;
@@ -21,7 +21,7 @@ use tuplenet::train::checkpoint::{Checkpoint, Resume};
 
 /// Handwritten digits, with everything that changes during training beside the weights: running statistics, the seed of
 /// the dropout, and below the averages of the optimizer, a schedule, and the order of the samples.
-type Digits = (Dense<64, 64, Identity>, BatchNorm<64>, Activate<64, Relu>, Dropout<64, 200>, Dense<64, 10, Softmax>);
+type Digits = (Dense<64, 64, Identity>, BatchNorm<64>, Relu, Dropout<20>, Dense<64, 10, Softmax>);
 
 const EPOCHS: usize = 20;
 

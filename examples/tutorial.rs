@@ -7,7 +7,7 @@
 
 use std::path::{Path, PathBuf};
 use tuplenet::data::{Classified, Csv, StandardScaler, Subset, stratified_split};
-use tuplenet::layers::{Activate, BatchNorm, Dropout};
+use tuplenet::layers::{BatchNorm, Dropout};
 use tuplenet::metrics::{Average, ConfusionMatrix};
 use tuplenet::plot;
 use tuplenet::prelude::*;
@@ -24,9 +24,9 @@ type Petals = (Dense<2, 16, Tanh>, Dense<16, 3, Softmax>);
 /// 64 pixels of a handwritten digit, and which of ten it is. Large, for so few images: it overfits.
 type Digits = (Dense<64, 64, Relu>, Dense<64, 10, Softmax>);
 /// The same, with dropout: four in ten of the hidden values are zeroed at random during training.
-type Dropped = (Dense<64, 64, Relu>, Dropout<64, 400>, Dense<64, 10, Softmax>);
+type Dropped = (Dense<64, 64, Relu>, Dropout<40>, Dense<64, 10, Softmax>);
 /// The same, with batch normalization: hidden values of zero mean and unit variance over each batch.
-type Normalized = (Dense<64, 64, Identity>, BatchNorm<64>, Activate<64, Relu>, Dense<64, 10, Softmax>);
+type Normalized = (Dense<64, 64, Identity>, BatchNorm<64>, Relu, Dense<64, 10, Softmax>);
 
 const NAMES: [&str; 3] = ["setosa", "versicolor", "virginica"];
 

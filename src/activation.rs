@@ -132,8 +132,8 @@ pub enum ActivationKind {
     Identity,
     Relu,
     LeakyRelu {
-        /// The factor for negative inputs, in per mille.
-        per_mille: u32,
+        /// The factor for negative inputs, in per cent.
+        percent: u32,
     },
     Elu,
     Selu,
@@ -204,6 +204,7 @@ macro_rules! activation {
      |$simd:ident, $x:ident| $value:expr; |$d_simd:ident, $d_x:ident, $y:ident| $derivative:expr) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
         pub struct $name;
 
         impl Activation for $name {
@@ -282,6 +283,7 @@ impl<L: 'static> Activation for NoActivation<L> {
 ///
 /// `y = max(x, 0)`, derivative `1` where `x > 0`, otherwise `0`. PyTorch equivalent: `torch.nn.ReLU`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[doc(alias("ReLU"))]
 pub struct Relu;
 
@@ -307,30 +309,31 @@ impl Activation for Relu {
     }
 }
 
-/// Leaky rectified linear unit. `PER_MILLE` is the factor for negative inputs in per mille, 10 (0.01, as in
+/// Leaky rectified linear unit. `PERCENT` is the factor for negative inputs in per cent, 1 (0.01, as in
 /// PyTorch) by default; a larger one lets more of the negative inputs and of their gradient through.
 ///
 /// # Formula
 ///
-/// `y = x` where `x > 0`, otherwise `x * PER_MILLE / 1000`. PyTorch equivalent: `torch.nn.LeakyReLU`.
+/// `y = x` where `x > 0`, otherwise `x * PERCENT / 100`. PyTorch equivalent: `torch.nn.LeakyReLU`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[doc(alias("LeakyReLU", "negative_slope"))]
-pub struct LeakyRelu<const PER_MILLE: u32 = 10>;
+pub struct LeakyRelu<const PERCENT: u32 = 1>;
 
-impl<const PER_MILLE: u32> Activation for LeakyRelu<PER_MILLE> {
+impl<const PERCENT: u32> Activation for LeakyRelu<PERCENT> {
     type DerivativeFrom = FromOutput;
     type Init = HeUniform;
-    const KIND: Option<ActivationKind> = Some(ActivationKind::LeakyRelu { per_mille: PER_MILLE });
+    const KIND: Option<ActivationKind> = Some(ActivationKind::LeakyRelu { percent: PERCENT });
     const INLINE: bool = true;
 
     #[inline(always)]
     fn value<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
-        by_sign::<S, T>(simd, x, x, x * splat::<S, T>(simd, PER_MILLE as f64 / 1000.0))
+        by_sign::<S, T>(simd, x, x, x * splat::<S, T>(simd, f64::from(PERCENT) / 100.0))
     }
 
     #[inline(always)]
     fn derivative<S: Simd, T: Real>(simd: S, _: Lanes<S, T>, y: Lanes<S, T>) -> Lanes<S, T> {
-        by_sign::<S, T>(simd, y, splat::<S, T>(simd, 1.0), splat::<S, T>(simd, PER_MILLE as f64 / 1000.0))
+        by_sign::<S, T>(simd, y, splat::<S, T>(simd, 1.0), splat::<S, T>(simd, f64::from(PERCENT) / 100.0))
     }
 }
 
@@ -472,6 +475,7 @@ activation! {
 ///
 /// `y_i = exp(x_i) / (sum of exp(x_j) over all outputs j)`. PyTorch equivalent: `torch.nn.Softmax`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[doc(alias("LogSoftmax"))]
 pub struct Softmax;
 

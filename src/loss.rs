@@ -16,18 +16,18 @@
 //! | any other activation | no | no | yes |
 //! | an activation of your own | if it is [`Probabilities`] | if it is [`Distribution`] | yes |
 //! | a layer of your own with [`NoActivation`] | yes, of probabilities | yes, of probabilities | yes |
-//! | [`Dropout<N, 0>`](Dropout), which changes nothing | yes, of probabilities | yes, of probabilities | yes |
+//! | [`Dropout<0>`](Dropout), which changes nothing | yes, of probabilities | yes, of probabilities | yes |
 //! | another [`Dropout`], `BatchNorm`, `LayerNorm`, `Residual` | no | no | yes |
 //!
-//! Outputs are logits only if the network declares it, with `Identity` in its last layer: put an `Activate<N,
-//! Identity>` after a final `BatchNorm`. Softmax of one output, which is always 1, does not compile with any loss.
+//! Outputs are logits only if the network declares it, with `Identity` in its last layer: put an `Identity`
+//! after a final `BatchNorm`. Softmax of one output, which is always 1, does not compile with any loss.
 //!
 //! ```
-//! use tuplenet::layers::{Activate, LayerNorm};
+//! use tuplenet::layers::LayerNorm;
 //! use tuplenet::prelude::*;
 //!
 //! // Logits of three classes.
-//! type Net = (Dense<2, 3, Identity>, LayerNorm<3>, Activate<3, Identity>);
+//! type Net = (Dense<2, 3, Identity>, LayerNorm<3>, Identity);
 //! let mut trainer = Trainer::new(Net::new(&mut seeded(0)), CrossEntropy, Adam::new(0.01), seeded(1));
 //! trainer.step(&[[0.5, -1.0]], &[2usize])?;
 //! # Ok::<(), tuplenet::Error>(())
@@ -76,10 +76,11 @@ use crate::data::{ClassIndex, Samples};
 use crate::error::{Error, Found, NotFinite, TargetError, setting};
 use crate::kernel::{self, Exponentials, map, map_sum, softmax};
 use crate::layers::Dropout;
-use crate::model::Pass;
+use crate::model::{Batch, Features, Pass, Shape};
 use crate::num::math::{self, divide, maximum, minimum, splat};
 use crate::num::{Lanes, Real, SCALAR, lanes};
 use fearless_simd::{Select, Simd, SimdBase, SimdFloat};
+use nalgebra::SMatrix;
 
 /// A loss function for networks with `OUT` outputs of type `T` whose last activation is `A`, and targets of type
 /// `Target`: `[T; OUT]`, `usize` for a class index, or [`Class<OUT>`](crate::data::Class). A loss of your own that
@@ -142,19 +143,28 @@ pub trait Loss<T: Real, Target, A: Activation, const OUT: usize> {
     }
 }
 
-/// Samples whose items the loss `L` compares with `OUT` outputs of a network whose last activation is `A`.
+/// Samples whose items the loss `L` compares with the outputs of a network, of shape `Out`, whose last activation is `A`.
 /// Implemented for every kind of [`Samples`] whose items are targets of the [`Loss`].
 #[diagnostic::on_unimplemented(
-    message = "the targets do not fit: `{L}` does not compare outputs `[{T}; {OUT}]` with `{Self}`",
-    label = "targets for a network with outputs `[{T}; {OUT}]`"
+    message = "the targets do not fit: `{L}` does not compare outputs `{Out}` of `{T}` with `{Self}`",
+    label = "targets for a network with outputs `{Out}` of `{T}`"
 )]
-pub trait Targets<T: Real, L, A: Activation, const OUT: usize>: Samples<T> {
+pub trait Targets<T: Real, L, A: Activation, Out: Shape>: Samples<T> {
     /// [`Loss::evaluate`].
     fn evaluate<S: Simd, const B: usize>(
         loss: &L,
         pass: Pass<S, B>,
         scale: T,
-        outputs: &mut [[T; OUT]; B],
+        outputs: &mut Batch<Out, T, B>,
+        targets: &[Self::Item; B],
+    ) -> T;
+
+    /// [`Loss::evaluate`], where the loss of the sample in each column is multiplied by its own `scale(column)`.
+    fn evaluate_weighted<S: Simd, const B: usize>(
+        loss: &L,
+        pass: Pass<S, B>,
+        scale: impl Fn(usize) -> T,
+        outputs: &mut Batch<Out, T, B>,
         targets: &[Self::Item; B],
     ) -> T;
 
@@ -176,17 +186,33 @@ pub trait Targets<T: Real, L, A: Activation, const OUT: usize>: Samples<T> {
 // Without `do_not_recommend`: what does not fit is the loss, the last activation or the sample, and each has its
 // own error message.
 impl<T: Real, L: Loss<T, Y::Item, A, OUT>, A: Activation, Y: Samples<T> + ?Sized, const OUT: usize>
-    Targets<T, L, A, OUT> for Y
+    Targets<T, L, A, Features<OUT>> for Y
 {
     #[inline(always)]
     fn evaluate<S: Simd, const B: usize>(
         loss: &L,
         pass: Pass<S, B>,
         scale: T,
-        outputs: &mut [[T; OUT]; B],
+        outputs: &mut SMatrix<T, OUT, B>,
         targets: &[Y::Item; B],
     ) -> T {
-        loss.evaluate::<S, B>(pass, scale, outputs, targets)
+        loss.evaluate::<S, B>(pass, scale, &mut outputs.data.0, targets)
+    }
+
+    #[inline(always)]
+    fn evaluate_weighted<S: Simd, const B: usize>(
+        loss: &L,
+        pass: Pass<S, B>,
+        scale: impl Fn(usize) -> T,
+        outputs: &mut SMatrix<T, OUT, B>,
+        targets: &[Y::Item; B],
+    ) -> T {
+        let mut sum = T::ZERO;
+        for (column, (output, target)) in outputs.data.0.iter_mut().zip(targets).take(pass.len()).enumerate() {
+            let (output, target) = (core::array::from_mut(output), core::array::from_ref(target));
+            sum += loss.evaluate::<S, 1>(Pass::new(pass.simd(), 1), scale(column), output, target);
+        }
+        sum
     }
 
     #[inline(always)]
@@ -206,7 +232,7 @@ impl<T: Real, L: Loss<T, Y::Item, A, OUT>, A: Activation, Y: Samples<T> + ?Sized
     message = "`BinaryCrossEntropy` makes no sense after `{Self}`, whose outputs are not probabilities",
     label = "the network ends with `{Self}`",
     note = "`BinaryCrossEntropy` fits `Sigmoid`, `HardSigmoid`, and `Identity`, whose outputs it takes as logits; after a layer \
-            that has no activation, such as `BatchNorm`, put `Activate<N, Sigmoid>` or `Activate<N, Identity>`",
+            that has no activation, such as `BatchNorm`, put `Sigmoid` or `Identity`",
     note = "`Softmax` goes with `CrossEntropy`; any activation goes with `MeanSquaredError`, `MeanAbsoluteError` and `Huber`",
     note = "for an activation of your own whose outputs are probabilities, write `impl Probabilities for MyActivation {{}}`"
 )]
@@ -216,7 +242,7 @@ impl Probabilities for Sigmoid {}
 impl Probabilities for HardSigmoid {}
 impl Probabilities for Identity {}
 impl Probabilities for NoActivation {}
-impl<const N: usize, T: Real> Probabilities for NoActivation<Dropout<N, 0, T>> {}
+impl Probabilities for NoActivation<Dropout<0>> {}
 
 /// A last activation that fits [`CrossEntropy`]: the outputs are the probabilities of the classes, which add up to
 /// 1, or logits. For an activation of your own write `impl Distribution for MyActivation {}`.
@@ -224,7 +250,7 @@ impl<const N: usize, T: Real> Probabilities for NoActivation<Dropout<N, 0, T>> {
     message = "`CrossEntropy` makes no sense after `{Self}`, whose outputs are not probabilities of classes",
     label = "the network ends with `{Self}`",
     note = "`CrossEntropy` fits `Softmax`, and `Identity`, whose outputs it takes as logits; after a layer that has no \
-            activation, such as `BatchNorm`, put `Activate<N, Softmax>` or `Activate<N, Identity>`",
+            activation, such as `BatchNorm`, put `Softmax` or `Identity`",
     note = "`Sigmoid` goes with `BinaryCrossEntropy`; any activation goes with `MeanSquaredError`, `MeanAbsoluteError` and `Huber`",
     note = "for an activation of your own whose outputs are probabilities that add up to 1, write `impl Distribution for MyActivation {{}}`"
 )]
@@ -233,7 +259,7 @@ pub trait Distribution: Activation {}
 impl Distribution for Softmax {}
 impl Distribution for Identity {}
 impl Distribution for NoActivation {}
-impl<const N: usize, T: Real> Distribution for NoActivation<Dropout<N, 0, T>> {}
+impl Distribution for NoActivation<Dropout<0>> {}
 
 /// [`Loss::evaluate`] for a loss that is the mean of a formula over the outputs. `formula(y, t)` returns the loss
 /// of the output `y` with the target `t`, and its derivative by `y`.

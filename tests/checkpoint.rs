@@ -11,7 +11,7 @@ use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use tuplenet::error::Error;
-use tuplenet::layers::{Activate, BatchNorm, Dropout, LayerNorm, Residual};
+use tuplenet::layers::{BatchNorm, Dropout, LayerNorm, Residual};
 use tuplenet::optimizer::schedule::{CosineAnnealing, OneCycle, ReduceOnPlateau, Schedule, StepDecay};
 use tuplenet::optimizer::{Optimizer, OptimizerState};
 use tuplenet::prelude::*;
@@ -19,12 +19,7 @@ use tuplenet::train::callbacks::Metric;
 use tuplenet::train::checkpoint::{Checkpoint, CheckpointProblem, Checkpointable, Resume};
 
 type Block<T> = Residual<(LayerNorm<5, T>, Dense<5, 5, Relu, T>)>;
-type Net<T> = (
-    (Dense<2, 5, Identity, T>, BatchNorm<5, T>, Activate<5, LeakyRelu, T>),
-    Dropout<5, 200, T>,
-    Block<T>,
-    Dense<5, 1, Sigmoid, T>,
-);
+type Net<T> = ((Dense<2, 5, Identity, T>, BatchNorm<5, T>, LeakyRelu), Dropout<20>, Block<T>, Dense<5, 1, Sigmoid, T>);
 
 /// A folder of its own for each test, gone when it ends.
 struct Folder(PathBuf);
@@ -64,7 +59,7 @@ fn bits(value: &impl Serialize) -> Vec<u8> {
 }
 
 /// Fails in the epoch of that number, before its checkpoint is written: what a kill does, in one process.
-fn interrupt<N: tuplenet::model::Params>(at: usize) -> impl Fn(&EpochReport<N>) -> ControlFlow<()> {
+fn interrupt<N: tuplenet::model::Trainable>(at: usize) -> impl Fn(&EpochReport<N>) -> ControlFlow<()> {
     move |epoch| {
         assert!(epoch.number < at, "interrupted");
         ControlFlow::Continue(())
@@ -228,7 +223,7 @@ fn by_hand() {
 fn other_types_are_refused_in_words() {
     fn words<N, L, O, R, const B: usize, W>(trainer: &mut Trainer<N, L, O, R, B>, path: &Path, callback: W) -> String
     where
-        N: tuplenet::model::InputShape + Layer<<N as tuplenet::model::InputShape>::In> + Checkpointable,
+        N: tuplenet::model::Trainable + Checkpointable,
         O: Optimizer<Scalar = N::Scalar> + Checkpointable,
         OptimizerState<O, N>: Checkpointable,
         R: Checkpointable,
@@ -393,7 +388,7 @@ fn what_is_too_large_for_the_stack() {
 #[test]
 fn parallel_training_goes_on() {
     use tuplenet::train::Parallel;
-    type Net = (Dense<1, 32, Tanh>, BatchNorm<32>, Dropout<32, 100>, Dense<32, 1, Identity>);
+    type Net = (Dense<1, 32, Tanh>, BatchNorm<32>, Dropout<10>, Dense<32, 1, Identity>);
     let folder = Folder::new("parallel");
     let inputs: Vec<[f32; 1]> = (0..9000).map(|i| [i as f32 / 1000.0 - 1.0]).collect();
     let targets: Vec<[f32; 1]> = inputs.iter().map(|[x]| [x * x]).collect();

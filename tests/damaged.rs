@@ -15,7 +15,7 @@ use tuplenet::layers::{BatchNorm, Dropout};
 use tuplenet::prelude::*;
 use tuplenet::train::checkpoint::{Checkpoint, CheckpointError, CheckpointProblem};
 
-type Net = (Dense<2, 4, Identity>, BatchNorm<4>, Dropout<4, 100>, Dense<4, 1, Sigmoid>);
+type Net = (Dense<2, 4, Identity>, BatchNorm<4>, Dropout<10>, Dense<4, 1, Sigmoid>);
 type Watching<'a> = (&'a mut History<f32>, &'a mut EarlyStopping<Net>);
 type Mine = Trainer<Net, BinaryCrossEntropy, Adam, Xoshiro256PlusPlus>;
 

@@ -15,7 +15,7 @@ use std::process::{Command, Stdio};
 use tuplenet::activation::ActivationKind;
 use tuplenet::io::export::{self, ExportError, Exportable};
 use tuplenet::layers::*;
-use tuplenet::model::{InputShape, Kind, Parameter, Params, VisitorMut};
+use tuplenet::model::{Kind, Model, Parameter, Trainable, VisitorMut};
 use tuplenet::prelude::*;
 use tuplenet::simd::{Lanes, Simd};
 
@@ -58,7 +58,7 @@ impl<R: Rng, T: Real> VisitorMut<T, 0> for Stir<R> {
     }
 }
 
-fn stirred<N: Network + Params + InputShape + Layer<<N as InputShape>::In>>(seed: u64) -> N {
+fn stirred<N: Network + Trainable>(seed: u64) -> N {
     let mut network = N::new(&mut seeded(seed));
     network.visit_mut([], &mut Stir(seeded(seed)));
     network
@@ -192,24 +192,23 @@ impl<T: Real> VisitorMut<T, 0> for Scale {
     }
 }
 
-type Block<T> =
-    (LayerNorm<16, T, 1_000_000>, Dense<16, 16, Elu, T>, Residual<Dense<16, 16, Silu, T>>, Activate<16, Tanh, T>);
+type Block<T> = (LayerNorm<16, T, 1_000_000>, Dense<16, 16, Elu, T>, Residual<Dense<16, 16, Silu, T>>, Tanh);
 type Mixed<T> = (
     Dense<5, 16, Identity, T>,
     BatchNorm<16, T>,
-    Activate<16, Gelu, T>,
-    Dropout<16, 300, T>,
+    Gelu,
+    Dropout<30>,
     Residual<Block<T>>,
     (Dense<16, 7, Softplus, T>, (Dense<7, 9, Selu, T>, LayerNorm<9, T>)),
-    Residual<Residual<Dense<9, 9, LeakyRelu<50>, T>>>,
+    Residual<Residual<Dense<9, 9, LeakyRelu<5>, T>>>,
     Dense<9, 3, Softmax, T>,
 );
 type Plain<T> = (Dense<4, 8, Tanh, T>, Dense<8, 1, Sigmoid, T>);
 type Wide<T> = (Dense<40, 150, Relu, T>, Dense<150, 3, Softsign, T>, Dense<3, 6, HardSigmoid, T>);
-type First<T> = (BatchNorm<3, T>, Residual<Activate<3, Softmax, T>>, Dense<3, 2, LeakyRelu, T>);
+type First<T> = (BatchNorm<3, T>, Residual<Softmax>, Dense<3, 2, LeakyRelu, T>);
 type One<T> = Dense<3, 5, Gelu, T>;
 type Alone<T> = LayerNorm<6, T>;
-type Nothing<T> = (Dropout<4, 100, T>, Activate<4, Identity, T>);
+type Nothing<T> = (Input<Features<4>, T>, Dropout<10>, Identity);
 type Around<T> = Residual<Dense<4, 4, Softmax, T>>;
 
 macro_rules! same_in_c {
@@ -236,9 +235,12 @@ same_in_c! {
 }
 
 /// One activation for numbers of all sizes.
-fn same_function<A: Activation + Send + Sync, T: Real>(name: &str) {
+fn same_function<A, T: Real>(name: &str)
+where
+    A: Layer<Features<1>, T> + Model<Features<1>, T, Out = Features<1>> + Clone + Send + Sync,
+{
     let name = &format!("{name}_{}", if size_of::<T>() == 4 { "f32" } else { "f64" });
-    let network = Activate::<1, A, T>::new(&mut seeded(0));
+    let network = (Dense::<1, 1, Identity, T>::from_rows([[T::one()]], [T::zero()]), A::ZEROED);
     let mut samples: Vec<[T; 1]> = vec![[T::nan()], [T::infinity()], [T::neg_infinity()], [T::zero()], [-T::zero()]];
     let mut size = T::max_value();
     while size > T::zero() {
@@ -483,6 +485,7 @@ fn layers_of_ones_own() {
             x * x * T::of(3.0)
         }
     }
+    tuplenet::activation_layer!(Cube);
     struct AlsoRelu;
     impl Activation for AlsoRelu {
         type DerivativeFrom = tuplenet::activation::FromOutput;
@@ -497,13 +500,13 @@ fn layers_of_ones_own() {
     }
     let words = |name: &str| {
         format!(
-            "expected layers and activations that say what they compute, found `{name}`, which does not: see \
-             `Layer::graph` and `Activation::KIND`"
+            "expected layers of the library, and activations that are its own or say in `Activation::KIND` which of these \
+             they compute, found `{name}`"
         )
     };
     let error = export::onnx(&<(Dense<2, 3, Cube>, Dense<3, 1, Identity>)>::new(&mut seeded(0))).unwrap_err();
     assert_eq!(error.to_string(), words("Cube"));
-    let error = export::c_header(&Activate::<3, Cube>::new(&mut seeded(0)), "net").unwrap_err();
+    let error = export::c_header(&<(Dense<2, 3, Identity>, Cube)>::new(&mut seeded(0)), "net").unwrap_err();
     assert_eq!(error.to_string(), words("Cube"));
     type Own = (affine::Affine<2, 3, Tanh, f32>, Dense<3, 1, Identity>);
     let error = export::rust_expression(&Own::new(&mut seeded(0))).unwrap_err();

@@ -9,9 +9,9 @@ use tuplenet::activation::FromOutput;
 use tuplenet::data::{Samples, Weighted};
 use tuplenet::init::GlorotUniform;
 use tuplenet::inspect::{GradientCheck, gradient_check};
-use tuplenet::layers::{Activate, BatchNorm, Dropout, LayerNorm, Residual};
+use tuplenet::layers::{BatchNorm, Dropout, Input, LayerNorm, Residual};
 use tuplenet::loss::Loss;
-use tuplenet::model::{InputShape, LastActivation, Parameter, Params, Visitor, VisitorMut, Zeroed};
+use tuplenet::model::{LastActivation, Parameter, Params as _, Visit, Visitor, VisitorMut, Zeroed};
 use tuplenet::prelude::*;
 use tuplenet::simd::*;
 
@@ -40,7 +40,7 @@ fn classes(count: usize) -> [usize; SAMPLES] {
 }
 
 /// A network with weights and biases without a pattern, the weights smaller the more inputs there are.
-fn network<N: Params<Scalar = f64>>() -> N {
+fn network<N: Visit<f64>>() -> N {
     struct Set(usize);
     impl VisitorMut<f64, 0> for Set {
         fn slice(&mut self, parameter: Parameter, values: &mut [f64], []: [&mut [f64]; 0]) {
@@ -58,7 +58,7 @@ fn network<N: Params<Scalar = f64>>() -> N {
 
 fn check<N, L, Y, const IN: usize, const OUT: usize>(loss: L, targets: &Y) -> GradientCheck<f64>
 where
-    N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = f64>,
+    N: FromTo<IN, OUT, f64>,
     L: Loss<f64, Y::Item, LastActivation<N>, OUT>,
     Y: Samples<f64> + ?Sized,
 {
@@ -81,7 +81,7 @@ fn activations() {
     hidden_and_last::<Identity>();
     hidden_and_last::<Relu>();
     hidden_and_last::<LeakyRelu>();
-    hidden_and_last::<LeakyRelu<200>>();
+    hidden_and_last::<LeakyRelu<20>>();
     hidden_and_last::<Elu>();
     hidden_and_last::<Selu>();
     hidden_and_last::<Gelu>();
@@ -128,7 +128,7 @@ fn heads_and_losses() {
     agrees("classes", check::<Last<1, Identity>, _, _, 2, 1>(BinaryCrossEntropy, &classes(2)));
     agrees("classes", check::<Last<1, Sigmoid>, _, _, 2, 1>(BinaryCrossEntropy, &classes(2)));
 
-    type Bare<const OUT: usize, A> = (Dense<2, OUT, A, f64>, Dropout<OUT, 0, f64>);
+    type Bare<const OUT: usize, A> = (Dense<2, OUT, A, f64>, Dropout<0>);
     for loss in [
         check::<Bare<3, Sigmoid>, _, _, 2, 3>,
         check::<Bare<3, HardSigmoid>, _, _, 2, 3>,
@@ -173,20 +173,19 @@ fn chains() {
 
 type Normalized = (Dense<3, 5, Tanh, f64>, BatchNorm<5, f64>, Dense<5, 2, Identity, f64>);
 type LayerNormalized = (LayerNorm<3, f64>, Dense<3, 17, Tanh, f64>, LayerNorm<17, f64>, Dense<17, 2, Identity, f64>);
-type Thinned = (Dropout<3, 300, f64>, Dense<3, 9, Tanh, f64>, Dropout<9, 200, f64>, Dense<9, 2, Identity, f64>);
+type Thinned = (Input<Features<3>, f64>, Dropout<30>, Dense<3, 9, Tanh, f64>, Dropout<20>, Dense<9, 2, Identity, f64>);
 type Around = (
     Dense<3, 4, Tanh, f64>,
     Residual<(Dense<4, 6, Gelu, f64>, Dense<6, 4, Identity, f64>)>,
     Dense<4, 2, Identity, f64>,
 );
-type Apart =
-    (Dense<3, 5, Identity, f64>, Activate<5, Silu, f64>, Dense<5, 2, Identity, f64>, Activate<2, Softmax, f64>);
+type Apart = (Dense<3, 5, Identity, f64>, Silu, Dense<5, 2, Identity, f64>, Softmax);
 type Together = (
     BatchNorm<3, f64>,
     Dense<3, 6, Identity, f64>,
     BatchNorm<6, f64>,
-    Activate<6, Tanh, f64>,
-    Residual<(LayerNorm<6, f64>, Dense<6, 6, Softplus, f64>, Dropout<6, 250, f64>)>,
+    Tanh,
+    Residual<(LayerNorm<6, f64>, Dense<6, 6, Softplus, f64>, Dropout<25>)>,
     Dense<6, 2, Softmax, f64>,
 );
 
@@ -213,7 +212,7 @@ fn derivative_at(x: f64, mut function: impl FnMut(f64) -> f64) -> f64 {
 fn gradient_by_the_inputs() {
     fn agrees<N, const IN: usize, const OUT: usize>()
     where
-        N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = f64>,
+        N: FromTo<IN, OUT, f64>,
     {
         const B: usize = 3;
         let (network, mut gradient) = (network::<N>(), N::ZEROED);

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use tuplenet::include_weights;
 use tuplenet::io::safetensors::{Names, Precision, Raw, Safetensors};
 use tuplenet::layers::*;
-use tuplenet::model::{InputShape, Kind, Parameter, Params, Visitor, VisitorMut};
+use tuplenet::model::{Kind, Parameter, Visit, Visitor, VisitorMut};
 use tuplenet::prelude::*;
 
 include!("io/fixtures/types.rs");
@@ -49,7 +49,7 @@ impl<T: Real> Visitor<T> for Bits {
     }
 }
 
-fn bits<N: Params>(network: &N) -> Vec<u64> {
+fn bits<T: Real, N: Visit<T>>(network: &N) -> Vec<u64> {
     let mut bits = Bits(Vec::new());
     network.visit(&mut bits);
     bits.0
@@ -93,9 +93,9 @@ impl<T: Real, R: Rng> VisitorMut<T, 0> for Stir<R> {
 
 /// A model of others: `embedded` is what the compiler has read.
 #[track_caller]
-fn same_as_theirs<N, const IN: usize, const OUT: usize>(name: &str, format: Safetensors, embedded: Option<&N>)
+fn same_as_theirs<T: Real, N, const IN: usize, const OUT: usize>(name: &str, format: Safetensors, embedded: Option<&N>)
 where
-    N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Network,
+    N: FromTo<IN, OUT, T>,
 {
     let mut network = N::ZEROED;
     format.load(folder().join(format!("{name}.safetensors")), &mut network).unwrap();
@@ -104,11 +104,11 @@ where
     }
 
     let cases: Value = serde_json::from_str(&std::fs::read_to_string(folder().join("cases.json")).unwrap()).unwrap();
-    let inputs = samples::<N::Scalar, IN>(&cases[name]["inputs"]);
-    let right = samples::<N::Scalar, OUT>(&cases[name]["outputs"]);
+    let inputs = samples::<T, IN>(&cases[name]["inputs"]);
+    let right = samples::<T, OUT>(&cases[name]["outputs"]);
     let found: Vec<_> = inputs.iter().map(|input| network.predict_one(input)).collect();
     // Keras computes products of float64 in float32.
-    let limit = if size_of::<N::Scalar>() == 4 || name.starts_with("keras") { 1e-6 } else { 1e-12 };
+    let limit = if size_of::<T>() == 4 || name.starts_with("keras") { 1e-6 } else { 1e-12 };
     let largest = right.as_flattened().iter().fold(0.0, |largest: f64, value| largest.max(value.exact().abs()));
     for (found, right) in found.as_flattened().iter().zip(right.as_flattened()) {
         let error = (found.exact() - right.exact()).abs() / largest;
@@ -133,8 +133,8 @@ where
         let folder = folder.join("ours");
         std::fs::create_dir_all(&folder).unwrap();
         format.save(&ours, folder.join(format!("{name}.safetensors"))).unwrap();
-        let plain = |samples: &[&[N::Scalar]]| -> Value {
-            let row = |row: &[N::Scalar]| row.iter().map(|x| Value::from(x.exact())).collect::<Vec<_>>();
+        let plain = |samples: &[&[T]]| -> Value {
+            let row = |row: &[T]| row.iter().map(|x| Value::from(x.exact())).collect::<Vec<_>>();
             samples.iter().map(|sample| Value::from(row(sample))).collect::<Vec<_>>().into()
         };
         let outputs: Vec<_> = inputs.iter().map(|input| ours.predict_one(input)).collect();
@@ -165,17 +165,17 @@ type Block = Residual<(LayerNorm<6>, Dense<6, 6, Gelu>)>;
 type Mixed = (
     Dense<3, 6, Identity>,
     BatchNorm<6>,
-    Activate<6, Silu>,
-    Dropout<6, 200>,
+    Silu,
+    Dropout<20>,
     Block,
     Residual<Dense<6, 6, Identity>>,
-    (Dense<6, 5, Softplus>, (Dense<5, 4, Softsign>, Dropout<4, 1>)),
+    (Dense<6, 5, Softplus>, (Dense<5, 4, Softsign>, Dropout<0>)),
     Dense<4, 2, Identity>,
 );
 type Double = (
     BatchNorm<3, f64>,
     Dense<3, 9, Selu, f64>,
-    Dense<9, 8, LeakyRelu<50>, f64>,
+    Dense<9, 8, LeakyRelu<5>, f64>,
     LayerNorm<8, f64, 1_000_000>,
     Dense<8, 4, HardSigmoid, f64>,
     Dense<4, 3, Softmax, f64>,

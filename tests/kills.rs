@@ -18,7 +18,7 @@ use tuplenet::optimizer::schedule::CosineAnnealing;
 use tuplenet::prelude::*;
 use tuplenet::train::checkpoint::Checkpoint;
 
-type Net = (Dense<2, 40, Identity>, BatchNorm<40>, Dropout<40, 100>, Dense<40, 40, Tanh>, Dense<40, 1, Sigmoid>);
+type Net = (Dense<2, 40, Identity>, BatchNorm<40>, Dropout<10>, Dense<40, 40, Tanh>, Dense<40, 1, Sigmoid>);
 type Watching<'a> = (&'a mut History<f32>, &'a mut EarlyStopping<Net>);
 type Mine = Trainer<Net, BinaryCrossEntropy, Scheduled<Adam, CosineAnnealing>, Xoshiro256PlusPlus>;
 

@@ -9,7 +9,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use tuplenet::Error;
 use tuplenet::data::{ClassWeighted, Weighted};
 use tuplenet::error::{NotFinite, TargetError};
-use tuplenet::layers::{Activate, BatchNorm, Dropout, Residual};
+use tuplenet::layers::{BatchNorm, Dropout, Residual};
 use tuplenet::prelude::*;
 use tuplenet::train::Parallel;
 
@@ -18,9 +18,9 @@ type Net = (Dense<4, 32, Tanh>, Dense<32, 16, Tanh>, Dense<16, 3, Softmax>);
 type Odd = (
     Dense<4, 32, Identity>,
     BatchNorm<32>,
-    Activate<32, Tanh>,
+    Tanh,
     Residual<(BatchNorm<32>, Dense<32, 32, Tanh>)>,
-    Dropout<32, 100>,
+    Dropout<10>,
     Dense<32, 3, Softmax>,
 );
 

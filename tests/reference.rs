@@ -8,7 +8,7 @@
 #![cfg(feature = "std")]
 
 use fearless_simd::Simd;
-use tuplenet::model::{Pass, Zeroed};
+use tuplenet::model::{Layer as _, Model as _, Pass, Zeroed};
 use tuplenet::prelude::*;
 
 /// Random numbers between -1 and 1.
@@ -42,9 +42,8 @@ fn check<S: Simd, T: Real, const IN: usize, const OUT: usize, const B: usize>(si
         let pass = Pass::<S, B>::new(simd, len);
         let case = |what: &str| format!("{what} of Dense<{IN}, {OUT}>, {len} of {B} columns");
 
-        let mut cache = <Layer<IN, OUT, T> as tuplenet::model::Layer<Features<IN>>>::Cache::<B>::ZEROED;
-        layer.forward(pass, &x, &mut cache);
-        let y = Layer::<IN, OUT, T>::output(&cache);
+        let (mut y, mut cache) = (SMatrix::<T, OUT, B>::ZEROED, Zeroed::ZEROED);
+        layer.forward(pass, &x, &mut y, &mut cache);
         let mut inferred = SMatrix::ZEROED;
         layer.infer(pass, &x, &mut inferred);
         for sample in 0..len {
@@ -60,7 +59,8 @@ fn check<S: Simd, T: Real, const IN: usize, const OUT: usize, const B: usize>(si
         let (mut gradients, mut input_gradient) = ([start.clone(), start.clone()], SMatrix::ZEROED);
         for (gradient, wanted) in gradients.iter_mut().zip([true, false]) {
             let mut output_gradient = output_gradients;
-            layer.backward(pass, &x, &mut cache, &mut output_gradient, gradient, wanted.then_some(&mut input_gradient));
+            let dx = wanted.then_some(&mut input_gradient);
+            layer.backward(pass, (&x, &y), &mut cache, &mut output_gradient, gradient, dx);
         }
         let [gradient, again] = gradients;
         assert!(again == gradient, "{}", case("gradient without gradient by input"));

@@ -12,7 +12,7 @@ mod firmware;
 mod pinned;
 
 use common::{bits, numbers};
-use tuplenet::model::{Params, Zeroed};
+use tuplenet::model::{Visit, Zeroed};
 use tuplenet::prelude::*;
 
 type Net<T> = (Dense<2, 3, Tanh, T>, Dense<3, 1, Sigmoid, T>);
@@ -51,7 +51,7 @@ fn the_same_seed_gives_the_same_bits() {
 }
 
 /// Fails unless all parameters agree to `tolerance`.
-fn close(a: &impl Params, b: &impl Params, tolerance: f64) {
+fn close<T: Real, N: Visit<T>>(a: &N, b: &N, tolerance: f64) {
     let (a, b) = (numbers(a), numbers(b));
     assert_eq!(a.len(), b.len());
     for (a, b) in a.iter().zip(&b) {

@@ -7,7 +7,7 @@ use rand::rngs::Xoshiro256PlusPlus;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tuplenet::data::{MinMaxScaler, StandardScaler};
-use tuplenet::layers::{Activate, BatchNorm, Dropout, LayerNorm, Residual};
+use tuplenet::layers::{BatchNorm, Dropout, LayerNorm, Residual};
 use tuplenet::loss::Loss;
 use tuplenet::model::{LastActivation, Zeroed};
 use tuplenet::optimizer::schedule::{
@@ -18,12 +18,7 @@ use tuplenet::prelude::*;
 
 /// Every kind of layer, with rows and columns of one and of many numbers.
 type Block<T> = Residual<(LayerNorm<5, T>, Dense<5, 1, Relu, T>, Dense<1, 5, Tanh, T>)>;
-type Net<T> = (
-    (Dense<2, 5, Identity, T>, BatchNorm<5, T>, Activate<5, LeakyRelu, T>),
-    Dropout<5, 200, T>,
-    Block<T>,
-    Dense<5, 1, Sigmoid, T>,
-);
+type Net<T> = ((Dense<2, 5, Identity, T>, BatchNorm<5, T>, LeakyRelu), Dropout<20>, Block<T>, Dense<5, 1, Sigmoid, T>);
 
 fn data<T: Real>() -> (Vec<[T; 2]>, Vec<[T; 1]>) {
     let mut rng = seeded(7);
@@ -202,7 +197,7 @@ fn what_does_not_fit_is_refused_in_words() {
     assert_eq!(words::<Three>(&text), "invalid length 2, expected a tuple of size 3");
     type Normed = (Dense<2, 3, Tanh>, LayerNorm<3>, Dense<3, 1, Sigmoid>);
     assert_eq!(words::<Normed>(&text), "invalid type: sequence, expected f32");
-    type Dropped = (Dense<2, 3, Tanh>, Dropout<3, 100>);
+    type Dropped = (Dense<2, 3, Tanh>, Dropout<10>);
     assert_eq!(words::<Dropped>(&text), "unknown field `weight`, expected `seed`");
 
     let line = words::<Dense<1, 1, Tanh>>;

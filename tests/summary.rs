@@ -17,19 +17,19 @@ fn lines(table: String) -> Vec<(usize, Vec<String>)> {
 
 #[test]
 fn every_layer_is_in_the_table() {
-    type Block = Residual<(LayerNorm<16>, Dropout<16, 100>, Dense<16, 16, Gelu>)>;
+    type Block = Residual<(LayerNorm<16>, Dropout<10>, Dense<16, 16, Gelu>)>;
     type Tail = (Dense<16, 8, Tanh>, Dense<8, 3, Softmax>);
-    type Net = (Dense<4, 16, Identity>, BatchNorm<16>, Activate<16, Relu>, Block, Residual<Dense<16, 16, Elu>>, Tail);
+    type Net = (Dense<4, 16, Identity>, BatchNorm<16>, Relu, Block, Residual<Dense<16, 16, Elu>>, Tail);
     let bytes = |size: usize| size.to_string();
     let expected: [(usize, &[&str]); 15] = [
         (0, &["layer", "output", "parameters", "bytes", "MACs"]),
         (0, &["0", "Dense<4, 16, Identity>", "Features<16>", "80", &bytes(size_of::<Dense<4, 16, Identity>>()), "64"]),
         (0, &["1", "BatchNorm<16>", "Features<16>", "32", &bytes(size_of::<BatchNorm<16>>()), "16"]),
-        (0, &["2", "Activate<16, Relu>", "Features<16>", "0", "0", "0"]),
+        (0, &["2", "Relu", "Features<16>", "0", "0", "0"]),
         (0, &["3", "Residual", "Features<16>"]),
         (3, &["0", "chain", "Features<16>"]),
         (6, &["0", "LayerNorm<16>", "Features<16>", "32", &bytes(size_of::<LayerNorm<16>>()), "32"]),
-        (6, &["1", "Dropout<16, 100>", "Features<16>", "0", "8", "0"]),
+        (6, &["1", "Dropout<10>", "Features<16>", "0", "8", "0"]),
         (6, &["2", "Dense<16, 16, Gelu>", "Features<16>", "272", &bytes(size_of::<Dense<16, 16, Gelu>>()), "256"]),
         (0, &["4", "Residual", "Features<16>"]),
         (3, &["0", "Dense<16, 16, Elu>", "Features<16>", "272", &bytes(size_of::<Dense<16, 16, Elu>>()), "256"]),

@@ -5,15 +5,15 @@ use tuplenet::activation::NoActivation;
 use tuplenet::data::{MinMaxScaler, Permutation, StandardScaler, Subset, Weighted};
 use tuplenet::init::{Constant, GlorotUniform, Zeros};
 use tuplenet::inspect::GradientCheck;
-use tuplenet::layers::{Activate, BatchNorm, Dropout, LayerNorm, Residual};
+use tuplenet::layers::{BatchNorm, Dropout, LayerNorm, Residual};
 use tuplenet::metrics::ConfusionMatrix;
 use tuplenet::model::{InputShape, Summary};
 use tuplenet::optimizer::schedule::{AnySchedule, CosineAnnealing, ReduceOnPlateau, StepDecay};
 use tuplenet::optimizer::{AnyOptimizer, OptimizerState, PerParameter, Scheduled};
 use tuplenet::prelude::*;
 
-type Net = (Dense<2, 4, Relu>, BatchNorm<4>, Dropout<4, 100>, Residual<LayerNorm<4>>, Dense<4, 1, Sigmoid>);
-type Small = (Dense<4, 3, Gelu>, Activate<3, Tanh>, Dense<3, 2, Softmax>);
+type Net = (Dense<2, 4, Relu>, BatchNorm<4>, Dropout<10>, Residual<LayerNorm<4>>, Dense<4, 1, Sigmoid>);
+type Small = (Dense<4, 3, Gelu>, Tanh, Dense<3, 2, Softmax>);
 type Learner = Trainer<Net, BinaryCrossEntropy, Adam, rand::rngs::Xoshiro256PlusPlus, 4>;
 
 fn assert_shared<T: Debug + Send + Sync + 'static>() {}
@@ -28,8 +28,8 @@ fn networks_and_layers_have_the_common_traits() {
     assert_traits::<Small>();
     assert_traits::<Dense<2, 3, Softmax, f64>>();
     assert_traits::<Features<3>>();
-    assert_cloned::<<Net as Layer<<Net as InputShape>::In>>::Cache<4>>();
-    assert_cloned::<<Small as Layer<<Small as InputShape>::In>>::Cache<4>>();
+    assert_cloned::<<Net as Layer<<Net as InputShape>::In, f32>>::Cache<4>>();
+    assert_cloned::<<Small as Layer<<Small as InputShape>::In, f32>>::Cache<4>>();
     assert_cloned::<Summary<Net>>();
     assert_copy::<Summary<Net>>();
 }

@@ -11,7 +11,7 @@ mod common;
 
 use common::{BATCH, Setting, XOR_STEPS, curve_size, peer};
 use std::hint::black_box;
-use tuplenet::model::{InputShape, Params};
+use tuplenet::model::Params;
 use tuplenet::prelude::*;
 
 type Xor = (Dense<2, 10, Relu>, Dense<10, 1, Sigmoid>);
@@ -123,8 +123,7 @@ fn curve_steps(setting: &Setting, workload: &str) -> (f64, f64) {
 /// The time of one call of `predict_one`, over 64 samples in turn, and the checksum of their outputs.
 fn one_sample<N, const IN: usize, const OUT: usize>(setting: &Setting, network: &N, inputs: &[[f32; IN]]) -> (f64, f64)
 where
-    N: Network + InputShape<In = Features<IN>> + Params<Scalar = f32>,
-    N: Layer<Features<IN>, Out = Features<OUT>>,
+    N: FromTo<IN, OUT>,
 {
     let inputs = &inputs[..64];
     let outputs: Vec<[f32; OUT]> = inputs.iter().map(|input| network.predict_one(input)).collect();

@@ -37,7 +37,7 @@ from tuplenet_file import EPSILON, TOLERANCE, Unknown
 
 # Keras's functions, and ours. They are recognised as themselves: somebody else's may have the same name.
 NAMES = {
-    "linear": "Identity", "relu": "Relu", "leaky_relu": "LeakyRelu<200>", "elu": "Elu", "selu": "Selu", "gelu": "Gelu",
+    "linear": "Identity", "relu": "Relu", "leaky_relu": "LeakyRelu<20>", "elu": "Elu", "selu": "Selu", "gelu": "Gelu",
     "silu": "Silu", "sigmoid": "Sigmoid", "hard_sigmoid": "HardSigmoid", "tanh": "Tanh", "softplus": "Softplus",
     "softsign": "Softsign", "softmax": "Softmax",
 }  # fmt: skip
@@ -66,10 +66,10 @@ def refuse(operation, what):
 def leaky(layer, factor):
     if factor == 0:
         return "Relu"
-    per_mille = tuplenet_file.whole(factor, 1000)
-    if per_mille is None:
-        refuse(layer, f"expected a negative_slope in per mille, found {factor}")
-    return f"LeakyRelu<{per_mille}>"
+    percent = tuplenet_file.whole(factor, 100)
+    if percent is None:
+        refuse(layer, f"expected a negative_slope in per cent, found {factor}")
+    return f"LeakyRelu<{percent}>"
 
 
 def activation_of(layer):
@@ -201,12 +201,12 @@ def layer_of(layer, size):
         return {**common, "kind": "Dense", "outputs": outputs, "activation": activation,
                 "tensors": {"weight": weight, "bias": bias}}  # fmt: skip
     if kind is k.Dropout:
-        per_mille = tuplenet_file.whole(layer.rate, 1000)
+        percent = tuplenet_file.whole(layer.rate, 100)
         if layer.noise_shape is not None:
             refuse(layer, f"expected no noise_shape, found {layer.noise_shape}")
-        if per_mille is None or per_mille >= 1000:
-            refuse(layer, f"expected a rate in per mille below 1, found {layer.rate}; it can be set, `layer.rate = 0.333`")
-        return {**common, "kind": "Dropout", "per_mille": per_mille}
+        if percent is None or percent >= 100:
+            refuse(layer, f"expected a rate in per cent below 1, found {layer.rate}; it can be set, `layer.rate = 0.33`")
+        return {**common, "kind": "Dropout", "percent": percent}
     if kind is k.BatchNormalization:
         check_last_axis(layer)
         mean, variance = as_numpy(layer.moving_mean), as_numpy(layer.moving_variance)

@@ -1,6 +1,6 @@
 """What the scripts beside this one share: layers as they are listed here become a file and the type of a network.
 
-A layer is a dictionary: `kind` (Dense, Activate, Dropout, BatchNorm, LayerNorm), `inputs` and `outputs`, what its type needs,
+A layer is a dictionary: `kind` (Dense, Activate, Dropout, BatchNorm, LayerNorm, Input), `inputs` and `outputs`, what its type needs,
 and under `tensors` its arrays with the names and sizes that PyTorch gives them. What it computes is written here once more,
 in NumPy: before a file is written, its outputs must be those of the model.
 """
@@ -43,10 +43,12 @@ def layer_type(layer, number):
     last = "" if number == "f32" else f", {number}"
     if kind == "Dense":
         return f"Dense<{layer['inputs']}, {size}, {layer['activation']}{last}>"
+    if kind == "Input":
+        return f"Input<Features<{size}>{last}>"
     if kind == "Activate":
-        return f"Activate<{size}, {layer['activation']}{last}>"
+        return layer["activation"]
     if kind == "Dropout":
-        return f"Dropout<{size}, {layer['per_mille']}{last}>"
+        return f"Dropout<{layer['percent']}>"
     if kind == "LayerNorm" and layer["epsilon_nanos"] != 10_000:
         return f"LayerNorm<{size}, {number}, {layer['epsilon_nanos']:_}>"
     return f"{kind}<{size}{last}>"
@@ -54,6 +56,10 @@ def layer_type(layer, number):
 
 def nest(layers):
     """Tuples of tuples, none with more elements than a tuple of layers may have."""
+    first = layers[0]
+    if first["kind"] in ("Activate", "Dropout"):
+        # It takes any number of inputs: the type of a network begins with one that says how many.
+        layers = [{**first, "kind": "Input", "tensors": {}}, *layers]
     while len(layers) > WIDEST:
         parts = [layers[first : first + WIDEST] for first in range(0, len(layers), WIDEST)]
         # A tuple of one is none.
@@ -69,6 +75,8 @@ def type_of(tree, number):
 
 def modules(tree):
     """How many modules of a torch.nn.Sequential it is."""
+    if isinstance(tree, dict) and tree["kind"] == "Input":
+        return 0
     return 2 if isinstance(tree, dict) and tree["kind"] == "Dense" and tree["activation"] != "Identity" else 1
 
 
@@ -92,7 +100,7 @@ def activate(name, x):
     """What an activation of tuplenet computes; each sample is a row."""
     negative = numpy.minimum(x, 0)
     if name.startswith("LeakyRelu<"):
-        return numpy.where(x > 0, x, x * x.dtype.type(int(name[len("LeakyRelu<") : -1]) / 1000))
+        return numpy.where(x > 0, x, x * x.dtype.type(int(name[len("LeakyRelu<") : -1]) / 100))
     if name == "Identity":
         return x
     if name == "Relu":
@@ -144,7 +152,7 @@ def compute(layers, x):
         elif kind == "LayerNorm":
             square = x.var(axis=1, keepdims=True) + x.dtype.type(layer["epsilon_nanos"] / 1e9)
             x = normalize(x, x.mean(axis=1, keepdims=True), square, tensors)
-        elif kind != "Dropout":
+        elif kind not in ("Dropout", "Input"):
             raise Unknown(f"expected a layer of tuplenet, found {kind}")
     return x
 

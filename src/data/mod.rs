@@ -23,6 +23,7 @@ mod csv;
 mod folds;
 mod one_hot;
 mod scale;
+pub(crate) mod shape;
 mod shuffle;
 mod split;
 mod weights;
@@ -39,6 +40,7 @@ pub use shuffle::Permutation;
 pub use split::{Subset, split, stratified_split};
 pub use weights::{ClassWeighted, Weighted, balanced_class_weights};
 
+use crate::data::shape::Shape;
 use crate::error::Error;
 use crate::num::Real;
 use crate::num::zeroed::Zeroed;
@@ -117,18 +119,18 @@ pub(crate) fn check_data<T: Real, X: Samples<T> + ?Sized, Y: Samples<T> + ?Sized
     if expected == 0 { Err(Error::NoSamples) } else { Ok(expected) }
 }
 
-/// Inputs of a network: samples of `IN` features. Every type of [`Samples`] with such items implements it.
+/// Inputs of a network: samples of shape `In`, for [`Features<N>`](crate::model::Features) `[T; N]`. Every type of
+/// [`Samples`] with such items implements it.
 #[diagnostic::on_unimplemented(
-    message = "the data does not fit: a network that takes samples `[{T}; {IN}]` does not accept `{Self}`",
-    label = "expected samples `[{T}; {IN}]`",
-    note = "data is an array, a slice or a vector of samples `[{T}; {IN}]` or `SVector<{T}, {IN}>`, or a matrix of `{T}` \
-            with {IN} rows, one sample a column"
+    message = "the data does not fit: a network that takes `{In}` of `{T}` does not accept `{Self}`",
+    label = "expected samples of `{In}`, each `[{T}; N]`",
+    note = "data for `Features<N>` is an array, a slice or a vector of samples `[{T}; N]` or `SVector<{T}, N>`, or a matrix of `{T}` with N rows, one sample a column"
 )]
-pub trait Inputs<T: Real, const IN: usize>: Samples<T, Item = [T; IN]> {}
+pub trait Inputs<T: Real, In: Shape>: Samples<T, Item = In::Sample<T>> {}
 
 // Not recommended by the compiler, so that it shows the message above and not that an associated type differs.
 #[diagnostic::do_not_recommend]
-impl<T: Real, X: Samples<T, Item = [T; IN]> + ?Sized, const IN: usize> Inputs<T, IN> for X {}
+impl<T: Real, In: Shape, X: Samples<T, Item = In::Sample<T>> + ?Sized> Inputs<T, In> for X {}
 
 /// One sample in a slice. Implement it for a record of your own to use slices of it as data.
 #[diagnostic::on_unimplemented(
@@ -152,10 +154,6 @@ pub trait Sample<T: Real> {
     {
         None
     }
-}
-
-impl<T: Real, const N: usize> Zeroed for [T; N] {
-    const ZEROED: Self = [T::ZERO; N];
 }
 
 impl<T: Real, const N: usize> Sample<T> for [T; N] {
@@ -221,10 +219,6 @@ impl<const CLASSES: usize> ClassIndex<CLASSES> for usize {
     fn index(&self) -> usize {
         *self
     }
-}
-
-impl Zeroed for usize {
-    const ZEROED: Self = 0;
 }
 
 impl<const CLASSES: usize> Zeroed for Class<CLASSES> {

@@ -3,7 +3,7 @@
 use crate::data::Inputs;
 use crate::error::Error;
 use crate::loss::Targets;
-use crate::model::{Features, InputShape, Kind, LastActivation, Layer, Parameter, Visitor, VisitorMut};
+use crate::model::{Kind, LastActivation, Parameter, Trainable, Visitor, VisitorMut};
 use crate::num::Real;
 use crate::train::Workspace;
 use num_traits::float::FloatCore;
@@ -57,16 +57,16 @@ pub struct GradientCheck<T> {
 /// # Ok::<(), tuplenet::Error>(())
 /// ```
 #[doc(alias("gradcheck"))]
-pub fn gradient_check<N, L, X, Y, const IN: usize, const OUT: usize>(
+pub fn gradient_check<N, L, X, Y>(
     network: &mut N,
     loss: &L,
     inputs: &X,
     targets: &Y,
 ) -> Result<GradientCheck<N::Scalar>, Error>
 where
-    N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
-    X: Inputs<N::Scalar, IN> + ?Sized,
-    Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
+    N: Trainable,
+    X: Inputs<N::Scalar, N::In> + ?Sized,
+    Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + ?Sized,
 {
     let mut workspace = Workspace::<N, 8>::new();
     let mut gradient = N::ZEROED;

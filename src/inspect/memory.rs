@@ -28,7 +28,7 @@
 //! inside a network on the stack, and some registers with each call. The crate in `examples/firmware` measures both: on
 //! a Cortex-M4F, a step of the `Learner` above used 184 to 292 bytes of stack.
 
-use crate::model::{InputShape, Layer};
+use crate::model::Trainable;
 use crate::optimizer::{Adam, Sgd};
 use crate::train::Trainer;
 
@@ -91,7 +91,7 @@ macro_rules! assert_fits {
 /// # Panics
 ///
 /// If the weights use more than `budget` bytes.
-pub const fn assert_flash<N: InputShape + Layer<<N as InputShape>::In>>(name: &str, budget: usize) {
+pub const fn assert_flash<N: Trainable>(name: &str, budget: usize) {
     assert_at_most(name, N::BYTES, " bytes of flash for its weights", budget);
 }
 
@@ -100,7 +100,7 @@ pub const fn assert_flash<N: InputShape + Layer<<N as InputShape>::In>>(name: &s
 /// # Panics
 ///
 /// If training, one sample at a time, uses more than `budget` bytes.
-pub const fn assert_ram<N: InputShape + Layer<<N as InputShape>::In>>(name: &str, budget: usize) {
+pub const fn assert_ram<N: Trainable>(name: &str, budget: usize) {
     let bytes = Trainer::<N, (), Sgd<N::Scalar>, (), 1>::BYTES;
     assert_at_most(name, bytes, " bytes of RAM to be trained, one sample at a time,", budget);
 }
@@ -110,7 +110,7 @@ pub const fn assert_ram<N: InputShape + Layer<<N as InputShape>::In>>(name: &str
 /// # Panics
 ///
 /// If training outside of a box may use more than `budget` bytes.
-pub const fn assert_stack<N: InputShape + Layer<<N as InputShape>::In>>(name: &str, budget: usize) {
+pub const fn assert_stack<N: Trainable>(name: &str, budget: usize) {
     // Measured, where nothing is optimized: 2.5 times a trainer of 1.9 megabytes, 2.7 times one of 330 kilobytes, and
     // 96 kilobytes for a tiny one.
     let bytes = 3 * Trainer::<N, (), Adam<N::Scalar>, (), 32>::BYTES + 128 * 1024;

@@ -1,179 +1,261 @@
-//! [`Activate`]: an activation as a layer of its own.
+//! Activations as layers of their own: [`activation_layer!`](crate::activation_layer), and its uses for those of the
+//! library.
 
-use super::Dense;
-use crate::activation::{Activation, Identity, assert_varies};
-use crate::kernel::{map_first, scalar};
-use crate::model::{
-    Description, Features, InputShape, Layer, Network, Op, Params, Pass, Place, Visitor, VisitorMut, Zeroed,
+use crate::activation::{
+    Activation, Elu, Gelu, HardSigmoid, Identity, LeakyRelu, Relu, Selu, Sigmoid, Silu, Softmax, Softplus, Softsign,
+    Tanh, assert_varies,
 };
+use crate::kernel::map_first;
+use crate::model::layer::Internal;
+use crate::model::{Batch, Features, Layer, Model, Op, Pass, Shape, Zeroed};
 use crate::num::Real;
-use core::marker::PhantomData;
 use fearless_simd::Simd;
 use nalgebra::SMatrix;
 
-/// Activation layer: applies the activation `A` to `N` features, after a layer that has no activation, such as
-/// [`BatchNorm`](super::BatchNorm). After a [`Dense`] layer it is cheaper to put the activation into that layer.
-///
-/// # Shapes
-///
-/// `N` features in, `N` features out.
+/// Makes a layer of an activation, which is a unit struct: it can then stand in a tuple after a layer that has no activation
+/// of its own, such as [`BatchNorm`](crate::layers::BatchNorm), and takes samples of any shape. After a
+/// [`Dense`](crate::layers::Dense) layer it is cheaper to make it a parameter of that layer. Those of the library are layers
+/// already.
 ///
 /// # Formula
 ///
-/// `y = A(x)`. PyTorch equivalent: the activation's module, such as `torch.nn.ReLU`.
+/// `y = A(x)`, element by element. PyTorch equivalent: the activation's module, such as `torch.nn.ReLU`.
 ///
 /// # Examples
 ///
 /// ```
-/// use tuplenet::layers::{Activate, LayerNorm};
+/// use tuplenet::activation::{Activation, FromInput};
+/// use tuplenet::init::HeNormal;
+/// use tuplenet::layers::LayerNorm;
 /// use tuplenet::prelude::*;
+/// use tuplenet::simd::*;
 ///
-/// type Net = (Dense<2, 8, Identity>, LayerNorm<8>, Activate<8, Gelu>, Dense<8, 1, Identity>);
+/// /// The square.
+/// #[derive(Clone, Debug, PartialEq)]
+/// struct Square;
+///
+/// impl Activation for Square {
+///     type DerivativeFrom = FromInput;
+///     type Init = HeNormal;
+///
+///     fn value<S: Simd, T: Real>(_: S, x: Lanes<S, T>) -> Lanes<S, T> {
+///         x * x
+///     }
+///
+///     fn derivative<S: Simd, T: Real>(_: S, x: Lanes<S, T>, _: Lanes<S, T>) -> Lanes<S, T> {
+///         x + x
+///     }
+/// }
+///
+/// tuplenet::activation_layer!(Square);
+///
+/// type Net = (Dense<2, 8, Identity>, LayerNorm<8>, Square, Dense<8, 1, Identity>);
 /// let network = Net::new(&mut seeded(0));
-/// assert_eq!(Activate::<2, Relu>::new(&mut seeded(0)).predict_one(&[-1.0, 2.0]), [0.0, 2.0]);
+/// assert!(network.predict_one(&[0.5, -1.0])[0].is_finite());
 /// ```
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(bound = ""))]
-#[doc(alias("activation layer"))]
-pub struct Activate<const N: usize, A, T = f32>(PhantomData<(A, T)>);
+#[macro_export]
+macro_rules! activation_layer {
+    ($name:ident $(<const $parameter:ident: $kind:ty>)? $({ $($more:item)* })?) => {
+        impl$(<const $parameter: $kind>)? $crate::model::Zeroed for $name$(<$parameter>)? {
+            const ZEROED: Self = {
+                assert!(
+                    <Self as $crate::activation::Activation>::ELEMENTWISE,
+                    "only an activation that is computed element by element is a layer of its own"
+                );
+                $name
+            };
+        }
 
-impl<const N: usize, A: Activation, T: Real> Activate<N, A, T> {
-    /// Folds this layer into the `Dense` layer before it, which then computes both.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use tuplenet::layers::Activate;
-    /// use tuplenet::prelude::*;
-    ///
-    /// let dense = Dense::<1, 2, Identity>::from_rows([[1.0], [-1.0]], [0.0, 0.0]);
-    /// assert_eq!(Activate::<2, Relu>::fold(dense).predict_one(&[3.0]), [3.0, 0.0]);
-    /// ```
-    pub const fn fold<const IN: usize>(before: Dense<IN, N, Identity, T>) -> Dense<IN, N, A, T> {
-        Dense::from_matrix(before.weight, before.bias)
-    }
-}
+        $crate::no_parameters!([$(const $parameter: $kind)?] $name$(<$parameter>)?);
 
-impl<const N: usize, A, T> Clone for Activate<N, A, T> {
-    fn clone(&self) -> Self {
-        Activate(PhantomData)
-    }
-}
+        impl<In: $crate::model::Shape, T: $crate::num::Real $(, const $parameter: $kind)?> $crate::model::Model<In, T>
+            for $name$(<$parameter>)?
+        {
+            type Out = In;
+            const MACS: Option<usize> = Some(0);
 
-impl<const N: usize, A, T> PartialEq for Activate<N, A, T> {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
+            #[inline(always)]
+            fn infer<S: $crate::simd::Simd, const B: usize>(
+                &self,
+                pass: $crate::model::Pass<S, B>,
+                x: &$crate::model::Batch<In, T, B>,
+                y: &mut $crate::model::Batch<In, T, B>,
+            ) {
+                $crate::layers::activate::<Self, In, T, S, B>(pass, x, y);
+            }
+        }
 
-impl<const N: usize, A, T> core::fmt::Debug for Activate<N, A, T> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("Activate")
-    }
-}
+        impl<In: $crate::model::Shape, T: $crate::num::Real $(, const $parameter: $kind)?> $crate::model::Layer<In, T>
+            for $name$(<$parameter>)?
+        {
+            type Cache<const B: usize> = ();
+            type LastActivation = Self;
 
-impl<const N: usize, A: Activation, T> Zeroed for Activate<N, A, T> {
-    const ZEROED: Self = {
-        assert_varies::<A>(N);
-        Activate(PhantomData)
+            #[inline(always)]
+            fn backward<S: $crate::simd::Simd, const B: usize>(
+                &self,
+                pass: $crate::model::Pass<S, B>,
+                xy: (&$crate::model::Batch<In, T, B>, &$crate::model::Batch<In, T, B>),
+                (): &mut (),
+                dy: &mut $crate::model::Batch<In, T, B>,
+                _: &mut Self,
+                dx: Option<&mut $crate::model::Batch<In, T, B>>,
+            ) {
+                $crate::layers::activate_backward::<Self, In, T, S, B>(pass, xy, dy, dx);
+            }
+
+            $($($more)*)?
+        }
     };
 }
 
-impl<const N: usize, A: Activation, T: Real> Params for Activate<N, A, T> {
-    type Scalar = T;
-    const PARAMETERS: usize = 0;
+/// `Params`, `Visit` and `Network` for a layer without parameters.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! no_parameters {
+    ([$($generics:tt)*] $layer:ty) => {
+        impl<$($generics)*> $crate::model::Params for $layer {
+            const PARAMETERS: usize = 0;
+        }
 
-    #[inline(always)]
-    fn visit(&self, _: &mut impl Visitor<T>) {}
+        impl<T: $crate::num::Real, $($generics)*> $crate::model::Visit<T> for $layer {
+            #[inline(always)]
+            fn visit(&self, _: &mut impl $crate::model::Visitor<T>) {}
 
-    #[inline(always)]
-    fn visit_mut<const OTHERS: usize>(&mut self, _: [&mut Self; OTHERS], _: &mut impl VisitorMut<T, OTHERS>) {}
+            #[inline(always)]
+            fn visit_mut<const OTHERS: usize>(
+                &mut self,
+                _: [&mut Self; OTHERS],
+                _: &mut impl $crate::model::VisitorMut<T, OTHERS>,
+            ) {
+            }
+        }
+
+        impl<$($generics)*> $crate::model::Network for $layer {}
+    };
 }
 
-impl<const N: usize, A, T> InputShape for Activate<N, A, T> {
-    type In = Features<N>;
-}
-
-impl<const N: usize, A, T> Network for Activate<N, A, T> {}
-
-impl<const N: usize, A: Activation, T: Real> Layer<Features<N>> for Activate<N, A, T> {
-    type Out = Features<N>;
-    type Cache<const B: usize> = SMatrix<T, N, B>;
-    type LastActivation = A;
-
-    #[inline(always)]
-    fn output<const B: usize>(cache: &SMatrix<T, N, B>) -> &SMatrix<T, N, B> {
-        cache
+/// `y = A(x)` for the samples in use.
+#[doc(hidden)]
+#[inline(always)]
+pub fn activate<A: Activation, In: Shape, T: Real, S: Simd, const B: usize>(
+    pass: Pass<S, B>,
+    x: &Batch<In, T, B>,
+    y: &mut Batch<In, T, B>,
+) {
+    if pass.stops_at_logits() {
+        return y.clone_from(x);
     }
+    let simd = pass.simd();
+    map_first(
+        simd,
+        In::prefix::<B>(pass.len()),
+        [In::as_mut_slice(y)],
+        [In::as_slice(x)],
+        #[inline(always)]
+        |[_], [x]| [A::value::<S, T>(simd, x)],
+    );
+}
+
+/// The gradient by `x` from the gradient by `y = A(x)`.
+#[doc(hidden)]
+#[inline(always)]
+pub fn activate_backward<A: Activation, In: Shape, T: Real, S: Simd, const B: usize>(
+    pass: Pass<S, B>,
+    (x, y): (&Batch<In, T, B>, &Batch<In, T, B>),
+    dy: &mut Batch<In, T, B>,
+    dx: Option<&mut Batch<In, T, B>>,
+) {
+    let Some(dx) = dx else { return };
+    if pass.stops_at_logits() {
+        return dx.clone_from(dy);
+    }
+    let simd = pass.simd();
+    map_first(
+        simd,
+        In::prefix::<B>(pass.len()),
+        [In::as_mut_slice(dx)],
+        [In::as_slice(dy), In::as_slice(x), In::as_slice(y)],
+        #[inline(always)]
+        |[_], [dy, x, y]| [A::backward::<S, T>(simd, dy, x, y)],
+    );
+}
+
+// What the library's activations have beside what the macro writes: their operation, for exporters.
+macro_rules! layers {
+    ($($name:ident $(<const $parameter:ident: $kind:ty>)?),+ $(,)?) => {$(
+        activation_layer!($name $(<const $parameter: $kind>)? {
+            fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>), _: Internal) {
+                emit(operation::<Self, In, T>());
+            }
+        });
+    )+};
+}
+
+fn operation<'a, A: Activation, In: Shape, T>() -> Op<'a, T> {
+    match A::KIND {
+        Some(function) => Op::Apply { size: In::LEN, function },
+        None => Op::Unknown { name: core::any::type_name::<A>() },
+    }
+}
+
+layers! {
+    Identity, Relu, LeakyRelu<const PERCENT: u32>, Elu, Selu, Gelu, Silu, Sigmoid, HardSigmoid, Tanh, Softplus, Softsign,
+}
+
+/// The cache of [`Softmax`] as a layer of its own: nothing, but with a size of one the compiler stops at its value.
+#[derive(Clone, Copy, Debug)]
+pub struct SoftmaxCache<const N: usize>;
+
+impl<const N: usize> Zeroed for SoftmaxCache<N> {
+    const ZEROED: Self = {
+        assert_varies::<Softmax>(N);
+        SoftmaxCache
+    };
+}
+
+impl Zeroed for Softmax {
+    const ZEROED: Self = Softmax;
+}
+
+no_parameters!([] Softmax);
+
+// Over the features of a sample, so not for every shape.
+impl<const N: usize, T: Real> Model<Features<N>, T> for Softmax {
+    type Out = Features<N>;
+    const MACS: Option<usize> = Some(0);
 
     #[inline(always)]
     fn infer<S: Simd, const B: usize>(&self, pass: Pass<S, B>, x: &SMatrix<T, N, B>, y: &mut SMatrix<T, N, B>) {
-        self.forward(pass, x, y);
-    }
-
-    #[inline(always)]
-    fn infer_by_value<S: Simd, const B: usize>(&self, pass: Pass<S, B>, x: &SMatrix<T, N, B>) -> SMatrix<T, N, B> {
-        if pass.stops_at_logits() {
-            return *x;
+        const { assert_varies::<Softmax>(N) }
+        y.clone_from(x);
+        if !pass.stops_at_logits() {
+            Softmax::value_of_sample(pass, &mut y.data.0);
         }
-        let mut y = scalar::made(
-            #[inline(always)]
-            |column, row| scalar::value::<S, T, A>(pass.simd(), scalar::at(&x.data.0[column], row)),
-        );
-        A::value_of_sample(pass, &mut y.data.0);
-        y
     }
+}
 
-    #[inline(always)]
-    fn forward<S: Simd, const B: usize>(&self, pass: Pass<S, B>, x: &SMatrix<T, N, B>, cache: &mut SMatrix<T, N, B>) {
-        if pass.stops_at_logits() {
-            return cache.clone_from(x);
-        }
-        let simd = pass.simd();
-        map_first(
-            simd,
-            pass.len() * N,
-            [cache.as_mut_slice()],
-            [x.as_slice()],
-            #[inline(always)]
-            |[_], [x]| [A::value::<S, T>(simd, x)],
-        );
-        A::value_of_sample(pass, &mut cache.data.0);
-    }
+impl<const N: usize, T: Real> Layer<Features<N>, T> for Softmax {
+    type Cache<const B: usize> = SoftmaxCache<N>;
+    type LastActivation = Self;
 
     #[inline(always)]
     fn backward<S: Simd, const B: usize>(
         &self,
         pass: Pass<S, B>,
-        x: &SMatrix<T, N, B>,
-        cache: &mut SMatrix<T, N, B>,
-        output_gradient: &mut SMatrix<T, N, B>,
+        (x, y): (&SMatrix<T, N, B>, &SMatrix<T, N, B>),
+        _: &mut SoftmaxCache<N>,
+        dy: &mut SMatrix<T, N, B>,
         _: &mut Self,
-        input_gradient: Option<&mut SMatrix<T, N, B>>,
+        dx: Option<&mut SMatrix<T, N, B>>,
     ) {
-        let Some(input_gradient) = input_gradient else { return };
-        if pass.stops_at_logits() {
-            return input_gradient.clone_from(output_gradient);
+        if dx.is_some() && !pass.stops_at_logits() {
+            Softmax::backward_of_sample(pass, &y.data.0, &mut dy.data.0);
         }
-        let simd = pass.simd();
-        A::backward_of_sample(pass, &cache.data.0, &mut output_gradient.data.0);
-        map_first(
-            simd,
-            pass.len() * N,
-            [input_gradient.as_mut_slice()],
-            [output_gradient.as_slice(), x.as_slice(), cache.as_slice()],
-            #[inline(always)]
-            |[_], [output_gradient, x, y]| [A::backward::<S, T>(simd, output_gradient, x, y)],
-        );
+        activate_backward::<Softmax, Features<N>, T, S, B>(pass, (x, y), dy, dx);
     }
 
-    fn describe(place: Place, emit: &mut dyn FnMut(Description)) {
-        emit(Description::of::<Features<N>, Self>(place, Some(0)));
-    }
-
-    fn graph<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>)) {
-        emit(match A::KIND {
-            Some(function) => Op::Apply { size: N, function },
-            None => Op::Unknown { name: core::any::type_name::<A>() },
-        });
+    fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>), _: Internal) {
+        emit(operation::<Self, Features<N>, T>());
     }
 }

@@ -3,9 +3,9 @@
 use super::{Dense, EPSILON, gain_and_bias, vector};
 use crate::activation::{Identity, NoActivation};
 use crate::kernel::{map, scalar};
+use crate::model::layer::Internal;
 use crate::model::{
-    Description, Features, InputShape, Kind, Layer, Network, Op, Parameter, Params, Pass, Place, Visitor, VisitorMut,
-    Zeroed,
+    Features, InputShape, Kind, Layer, Model, Network, Op, Parameter, Params, Pass, Visit, Visitor, VisitorMut, Zeroed,
 };
 use crate::num::Real;
 use crate::num::math::{mul_add, square_root};
@@ -45,17 +45,17 @@ use rand::Rng;
 /// # Examples
 ///
 /// ```
-/// use tuplenet::layers::{Activate, BatchNorm};
+/// use tuplenet::layers::BatchNorm;
 /// use tuplenet::prelude::*;
 ///
-/// type Net = (Dense<2, 8, Identity>, BatchNorm<8>, Activate<8, Relu>, Dense<8, 1, Sigmoid>);
+/// type Net = (Dense<2, 8, Identity>, BatchNorm<8>, Relu, Dense<8, 1, Sigmoid>);
 /// let (inputs, targets) = ([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [false, true, true, false]);
 /// let mut trainer = Trainer::new(Net::new(&mut seeded(0)), BinaryCrossEntropy, Adam::new(0.05), seeded(1));
 /// trainer.fit(&inputs, &targets, &FitOptions { epochs: 500, ..FitOptions::default() }, ())?;
 ///
 /// // What was learned, with two layers less.
 /// let (dense, norm, _, last) = trainer.network.clone();
-/// let deployed: (Dense<2, 8, Relu>, Dense<8, 1, Sigmoid>) = (Activate::fold(norm.fold(dense)), last);
+/// let deployed: (Dense<2, 8, Relu>, Dense<8, 1, Sigmoid>) = (norm.fold(dense).with_activation(), last);
 /// for (input, target) in inputs.iter().zip(targets) {
 ///     let ([before], [after]) = (trainer.network.predict_one(input), deployed.predict_one(input));
 ///     assert!((after > 0.5) == target && (before - after).abs() < 1e-5);
@@ -173,20 +173,19 @@ macro_rules! fold {
             /// # Examples
             ///
             /// ```
-            /// use tuplenet::layers::{Activate, BatchNorm};
-            /// use tuplenet::model::Zeroed;
+            /// use tuplenet::layers::BatchNorm;
             /// use tuplenet::prelude::*;
             ///
             /// // Such as `include!("trained.rs")`, a file that the export has written.
-            /// const TRAINED: (Dense<1, 2, Identity>, BatchNorm<2>, Activate<2, Relu>, Dense<2, 1, Sigmoid>) = (
+            /// const TRAINED: (Dense<1, 2, Identity>, BatchNorm<2>, Relu, Dense<2, 1, Sigmoid>) = (
             ///     Dense::from_rows([[3.0], [-3.0]], [0.5, 0.5]),
             ///     BatchNorm::from_arrays([1.0, 2.0], [0.0, 5.0], [3.0, 4.0], [4.0, 1.0]),
-            ///     Zeroed::ZEROED,
+            ///     Relu,
             ///     Dense::from_rows([[1.0, -1.0]], [0.0]),
             /// );
             /// static NETWORK: (Dense<1, 2, Relu>, Dense<2, 1, Sigmoid>) = {
             ///     let (dense, norm, _, last) = TRAINED;
-            ///     (Activate::fold(norm.fold(dense)), last)
+            ///     (norm.fold(dense).with_activation(), last)
             /// };
             /// let ([before], [after]) = (TRAINED.predict_one(&[1.5]), NETWORK.predict_one(&[1.5]));
             /// assert!((before - after).abs() < 1e-6);
@@ -262,11 +261,8 @@ impl<const N: usize, T: Real> Zeroed for BatchNorm<N, T> {
 }
 
 impl<const N: usize, T: Real> Params for BatchNorm<N, T> {
-    type Scalar = T;
     const PARAMETERS: usize = 2 * N;
     const TOGETHER: usize = 2;
-
-    gain_and_bias!();
 
     fn initialize<R: Rng>(&mut self, _: &mut R) {
         *self = Self::ZEROED;
@@ -301,46 +297,41 @@ impl<const N: usize, T: Real> Params for BatchNorm<N, T> {
     }
 }
 
-impl<const N: usize, T> InputShape for BatchNorm<N, T> {
+impl<const N: usize, T: Real> Visit<T> for BatchNorm<N, T> {
+    gain_and_bias!();
+}
+
+impl<const N: usize, T: Real> InputShape for BatchNorm<N, T> {
     type In = Features<N>;
+    type Scalar = T;
 }
 
 impl<const N: usize, T> Network for BatchNorm<N, T> {}
 
-/// What [`BatchNorm`] stores for its backward pass: the output, `N` by `B`, and the statistics of the micro-batch.
+/// What [`BatchNorm`] stores for its backward pass: the statistics of the micro-batch.
 #[derive(Clone)]
-pub struct BatchNormCache<T: Real, const N: usize, const B: usize> {
-    output: SMatrix<T, N, B>,
+pub struct BatchNormCache<T: Real, const N: usize> {
     mean: SVector<T, N>,
     /// With the number of samples as divisor.
     variance: SVector<T, N>,
     reciprocal: SVector<T, N>,
 }
 
-impl<T: Real, const N: usize, const B: usize> core::fmt::Debug for BatchNormCache<T, N, B> {
+impl<T: Real, const N: usize> core::fmt::Debug for BatchNormCache<T, N> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("BatchNormCache").finish_non_exhaustive()
     }
 }
 
-impl<T: Real, const N: usize, const B: usize> Zeroed for BatchNormCache<T, N, B> {
-    const ZEROED: Self = BatchNormCache {
-        output: SMatrix::ZEROED,
-        mean: SMatrix::ZEROED,
-        variance: SMatrix::ZEROED,
-        reciprocal: SMatrix::ZEROED,
-    };
+impl<T: Real, const N: usize> Zeroed for BatchNormCache<T, N> {
+    const ZEROED: Self =
+        BatchNormCache { mean: SMatrix::ZEROED, variance: SMatrix::ZEROED, reciprocal: SMatrix::ZEROED };
 }
 
-impl<const N: usize, T: Real> Layer<Features<N>> for BatchNorm<N, T> {
+impl<const N: usize, T: Real> Model<Features<N>, T> for BatchNorm<N, T> {
     type Out = Features<N>;
-    type Cache<const B: usize> = BatchNormCache<T, N, B>;
-    type LastActivation = NoActivation<Self>;
-
-    #[inline(always)]
-    fn output<const B: usize>(cache: &Self::Cache<B>) -> &SMatrix<T, N, B> {
-        &cache.output
-    }
+    /// In prediction, one for each feature.
+    const MACS: Option<usize> = Some(N);
 
     #[inline(always)]
     fn infer<S: Simd, const B: usize>(&self, pass: Pass<S, B>, x: &SMatrix<T, N, B>, y: &mut SMatrix<T, N, B>) {
@@ -348,7 +339,12 @@ impl<const N: usize, T: Real> Layer<Features<N>> for BatchNorm<N, T> {
     }
 
     #[inline(always)]
-    fn infer_by_value<S: Simd, const B: usize>(&self, pass: Pass<S, B>, x: &SMatrix<T, N, B>) -> SMatrix<T, N, B> {
+    fn infer_by_value<S: Simd, const B: usize>(
+        &self,
+        pass: Pass<S, B>,
+        x: &SMatrix<T, N, B>,
+        _: Internal,
+    ) -> SMatrix<T, N, B> {
         if B > 1 {
             let mut y = Zeroed::ZEROED;
             self.predict(pass, x, &mut y);
@@ -365,21 +361,32 @@ impl<const N: usize, T: Real> Layer<Features<N>> for BatchNorm<N, T> {
             },
         )
     }
+}
+
+impl<const N: usize, T: Real> Layer<Features<N>, T> for BatchNorm<N, T> {
+    type Cache<const B: usize> = BatchNormCache<T, N>;
+    type LastActivation = NoActivation<Self>;
 
     #[inline(always)]
-    fn forward<S: Simd, const B: usize>(&self, pass: Pass<S, B>, x: &SMatrix<T, N, B>, cache: &mut Self::Cache<B>) {
+    fn forward<S: Simd, const B: usize>(
+        &self,
+        pass: Pass<S, B>,
+        x: &SMatrix<T, N, B>,
+        y: &mut SMatrix<T, N, B>,
+        cache: &mut BatchNormCache<T, N>,
+    ) {
         let simd = pass.simd();
-        let BatchNormCache { output, mean, variance, reciprocal: reciprocals } = cache;
+        let BatchNormCache { mean, variance, reciprocal: reciprocals } = cache;
         if pass.len() < 2 {
             *mean = self.running_mean;
             reciprocals.copy_from(&self.running_variance.map(reciprocal));
-            return self.predict(pass, x, output);
+            return self.predict(pass, x, y);
         }
         let count = T::from_count(pass.len());
         mean.fill(T::ZERO);
         add(pass, x, mean);
         *mean /= count;
-        for (x, y) in x.data.0.iter().zip(&mut output.data.0).take(pass.len()) {
+        for (x, y) in x.data.0.iter().zip(&mut y.data.0).take(pass.len()) {
             map(
                 simd,
                 [y],
@@ -389,14 +396,14 @@ impl<const N: usize, T: Real> Layer<Features<N>> for BatchNorm<N, T> {
             );
         }
         variance.fill(T::ZERO);
-        add(pass, output, variance);
+        add(pass, y, variance);
         *variance /= count;
         // Where a square overflows, the deviation is NaN and so is the loss: no step is taken, and the running
         // statistics, which would stay infinite, are not changed. Four times, since the divisor of the running
         // variance is smaller.
         let four = T::of(4.0);
         reciprocals.copy_from(&variance.map(|variance| reciprocal(variance) + (variance * four) * T::ZERO));
-        for (x, y) in x.data.0.iter().zip(&mut output.data.0).take(pass.len()) {
+        for (x, y) in x.data.0.iter().zip(&mut y.data.0).take(pass.len()) {
             map(
                 simd,
                 [y],
@@ -411,27 +418,23 @@ impl<const N: usize, T: Real> Layer<Features<N>> for BatchNorm<N, T> {
     fn backward<S: Simd, const B: usize>(
         &self,
         pass: Pass<S, B>,
-        x: &SMatrix<T, N, B>,
-        cache: &mut Self::Cache<B>,
-        output_gradient: &mut SMatrix<T, N, B>,
+        (x, _): (&SMatrix<T, N, B>, &SMatrix<T, N, B>),
+        BatchNormCache { mean, variance, reciprocal }: &mut BatchNormCache<T, N>,
+        dy: &mut SMatrix<T, N, B>,
         gradient: &mut Self,
-        input_gradient: Option<&mut SMatrix<T, N, B>>,
+        dx: Option<&mut SMatrix<T, N, B>>,
     ) {
         let simd = pass.simd();
-        let BatchNormCache { mean, variance, reciprocal, .. } = cache;
         let mut weight_gradient = SVector::<T, N>::ZEROED;
         let mut bias_gradient = SVector::<T, N>::ZEROED;
-        for (x, output_gradient) in x.data.0.iter().zip(&output_gradient.data.0).take(pass.len()) {
+        for (x, dy) in x.data.0.iter().zip(&dy.data.0).take(pass.len()) {
             map(
                 simd,
                 [weight_gradient.as_mut_slice(), bias_gradient.as_mut_slice()],
-                [x, output_gradient, mean.as_slice(), reciprocal.as_slice()],
+                [x, dy, mean.as_slice(), reciprocal.as_slice()],
                 #[inline(always)]
-                |[weight_gradient, bias_gradient], [x, output_gradient, mean, reciprocal]| {
-                    [
-                        mul_add(output_gradient, (x - mean) * reciprocal, weight_gradient),
-                        bias_gradient + output_gradient,
-                    ]
+                |[weight_gradient, bias_gradient], [x, dy, mean, reciprocal]| {
+                    [mul_add(dy, (x - mean) * reciprocal, weight_gradient), bias_gradient + dy]
                 },
             );
         }
@@ -456,44 +459,32 @@ impl<const N: usize, T: Real> Layer<Features<N>> for BatchNorm<N, T> {
             gradient.num_batches_tracked += 1;
         }
 
-        let Some(input_gradient) = input_gradient else { return };
+        let Some(dx) = dx else { return };
         let factor = if together { T::ONE / samples } else { T::ZERO };
         weight_gradient *= factor;
         bias_gradient *= factor;
-        let columns = x.data.0.iter().zip(&output_gradient.data.0).zip(&mut input_gradient.data.0).take(pass.len());
-        for ((x, output_gradient), input_gradient) in columns {
+        let columns = x.data.0.iter().zip(&dy.data.0).zip(&mut dx.data.0).take(pass.len());
+        for ((x, dy), dx) in columns {
             map(
                 simd,
-                [&mut input_gradient[..]],
-                [
-                    x,
-                    output_gradient,
-                    mean.as_slice(),
-                    reciprocal.as_slice(),
-                    weight_gradient.as_slice(),
-                    bias_gradient.as_slice(),
-                ],
+                [&mut dx[..]],
+                [x, dy, mean.as_slice(), reciprocal.as_slice(), weight_gradient.as_slice(), bias_gradient.as_slice()],
                 #[inline(always)]
-                |[_], [x, output_gradient, mean, reciprocal, mean_product, mean_gradient]| {
-                    [(output_gradient - mean_gradient - (x - mean) * reciprocal * mean_product) * reciprocal]
+                |[_], [x, dy, mean, reciprocal, mean_product, mean_gradient]| {
+                    [(dy - mean_gradient - (x - mean) * reciprocal * mean_product) * reciprocal]
                 },
             );
             map(
                 simd,
-                [&mut input_gradient[..]],
+                [&mut dx[..]],
                 [self.weight.as_slice()],
                 #[inline(always)]
-                |[output_gradient], [weight]| [output_gradient * weight],
+                |[dy], [weight]| [dy * weight],
             );
         }
     }
 
-    fn describe(place: Place, emit: &mut dyn FnMut(Description)) {
-        // In prediction: one MAC for each feature.
-        emit(Description::of::<Features<N>, Self>(place, Some(N)));
-    }
-
-    fn graph<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>)) {
+    fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>), _: Internal) {
         emit(Op::BatchNorm {
             weight: self.weight.as_slice(),
             bias: self.bias.as_slice(),

@@ -6,9 +6,10 @@ use crate::kernel::{
     self, Columns, Rows, SMALL_SIZE, add_columns, add_transposed, dot_products, map, map_first, packed_product,
     product, product_with_column, registers, scalar, transpose,
 };
+use crate::model::layer::{Internal, LearningRate};
 use crate::model::{
-    Description, Features, InputShape, Kind, Layer, Network, Op, Parameter, Params, Pass, Place, Visitor, VisitorMut,
-    Zeroed,
+    Aligned, Features, InputShape, Kind, Layer, Model, Network, Op, Parameter, Params, Pass, Visit, Visitor,
+    VisitorMut, Zeroed,
 };
 use crate::num::dispatch::call;
 use crate::num::{Lanes, Real, SCALAR};
@@ -129,6 +130,24 @@ impl<const IN: usize, const OUT: usize, A, T: Real> Dense<IN, OUT, A, T> {
     /// Whether, in the forward pass, the lanes run across the inputs of one output at a time, because there are so
     /// few outputs.
     const DOT_PRODUCTS: bool = OUT <= 4 && IN > 6 * OUT;
+}
+
+impl<const IN: usize, const OUT: usize, T: Real> Dense<IN, OUT, Identity, T> {
+    /// The same layer with the activation `A`. After a layer without one, `layer.with_activation::<Relu>()` computes what
+    /// the tuple of the layer and `Relu` does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tuplenet::prelude::*;
+    ///
+    /// let dense = Dense::<1, 2, Identity>::from_rows([[1.0], [-1.0]], [0.0, 0.0]);
+    /// assert_eq!(dense.with_activation::<Relu>().predict_one(&[3.0]), [3.0, 0.0]);
+    /// ```
+    #[must_use]
+    pub const fn with_activation<A: Activation>(self) -> Dense<IN, OUT, A, T> {
+        Dense::from_matrix(self.weight, self.bias)
+    }
 }
 
 impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A, T> {
@@ -371,20 +390,20 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
     #[inline(always)]
     fn deactivate<S: Simd, const B: usize>(
         pass: Pass<S, B>,
-        cache: &DenseCache<A, T, OUT, B>,
+        (output, cache): (&SMatrix<T, OUT, B>, &DenseCache<A, T, OUT, B>),
         output_gradient: &mut SMatrix<T, OUT, B>,
     ) {
         let simd = pass.simd();
-        A::backward_of_sample(pass, &cache.output.data.0, &mut output_gradient.data.0);
+        A::backward_of_sample(pass, &output.data.0, &mut output_gradient.data.0);
         // If the derivative follows from the output, the sums are not used.
-        let sums = A::DerivativeFrom::stored(&cache.sums).unwrap_or(&cache.output);
+        let sums = A::DerivativeFrom::stored(&cache.0).unwrap_or(output);
         let len = pass.len();
         if SCALAR || B > SMALL_SIZE || OUT >= Lanes::<S, T>::LEN || len == 1 {
             map_first(
                 simd,
                 OUT * len,
                 [output_gradient.as_mut_slice()],
-                [sums.as_slice(), cache.output.as_slice()],
+                [sums.as_slice(), output.as_slice()],
                 #[inline(always)]
                 |[output_gradient], [sum, y]| [A::backward::<S, T>(simd, output_gradient, sum, y)],
             );
@@ -392,7 +411,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
         }
         // In the same pieces in which the columns were stored.
         for ((output_gradient, sums), y) in
-            output_gradient.data.0.iter_mut().zip(&sums.data.0).zip(&cache.output.data.0).take(len)
+            output_gradient.data.0.iter_mut().zip(&sums.data.0).zip(&output.data.0).take(len)
         {
             map(
                 simd,
@@ -431,10 +450,16 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Zeroed for Dense
 }
 
 impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Params for Dense<IN, OUT, A, T> {
-    type Scalar = T;
     const PARAMETERS: usize = OUT * IN + OUT;
     const MODULES: usize = if matches!(A::FUSED_LOSS, FusedLoss::EitherCrossEntropy) { 1 } else { 2 };
 
+    fn initialize<R: Rng>(&mut self, rng: &mut R) {
+        A::Init::default().fill_layer::<T, R, IN, OUT>(rng, self.weight.as_mut_slice());
+        self.bias.as_mut_slice().fill(T::ZERO);
+    }
+}
+
+impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Visit<T> for Dense<IN, OUT, A, T> {
     #[inline(always)]
     fn visit(&self, visitor: &mut impl Visitor<T>) {
         visitor.slice(Self::WEIGHT, self.weight.as_slice());
@@ -458,51 +483,22 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Params for Dense
         );
         visitor.slice(Self::BIAS, self.bias.as_mut_slice(), biases);
     }
-
-    fn initialize<R: Rng>(&mut self, rng: &mut R) {
-        A::Init::default().fill_layer::<T, R, IN, OUT>(rng, self.weight.as_mut_slice());
-        self.bias.as_mut_slice().fill(T::ZERO);
-    }
 }
 
-impl<const IN: usize, const OUT: usize, A, T> InputShape for Dense<IN, OUT, A, T> {
+impl<const IN: usize, const OUT: usize, A, T: Real> InputShape for Dense<IN, OUT, A, T> {
     type In = Features<IN>;
+    type Scalar = T;
 }
 
 impl<const IN: usize, const OUT: usize, A, T> Network for Dense<IN, OUT, A, T> {}
 
-/// What [`Dense`] stores for its backward pass: `y`, `OUT` by `B`, and `W x + b` if the activation needs it.
-#[cfg_attr(target_arch = "x86_64", repr(align(64)))]
-pub struct DenseCache<A: Activation, T: Real, const OUT: usize, const B: usize> {
-    output: SMatrix<T, OUT, B>,
-    sums: <A::DerivativeFrom as DerivativeFrom>::Stored<SMatrix<T, OUT, B>>,
-}
+/// What [`Dense`] stores for its backward pass, if the derivative of its activation needs it: `W x + b`, `OUT` by `B`.
+pub type DenseCache<A, T, const OUT: usize, const B: usize> =
+    Aligned<<<A as Activation>::DerivativeFrom as DerivativeFrom>::Stored<SMatrix<T, OUT, B>>>;
 
-impl<A: Activation, T: Real, const OUT: usize, const B: usize> Clone for DenseCache<A, T, OUT, B> {
-    fn clone(&self) -> Self {
-        DenseCache { output: self.output, sums: self.sums.clone() }
-    }
-}
-
-impl<A: Activation, T: Real, const OUT: usize, const B: usize> core::fmt::Debug for DenseCache<A, T, OUT, B> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("DenseCache").finish_non_exhaustive()
-    }
-}
-
-impl<A: Activation, T: Real, const OUT: usize, const B: usize> Zeroed for DenseCache<A, T, OUT, B> {
-    const ZEROED: Self = DenseCache { output: SMatrix::ZEROED, sums: Zeroed::ZEROED };
-}
-
-impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<IN>> for Dense<IN, OUT, A, T> {
+impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Model<Features<IN>, T> for Dense<IN, OUT, A, T> {
     type Out = Features<OUT>;
-    type Cache<const B: usize> = DenseCache<A, T, OUT, B>;
-    type LastActivation = A;
-
-    #[inline(always)]
-    fn output<const B: usize>(cache: &Self::Cache<B>) -> &SMatrix<T, OUT, B> {
-        &cache.output
-    }
+    const MACS: Option<usize> = Some(IN * OUT);
 
     #[inline(always)]
     fn infer<S: Simd, const B: usize>(&self, pass: Pass<S, B>, x: &SMatrix<T, IN, B>, y: &mut SMatrix<T, OUT, B>) {
@@ -514,7 +510,12 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
     }
 
     #[inline(always)]
-    fn infer_by_value<S: Simd, const B: usize>(&self, pass: Pass<S, B>, x: &SMatrix<T, IN, B>) -> SMatrix<T, OUT, B> {
+    fn infer_by_value<S: Simd, const B: usize>(
+        &self,
+        pass: Pass<S, B>,
+        x: &SMatrix<T, IN, B>,
+        _: Internal,
+    ) -> SMatrix<T, OUT, B> {
         if SCALAR
             && Self::is_inlined(B)
             && let [x] = x.data.0.as_slice()
@@ -540,19 +541,30 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
         self.infer(pass, x, &mut y);
         y
     }
+}
+
+impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<IN>, T> for Dense<IN, OUT, A, T> {
+    type Cache<const B: usize> = DenseCache<A, T, OUT, B>;
+    type LastActivation = A;
 
     #[inline(always)]
-    fn forward<S: Simd, const B: usize>(&self, pass: Pass<S, B>, x: &SMatrix<T, IN, B>, cache: &mut Self::Cache<B>) {
+    fn forward<S: Simd, const B: usize>(
+        &self,
+        pass: Pass<S, B>,
+        x: &SMatrix<T, IN, B>,
+        y: &mut SMatrix<T, OUT, B>,
+        cache: &mut DenseCache<A, T, OUT, B>,
+    ) {
         let (wanted, mut fused) = (!pass.stops_at_logits(), Self::is_fused(B));
-        if let Some(sums) = A::DerivativeFrom::stored_mut(&mut cache.sums) {
+        if let Some(sums) = A::DerivativeFrom::stored_mut(&mut cache.0) {
             fused = false;
             self.affine(pass, x, false, sums);
-            cache.output.clone_from(sums);
+            y.clone_from(sums);
         } else {
-            self.affine(pass, x, wanted && fused, &mut cache.output);
+            self.affine(pass, x, wanted && fused, y);
         }
         if wanted {
-            Self::activate(pass, fused, &mut cache.output);
+            Self::activate(pass, fused, y);
         }
     }
 
@@ -560,19 +572,19 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
     fn backward<S: Simd, const B: usize>(
         &self,
         pass: Pass<S, B>,
-        x: &SMatrix<T, IN, B>,
-        cache: &mut Self::Cache<B>,
-        output_gradient: &mut SMatrix<T, OUT, B>,
+        (x, y): (&SMatrix<T, IN, B>, &SMatrix<T, OUT, B>),
+        cache: &mut DenseCache<A, T, OUT, B>,
+        dy: &mut SMatrix<T, OUT, B>,
         gradient: &mut Self,
-        input_gradient: Option<&mut SMatrix<T, IN, B>>,
+        dx: Option<&mut SMatrix<T, IN, B>>,
     ) {
         let simd = pass.simd();
         if !pass.stops_at_logits() {
-            Self::deactivate(pass, cache, output_gradient);
+            Self::deactivate(pass, (y, cache), dy);
         }
 
         if SCALAR {
-            let (output_gradients, len) = (&output_gradient.data.0, pass.len());
+            let (output_gradients, len) = (&dy.data.0, pass.len());
             scalar::add_outer(output_gradients, &x.data.0, len, pass.gradient_is_zero(), &mut gradient.weight.data.0);
             scalar::add_columns(output_gradients, len, pass.gradient_is_zero(), &mut gradient.bias.data.0[0]);
         } else {
@@ -582,22 +594,18 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
                 #[inline(always)]
                 || {
                     if B <= SMALL_SIZE && pass.gradient_is_zero() {
-                        Self::weight_gradient::<S, B, false>(pass, x, output_gradient, gradient);
+                        Self::weight_gradient::<S, B, false>(pass, x, dy, gradient);
                     } else {
-                        Self::weight_gradient::<S, B, true>(pass, x, output_gradient, gradient);
+                        Self::weight_gradient::<S, B, true>(pass, x, dy, gradient);
                     }
                     let samples = pass.len();
-                    add_columns::<S, T, OUT>(
-                        simd,
-                        &output_gradient.as_slice()[..samples * OUT],
-                        gradient.bias.as_mut_slice(),
-                    );
+                    add_columns::<S, T, OUT>(simd, &dy.as_slice()[..samples * OUT], gradient.bias.as_mut_slice());
                 },
             );
         }
 
-        if let Some(input_gradient) = input_gradient {
-            self.input_gradient(pass, output_gradient, input_gradient);
+        if let Some(dx) = dx {
+            self.input_gradient(pass, dy, dx);
         }
     }
 
@@ -605,36 +613,25 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
     fn sgd_step<S: Simd, const B: usize>(
         &mut self,
         pass: Pass<S, B>,
-        x: &SMatrix<T, IN, B>,
-        cache: &mut Self::Cache<B>,
-        output_gradient: &mut SMatrix<T, OUT, B>,
-        learning_rate: T,
-        input_gradient: Option<&mut SMatrix<T, IN, B>>,
+        (x, y): (&SMatrix<T, IN, B>, &SMatrix<T, OUT, B>),
+        cache: &mut DenseCache<A, T, OUT, B>,
+        dy: &mut SMatrix<T, OUT, B>,
+        LearningRate(learning_rate): LearningRate<T>,
+        dx: Option<&mut SMatrix<T, IN, B>>,
     ) {
         if !pass.stops_at_logits() {
-            Self::deactivate(pass, cache, output_gradient);
+            Self::deactivate(pass, (y, cache), dy);
         }
-        if let ([output_gradient, ..], [x, ..]) = (output_gradient.data.0.as_slice(), x.data.0.as_slice()) {
-            let input_gradient = input_gradient.and_then(
+        if let ([dy, ..], [x, ..]) = (dy.data.0.as_slice(), x.data.0.as_slice()) {
+            let dx = dx.and_then(
                 #[inline(always)]
-                |input_gradient| input_gradient.data.0.first_mut(),
+                |dx| dx.data.0.first_mut(),
             );
-            scalar::sgd_step(
-                &mut self.weight.data.0,
-                &mut self.bias.data.0[0],
-                x,
-                output_gradient,
-                learning_rate,
-                input_gradient,
-            );
+            scalar::sgd_step(&mut self.weight.data.0, &mut self.bias.data.0[0], x, dy, learning_rate, dx);
         }
     }
 
-    fn describe(place: Place, emit: &mut dyn FnMut(Description)) {
-        emit(Description::of::<Features<IN>, Self>(place, Some(IN * OUT)));
-    }
-
-    fn graph<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>)) {
+    fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>), _: Internal) {
         let (weight, bias) = (self.weight.as_slice(), self.bias.as_slice());
         emit(match A::KIND {
             Some(function) => Op::Dense { inputs: IN, outputs: OUT, weight, bias, function },
@@ -675,8 +672,9 @@ mod tests {
         assert!(same(&lanes.as_slice()[..count], &expected.as_slice()[..count]), "{IN} to {OUT}, {len} of {B}");
 
         let (mut gradient, mut input_gradient) = (layer.clone(), SMatrix::<f32, IN, B>::ZEROED);
-        let mut cache = DenseCache::ZEROED;
-        layer.backward(pass, &x, &mut cache, &mut output_gradient, &mut gradient, Some(&mut input_gradient));
+        // The identity's derivative needs no output.
+        let (xy, mut cache) = ((&x, &lanes), Zeroed::ZEROED);
+        layer.backward(pass, xy, &mut cache, &mut output_gradient, &mut gradient, Some(&mut input_gradient));
         let (mut weight, mut bias) = (layer.weight.data.0, layer.bias.data.0[0]);
         let mut expected = SMatrix::<f32, IN, B>::ZEROED;
         scalar::add_outer(&output_gradient.data.0, &x.data.0, len, false, &mut weight);

@@ -3,9 +3,9 @@
 use super::{gain_and_bias, vector};
 use crate::activation::NoActivation;
 use crate::kernel::{MAX_LANES, map, map_sum, scalar, sum};
+use crate::model::layer::Internal;
 use crate::model::{
-    Description, Features, InputShape, Kind, Layer, Network, Op, Parameter, Params, Pass, Place, Visitor, VisitorMut,
-    Zeroed,
+    Features, InputShape, Kind, Layer, Model, Network, Op, Parameter, Params, Pass, Visit, Visitor, VisitorMut, Zeroed,
 };
 use crate::num::math::{mul_add, square_root};
 use crate::num::{Real, SCALAR, lanes};
@@ -147,10 +147,7 @@ impl<const N: usize, T: Real, const EPSILON_NANOS: u64> Zeroed for LayerNorm<N, 
 }
 
 impl<const N: usize, T: Real, const EPSILON_NANOS: u64> Params for LayerNorm<N, T, EPSILON_NANOS> {
-    type Scalar = T;
     const PARAMETERS: usize = 2 * N;
-
-    gain_and_bias!();
 
     fn initialize<R: Rng>(&mut self, _: &mut R) {
         self.weight.fill(T::ONE);
@@ -158,39 +155,36 @@ impl<const N: usize, T: Real, const EPSILON_NANOS: u64> Params for LayerNorm<N, 
     }
 }
 
-impl<const N: usize, T, const EPSILON_NANOS: u64> InputShape for LayerNorm<N, T, EPSILON_NANOS> {
+impl<const N: usize, T: Real, const EPSILON_NANOS: u64> Visit<T> for LayerNorm<N, T, EPSILON_NANOS> {
+    gain_and_bias!();
+}
+
+impl<const N: usize, T: Real, const EPSILON_NANOS: u64> InputShape for LayerNorm<N, T, EPSILON_NANOS> {
     type In = Features<N>;
+    type Scalar = T;
 }
 
 impl<const N: usize, T, const EPSILON_NANOS: u64> Network for LayerNorm<N, T, EPSILON_NANOS> {}
 
-/// What [`LayerNorm`] stores for its backward pass: the output, `N` by `B`, and the mean and the reciprocal of the
-/// standard deviation of each of the `B` samples.
+/// What [`LayerNorm`] stores for its backward pass: the mean and the reciprocal of the standard deviation of each of the
+/// `B` samples.
 #[derive(Clone)]
-pub struct LayerNormCache<T: Real, const N: usize, const B: usize> {
-    output: SMatrix<T, N, B>,
-    statistics: [(T, T); B],
-}
+pub struct LayerNormCache<T, const B: usize>([(T, T); B]);
 
-impl<T: Real, const N: usize, const B: usize> core::fmt::Debug for LayerNormCache<T, N, B> {
+impl<T, const B: usize> core::fmt::Debug for LayerNormCache<T, B> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("LayerNormCache").finish_non_exhaustive()
     }
 }
 
-impl<T: Real, const N: usize, const B: usize> Zeroed for LayerNormCache<T, N, B> {
-    const ZEROED: Self = LayerNormCache { output: SMatrix::ZEROED, statistics: [(T::ZERO, T::ZERO); B] };
+impl<T: Real, const B: usize> Zeroed for LayerNormCache<T, B> {
+    const ZEROED: Self = LayerNormCache([(T::ZERO, T::ZERO); B]);
 }
 
-impl<const N: usize, T: Real, const EPSILON_NANOS: u64> Layer<Features<N>> for LayerNorm<N, T, EPSILON_NANOS> {
+impl<const N: usize, T: Real, const EPSILON_NANOS: u64> Model<Features<N>, T> for LayerNorm<N, T, EPSILON_NANOS> {
     type Out = Features<N>;
-    type Cache<const B: usize> = LayerNormCache<T, N, B>;
-    type LastActivation = NoActivation<Self>;
-
-    #[inline(always)]
-    fn output<const B: usize>(cache: &Self::Cache<B>) -> &SMatrix<T, N, B> {
-        &cache.output
-    }
+    /// The squares for the variance, and then one for each feature.
+    const MACS: Option<usize> = Some(2 * N);
 
     #[inline(always)]
     fn infer<S: Simd, const B: usize>(&self, pass: Pass<S, B>, x: &SMatrix<T, N, B>, y: &mut SMatrix<T, N, B>) {
@@ -200,7 +194,12 @@ impl<const N: usize, T: Real, const EPSILON_NANOS: u64> Layer<Features<N>> for L
     }
 
     #[inline(always)]
-    fn infer_by_value<S: Simd, const B: usize>(&self, pass: Pass<S, B>, x: &SMatrix<T, N, B>) -> SMatrix<T, N, B> {
+    fn infer_by_value<S: Simd, const B: usize>(
+        &self,
+        pass: Pass<S, B>,
+        x: &SMatrix<T, N, B>,
+        _: Internal,
+    ) -> SMatrix<T, N, B> {
         let moments = x.data.0.each_ref().map(
             #[inline(always)]
             |x| Self::moments(pass.simd(), x),
@@ -215,10 +214,21 @@ impl<const N: usize, T: Real, const EPSILON_NANOS: u64> Layer<Features<N>> for L
             },
         )
     }
+}
+
+impl<const N: usize, T: Real, const EPSILON_NANOS: u64> Layer<Features<N>, T> for LayerNorm<N, T, EPSILON_NANOS> {
+    type Cache<const B: usize> = LayerNormCache<T, B>;
+    type LastActivation = NoActivation<Self>;
 
     #[inline(always)]
-    fn forward<S: Simd, const B: usize>(&self, pass: Pass<S, B>, x: &SMatrix<T, N, B>, cache: &mut Self::Cache<B>) {
-        let outputs = cache.output.data.0.iter_mut().zip(&mut cache.statistics);
+    fn forward<S: Simd, const B: usize>(
+        &self,
+        pass: Pass<S, B>,
+        x: &SMatrix<T, N, B>,
+        y: &mut SMatrix<T, N, B>,
+        cache: &mut LayerNormCache<T, B>,
+    ) {
+        let outputs = y.data.0.iter_mut().zip(&mut cache.0);
         for (x, (y, statistics)) in x.data.0.iter().zip(outputs).take(pass.len()) {
             *statistics = Self::moments(pass.simd(), x);
             self.normalize(pass.simd(), *statistics, x, y);
@@ -229,63 +239,54 @@ impl<const N: usize, T: Real, const EPSILON_NANOS: u64> Layer<Features<N>> for L
     fn backward<S: Simd, const B: usize>(
         &self,
         pass: Pass<S, B>,
-        x: &SMatrix<T, N, B>,
-        cache: &mut Self::Cache<B>,
-        output_gradient: &mut SMatrix<T, N, B>,
+        (x, _): (&SMatrix<T, N, B>, &SMatrix<T, N, B>),
+        cache: &mut LayerNormCache<T, B>,
+        dy: &mut SMatrix<T, N, B>,
         gradient: &mut Self,
-        mut input_gradient: Option<&mut SMatrix<T, N, B>>,
+        mut dx: Option<&mut SMatrix<T, N, B>>,
     ) {
         let simd = pass.simd();
-        let samples = x.data.0.iter().zip(&mut output_gradient.data.0).zip(&cache.statistics).take(pass.len());
-        for (sample, ((x, output_gradient), &(mean, reciprocal))) in samples.enumerate() {
+        let samples = x.data.0.iter().zip(&mut dy.data.0).zip(&cache.0).take(pass.len());
+        for (sample, ((x, dy), &(mean, reciprocal))) in samples.enumerate() {
             let (mean, reciprocal) = (lanes::<S, T>(simd, mean), lanes::<S, T>(simd, reciprocal));
-            // Adds to the gradients by gain and bias. From here on `output_gradient` is the gradient by the
+            // Adds to the gradients by gain and bias. From here on `dy` is the gradient by the
             // normalized features.
             map(
                 simd,
-                [output_gradient, gradient.weight.as_mut_slice(), gradient.bias.as_mut_slice()],
+                [dy, gradient.weight.as_mut_slice(), gradient.bias.as_mut_slice()],
                 [x, self.weight.as_slice()],
                 #[inline(always)]
-                |[output_gradient, weight_gradient, bias_gradient], [x, weight]| {
+                |[dy, weight_gradient, bias_gradient], [x, weight]| {
                     let normalized = (x - mean) * reciprocal;
-                    [
-                        output_gradient * weight,
-                        mul_add(output_gradient, normalized, weight_gradient),
-                        bias_gradient + output_gradient,
-                    ]
+                    [dy * weight, mul_add(dy, normalized, weight_gradient), bias_gradient + dy]
                 },
             );
-            let Some(input_gradient) = &mut input_gradient else { continue };
+            let Some(dx) = &mut dx else { continue };
             let mean_product = map_sum(
                 simd,
                 N,
                 [],
-                [&*output_gradient, x],
+                [&*dy, x],
                 #[inline(always)]
-                |[], [output_gradient, x]| ([], output_gradient * ((x - mean) * reciprocal)),
+                |[], [dy, x]| ([], dy * ((x - mean) * reciprocal)),
             );
             let count = T::from_count(N);
             let (mean_gradient, mean_product) =
-                (lanes::<S, T>(simd, sum(simd, &*output_gradient) / count), lanes::<S, T>(simd, mean_product / count));
+                (lanes::<S, T>(simd, sum(simd, &*dy) / count), lanes::<S, T>(simd, mean_product / count));
             map(
                 simd,
-                [&mut input_gradient.data.0[sample]],
-                [&*output_gradient, x],
+                [&mut dx.data.0[sample]],
+                [&*dy, x],
                 #[inline(always)]
-                |[_], [output_gradient, x]| {
+                |[_], [dy, x]| {
                     let normalized = (x - mean) * reciprocal;
-                    [(output_gradient - mean_gradient - normalized * mean_product) * reciprocal]
+                    [(dy - mean_gradient - normalized * mean_product) * reciprocal]
                 },
             );
         }
     }
 
-    fn describe(place: Place, emit: &mut dyn FnMut(Description)) {
-        // The squares for the variance, and then one MAC for each feature.
-        emit(Description::of::<Features<N>, Self>(place, Some(2 * N)));
-    }
-
-    fn graph<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>)) {
+    fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>), _: Internal) {
         let (weight, bias) = (self.weight.as_slice(), self.bias.as_slice());
         emit(Op::LayerNorm { weight, bias, epsilon_nanos: EPSILON_NANOS });
     }

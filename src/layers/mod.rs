@@ -3,10 +3,11 @@
 //! | layer | |
 //! |---|---|
 //! | [`Dense`] | fully connected layer |
-//! | [`Activate`] | an activation as a layer of its own |
+//! | [`Relu`](crate::activation::Relu), [`Tanh`](crate::activation::Tanh), ... | an activation as a layer of its own, for any shape |
 //! | [`Dropout`] | inverted dropout: zeroes activations at random in training |
 //! | [`BatchNorm`] | batch normalization: zero mean and unit variance for every feature over the batch |
 //! | [`LayerNorm`] | layer normalization: zero mean and unit variance for every sample |
+//! | [`Input`] | the shape of the input, before a layer that takes any |
 //! | [`Residual`] | residual (skip) connection around other layers |
 //!
 //! # Examples
@@ -15,8 +16,8 @@
 //! use tuplenet::layers::*;
 //! use tuplenet::prelude::*;
 //!
-//! type Block = Residual<(LayerNorm<16>, Dense<16, 16, Relu>, Dropout<16, 100>, Dense<16, 16, Identity>)>;
-//! type Net = (Dense<4, 16, Identity>, BatchNorm<16>, Activate<16, Relu>, Block, Dense<16, 3, Softmax>);
+//! type Block = Residual<(LayerNorm<16>, Dense<16, 16, Relu>, Dropout<10>, Dense<16, 16, Identity>)>;
+//! type Net = (Dense<4, 16, Identity>, BatchNorm<16>, Relu, Block, Dense<16, 3, Softmax>);
 //! let network = Net::new(&mut seeded(0));
 //! assert!((network.predict_one(&[0.1, 0.2, 0.3, 0.4]).iter().sum::<f32>() - 1.0).abs() < 1e-6);
 //! ```
@@ -26,19 +27,23 @@ mod batch_norm;
 mod dense;
 mod dropout;
 mod fold;
+mod input;
 mod layer_norm;
 mod residual;
 
 use crate::model::{Kind, Parameter};
 
-pub use activate::Activate;
+pub use activate::SoftmaxCache;
+#[doc(hidden)]
+pub use activate::{activate, activate_backward};
 pub use batch_norm::{BatchNorm, BatchNormCache};
 pub use dense::{Dense, DenseCache};
 pub use dropout::Dropout;
 #[cfg(feature = "safetensors")]
 pub(crate) use dropout::mixed;
+pub use input::Input;
 pub use layer_norm::{LayerNorm, LayerNormCache};
-pub use residual::{Residual, ResidualCache};
+pub use residual::Residual;
 
 /// What is added to a variance before its root is taken, so that a constant feature does not divide by zero:
 /// PyTorch's value.
@@ -85,14 +90,14 @@ const fn vector<const N: usize>(name: &'static str, kind: Kind) -> Parameter {
 #[cfg(all(test, feature = "reproducible"))]
 mod tests {
     use super::*;
-    use crate::model::{Layer, Params, Pass, Zeroed};
+    use crate::model::{Layer, Model, Params, Pass, Zeroed};
     use crate::num::dispatch::{dispatch, level};
     use crate::prelude::*;
     use fearless_simd::Level;
     extern crate std;
 
-    type Block = Residual<(LayerNorm<19, f64>, Dense<19, 19, Gelu, f64>, Dropout<19, 300, f64>)>;
-    type Net = (Dense<3, 19, Identity, f64>, BatchNorm<19, f64>, Activate<19, Tanh, f64>, Block);
+    type Block = Residual<(LayerNorm<19, f64>, Dense<19, 19, Gelu, f64>, Dropout<30>)>;
+    type Net = (Dense<3, 19, Identity, f64>, BatchNorm<19, f64>, Tanh, Block);
 
     #[test]
     fn every_instruction_set_gives_the_same_bits() {
@@ -100,16 +105,16 @@ mod tests {
             let mut network = Net::new(&mut crate::seeded(0));
             let x = SMatrix::<f64, 3, 7>::from_fn(|row, column| ((row * 7 + column) as f64).sin());
             let (mut cache, mut gradient) = (Zeroed::ZEROED, Net::ZEROED);
-            let (mut output_gradient, mut input_gradient, mut y) =
-                (SMatrix::<f64, 19, 7>::repeat(0.3), Zeroed::ZEROED, Zeroed::ZEROED);
+            let mut output = SMatrix::<f64, 19, 7>::ZEROED;
+            let (mut dy, mut dx, mut y) = (SMatrix::<f64, 19, 7>::repeat(0.3), Zeroed::ZEROED, Zeroed::ZEROED);
             dispatch!(level, simd => {
                 let pass = Pass::<_, 7>::new(simd, 7);
-                network.forward(pass, &x, &mut cache);
-                network.backward(pass, &x, &mut cache, &mut output_gradient, &mut gradient, Some(&mut input_gradient));
+                network.forward(pass, &x, &mut output, &mut cache);
+                network.backward(pass, (&x, &output), &mut cache, &mut dy, &mut gradient, Some(&mut dx));
                 network.update_buffers(&mut gradient);
                 network.infer(pass, &x, &mut y);
             });
-            std::format!("{gradient:?} {network:?} {input_gradient:?} {y:?}")
+            std::format!("{gradient:?} {network:?} {dx:?} {y:?}")
         };
         assert_eq!(pass(Level::baseline()), pass(level()));
     }
@@ -118,7 +123,7 @@ mod tests {
     #[test]
     fn a_step_needs_no_gradient() {
         // Without batch normalization, which does not learn from a single sample.
-        type Net = (Dense<3, 19, Identity, f64>, Activate<19, Tanh, f64>, Block);
+        type Net = (Dense<3, 19, Identity, f64>, Tanh, Block);
         let mut network = Net::new(&mut crate::seeded(0));
         let mut workspace = Workspace::<Net, 2>::new();
         let mut trainer =

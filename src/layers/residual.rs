@@ -2,19 +2,21 @@
 
 use crate::activation::NoActivation;
 use crate::kernel::map_first;
+use crate::model::layer::Internal;
 use crate::model::{
-    Description, Element, Features, InputShape, Layer, Network, Op, Params, Pass, Place, Visitor, VisitorMut, Zeroed,
+    Batch, Description, Element, InputShape, Layer, Model, Network, Op, Params, Pass, Place, Shape, Visit, Visitor,
+    VisitorMut, Zeroed,
 };
+use crate::num::Real;
 use fearless_simd::Simd;
-use nalgebra::SMatrix;
 use rand::Rng;
 
-/// Residual (skip) connection around a layer or a tuple of layers `L` with as many outputs as inputs. (K. He et
+/// Residual (skip) connection around a layer or a tuple of layers `L` whose outputs have the shape of its inputs. (K. He et
 /// al., "Deep residual learning", 2016.)
 ///
 /// # Shapes
 ///
-/// `N` features in, `N` features out, where `L` has `N` inputs and `N` outputs.
+/// Any shape that `L` accepts and returns, such as `N` features.
 ///
 /// # Formula
 ///
@@ -52,37 +54,8 @@ impl<L: Zeroed> Zeroed for Residual<L> {
 }
 
 impl<L: Params> Params for Residual<L> {
-    type Scalar = L::Scalar;
     const PARAMETERS: usize = L::PARAMETERS;
     const TOGETHER: usize = L::TOGETHER;
-
-    #[inline(always)]
-    fn visit(&self, visitor: &mut impl Visitor<L::Scalar>) {
-        if L::IS_CHAIN {
-            return self.0.visit(visitor);
-        }
-        visitor.enter(ALONE);
-        self.0.visit(visitor);
-        visitor.leave();
-    }
-
-    #[inline(always)]
-    fn visit_mut<const OTHERS: usize>(
-        &mut self,
-        others: [&mut Self; OTHERS],
-        visitor: &mut impl VisitorMut<L::Scalar, OTHERS>,
-    ) {
-        let others = others.map(
-            #[inline(always)]
-            |other| &mut other.0,
-        );
-        if L::IS_CHAIN {
-            return self.0.visit_mut(others, visitor);
-        }
-        visitor.enter(ALONE);
-        self.0.visit_mut(others, visitor);
-        visitor.leave();
-    }
 
     fn initialize<R: Rng>(&mut self, rng: &mut R) {
         self.0.initialize(rng);
@@ -99,118 +72,141 @@ impl<L: Params> Params for Residual<L> {
     }
 }
 
+impl<T: Real, L: Visit<T>> Visit<T> for Residual<L> {
+    #[inline(always)]
+    fn visit(&self, visitor: &mut impl Visitor<T>) {
+        if L::IS_CHAIN {
+            return self.0.visit(visitor);
+        }
+        visitor.enter(ALONE);
+        self.0.visit(visitor);
+        visitor.leave();
+    }
+
+    #[inline(always)]
+    fn visit_mut<const OTHERS: usize>(
+        &mut self,
+        others: [&mut Self; OTHERS],
+        visitor: &mut impl VisitorMut<T, OTHERS>,
+    ) {
+        let others = others.map(
+            #[inline(always)]
+            |other| &mut other.0,
+        );
+        if L::IS_CHAIN {
+            return self.0.visit_mut(others, visitor);
+        }
+        visitor.enter(ALONE);
+        self.0.visit_mut(others, visitor);
+        visitor.leave();
+    }
+}
+
 impl<L: InputShape> InputShape for Residual<L> {
     type In = L::In;
+    type Scalar = L::Scalar;
 }
 
 impl<L> Network for Residual<L> {}
 
-/// What [`Residual`] stores for its backward pass: the output, `N` by `B`, and the cache of the inner layer.
+/// What [`Residual`] stores for its backward pass: output and cache of the inner layer.
 #[derive(Clone)]
-pub struct ResidualCache<T: crate::num::Real, I, const N: usize, const B: usize> {
-    output: SMatrix<T, N, B>,
+pub struct ResidualCache<Y, I> {
+    output: Y,
     inside: I,
 }
 
-impl<T: crate::num::Real, I, const N: usize, const B: usize> core::fmt::Debug for ResidualCache<T, I, N, B> {
+impl<Y, I> core::fmt::Debug for ResidualCache<Y, I> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("ResidualCache").finish_non_exhaustive()
     }
 }
 
-impl<T: crate::num::Real, I: Zeroed, const N: usize, const B: usize> Zeroed for ResidualCache<T, I, N, B> {
-    const ZEROED: Self = ResidualCache { output: SMatrix::ZEROED, inside: I::ZEROED };
+impl<Y: Zeroed, I: Zeroed> Zeroed for ResidualCache<Y, I> {
+    const ZEROED: Self = ResidualCache { output: Y::ZEROED, inside: I::ZEROED };
 }
 
 /// Adds `x` to `y`.
 #[inline(always)]
-fn add<S: Simd, T: crate::num::Real, const N: usize, const B: usize>(
-    pass: Pass<S, B>,
-    x: &SMatrix<T, N, B>,
-    y: &mut SMatrix<T, N, B>,
-) {
+fn add<In: Shape, T: Real, S: Simd, const B: usize>(pass: Pass<S, B>, x: &Batch<In, T, B>, y: &mut Batch<In, T, B>) {
     map_first(
         pass.simd(),
-        pass.len() * N,
-        [y.as_mut_slice()],
-        [x.as_slice()],
+        In::prefix::<B>(pass.len()),
+        [In::as_mut_slice(y)],
+        [In::as_slice(x)],
         #[inline(always)]
         |[y], [x]| [y + x],
     );
 }
 
 #[diagnostic::do_not_recommend]
-impl<const N: usize, L: Layer<Features<N>, Out = Features<N>>> Layer<Features<N>> for Residual<L> {
-    type Out = Features<N>;
-    type Cache<const B: usize> = ResidualCache<L::Scalar, L::Cache<B>, N, B>;
-    type LastActivation = NoActivation<Residual<()>>;
+impl<In: Shape, T: Real, L: Model<In, T, Out = In>> Model<In, T> for Residual<L> {
+    type Out = In;
 
     #[inline(always)]
-    fn output<const B: usize>(cache: &Self::Cache<B>) -> &SMatrix<L::Scalar, N, B> {
-        &cache.output
-    }
-
-    #[inline(always)]
-    fn infer<S: Simd, const B: usize>(
-        &self,
-        pass: Pass<S, B>,
-        x: &SMatrix<L::Scalar, N, B>,
-        y: &mut SMatrix<L::Scalar, N, B>,
-    ) {
+    fn infer<S: Simd, const B: usize>(&self, pass: Pass<S, B>, x: &Batch<In, T, B>, y: &mut Batch<In, T, B>) {
         self.0.infer(pass.hidden(), x, y);
-        add(pass, x, y);
+        add::<In, T, S, B>(pass, x, y);
     }
 
     #[inline(always)]
     fn infer_by_value<S: Simd, const B: usize>(
         &self,
         pass: Pass<S, B>,
-        x: &SMatrix<L::Scalar, N, B>,
-    ) -> SMatrix<L::Scalar, N, B> {
-        let mut y = self.0.infer_by_value(pass.hidden(), x);
-        add(pass, x, &mut y);
+        x: &Batch<In, T, B>,
+        _: Internal,
+    ) -> Batch<In, T, B> {
+        let mut y = self.0.infer_by_value(pass.hidden(), x, Internal);
+        add::<In, T, S, B>(pass, x, &mut y);
         y
     }
+}
+
+#[diagnostic::do_not_recommend]
+impl<In: Shape, T: Real, L: Layer<In, T> + Model<In, T, Out = In>> Layer<In, T> for Residual<L> {
+    type Cache<const B: usize> = ResidualCache<Batch<In, T, B>, L::Cache<B>>;
+    type LastActivation = NoActivation<Residual<()>>;
 
     #[inline(always)]
     fn forward<S: Simd, const B: usize>(
         &self,
         pass: Pass<S, B>,
-        x: &SMatrix<L::Scalar, N, B>,
+        x: &Batch<In, T, B>,
+        y: &mut Batch<In, T, B>,
         cache: &mut Self::Cache<B>,
     ) {
-        self.0.forward(pass.hidden(), x, &mut cache.inside);
-        cache.output.clone_from(L::output(&cache.inside));
-        add(pass, x, &mut cache.output);
+        self.0.forward(pass.hidden(), x, &mut cache.output, &mut cache.inside);
+        y.clone_from(&cache.output);
+        add::<In, T, S, B>(pass, x, y);
     }
 
     #[inline(always)]
     fn backward<S: Simd, const B: usize>(
         &self,
         pass: Pass<S, B>,
-        x: &SMatrix<L::Scalar, N, B>,
-        cache: &mut Self::Cache<B>,
-        output_gradient: &mut SMatrix<L::Scalar, N, B>,
+        (x, _): (&Batch<In, T, B>, &Batch<In, T, B>),
+        ResidualCache { output, inside }: &mut Self::Cache<B>,
+        dy: &mut Batch<In, T, B>,
         gradient: &mut Self,
-        input_gradient: Option<&mut SMatrix<L::Scalar, N, B>>,
+        dx: Option<&mut Batch<In, T, B>>,
     ) {
-        let Some(input_gradient) = input_gradient else {
-            return self.0.backward(pass.hidden(), x, &mut cache.inside, output_gradient, &mut gradient.0, None);
+        let Some(dx) = dx else {
+            return self.0.backward(pass.hidden(), (x, output), inside, dy, &mut gradient.0, None);
         };
         // The inner layer may overwrite its gradient.
-        let mut inside = *output_gradient;
-        self.0.backward(pass.hidden(), x, &mut cache.inside, &mut inside, &mut gradient.0, Some(&mut *input_gradient));
-        add(pass, output_gradient, input_gradient);
+        let mut copy = dy.clone();
+        self.0.backward(pass.hidden(), (x, output), inside, &mut copy, &mut gradient.0, Some(&mut *dx));
+        add::<In, T, S, B>(pass, dy, dx);
     }
 
-    fn describe(place: Place, emit: &mut dyn FnMut(Description)) {
-        emit(Description::around::<Features<N>, Self>(place, "Residual"));
-        L::describe(place.inside(0), emit);
+    fn describe(place: Place, emit: &mut dyn FnMut(Description), _: Internal) {
+        emit(Description::around::<In, T, Self>(place, "Residual"));
+        L::describe(place.inside(0), emit, Internal);
     }
 
-    fn graph<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, L::Scalar>)) {
-        emit(Op::ResidualBegins { size: N });
-        self.0.graph(emit);
+    fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>), _: Internal) {
+        emit(Op::ResidualBegins { size: In::LEN });
+        self.0.operations(emit, Internal);
         emit(Op::ResidualEnds);
     }
 }

@@ -3,7 +3,8 @@
 use super::{average::ratio, check, class_at, largest_index};
 use crate::data::{Inputs, Samples, check_data};
 use crate::error::{Error, TargetError, check_finite, setting};
-use crate::model::{Batch, Features, Layer, Network, Shape};
+use crate::model::network::infer_one;
+use crate::model::{Batch, Features, InputShape, Model, Shape, Zeroed};
 use crate::num::Real;
 use core::fmt;
 
@@ -78,19 +79,18 @@ impl<const CLASSES: usize> ConfusionMatrix<CLASSES> {
     ///
     /// If there are no samples, or not as many classes as inputs, if a class is not below `CLASSES`, or if an output is
     /// infinite or NaN.
-    pub fn of<N, X, Y, const IN: usize>(network: &N, inputs: &X, classes: &Y) -> Result<Self, Error>
+    pub fn of<N, X, Y>(network: &N, inputs: &X, classes: &Y) -> Result<Self, Error>
     where
-        N: Network + Layer<Features<IN>>,
-        N::Out: ClassScores<CLASSES>,
-        X: Inputs<N::Scalar, IN> + ?Sized,
+        N: InputShape + Model<<N as InputShape>::In, <N as InputShape>::Scalar, Out: ClassScores<CLASSES>>,
+        X: Inputs<N::Scalar, N::In> + ?Sized,
         Y: Samples<N::Scalar, Item = usize> + ?Sized,
     {
         let mut confusion = Self::new();
-        let (mut input, mut class) = ([N::Scalar::ZERO; IN], 0);
+        let (mut input, mut class) = (Zeroed::ZEROED, 0);
         for sample in 0..check_data(inputs, classes)? {
             inputs.copy(sample, &mut input);
             classes.copy(sample, &mut class);
-            let outputs = network.predict(&input);
+            let outputs = infer_one::<N::In, N::Scalar, N>(network, &input);
             let outputs = N::Out::scores(&outputs);
             check_finite(sample, outputs)?;
             confusion.record(class, largest_index(outputs))?;

@@ -2,33 +2,35 @@
 //!
 //! `(A, B)` is a chain, so `(A, (B, C))` nests to any depth; flat tuples of up to eight layers compute the same.
 
+use crate::model::layer::{Internal, LearningRate};
 use crate::model::summary::CHAIN;
 use crate::model::{
-    Aligned, Batch, Description, Element, HasScalar, InputShape, Layer, Network, Op, Params, Pass, Place, Shape,
+    Aligned, Batch, Description, Element, InputShape, Layer, Model, Network, Op, Params, Pass, Place, Shape, Visit,
     Visitor, VisitorMut, Zeroed,
 };
-use crate::num::SCALAR;
+use crate::num::{Real, SCALAR};
 use fearless_simd::Simd;
 use rand::Rng;
 
 /// The output shape of the layer `L` for the input shape `In`.
-type Out<L, In> = <L as Layer<In>>::Out;
+type Out<L, In, T> = <L as Model<In, T>>::Out;
 
-/// What a chain stores for its backward pass: the layers' caches, and buffers for the gradients between them.
+/// What a chain stores for its backward pass: the layers' caches, and outputs and gradients between them.
 #[derive(Clone)]
-pub struct ChainCache<CACHES, GRADIENTS> {
+pub struct ChainCache<CACHES, BETWEEN> {
     caches: CACHES,
-    gradients: GRADIENTS,
+    outputs: BETWEEN,
+    gradients: BETWEEN,
 }
 
-impl<CACHES, GRADIENTS> core::fmt::Debug for ChainCache<CACHES, GRADIENTS> {
+impl<CACHES, BETWEEN> core::fmt::Debug for ChainCache<CACHES, BETWEEN> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("ChainCache").finish_non_exhaustive()
     }
 }
 
-impl<CACHES: Zeroed, GRADIENTS: Zeroed> Zeroed for ChainCache<CACHES, GRADIENTS> {
-    const ZEROED: Self = ChainCache { caches: Zeroed::ZEROED, gradients: Zeroed::ZEROED };
+impl<CACHES: Zeroed, BETWEEN: Zeroed> Zeroed for ChainCache<CACHES, BETWEEN> {
+    const ZEROED: Self = ChainCache { caches: Zeroed::ZEROED, outputs: Zeroed::ZEROED, gradients: Zeroed::ZEROED };
 }
 
 impl<A: Zeroed> Zeroed for (A,) {
@@ -38,23 +40,22 @@ impl<A: Zeroed> Zeroed for (A,) {
 // `chain!(A 0, B 1, C 2)` first walks along the layers and notes the input shape and the predecessor of each. Then
 // it expands, here for three, to:
 //
-//     impl<In, A, B, C> Layer<In> for (A, B, C)
+//     impl<In, T, A, B, C> Layer<In, T> for (A, B, C)
 //     where
-//         A: Layer<In>,
-//         B: HasScalar<A::Scalar> + Layer<Out<A, In>>,
-//         C: HasScalar<A::Scalar> + Layer<Out<B, Out<A, In>>>,
+//         A: Layer<In, T>,
+//         B: Layer<Out<A, In, T>, T>,
+//         C: Layer<Out<B, Out<A, In, T>, T>, T>,
 //     {
 //         fn forward(..) {
-//             self.0.forward(pass, x, &mut cache.0);
-//             self.1.forward(pass, A::output(&cache.0), &mut cache.1);
-//             self.2.forward(pass, B::output(&cache.1), &mut cache.2);
+//             self.0.forward(pass, x, &mut outputs.0, &mut caches.0);
+//             self.1.forward(pass, &outputs.0, &mut outputs.1, &mut caches.1);
+//             self.2.forward(pass, &outputs.1, y, &mut caches.2);
 //         }
 //         fn backward(..) {
-//             self.2.backward(pass, B::output(&cache.1), &mut cache.2, output_gradient, &mut gradient.2,
-//                 Some(&mut gradients.1));
-//             self.1.backward(pass, A::output(&cache.0), &mut cache.1, &mut gradients.1, &mut gradient.1,
+//             self.2.backward(pass, (&outputs.1, y), &mut caches.2, dy, &mut gradient.2, Some(&mut gradients.1));
+//             self.1.backward(pass, (&outputs.0, &outputs.1), &mut caches.1, &mut gradients.1, &mut gradient.1,
 //                 Some(&mut gradients.0));
-//             self.0.backward(pass, x, &mut cache.0, &mut gradients.0, &mut gradient.0, input_gradient);
+//             self.0.backward(pass, (x, &outputs.0), &mut caches.0, &mut gradients.0, &mut gradient.0, dx);
 //         }
 //     }
 macro_rules! chain {
@@ -63,9 +64,9 @@ macro_rules! chain {
     };
     (@walk $start:tt $rest:tt [$($order:tt)*] [$($reverse:tt)*] $before:ident $b:tt [$in:ty] $layer:ident $i:tt, $($more:tt)*) => {
         chain!(@walk $start $rest
-            [$($order)* ($layer $i [Out<$before, $in>] $before $b [$in])]
-            [($layer $i [Out<$before, $in>] $before $b [$in]) $($reverse)*]
-            $layer $i [Out<$before, $in>] $($more)*);
+            [$($order)* ($layer $i [Out<$before, $in, T>] $before $b [$in])]
+            [($layer $i [Out<$before, $in, T>] $before $b [$in]) $($reverse)*]
+            $layer $i [Out<$before, $in, T>] $($more)*);
     };
     (@walk [$first:ident $zero:tt] [$($rest:ident $index:tt)+]
         [$(($layer:ident $i:tt [$in:ty] $before:ident $b:tt [$before_in:ty]))+]
@@ -75,8 +76,7 @@ macro_rules! chain {
             const ZEROED: Self = ($first::ZEROED, $($rest::ZEROED),+);
         }
 
-        impl<$first: Params, $($rest: HasScalar<$first::Scalar>),+> Params for ($first, $($rest),+) {
-            type Scalar = $first::Scalar;
+        impl<$first: Params, $($rest: Params),+> Params for ($first, $($rest),+) {
             const PARAMETERS: usize = $first::PARAMETERS $(+ $rest::PARAMETERS)+;
             const IS_CHAIN: bool = true;
             const TOGETHER: usize = {
@@ -88,42 +88,6 @@ macro_rules! chain {
                 )+
                 most
             };
-
-            #[inline(always)]
-            fn visit(&self, visitor: &mut impl Visitor<Self::Scalar>) {
-                let mut module = 0;
-                visitor.enter(Element { index: $zero, module });
-                self.$zero.visit(visitor);
-                visitor.leave();
-                module += $first::MODULES;
-                $(
-                    visitor.enter(Element { index: $index, module });
-                    self.$index.visit(visitor);
-                    visitor.leave();
-                    module += $rest::MODULES;
-                )+
-                let _ = module;
-            }
-
-            #[inline(always)]
-            fn visit_mut<const OTHERS: usize>(
-                &mut self,
-                mut others: [&mut Self; OTHERS],
-                visitor: &mut impl VisitorMut<Self::Scalar, OTHERS>,
-            ) {
-                let mut module = 0;
-                visitor.enter(Element { index: $zero, module });
-                self.$zero.visit_mut(others.each_mut().map(#[inline(always)] |other| &mut other.$zero), visitor);
-                visitor.leave();
-                module += $first::MODULES;
-                $(
-                    visitor.enter(Element { index: $index, module });
-                    self.$index.visit_mut(others.each_mut().map(#[inline(always)] |other| &mut other.$index), visitor);
-                    visitor.leave();
-                    module += $rest::MODULES;
-                )+
-                let _ = module;
-            }
 
             fn initialize<R: Rng>(&mut self, rng: &mut R) {
                 self.$zero.initialize(rng);
@@ -143,42 +107,71 @@ macro_rules! chain {
             }
         }
 
+        impl<T: Real, $first: Visit<T>, $($rest: Visit<T>),+> Visit<T> for ($first, $($rest),+) {
+            #[inline(always)]
+            fn visit(&self, visitor: &mut impl Visitor<T>) {
+                let mut module = 0;
+                visitor.enter(Element { index: $zero, module });
+                self.$zero.visit(visitor);
+                visitor.leave();
+                module += $first::MODULES;
+                $(
+                    visitor.enter(Element { index: $index, module });
+                    self.$index.visit(visitor);
+                    visitor.leave();
+                    module += $rest::MODULES;
+                )+
+                let _ = module;
+            }
+
+            #[inline(always)]
+            fn visit_mut<const OTHERS: usize>(
+                &mut self,
+                mut others: [&mut Self; OTHERS],
+                visitor: &mut impl VisitorMut<T, OTHERS>,
+            ) {
+                let mut module = 0;
+                visitor.enter(Element { index: $zero, module });
+                self.$zero.visit_mut(others.each_mut().map(#[inline(always)] |other| &mut other.$zero), visitor);
+                visitor.leave();
+                module += $first::MODULES;
+                $(
+                    visitor.enter(Element { index: $index, module });
+                    self.$index.visit_mut(others.each_mut().map(#[inline(always)] |other| &mut other.$index), visitor);
+                    visitor.leave();
+                    module += $rest::MODULES;
+                )+
+                let _ = module;
+            }
+        }
+
         impl<$first, $($rest),+> Network for ($first, $($rest),+) {}
 
         impl<$first: InputShape, $($rest),+> InputShape for ($first, $($rest),+) {
             type In = $first::In;
+            type Scalar = $first::Scalar;
         }
 
-        impl<In: Shape, $first, $($rest),+> Layer<In> for ($first, $($rest),+)
+        impl<In: Shape, T: Real, $first, $($rest),+> Model<In, T> for ($first, $($rest),+)
         where
-            $first: Layer<In>,
-            $($layer: HasScalar<$first::Scalar> + Layer<$in>),+
+            $first: Model<In, T>,
+            $($layer: Model<$in, T>),+
         {
-            type Out = Out<$last, $last_in>;
-            type Cache<const MICRO: usize> = ChainCache<
-                ($first::Cache<MICRO>, $(<$layer as Layer<$in>>::Cache<MICRO>),+),
-                ($(Aligned<Batch<$in, $first::Scalar, MICRO>>,)+),
-            >;
-            type LastActivation = <$last as Layer<$last_in>>::LastActivation;
-
-            #[inline(always)]
-            fn output<const MICRO: usize>(cache: &Self::Cache<MICRO>) -> &Batch<Self::Out, Self::Scalar, MICRO> {
-                <$last as Layer<$last_in>>::output::<MICRO>(&cache.caches.$l)
-            }
+            type Out = Out<$last, $last_in, T>;
 
             #[inline(always)]
             fn infer<S: Simd, const MICRO: usize>(
                 &self,
                 pass: Pass<S, MICRO>,
-                x: &Batch<In, Self::Scalar, MICRO>,
-                y: &mut Batch<Self::Out, Self::Scalar, MICRO>,
+                x: &Batch<In, T, MICRO>,
+                y: &mut Batch<Self::Out, T, MICRO>,
             ) {
                 $(
                     let mut between;
                     if SCALAR {
-                        between = Aligned(self.$b.infer_by_value(pass.hidden(), x));
+                        between = Aligned(self.$b.infer_by_value(pass.hidden(), x, Internal));
                     } else {
-                        between = Aligned::<Batch<$in, $first::Scalar, MICRO>>::ZEROED;
+                        between = Aligned::<Batch<$in, T, MICRO>>::ZEROED;
                         self.$b.infer(pass.hidden(), x, &mut between.0);
                     }
                     let x = &between.0;
@@ -190,107 +183,102 @@ macro_rules! chain {
             fn infer_by_value<S: Simd, const MICRO: usize>(
                 &self,
                 pass: Pass<S, MICRO>,
-                x: &Batch<In, Self::Scalar, MICRO>,
-            ) -> Batch<Self::Out, Self::Scalar, MICRO> {
+                x: &Batch<In, T, MICRO>,
+                _: Internal,
+            ) -> Batch<Self::Out, T, MICRO> {
                 $(
-                    let between = Aligned(self.$b.infer_by_value(pass.hidden(), x));
+                    let between = Aligned(self.$b.infer_by_value(pass.hidden(), x, Internal));
                     let x = &between.0;
                 )+
-                self.$l.infer_by_value(pass, x)
+                self.$l.infer_by_value(pass, x, Internal)
             }
+        }
+
+        impl<In: Shape, T: Real, $first, $($rest),+> Layer<In, T> for ($first, $($rest),+)
+        where
+            $first: Layer<In, T>,
+            $($layer: Layer<$in, T>),+
+        {
+            type Cache<const MICRO: usize> = ChainCache<
+                ($first::Cache<MICRO>, $(<$layer as Layer<$in, T>>::Cache<MICRO>),+),
+                ($(Aligned<Batch<$in, T, MICRO>>,)+),
+            >;
+            type LastActivation = <$last as Layer<$last_in, T>>::LastActivation;
 
             #[inline(always)]
             fn forward<S: Simd, const MICRO: usize>(
                 &self,
                 pass: Pass<S, MICRO>,
-                x: &Batch<In, Self::Scalar, MICRO>,
+                x: &Batch<In, T, MICRO>,
+                y: &mut Batch<Self::Out, T, MICRO>,
                 cache: &mut Self::Cache<MICRO>,
             ) {
-                let cache = &mut cache.caches;
-                self.$zero.forward(pass.hidden(), x, &mut cache.$zero);
+                let ChainCache { caches, outputs, .. } = cache;
                 $(
-                    let here = if $i == $l { pass } else { pass.hidden() };
-                    self.$i.forward(here, <$before as Layer<$before_in>>::output::<MICRO>(&cache.$b), &mut cache.$i);
+                    self.$b.forward(pass.hidden(), x, &mut outputs.$b.0, &mut caches.$b);
+                    let x = &outputs.$b.0;
                 )+
+                self.$l.forward(pass, x, y, &mut caches.$l);
             }
 
             #[inline(always)]
             fn backward<S: Simd, const MICRO: usize>(
                 &self,
                 pass: Pass<S, MICRO>,
-                x: &Batch<In, Self::Scalar, MICRO>,
+                (x, y): (&Batch<In, T, MICRO>, &Batch<Self::Out, T, MICRO>),
                 cache: &mut Self::Cache<MICRO>,
-                output_gradient: &mut Batch<Self::Out, Self::Scalar, MICRO>,
+                dy: &mut Batch<Self::Out, T, MICRO>,
                 gradient: &mut Self,
-                input_gradient: Option<&mut Batch<In, Self::Scalar, MICRO>>,
+                dx: Option<&mut Batch<In, T, MICRO>>,
             ) {
-                let ChainCache { caches: cache, gradients } = cache;
+                let ChainCache { caches, outputs, gradients } = cache;
                 $(
                     let here = if $k == $l { pass } else { pass.hidden() };
-                    self.$k.backward(
-                        here,
-                        <$back_before as Layer<$back_before_in>>::output::<MICRO>(&cache.$j),
-                        &mut cache.$k,
-                        output_gradient,
-                        &mut gradient.$k,
-                        Some(&mut gradients.$j.0),
-                    );
-                    let output_gradient = &mut gradients.$j.0;
+                    let (before, before_dy) = (&outputs.$j.0, Some(&mut gradients.$j.0));
+                    self.$k.backward(here, (before, y), &mut caches.$k, dy, &mut gradient.$k, before_dy);
+                    let (y, dy) = (&outputs.$j.0, &mut gradients.$j.0);
                     // An earlier micro-batch may have left values there, and `Pass::len` promises zeros.
                     if pass.len() < MICRO {
-                        <$back_in as Shape>::clear_from(output_gradient, pass.len());
+                        <$back_in as Shape>::clear_from(dy, pass.len());
                     }
                 )+
-                self.$zero.backward(
-                    pass.hidden(),
-                    x,
-                    &mut cache.$zero,
-                    output_gradient,
-                    &mut gradient.$zero,
-                    input_gradient,
-                );
+                self.$zero.backward(pass.hidden(), (x, y), &mut caches.$zero, dy, &mut gradient.$zero, dx);
             }
 
             #[inline(always)]
             fn sgd_step<S: Simd, const MICRO: usize>(
                 &mut self,
                 pass: Pass<S, MICRO>,
-                x: &Batch<In, Self::Scalar, MICRO>,
+                (x, y): (&Batch<In, T, MICRO>, &Batch<Self::Out, T, MICRO>),
                 cache: &mut Self::Cache<MICRO>,
-                output_gradient: &mut Batch<Self::Out, Self::Scalar, MICRO>,
-                learning_rate: Self::Scalar,
-                input_gradient: Option<&mut Batch<In, Self::Scalar, MICRO>>,
+                dy: &mut Batch<Self::Out, T, MICRO>,
+                learning_rate: LearningRate<T>,
+                dx: Option<&mut Batch<In, T, MICRO>>,
             ) {
-                let ChainCache { caches: cache, gradients } = cache;
+                let ChainCache { caches, outputs, gradients } = cache;
                 $(
                     let here = if $k == $l { pass } else { pass.hidden() };
-                    self.$k.sgd_step(
-                        here,
-                        <$back_before as Layer<$back_before_in>>::output::<MICRO>(&cache.$j),
-                        &mut cache.$k,
-                        output_gradient,
-                        learning_rate,
-                        Some(&mut gradients.$j.0),
-                    );
-                    let output_gradient = &mut gradients.$j.0;
+                    let (before, before_dy) = (&outputs.$j.0, Some(&mut gradients.$j.0));
+                    self.$k.sgd_step(here, (before, y), &mut caches.$k, dy, learning_rate, before_dy);
+                    let (y, dy) = (&outputs.$j.0, &mut gradients.$j.0);
                     // An earlier micro-batch may have left values there, and `Pass::len` promises zeros.
                     if pass.len() < MICRO {
-                        <$back_in as Shape>::clear_from(output_gradient, pass.len());
+                        <$back_in as Shape>::clear_from(dy, pass.len());
                     }
                 )+
-                self.$zero.sgd_step(pass.hidden(), x, &mut cache.$zero, output_gradient, learning_rate, input_gradient);
+                self.$zero.sgd_step(pass.hidden(), (x, y), &mut caches.$zero, dy, learning_rate, dx);
             }
 
-            fn describe(place: Place, emit: &mut dyn FnMut(Description)) {
-                emit(Description::around::<In, Self>(place, CHAIN));
-                $first::describe(place.inside($zero), emit);
-                $(<$layer as Layer<$in>>::describe(place.inside($i), emit);)+
+            fn describe(place: Place, emit: &mut dyn FnMut(Description), _: Internal) {
+                emit(Description::around::<In, T, Self>(place, CHAIN));
+                $first::describe(place.inside($zero), emit, Internal);
+                $(<$layer as Layer<$in, T>>::describe(place.inside($i), emit, Internal);)+
             }
 
-            fn graph<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, Self::Scalar>)) {
+            fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>), _: Internal) {
                 emit(Op::ChainBegins);
-                self.$zero.graph(emit);
-                $(self.$i.graph(emit);)+
+                self.$zero.operations(emit, Internal);
+                $(self.$i.operations(emit, Internal);)+
                 emit(Op::ChainEnds);
             }
         }

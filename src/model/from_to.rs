@@ -1,7 +1,7 @@
 //! Networks by the sizes of their inputs and outputs: [`FromTo`] as a bound, [`Predict`] behind a `dyn`.
 
 use crate::error::Error;
-use crate::model::{Features, HasScalar, InputShape, Layer, Network};
+use crate::model::{Features, InputShape, Layer, Model, Network};
 use crate::num::Real;
 
 /// Any network from `IN` inputs to `OUT` outputs with numbers of type `T`: the one bound of generic functions and structs
@@ -43,14 +43,20 @@ use crate::num::Real;
             layer before it; `const _: () = tuplenet::model::assert_shapes::<Net>();` says which layer does not fit"
 )]
 pub trait FromTo<const IN: usize, const OUT: usize, T: Real = f32>:
-    Network + HasScalar<T> + InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>
+    Network
+    + InputShape<In = Features<IN>, Scalar = T>
+    + Layer<Features<IN>, T>
+    + Model<Features<IN>, T, Out = Features<OUT>>
 {
 }
 
 // Otherwise a wrong size would be a type mismatch of an associated type, besides the layer's error.
 #[diagnostic::do_not_recommend]
 impl<N, T: Real, const IN: usize, const OUT: usize> FromTo<IN, OUT, T> for N where
-    N: Network + HasScalar<T> + InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>
+    N: Network
+        + InputShape<In = Features<IN>, Scalar = T>
+        + Layer<Features<IN>, T>
+        + Model<Features<IN>, T, Out = Features<OUT>>
 {
 }
 

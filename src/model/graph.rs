@@ -35,20 +35,24 @@ pub enum Op<'a, T> {
         /// The activation `f`.
         function: ActivationKind,
     },
-    /// `y = f(x)`: an [`Activate`](crate::layers::Activate) layer.
-    // Not `Activate`: a second public name like that of the layer makes the compiler write paths in front of both.
+    /// `y = f(x)`: an activation as a layer of its own.
     Apply {
         /// The number of features.
         size: usize,
         /// The activation `f`.
         function: ActivationKind,
     },
+    /// `y = x`: an [`Input`](crate::layers::Input).
+    Input {
+        /// The number of features.
+        size: usize,
+    },
     /// `y = x`: a [`Dropout`](crate::layers::Dropout) layer.
     Dropout {
         /// The number of features.
         size: usize,
-        /// The probability with which training zeroes an activation, in per mille.
-        per_mille: u32,
+        /// The probability with which training zeroes an activation, in per cent.
+        percent: u32,
         /// The seed of the random choice.
         seed: u64,
     },

@@ -1,38 +1,79 @@
-//! The trait [`Layer`], and the compiler's message for sizes that do not match.
+//! The traits [`Model`], which predicts, and [`Layer`], which can be trained too, and the compiler's message for sizes
+//! that do not match.
 
 use crate::activation::Activation;
 use crate::kernel::{Pass, map_columns};
-use crate::model::{Batch, Description, Op, Parameter, Params, Place, Shape, VisitorMut, Zeroed};
+use crate::model::{Batch, Description, Op, Parameter, Place, Shape, Visit, VisitorMut, Zeroed};
 use crate::num::math::mul_add;
 use crate::num::{Real, lanes};
 use fearless_simd::Simd;
 
-/// A layer, or a chain of layers, that accepts samples of shape `In`.
-///
-/// All methods work by reference, in memory that the caller owns. `x` is the input, `cache` what the backward pass
-/// needs from the forward pass, `output_gradient` the gradient of the loss by the output, `input_gradient` that by
-/// the input.
-///
-/// To write a layer of your own, see the example `custom_layer`.
+/// What predicts: a layer or a chain of layers that accepts samples of shape `In` with numbers of type `T`. A network that
+/// is deployed needs no more than this; [`Layer`] is what can be trained too.
 ///
 /// # Shapes
 ///
-/// One sample is one column. For a layer from `Features<IN>` to `Features<OUT>`, `x` and `input_gradient` are
-/// matrices of `IN` by `B`, `y` and `output_gradient` of `OUT` by `B`. Only the first [`pass.len()`](Pass::len)
-/// columns are in use.
+/// One sample is one column. For a layer from `Features<IN>` to `Features<OUT>`, `x` is a matrix of `IN` by `B`, `y` of
+/// `OUT` by `B`. Only the first [`pass.len()`](Pass::len) columns are in use.
 #[diagnostic::on_unimplemented(
-    message = "layer sizes do not match: `{Self}` does not accept `{In}`",
-    label = "`{In}` arrives at `{Self}`",
-    note = "the `IN` of a layer must equal the `OUT` of the layer before it, and that of the first the size of the data",
-    note = "layers are those of `tuplenet::layers`, tuples of two to eight layers (nest longer ones: \
-            `(A, B, (C, D, ..))`) and types of your own; an activation is a parameter of a layer: `Dense<2, 8, Tanh>`"
+    message = "layers do not match: `{Self}` does not accept `{In}` of `{T}`",
+    label = "`{In}` of `{T}` arrives at `{Self}`",
+    note = "the `IN` of a layer must equal the `OUT` of the layer before it, and that of the first the size of the data; all \
+            layers of a network have the same scalar type, the last parameter of `Dense`, which is `f32` by default",
+    note = "layers are those of `tuplenet::layers`, activations, tuples of two to eight layers (nest longer ones: \
+            `(A, B, (C, D, ..))`) and types of your own"
 )]
-#[doc(alias("nn.Module", "Module"))]
-pub trait Layer<In: Shape>: Params {
+pub trait Model<In: Shape, T: Real> {
     /// The shape of the output.
     type Out: Shape;
 
-    /// What the backward pass needs from the forward pass, including the output.
+    /// Multiply-accumulate operations (MACs) for the prediction of one sample, without activations; `None`, the default,
+    /// if they are not known. A layer that only holds other layers has none of its own.
+    const MACS: Option<usize> = None;
+
+    /// Computes the output `y` of `x` in prediction.
+    fn infer<S: Simd, const B: usize>(&self, pass: Pass<S, B>, x: &Batch<In, T, B>, y: &mut Batch<Self::Out, T, B>);
+
+    /// [`infer`](Self::infer) by value, for CPUs without vector registers: small layers need not fill memory with zeros
+    /// first.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn infer_by_value<S: Simd, const B: usize>(
+        &self,
+        pass: Pass<S, B>,
+        x: &Batch<In, T, B>,
+        _: Internal,
+    ) -> Batch<Self::Out, T, B> {
+        let mut y = Zeroed::ZEROED;
+        self.infer(pass, x, &mut y);
+        y
+    }
+}
+
+/// A layer, or a chain of layers, that can be trained on samples of shape `In` with numbers of type `T`.
+///
+/// All methods work by reference, in memory that the caller owns. `x` is the input, `y` the output, `cache` what the
+/// backward pass needs from the forward pass beside them, `dy` the gradient of the loss by the output, `dx` that by the
+/// input.
+///
+/// To write a layer of your own, see the example `custom_layer`: from formulas for one sample,
+/// [`formula_layer!`](crate::formula_layer) makes all of this.
+///
+/// # Shapes
+///
+/// One sample is one column. For a layer from `Features<IN>` to `Features<OUT>`, `x` and `dx` are matrices of `IN` by `B`,
+/// `y` and `dy` of `OUT` by `B`. Only the first [`pass.len()`](Pass::len) columns are in use.
+#[diagnostic::on_unimplemented(
+    message = "layers do not match: `{Self}` does not accept `{In}` of `{T}`",
+    label = "`{In}` of `{T}` arrives at `{Self}`",
+    note = "the `IN` of a layer must equal the `OUT` of the layer before it, and that of the first the size of the data; all \
+            layers of a network have the same scalar type, the last parameter of `Dense`, which is `f32` by default",
+    note = "layers are those of `tuplenet::layers`, activations, tuples of two to eight layers (nest longer ones: \
+            `(A, B, (C, D, ..))`) and types of your own"
+)]
+#[doc(alias("nn.Module", "Module"))]
+pub trait Layer<In: Shape, T: Real>: Model<In, T> + Visit<T> {
+    /// What the backward pass needs from the forward pass, besides input and output: `()` if that is nothing.
     type Cache<const B: usize>: Zeroed;
 
     /// The activation that computes the output, which a loss may be fused with.
@@ -40,93 +81,77 @@ pub trait Layer<In: Shape>: Params {
     /// [`Identity`](crate::activation::Identity) the layer declares that its outputs are logits.
     type LastActivation: Activation;
 
-    /// The output that [`forward`](Self::forward) left in `cache`.
-    fn output<const B: usize>(cache: &Self::Cache<B>) -> &Batch<Self::Out, Self::Scalar, B>;
-
-    /// Inference: computes the output `y` of `x` and stores nothing else, for prediction and evaluation. A layer
-    /// that computes something else in training, in [`forward`](Self::forward), computes here what it does in
-    /// prediction.
+    /// The forward pass of training: computes the output `y` of `x`, and what the backward pass needs. State that changes
+    /// between batches, such as a random number generator's, is changed in
+    /// [`update_buffers`](crate::model::Params::update_buffers). By default it computes what [`Model::infer`] does, for a
+    /// layer without a cache that does the same in training as in prediction.
     #[inline(always)]
-    fn infer<S: Simd, const B: usize>(
-        &self,
-        pass: Pass<S, B>,
-        x: &Batch<In, Self::Scalar, B>,
-        y: &mut Batch<Self::Out, Self::Scalar, B>,
-    ) {
-        let mut cache = Self::Cache::<B>::ZEROED;
-        self.forward(pass, x, &mut cache);
-        y.clone_from(Self::output(&cache));
-    }
-
-    /// [`infer`](Self::infer) by value, for CPUs without vector registers: small layers need not fill memory with
-    /// zeros first.
-    #[inline(always)]
-    fn infer_by_value<S: Simd, const B: usize>(
-        &self,
-        pass: Pass<S, B>,
-        x: &Batch<In, Self::Scalar, B>,
-    ) -> Batch<Self::Out, Self::Scalar, B> {
-        let mut y = Zeroed::ZEROED;
-        self.infer(pass, x, &mut y);
-        y
-    }
-
-    /// The forward pass of training: computes the output of `x` into `cache`, with what the backward pass needs.
-    /// State that changes between batches, such as a random number generator's, is changed in
-    /// [`update_buffers`](Params::update_buffers).
     fn forward<S: Simd, const B: usize>(
         &self,
         pass: Pass<S, B>,
-        x: &Batch<In, Self::Scalar, B>,
-        cache: &mut Self::Cache<B>,
-    );
+        x: &Batch<In, T, B>,
+        y: &mut Batch<Self::Out, T, B>,
+        _cache: &mut Self::Cache<B>,
+    ) {
+        self.infer(pass, x, y);
+    }
 
-    /// The backward pass: adds the gradient by the parameters to `gradient`, and sets `input_gradient`, if it is
-    /// not `None`, to the gradient by `x`. It may overwrite `output_gradient`. `x` and `cache` are those of the
-    /// forward pass; afterwards the content of `cache` is unspecified, except the output.
+    /// The backward pass: adds the gradient by the parameters to `gradient`, and sets `dx`, if it is not `None`, to the
+    /// gradient by `x`. It may overwrite `dy`. `xy`, the pair of input and output, and `cache` are those of the forward pass; afterwards the content of
+    /// `cache` is unspecified.
     fn backward<S: Simd, const B: usize>(
         &self,
         pass: Pass<S, B>,
-        x: &Batch<In, Self::Scalar, B>,
+        xy: (&Batch<In, T, B>, &Batch<Self::Out, T, B>),
         cache: &mut Self::Cache<B>,
-        output_gradient: &mut Batch<Self::Out, Self::Scalar, B>,
+        dy: &mut Batch<Self::Out, T, B>,
         gradient: &mut Self,
-        input_gradient: Option<&mut Batch<In, Self::Scalar, B>>,
+        dx: Option<&mut Batch<In, T, B>>,
     );
 
-    /// [`backward`](Self::backward) for a single sample, the first of the micro-batch, and a step of plain gradient
-    /// descent in one: where `backward` adds `g` to the gradient of a parameter `w`, this computes `w <- w -
-    /// learning_rate * g`, and then calls [`update_buffers`](Params::update_buffers). For CPUs without vector
-    /// registers, where most of a step's work is to store the gradient and to load it again. By default it computes
-    /// the gradient first.
+    /// [`backward`](Self::backward) for a single sample, the first of the micro-batch, and a step of plain gradient descent
+    /// in one: where `backward` adds `g` to the gradient of a parameter `w`, this computes `w <- w - learning_rate * g`, and
+    /// then calls [`update_buffers`](crate::model::Params::update_buffers). For CPUs without vector registers, where most of a step's work
+    /// is to store the gradient and to load it again. By default it computes the gradient first.
+    #[doc(hidden)]
     #[inline(always)]
     fn sgd_step<S: Simd, const B: usize>(
         &mut self,
         pass: Pass<S, B>,
-        x: &Batch<In, Self::Scalar, B>,
+        (x, y): (&Batch<In, T, B>, &Batch<Self::Out, T, B>),
         cache: &mut Self::Cache<B>,
-        output_gradient: &mut Batch<Self::Out, Self::Scalar, B>,
-        learning_rate: Self::Scalar,
-        input_gradient: Option<&mut Batch<In, Self::Scalar, B>>,
+        dy: &mut Batch<Self::Out, T, B>,
+        LearningRate(learning_rate): LearningRate<T>,
+        dx: Option<&mut Batch<In, T, B>>,
     ) {
         let mut gradient = Self::ZEROED;
-        self.backward(pass, x, cache, output_gradient, &mut gradient, input_gradient);
+        self.backward(pass, (x, y), cache, dy, &mut gradient, dx);
         self.update_buffers(&mut gradient);
         self.visit_mut([&mut gradient], &mut Descent { simd: pass.simd(), learning_rate });
     }
 
-    /// Calls `emit` with the [summary](crate::model::Network::summary)'s description of the layer at `place`, and
-    /// with those of the layers inside it. By default: its type, and an unknown number of MACs.
-    fn describe(place: Place, emit: &mut dyn FnMut(Description)) {
-        emit(Description::of::<In, Self>(place, None));
+    /// Calls `emit` with the [summary](crate::model::Network::summary)'s description of the layer at `place`, and with those
+    /// of the layers inside it.
+    #[doc(hidden)]
+    fn describe(place: Place, emit: &mut dyn FnMut(Description), _: Internal) {
+        emit(Description::of::<In, T, Self>(place));
     }
 
-    /// Calls `emit` with the operations that the layer computes in prediction, for exporters. By default the
-    /// operation is unknown, and a network with such a layer cannot be exported.
-    fn graph<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, Self::Scalar>)) {
+    /// Calls `emit` with the operations that the layer computes in prediction, for exporters. By default the operation is
+    /// unknown, and a network with such a layer cannot be exported.
+    #[doc(hidden)]
+    fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>), _: Internal) {
         emit(Op::Unknown { name: core::any::type_name::<Self>() });
     }
 }
+
+/// The last argument of methods that only this library calls and overrides: it can't be named outside.
+#[derive(Clone, Copy, Debug)]
+pub struct Internal;
+
+/// [`Internal`], with the learning rate of a step.
+#[derive(Clone, Copy, Debug)]
+pub struct LearningRate<T>(pub(crate) T);
 
 /// A step of plain gradient descent for a slice of parameters. Afterwards the gradient is zero.
 #[inline(always)]
@@ -160,10 +185,10 @@ impl<S: Simd, T: Real> VisitorMut<T, 1> for Descent<S, T> {
     }
 }
 
-/// The shape that a network's first layer accepts, so that callers need not name it.
+/// The shape that a network's first layer accepts, and the type of its numbers, so that callers need not name them.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a network",
-    label = "expected a layer, or a tuple of two to eight layers",
+    label = "expected a layer with sizes, or a tuple of two to eight layers that begins with one",
     note = "a tuple has at most eight layers; nest: `(A, B, (C, D, ..))`; write a single layer without a tuple",
     note = "a layer of your own that is the first of a network needs an `impl InputShape`"
 )]
@@ -171,10 +196,21 @@ impl<S: Simd, T: Real> VisitorMut<T, 1> for Descent<S, T> {
 pub trait InputShape {
     /// The shape of one sample.
     type In: Shape;
+
+    /// The type of its numbers: `f32` or `f64`.
+    type Scalar: Real;
 }
 
+/// A network that can be trained: a [`Layer`] for its own inputs. There is nothing to implement.
+pub trait Trainable: InputShape + Layer<<Self as InputShape>::In, <Self as InputShape>::Scalar> {}
+
+impl<N: InputShape + Layer<<N as InputShape>::In, <N as InputShape>::Scalar>> Trainable for N {}
+
 /// The last activation of the network `N`.
-pub type LastActivation<N> = <N as Layer<<N as InputShape>::In>>::LastActivation;
+pub type LastActivation<N> = <N as Layer<<N as InputShape>::In, <N as InputShape>::Scalar>>::LastActivation;
+
+/// The shape of the outputs of the network `N`.
+pub type Out<N> = <N as Model<<N as InputShape>::In, <N as InputShape>::Scalar>>::Out;
 
 /// Fails to compile with a readable message if the sizes of the network `N` do not match, or are zero.
 ///
@@ -188,7 +224,7 @@ pub type LastActivation<N> = <N as Layer<<N as InputShape>::In>>::LastActivation
 /// const _: () = assert_shapes::<Net>();
 /// ```
 ///
-/// A wrong size is the error E0277, "layer sizes do not match":
+/// A wrong size is the error E0277, "layers do not match":
 ///
 /// ```compile_fail,E0277
 /// use tuplenet::model::assert_shapes;
@@ -198,7 +234,8 @@ pub type LastActivation<N> = <N as Layer<<N as InputShape>::In>>::LastActivation
 /// const _: () = assert_shapes::<Net>();
 /// ```
 #[doc(alias("static_assert"))]
-pub const fn assert_shapes<N: InputShape + Layer<<N as InputShape>::In>>() {
-    // Evaluating the constant finds sizes of zero too.
+pub const fn assert_shapes<N: Trainable>() {
+    // Evaluating these constants finds sizes of zero, and what a layer asserts of its own sizes and of those that arrive.
     core::mem::forget(N::ZEROED);
+    core::mem::forget(<N::Cache<1> as Zeroed>::ZEROED);
 }

@@ -4,21 +4,28 @@
 #[cfg(feature = "std")]
 pub(crate) mod boxed;
 mod chain;
+mod formula;
 mod from_to;
 mod graph;
 pub(crate) mod layer;
 pub(crate) mod network;
+mod parameters;
 pub(crate) mod params;
-mod shape;
 pub(crate) mod summary;
 
+pub use crate::data::shape::{Batch, Features, Shape};
 pub use crate::kernel::Pass;
 pub use crate::num::zeroed::{Aligned, Zeroed};
 pub use chain::ChainCache;
+pub use formula::Formula;
+#[doc(hidden)]
+pub use formula::{BatchIn, BatchOut, backward_by_formula, infer_by_formula};
 pub use from_to::{FromTo, Predict};
 pub use graph::Op;
-pub use layer::{InputShape, LastActivation, Layer, assert_shapes};
+pub use layer::{InputShape, LastActivation, Layer, Model, Out, Trainable, assert_shapes};
+#[doc(hidden)]
+pub use network::initialize;
 pub use network::{Columns, Network};
-pub use params::{Element, HasScalar, Kind, Parameter, Params, Visitor, VisitorMut, fill, is_finite};
-pub use shape::{Batch, Features, Shape};
+pub use parameters::Values;
+pub use params::{Element, Kind, Parameter, Params, Visit, Visitor, VisitorMut, fill, is_finite};
 pub use summary::{Cost, Description, Place, Summary};

@@ -2,9 +2,10 @@
 
 use crate::data::{Inputs, Samples, micro_batch_in_place};
 use crate::error::Error;
-use crate::init::Init;
+use crate::init::{GlorotUniform, Init};
+use crate::model::layer::Internal;
 use crate::model::{
-    Aligned, Batch, Features, HasScalar, InputShape, Kind, Layer, Parameter, Params, Pass, Shape, Summary, VisitorMut,
+    Aligned, Batch, Features, InputShape, Kind, Model, Op, Out, Parameter, Pass, Shape, Summary, Trainable, VisitorMut,
     Zeroed,
 };
 use crate::num::dispatch::{dispatch, level};
@@ -52,7 +53,7 @@ pub trait Network: Sized {
     /// ```
     fn new<R: Rng>(rng: &mut R) -> Self
     where
-        Self: InputShape + Layer<<Self as InputShape>::In>,
+        Self: Trainable,
     {
         let mut network = Self::ZEROED;
         network.initialize(rng);
@@ -79,7 +80,7 @@ pub trait Network: Sized {
     #[cfg(feature = "std")]
     fn boxed<R: Rng>(rng: &mut R) -> alloc::boxed::Box<Self>
     where
-        Self: InputShape + Layer<<Self as InputShape>::In> + Send,
+        Self: Trainable + Send,
     {
         let mut network = crate::model::boxed::boxed_on_large_stack(|| Self::ZEROED);
         network.initialize(rng);
@@ -90,7 +91,7 @@ pub trait Network: Sized {
     /// [`new`](Self::new): biases with zero.
     fn with_init<R: Rng>(init: &impl Init, rng: &mut R) -> Self
     where
-        Self: InputShape + Layer<<Self as InputShape>::In>,
+        Self: Trainable,
     {
         let mut network = Self::new(rng);
         network.visit_mut([], &mut Initialize { init, rng });
@@ -112,7 +113,7 @@ pub trait Network: Sized {
     #[must_use]
     fn summary() -> Summary<Self>
     where
-        Self: InputShape + Layer<<Self as InputShape>::In>,
+        Self: Trainable,
     {
         Summary::new()
     }
@@ -133,9 +134,8 @@ pub trait Network: Sized {
     /// assert!((y.column(0).sum() - 1.0).abs() < 1e-6);
     /// ```
     #[must_use]
-    fn predict<X, const B: usize>(&self, x: &X) -> Batch<X::Out, <Self as Params>::Scalar, B>
+    fn predict<X, const B: usize>(&self, x: &X) -> Batch<X::Out, X::Scalar, B>
     where
-        Self: Params,
         X: Columns<Self, B> + ?Sized,
     {
         dispatch!(level(), simd => x.enter(simd, self))
@@ -158,12 +158,11 @@ pub trait Network: Sized {
     /// ```
     #[doc(alias("forward", "__call__"))]
     #[must_use]
-    fn predict_one<X, const OUT: usize>(&self, x: &X) -> [<Self as Params>::Scalar; OUT]
+    fn predict_one<X>(&self, x: &X) -> <X::Out as Shape>::Sample<X::Scalar>
     where
-        Self: Params,
-        X: Columns<Self, 1, Out = Features<OUT>> + ?Sized,
+        X: Columns<Self, 1> + ?Sized,
     {
-        self.predict(x).data.0[0]
+        X::Out::get(&self.predict(x), 0)
     }
 
     /// Predicts the outputs for any number of samples, into `outputs`.
@@ -188,18 +187,27 @@ pub trait Network: Sized {
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
     #[doc(alias("predict"))]
-    fn predict_all<X, const IN: usize, const OUT: usize>(
+    fn predict_all<X>(
         &self,
         inputs: &X,
-        outputs: &mut [[<Self as Params>::Scalar; OUT]],
+        outputs: &mut [<Out<Self> as Shape>::Sample<<Self as InputShape>::Scalar>],
     ) -> Result<(), Error>
     where
-        X: Inputs<<Self as Params>::Scalar, IN> + ?Sized,
-        Self: Layer<Features<IN>, Out = Features<OUT>>,
+        X: Inputs<<Self as InputShape>::Scalar, <Self as InputShape>::In> + ?Sized,
+        Self: InputShape + Model<<Self as InputShape>::In, <Self as InputShape>::Scalar>,
     {
         check_places(inputs, outputs)?;
         dispatch!(level(), simd => predict_all(simd, self, inputs, 0, outputs));
         Ok(())
+    }
+
+    /// Calls `emit` with the operations of the [graph](crate::model::Op): what the network computes in prediction, for
+    /// exporters.
+    fn graph<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, <Self as InputShape>::Scalar>))
+    where
+        Self: Trainable,
+    {
+        self.operations(emit, Internal);
     }
 }
 
@@ -207,6 +215,14 @@ pub trait Network: Sized {
 struct Initialize<'a, I, R> {
     init: &'a I,
     rng: &'a mut R,
+}
+
+/// The initial values of a field of [`parameters!`](crate::parameters).
+#[doc(hidden)]
+pub fn initialize<T: Real, R: Rng>(parameter: Parameter, values: &mut [T], rng: &mut R) {
+    if parameter.kind == Kind::Weight {
+        GlorotUniform.fill(rng, parameter.columns, parameter.rows, values);
+    }
 }
 
 impl<T: Real, I: Init, R: Rng> VisitorMut<T, 0> for Initialize<'_, I, R> {
@@ -225,23 +241,25 @@ impl<T: Real, I: Init, R: Rng> VisitorMut<T, 0> for Initialize<'_, I, R> {
     note = "for an array, a slice or a vector of samples there is `predict_all(&samples, &mut outputs)`",
     note = "the type of the values, `T`, must be that of the network"
 )]
-pub trait Columns<N: Params, const B: usize> {
+pub trait Columns<N, const B: usize> {
+    /// The type of the numbers.
+    type Scalar: Real;
+
     /// The shape of the network's output.
     type Out: Shape;
 
     /// The network's output.
-    fn enter<S: Simd>(&self, simd: S, network: &N) -> Batch<Self::Out, N::Scalar, B>;
+    fn enter<S: Simd>(&self, simd: S, network: &N) -> Batch<Self::Out, Self::Scalar, B>;
 }
 
-impl<T: Real, N: HasScalar<T> + Layer<Features<IN>>, const IN: usize, const B: usize> Columns<N, B>
-    for SMatrix<T, IN, B>
-{
+impl<T: Real, N: Model<Features<IN>, T>, const IN: usize, const B: usize> Columns<N, B> for SMatrix<T, IN, B> {
+    type Scalar = T;
     type Out = N::Out;
 
     #[inline(always)]
     fn enter<S: Simd>(&self, simd: S, network: &N) -> Batch<N::Out, T, B> {
         if SCALAR {
-            return network.infer_by_value(Pass::<S, B>::new(simd, B), self);
+            return network.infer_by_value(Pass::<S, B>::new(simd, B), self, Internal);
         }
         let mut y = Zeroed::ZEROED;
         network.infer(Pass::<S, B>::new(simd, B), self, &mut y);
@@ -249,7 +267,8 @@ impl<T: Real, N: HasScalar<T> + Layer<Features<IN>>, const IN: usize, const B: u
     }
 }
 
-impl<T: Real, N: HasScalar<T> + Layer<Features<IN>>, const IN: usize> Columns<N, 1> for [T; IN] {
+impl<T: Real, N: Model<Features<IN>, T>, const IN: usize> Columns<N, 1> for [T; IN] {
+    type Scalar = T;
     type Out = N::Out;
 
     #[inline(always)]
@@ -261,13 +280,14 @@ impl<T: Real, N: HasScalar<T> + Layer<Features<IN>>, const IN: usize> Columns<N,
 // Never applies. But because it could, the compiler prints the message above for an array of samples, and not that
 // an array is no scalar.
 #[doc(hidden)]
-impl<T: Real, N: Params, const IN: usize, const COUNT: usize> Columns<N, 1> for [[T; IN]; COUNT]
+impl<T: Real, N, const IN: usize, const COUNT: usize> Columns<N, 1> for [[T; IN]; COUNT]
 where
     [T; IN]: Real,
 {
+    type Scalar = T;
     type Out = Features<IN>;
 
-    fn enter<S: Simd>(&self, _: S, _: &N) -> Batch<Features<IN>, N::Scalar, 1> {
+    fn enter<S: Simd>(&self, _: S, _: &N) -> Batch<Features<IN>, T, 1> {
         Zeroed::ZEROED
     }
 }
@@ -284,40 +304,75 @@ pub(crate) fn check_places<T: Real, X: Samples<T> + ?Sized, P>(inputs: &X, outpu
 
 /// The outputs for the inputs from index `first` on, as many as there are `outputs`.
 #[inline(always)]
-pub(crate) fn predict_all<S: Simd, N, X, const IN: usize, const OUT: usize>(
+pub(crate) fn predict_all<S: Simd, N, X>(
     simd: S,
     network: &N,
     inputs: &X,
     first: usize,
-    outputs: &mut [[N::Scalar; OUT]],
+    outputs: &mut [<Out<N> as Shape>::Sample<N::Scalar>],
 ) where
-    X: Inputs<N::Scalar, IN> + ?Sized,
-    N: Layer<Features<IN>, Out = Features<OUT>>,
+    X: Inputs<N::Scalar, N::In> + ?Sized,
+    N: InputShape + Model<<N as InputShape>::In, <N as InputShape>::Scalar>,
 {
-    let mut x = Aligned::<SMatrix<N::Scalar, IN, MICRO_BATCH>>::ZEROED;
-    let mut y = Aligned::<SMatrix<N::Scalar, OUT, MICRO_BATCH>>::ZEROED;
+    let mut x = Aligned::<Batch<N::In, N::Scalar, MICRO_BATCH>>::ZEROED;
+    let mut y = Aligned::<Batch<N::Out, N::Scalar, MICRO_BATCH>>::ZEROED;
     for (pass, outputs) in outputs.chunks_mut(MICRO_BATCH).enumerate() {
         let (count, begin) = (outputs.len(), first + pass * MICRO_BATCH);
-        // Whole micro-batches are read and written in place, without a copy.
-        let x = match micro_batch_in_place::<_, X, MICRO_BATCH>(inputs, true, begin) {
-            Some(samples) => bytemuck::must_cast_ref::<_, SMatrix<N::Scalar, IN, MICRO_BATCH>>(samples),
+        // Whole micro-batches are read and written in place, without a copy, if memory has them as layers want them.
+        let in_place = micro_batch_in_place::<_, X, MICRO_BATCH>(inputs, true, begin).and_then(
+            #[inline(always)]
+            |samples| N::In::in_place(samples),
+        );
+        let x = match in_place {
+            Some(x) => x,
             None => {
-                for (column, sample) in x.0.data.0.iter_mut().zip(begin..begin + count) {
-                    inputs.copy(sample, column);
-                }
+                copy_samples::<N::In, _, X, MICRO_BATCH>(inputs, begin..begin + count, &mut x.0);
                 &x.0
             }
         };
-        let whole = count == MICRO_BATCH;
-        let y_in_place = match outputs.first_chunk_mut::<MICRO_BATCH>() {
-            Some(outputs) => bytemuck::must_cast_mut::<_, SMatrix<N::Scalar, OUT, MICRO_BATCH>>(outputs),
-            None => &mut y.0,
-        };
-        network.infer(Pass::<S, MICRO_BATCH>::new(simd, count), x, y_in_place);
-        if !whole {
-            for (output, y) in outputs.iter_mut().zip(&y.0.data.0) {
-                *output = *y;
-            }
+        let pass = Pass::<S, MICRO_BATCH>::new(simd, count);
+        let in_place = outputs.first_chunk_mut::<MICRO_BATCH>().and_then(
+            #[inline(always)]
+            |outputs| N::Out::in_place_mut(outputs),
+        );
+        if let Some(y) = in_place {
+            network.infer(pass, x, y);
+            continue;
         }
+        network.infer(pass, x, &mut y.0);
+        for (column, output) in outputs.iter_mut().enumerate() {
+            *output = N::Out::get(&y.0, column);
+        }
+    }
+}
+
+/// The outputs for one sample, as a batch.
+pub(crate) fn infer_one<In: Shape, T: Real, N: Model<In, T>>(
+    network: &N,
+    sample: &In::Sample<T>,
+) -> Batch<N::Out, T, 1> {
+    let (mut x, mut y) = (<In::Batch<T, 1> as Zeroed>::ZEROED, Zeroed::ZEROED);
+    In::set(&mut x, 0, sample);
+    dispatch!(level(), simd => network.infer(Pass::<_, 1>::new(simd, 1), &x, &mut y));
+    y
+}
+
+/// Copies the samples with these indices into a micro-batch.
+#[inline(always)]
+pub(crate) fn copy_samples<In: Shape, T: Real, X: Inputs<T, In> + ?Sized, const B: usize>(
+    inputs: &X,
+    samples: impl Iterator<Item = usize>,
+    to: &mut Batch<In, T, B>,
+) {
+    if let Some(columns) = In::samples_mut(to) {
+        for (column, sample) in columns.iter_mut().zip(samples) {
+            inputs.copy(sample, column);
+        }
+        return;
+    }
+    let mut x = <In::Sample<T> as Zeroed>::ZEROED;
+    for (column, sample) in samples.enumerate() {
+        inputs.copy(sample, &mut x);
+        In::set(to, column, &x);
     }
 }

@@ -56,7 +56,7 @@ pub struct Element {
 /// # Examples
 ///
 /// ```
-/// use tuplenet::model::{Element, Parameter, Params, Visitor};
+/// use tuplenet::model::{Element, Parameter, Visit, Visitor};
 /// use tuplenet::prelude::*;
 ///
 /// /// The names and sizes of all parameters.
@@ -125,7 +125,8 @@ pub trait VisitorMut<T, const OTHERS: usize> {
     fn leave(&mut self) {}
 }
 
-/// The parameters and buffers of a layer or a network.
+/// The parameters and buffers of a layer or a network: their number, their initial values, and what changes them besides
+/// an optimizer. [`Visit`] goes over the values.
 ///
 /// # Examples
 ///
@@ -138,9 +139,6 @@ pub trait VisitorMut<T, const OTHERS: usize> {
 /// ```
 #[doc(alias("state_dict", "parameters"))]
 pub trait Params: Zeroed {
-    /// The scalar type of the parameters: `f32` or `f64`.
-    type Scalar: Real;
-
     /// The number of parameters.
     const PARAMETERS: usize;
 
@@ -158,16 +156,6 @@ pub trait Params: Zeroed {
 
     /// The size of parameters and other state in bytes: what a network uses of flash, or of RAM.
     const BYTES: usize = size_of::<Self>();
-
-    /// Passes every slice of parameters to `visitor`.
-    fn visit(&self, visitor: &mut impl Visitor<Self::Scalar>);
-
-    /// Passes every slice of parameters to `visitor`, along with the same slices of `others`.
-    fn visit_mut<const OTHERS: usize>(
-        &mut self,
-        others: [&mut Self; OTHERS],
-        visitor: &mut impl VisitorMut<Self::Scalar, OTHERS>,
-    );
 
     /// Sets the parameters to their initial values, in place. By default it does nothing, for layers without
     /// parameters or with initial values of zero.
@@ -187,7 +175,7 @@ pub trait Params: Zeroed {
     /// use tuplenet::model::{Params, Zeroed};
     /// use tuplenet::prelude::*;
     ///
-    /// type Net = (Dense<2, 8, Tanh>, Dropout<8, 200>, Dense<8, 1, Identity>);
+    /// type Net = (Dense<2, 8, Tanh>, Dropout<20>, Dense<8, 1, Identity>);
     /// let mut network = Net::new(&mut seeded(0));
     /// let (mut gradient, mut state) = (Net::ZEROED, Zeroed::ZEROED);
     /// let mut workspace = Workspace::<Net, 4>::new();
@@ -210,20 +198,23 @@ pub trait Params: Zeroed {
     fn merge_buffers(&mut self, _part: &mut Self) {}
 }
 
-/// Layers with the scalar type `T`. Every layer implements it for its own scalar type.
+/// A layer or a network whose parameters are numbers of type `T`: a visit over their slices, in the order of the layers. A
+/// layer without numbers of its own, such as an activation, has it for every `T`.
 #[diagnostic::on_unimplemented(
     message = "scalar types do not match: `{Self}` is not a layer with the scalar type `{T}`",
     label = "expected a layer with the scalar type `{T}`",
     note = "all layers of a network have the same scalar type, the last parameter of `Dense`, which is `f32` by default"
 )]
-pub trait HasScalar<T: Real>: Params<Scalar = T> {}
+pub trait Visit<T: Real>: Params {
+    /// Passes every slice of parameters to `visitor`.
+    fn visit(&self, visitor: &mut impl Visitor<T>);
 
-// Not recommended, so that the compiler prints the message above and not that an associated type differs.
-#[diagnostic::do_not_recommend]
-impl<T: Real, N: Params<Scalar = T>> HasScalar<T> for N {}
+    /// Passes every slice of parameters to `visitor`, along with the same slices of `others`.
+    fn visit_mut<const OTHERS: usize>(&mut self, others: [&mut Self; OTHERS], visitor: &mut impl VisitorMut<T, OTHERS>);
+}
 
 /// Sets every parameter to `value`, in place.
-pub fn fill<N: Params>(network: &mut N, value: N::Scalar) {
+pub fn fill<T: Real, N: Visit<T>>(network: &mut N, value: T) {
     struct Fill<T>(T);
     impl<T: Real> VisitorMut<T, 0> for Fill<T> {
         #[inline(always)]
@@ -236,7 +227,7 @@ pub fn fill<N: Params>(network: &mut N, value: N::Scalar) {
 
 /// Whether no parameter is infinite or NaN.
 #[must_use]
-pub fn is_finite<N: Params>(network: &N) -> bool {
+pub fn is_finite<T: Real, N: Visit<T>>(network: &N) -> bool {
     struct Finite(bool);
     impl<T: Real> Visitor<T> for Finite {
         #[inline(always)]
@@ -250,6 +241,6 @@ pub fn is_finite<N: Params>(network: &N) -> bool {
         }
     }
     let mut finite = Finite(true);
-    network.visit(&mut finite);
+    Visit::<T>::visit(network, &mut finite);
     finite.0
 }

@@ -1,6 +1,8 @@
 //! [`Summary`]: the layers of a network with their costs, as a table.
 
-use crate::model::{InputShape, Layer, Shape};
+use crate::model::layer::Internal;
+use crate::model::{Layer, Shape, Trainable};
+use crate::num::Real;
 use core::any::type_name;
 use core::fmt::{self, Write};
 use core::marker::PhantomData;
@@ -49,14 +51,14 @@ pub struct Cost {
 impl Description {
     /// Describes a layer `L` for the input shape `In`.
     #[must_use]
-    pub fn of<In: Shape, L: Layer<In>>(place: Place, macs: Option<usize>) -> Self {
-        let cost = Cost { parameters: L::PARAMETERS, bytes: size_of::<L>(), macs };
+    pub fn of<In: Shape, T: Real, L: Layer<In, T>>(place: Place) -> Self {
+        let cost = Cost { parameters: L::PARAMETERS, bytes: size_of::<L>(), macs: L::MACS };
         Description { place, name: type_name::<L>(), output: type_name::<L::Out>(), cost: Some(cost) }
     }
 
     /// Describes a layer named `name` for the input shape `In` that only holds other layers.
     #[must_use]
-    pub fn around<In: Shape, L: Layer<In>>(place: Place, name: &'static str) -> Self {
+    pub fn around<In: Shape, T: Real, L: Layer<In, T>>(place: Place, name: &'static str) -> Self {
         Description { place, name, output: type_name::<L::Out>(), cost: None }
     }
 }
@@ -72,7 +74,7 @@ impl Description {
 /// use tuplenet::prelude::*;
 ///
 /// type Block = Residual<(LayerNorm<64>, Dense<64, 64, Relu>)>;
-/// type Net = (Dense<784, 64, Relu>, Dropout<64, 200>, Block, Dense<64, 10, Softmax>);
+/// type Net = (Dense<784, 64, Relu>, Dropout<20>, Block, Dense<64, 10, Softmax>);
 /// println!("{}", Net::summary());
 /// assert_eq!(Net::summary().macs(), Some(784 * 64 + 2 * 64 + 64 * 64 + 64 * 10));
 /// ```
@@ -82,7 +84,7 @@ impl Description {
 /// ```text
 /// layer                         output        parameters   bytes           MACs
 /// 0  Dense<784, 64, Relu>       Features<64>       50240  200960          50176
-/// 1  Dropout<64, 200>           Features<64>           0       8              0
+/// 1  Dropout<20>                Features<64>           0       8              0
 /// 2  Residual                   Features<64>
 ///    0  chain                   Features<64>
 ///       0  LayerNorm<64>        Features<64>         128     512            128
@@ -105,7 +107,7 @@ impl<N> Clone for Summary<N> {
 impl<N> Copy for Summary<N> {}
 
 /// The totals alone; the layers are what it displays.
-impl<N: InputShape + Layer<<N as InputShape>::In>> fmt::Debug for Summary<N> {
+impl<N: Trainable> fmt::Debug for Summary<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Summary")
             .field("parameters", &self.parameters())
@@ -115,7 +117,7 @@ impl<N: InputShape + Layer<<N as InputShape>::In>> fmt::Debug for Summary<N> {
     }
 }
 
-impl<N: InputShape + Layer<<N as InputShape>::In>> Summary<N> {
+impl<N: Trainable> Summary<N> {
     pub(crate) const fn new() -> Self {
         Summary(PhantomData)
     }
@@ -146,11 +148,12 @@ impl<N: InputShape + Layer<<N as InputShape>::In>> Summary<N> {
 
     /// Calls `emit` with the description of each layer in turn.
     pub fn each(&self, emit: &mut dyn FnMut(Description)) {
-        N::describe(Place { depth: 0, index: 0 }, &mut |description| match description.place {
+        let mut emit = |description: Description| match description.place {
             // Without the network itself, if it only holds layers.
             Place { depth: 0, .. } if description.cost.is_none() && description.name == CHAIN => {}
             _ => emit(description),
-        });
+        };
+        N::describe(Place { depth: 0, index: 0 }, &mut emit, Internal);
     }
 }
 
@@ -196,7 +199,7 @@ fn pad(f: &mut fmt::Formatter<'_>, text: impl fmt::Display, columns: usize) -> f
     write!(f, "{text}{:1$}", "", columns.saturating_sub(width(&text)))
 }
 
-impl<N: InputShape + Layer<<N as InputShape>::In>> fmt::Display for Summary<N> {
+impl<N: Trainable> fmt::Display for Summary<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // If the whole network is a chain, the chain has no line of its own, and its layers start at the left.
         let mut outermost = usize::MAX;

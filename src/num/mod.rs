@@ -2,7 +2,7 @@
 //! functions.
 
 pub(crate) mod dispatch;
-pub(crate) mod float;
+pub mod float;
 mod fused;
 pub mod math;
 pub(crate) mod random;

@@ -3,6 +3,7 @@
 use crate::num::fused::root_f32;
 use crate::num::root::root_of_f32;
 use crate::num::series::{self, Series};
+use crate::num::zeroed::Zeroed;
 use fearless_simd::prelude::*;
 use fearless_simd::{SimdFloatElement, f32x4, f32x8, f64x2, f64x4};
 use nalgebra::Scalar;
@@ -13,7 +14,7 @@ pub type Lanes<S, T> = <T as SimdFloatElement>::Native<S>;
 
 /// A scalar type of weights and data: `f32` or `f64`. It cannot be implemented for other types, because it needs
 /// vector lanes, which exist for these two.
-pub trait Real: Scalar + FloatCore + SimdFloatElement + bytemuck::Pod + Send + Sync {
+pub trait Real: Scalar + FloatCore + SimdFloatElement + Zeroed + bytemuck::Pod + Send + Sync {
     /// 0, for constants.
     const ZERO: Self;
     /// 1, for constants.

@@ -25,6 +25,22 @@ impl<M: Zeroed> Zeroed for Aligned<M> {
     const ZEROED: Self = Aligned(M::ZEROED);
 }
 
+impl Zeroed for f32 {
+    const ZEROED: Self = 0.0;
+}
+
+impl Zeroed for f64 {
+    const ZEROED: Self = 0.0;
+}
+
+impl Zeroed for usize {
+    const ZEROED: Self = 0;
+}
+
+impl<X: Zeroed, const N: usize> Zeroed for [X; N] {
+    const ZEROED: Self = [const { X::ZEROED }; N];
+}
+
 impl Zeroed for () {
     const ZEROED: Self = ();
 }

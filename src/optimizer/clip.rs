@@ -3,7 +3,7 @@
 use super::GradientTransform;
 use crate::error::{Error, setting};
 use crate::kernel::{map, map_sum};
-use crate::model::{Parameter, Params, VisitorMut};
+use crate::model::{Parameter, Visit, VisitorMut};
 use crate::num::math::{maximum, minimum, square_root};
 use crate::num::{Lanes, Real};
 use fearless_simd::{Simd, SimdBase};
@@ -30,7 +30,7 @@ pub struct ClipNorm<T> {
 
 impl<T: Real> GradientTransform<T> for ClipNorm<T> {
     #[inline(always)]
-    fn transform<S: Simd, N: Params<Scalar = T>>(&self, simd: S, _: T, _: &mut N, gradient: &mut N) {
+    fn transform<S: Simd, N: Visit<T>>(&self, simd: S, _: T, _: &mut N, gradient: &mut N) {
         let mut squares = SumOfSquares { simd, sum: T::ZERO };
         gradient.visit_mut([], &mut squares);
         let norm = square_root(squares.sum);
@@ -58,7 +58,7 @@ impl<T: Real> GradientTransform<T> for ClipNorm<T> {
 /// exact.
 #[cold]
 #[inline(never)]
-fn scaled<T: Real, N: Params<Scalar = T>>(limit: T, gradient: &mut N) {
+fn scaled<T: Real, N: Visit<T>>(limit: T, gradient: &mut N) {
     /// The largest absolute value, and the sum of the squares of `scale` times the values.
     struct Measure<T> {
         scale: T,
@@ -160,7 +160,7 @@ pub struct ClipValue<T> {
 
 impl<T: Real> GradientTransform<T> for ClipValue<T> {
     #[inline(always)]
-    fn transform<S: Simd, N: Params<Scalar = T>>(&self, simd: S, _: T, _: &mut N, gradient: &mut N) {
+    fn transform<S: Simd, N: Visit<T>>(&self, simd: S, _: T, _: &mut N, gradient: &mut N) {
         gradient.visit_mut([], &mut Bound { simd, limit: self.limit });
     }
 

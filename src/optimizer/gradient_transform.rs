@@ -2,7 +2,7 @@
 
 use super::Optimizer;
 use crate::error::Error;
-use crate::model::Params;
+use crate::model::Visit;
 use crate::num::Real;
 use fearless_simd::Simd;
 
@@ -10,7 +10,7 @@ use fearless_simd::Simd;
 #[doc(alias("GradientTransformation"))]
 pub trait GradientTransform<T: Real> {
     /// Changes the network or the mean `gradient` of a batch. `learning_rate` is the optimizer's.
-    fn transform<S: Simd, N: Params<Scalar = T>>(&self, simd: S, learning_rate: T, network: &mut N, gradient: &mut N);
+    fn transform<S: Simd, N: Visit<T>>(&self, simd: S, learning_rate: T, network: &mut N, gradient: &mut N);
 
     /// Checks all settings: see [`Optimizer::check`].
     ///
@@ -69,7 +69,7 @@ impl<O: Optimizer, P: GradientTransform<O::Scalar>> Optimizer for Transformed<O,
     }
 
     #[inline(always)]
-    fn transform<S: Simd, N: Params<Scalar = O::Scalar>>(&self, simd: S, network: &mut N, gradient: &mut N) {
+    fn transform<S: Simd, N: Visit<O::Scalar>>(&self, simd: S, network: &mut N, gradient: &mut N) {
         self.optimizer.transform(simd, network, gradient);
         self.transform.transform(simd, self.learning_rate(), network, gradient);
     }

@@ -129,7 +129,7 @@ pub use sgd::{Momentum, Sgd};
 pub use state::{OptimizerState, PerParameter, StateLayout, States};
 
 use crate::error::{Error, not_negative, setting};
-use crate::model::{Parameter, Params, Zeroed};
+use crate::model::{Parameter, Visit, Zeroed};
 use crate::num::Real;
 use crate::num::dispatch::{dispatch, level};
 use fearless_simd::Simd;
@@ -208,7 +208,7 @@ pub trait Optimizer: Sized {
     /// Changes the network or the gradient before a step: the transforms around an optimizer, in the order in which
     /// they are written.
     #[inline(always)]
-    fn transform<S: Simd, N: Params<Scalar = Self::Scalar>>(&self, _simd: S, _network: &mut N, _gradient: &mut N) {}
+    fn transform<S: Simd, N: Visit<Self::Scalar>>(&self, _simd: S, _network: &mut N, _gradient: &mut N) {}
 
     /// Checks all settings. Every method that trains calls it first, and a loop by hand can call it before its first
     /// [`step`](Self::step).
@@ -250,18 +250,13 @@ pub trait Optimizer: Sized {
     }
 
     /// Updates a network by the mean `gradient` of a batch, and sets `gradient` to zero for the next batch.
-    fn step<N: Params<Scalar = Self::Scalar>>(
-        &self,
-        network: &mut N,
-        gradient: &mut N,
-        state: &mut OptimizerState<Self, N>,
-    ) {
+    fn step<N: Visit<Self::Scalar>>(&self, network: &mut N, gradient: &mut N, state: &mut OptimizerState<Self, N>) {
         dispatch!(level(), simd => self.step_with(simd, network, gradient, state));
     }
 
     /// [`step`](Self::step) for an instruction set that the caller has chosen.
     #[inline(always)]
-    fn step_with<S: Simd, N: Params<Scalar = Self::Scalar>>(
+    fn step_with<S: Simd, N: Visit<Self::Scalar>>(
         &self,
         simd: S,
         network: &mut N,

@@ -3,7 +3,7 @@
 use super::GradientTransform;
 use crate::error::{Error, not_negative, setting};
 use crate::kernel::{map, map_sum};
-use crate::model::{Kind, Parameter, Params, Visitor, VisitorMut};
+use crate::model::{Kind, Parameter, Visit, Visitor, VisitorMut};
 use crate::num::dispatch::{dispatch, level};
 use crate::num::math::mul_add;
 use crate::num::{Lanes, Real};
@@ -37,13 +37,9 @@ pub struct Regularization<T> {
 impl<T: Real> Regularization<T> {
     /// The value of the penalty for a network.
     #[must_use]
-    pub fn value<N: Params<Scalar = T>>(&self, network: &N) -> T {
+    pub fn value<N: Visit<T>>(&self, network: &N) -> T {
         #[inline(always)]
-        fn value<S: Simd, T: Real, N: Params<Scalar = T>>(
-            simd: S,
-            regularization: Regularization<T>,
-            network: &N,
-        ) -> T {
+        fn value<S: Simd, T: Real, N: Visit<T>>(simd: S, regularization: Regularization<T>, network: &N) -> T {
             let mut value = Value { simd, regularization, sum: T::ZERO };
             network.visit(&mut value);
             value.sum
@@ -95,7 +91,7 @@ impl<S: Simd, T: Real> Visitor<T> for Value<S, T> {
 
 impl<T: Real> GradientTransform<T> for Regularization<T> {
     #[inline(always)]
-    fn transform<S: Simd, N: Params<Scalar = T>>(&self, simd: S, _: T, network: &mut N, gradient: &mut N) {
+    fn transform<S: Simd, N: Visit<T>>(&self, simd: S, _: T, network: &mut N, gradient: &mut N) {
         network.visit_mut([gradient], &mut AddGradient { simd, regularization: *self });
     }
 
@@ -127,7 +123,7 @@ pub struct AnyRegularization<T>(pub Regularization<T>);
 
 impl<T: Real> GradientTransform<T> for AnyRegularization<T> {
     #[inline(always)]
-    fn transform<S: Simd, N: Params<Scalar = T>>(&self, simd: S, _: T, network: &mut N, gradient: &mut N) {
+    fn transform<S: Simd, N: Visit<T>>(&self, simd: S, _: T, network: &mut N, gradient: &mut N) {
         if self.0 != (Regularization { l1: T::ZERO, l2: T::ZERO }) {
             network.visit_mut([gradient], &mut Each { simd, regularization: self.0 });
         }
@@ -188,7 +184,7 @@ pub struct WeightDecay<T> {
 
 impl<T: Real> GradientTransform<T> for WeightDecay<T> {
     #[inline(always)]
-    fn transform<S: Simd, N: Params<Scalar = T>>(&self, simd: S, learning_rate: T, network: &mut N, _: &mut N) {
+    fn transform<S: Simd, N: Visit<T>>(&self, simd: S, learning_rate: T, network: &mut N, _: &mut N) {
         network.visit_mut([], &mut Shrink { simd, keep: T::ONE - learning_rate * self.lambda });
     }
 

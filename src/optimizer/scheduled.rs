@@ -1,7 +1,7 @@
 //! [`Scheduled`]: an optimizer with a learning rate schedule.
 
 use crate::error::Error;
-use crate::model::Params;
+use crate::model::Visit;
 use crate::num::Real;
 use crate::optimizer::schedule::Schedule;
 use crate::optimizer::{Optimizer, check_learning_rate};
@@ -125,7 +125,7 @@ impl<O: Optimizer, P: Schedule> Optimizer for Scheduled<O, P> {
     }
 
     #[inline(always)]
-    fn transform<S: Simd, N: Params<Scalar = O::Scalar>>(&self, simd: S, network: &mut N, gradient: &mut N) {
+    fn transform<S: Simd, N: Visit<O::Scalar>>(&self, simd: S, network: &mut N, gradient: &mut N) {
         self.optimizer.transform(simd, network, gradient);
     }
 

@@ -1,7 +1,7 @@
 //! The state of an optimizer: values for each parameter, and values that all parameters share.
 
 use super::Optimizer;
-use crate::model::{Parameter, Params, VisitorMut, Zeroed, is_finite};
+use crate::model::{Parameter, Params, Visit, VisitorMut, Zeroed, is_finite};
 use crate::num::Real;
 use fearless_simd::Simd;
 
@@ -20,7 +20,7 @@ pub trait StateLayout: sealed::Sealed {
 
     /// Applies an optimizer's rule to each slice of a network.
     #[doc(hidden)]
-    fn update<S: Simd, O: Optimizer<State = Self>, N: Params<Scalar = O::Scalar>>(
+    fn update<S: Simd, O: Optimizer<State = Self>, N: Visit<O::Scalar>>(
         rule: Rule<S, O>,
         network: &mut N,
         gradient: &mut N,
@@ -64,7 +64,7 @@ macro_rules! states {
             type ForSlice<'a, T: Real> = [&'a mut [T]; $values];
 
             #[inline(always)]
-            fn update<S: Simd, O: Optimizer<State = Self>, N: Params<Scalar = O::Scalar>>(
+            fn update<S: Simd, O: Optimizer<State = Self>, N: Visit<O::Scalar>>(
                 mut rule: Rule<S, O>,
                 network: &mut N,
                 gradient: &mut N,
@@ -108,24 +108,24 @@ states! {
     derive(serde::Serialize),
     serde(bound = "<O::State as StateLayout>::ForNetwork<N>: serde::Serialize, O::Shared: serde::Serialize")
 )]
-pub struct OptimizerState<O: Optimizer, N: Params<Scalar = O::Scalar>> {
+pub struct OptimizerState<O: Optimizer, N: Visit<O::Scalar>> {
     /// The values for each parameter.
     pub per_parameter: <O::State as StateLayout>::ForNetwork<N>,
     /// The state that all parameters share.
     pub shared: O::Shared,
 }
 
-impl<O: Optimizer, N: Params<Scalar = O::Scalar>> Zeroed for OptimizerState<O, N> {
+impl<O: Optimizer, N: Visit<O::Scalar>> Zeroed for OptimizerState<O, N> {
     const ZEROED: Self = OptimizerState { per_parameter: Zeroed::ZEROED, shared: O::Shared::ZEROED };
 }
 
-impl<O: Optimizer, N: Params<Scalar = O::Scalar>> Default for OptimizerState<O, N> {
+impl<O: Optimizer, N: Visit<O::Scalar>> Default for OptimizerState<O, N> {
     fn default() -> Self {
         Self::ZEROED
     }
 }
 
-impl<O: Optimizer, N: Params<Scalar = O::Scalar> + Clone> Clone for OptimizerState<O, N>
+impl<O: Optimizer, N: Visit<O::Scalar> + Clone> Clone for OptimizerState<O, N>
 where
     O::Shared: Clone,
 {
@@ -134,7 +134,7 @@ where
     }
 }
 
-impl<O: Optimizer, N: Params<Scalar = O::Scalar> + PartialEq> PartialEq for OptimizerState<O, N>
+impl<O: Optimizer, N: Visit<O::Scalar> + PartialEq> PartialEq for OptimizerState<O, N>
 where
     O::Shared: PartialEq,
 {
@@ -145,7 +145,7 @@ where
 
 /// Without the values for each parameter, which are several networks; they are printed by
 /// [`per_parameter`](OptimizerState::per_parameter).
-impl<O: Optimizer, N: Params<Scalar = O::Scalar>> core::fmt::Debug for OptimizerState<O, N>
+impl<O: Optimizer, N: Visit<O::Scalar>> core::fmt::Debug for OptimizerState<O, N>
 where
     O::Shared: core::fmt::Debug,
 {
@@ -154,7 +154,7 @@ where
     }
 }
 
-impl<O: Optimizer, N: Params<Scalar = O::Scalar>> OptimizerState<O, N> {
+impl<O: Optimizer, N: Visit<O::Scalar>> OptimizerState<O, N> {
     /// Applies the optimizer's rule to each slice of a network.
     #[inline(always)]
     pub(super) fn update<S: Simd>(&mut self, simd: S, optimizer: &O, network: &mut N, gradient: &mut N) {

@@ -4,7 +4,7 @@ use super::{Area, Drawn, Picture, PlotError, color, cut, emptiest_corner, legend
 use crate::data::{Inputs, Samples, check_data};
 use crate::error::{Error, TargetError, check_finite};
 use crate::metrics::largest_index;
-use crate::model::{Features, Layer, Network};
+use crate::model::{Features, InputShape, Model, Network};
 use crate::num::Real;
 use alloc::format;
 use alloc::string::String;
@@ -61,8 +61,8 @@ pub fn decision_surface<N, X, Y, const OUT: usize>(
     path: impl AsRef<Path>,
 ) -> Result<(), PlotError>
 where
-    N: Network + Layer<Features<2>, Out = Features<OUT>>,
-    X: Inputs<N::Scalar, 2> + ?Sized,
+    N: Network + InputShape<In = Features<2>> + Model<Features<2>, N::Scalar, Out = Features<OUT>>,
+    X: Inputs<N::Scalar, Features<2>> + ?Sized,
     Y: Samples<N::Scalar, Item = usize> + ?Sized,
 {
     let limit = OUT.max(2);

@@ -2,7 +2,7 @@
 
 use crate::data::{Permutation, Samples};
 use crate::error::Error;
-use crate::model::{Params, is_finite};
+use crate::model::{Trainable, is_finite};
 use crate::num::Real;
 use core::ops::Range;
 
@@ -122,7 +122,7 @@ impl<'a, X: ?Sized, Y: ?Sized> BatchView<'a, X, Y> {
 /// Fails if the network learns from several samples together, and an epoch of `count` samples in batches of
 /// `batch_size` has a batch of a single sample, or the micro-batch is a single sample.
 #[inline(always)]
-pub(crate) fn check_together<N: Params, const B: usize>(count: usize, batch_size: usize) -> Result<(), Error> {
+pub(crate) fn check_together<N: Trainable, const B: usize>(count: usize, batch_size: usize) -> Result<(), Error> {
     if N::TOGETHER < 2 {
         return Ok(());
     }
@@ -136,7 +136,7 @@ pub(crate) fn check_together<N: Params, const B: usize>(count: usize, batch_size
 /// that nobody reads, nor for a call that copies the error.
 #[cfg_attr(target_os = "none", inline(always))]
 #[cfg_attr(not(target_os = "none"), cold, inline(never))]
-pub(crate) fn cause<N: Params>(network: &N, error: Error) -> Error {
+pub(crate) fn cause<N: Trainable>(network: &N, error: Error) -> Error {
     match error {
         Error::LossNotFinite { .. } if cfg!(not(target_os = "none")) && !is_finite(network) => Error::WeightNotFinite,
         error => error,
@@ -146,7 +146,7 @@ pub(crate) fn cause<N: Params>(network: &N, error: Error) -> Error {
 /// Why the loss of validation samples was not finite.
 #[cfg_attr(target_os = "none", inline(always))]
 #[cfg_attr(not(target_os = "none"), cold, inline(never))]
-pub(crate) fn cause_in_evaluation<N: Params>(network: &N, error: Error) -> Error {
+pub(crate) fn cause_in_evaluation<N: Trainable>(network: &N, error: Error) -> Error {
     match cause(network, error) {
         Error::LossNotFinite { .. } => Error::EvaluationNotFinite,
         error => error,

@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::loss::Targets;
 use crate::model::boxed::boxed_on_large_stack;
 use crate::model::network::{MICRO_BATCH, check_places, predict_all};
-use crate::model::{Features, InputShape, LastActivation, Layer, Parameter, Params, VisitorMut};
+use crate::model::{LastActivation, Parameter, Shape, Trainable, VisitorMut};
 use crate::num::Real;
 use crate::num::dispatch::{dispatch, level};
 use crate::optimizer::Optimizer;
@@ -57,13 +57,13 @@ use rand::Rng;
 /// ```
 ///
 #[doc(alias("DataParallel", "multithreading", "n_jobs"))]
-pub struct Parallel<N: InputShape + Layer<<N as InputShape>::In>, const B: usize = 32> {
+pub struct Parallel<N: Trainable, const B: usize = 32> {
     /// One for each shard of a batch except the first, which uses the trainer's memory. Gradients are zero between
     /// batches.
     shards: Vec<Box<Shard<N, B>>>,
 }
 
-struct Shard<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> {
+struct Shard<N: Trainable, const B: usize> {
     workspace: Workspace<N, B>,
     gradient: N,
 }
@@ -88,25 +88,25 @@ fn shard_count(count: usize, length: usize, together: usize) -> usize {
 }
 
 /// One that has no memory yet: what is in it matters only while a batch is computed.
-impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Clone for Parallel<N, B> {
+impl<N: Trainable, const B: usize> Clone for Parallel<N, B> {
     fn clone(&self) -> Self {
         Self::new()
     }
 }
 
-impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> fmt::Debug for Parallel<N, B> {
+impl<N: Trainable, const B: usize> fmt::Debug for Parallel<N, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Parallel").field("micro_batch", &B).field("shards", &self.shards.len()).finish_non_exhaustive()
     }
 }
 
-impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Default for Parallel<N, B> {
+impl<N: Trainable, const B: usize> Default for Parallel<N, B> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Parallel<N, B> {
+impl<N: Trainable, const B: usize> Parallel<N, B> {
     /// Creates a `Parallel` without memory; it allocates when it is used.
     #[must_use]
     pub const fn new() -> Self {
@@ -114,9 +114,9 @@ impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Parallel<N, B
     }
 }
 
-impl<N, const B: usize, const IN: usize, const OUT: usize> Parallel<N, B>
+impl<N, const B: usize> Parallel<N, B>
 where
-    N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Send + Sync,
+    N: Trainable + Send + Sync,
     N::Cache<B>: Send,
 {
     /// [`Trainer::step`] on several threads.
@@ -133,10 +133,10 @@ where
     where
         L: Sync,
         O: Optimizer<Scalar = N::Scalar>,
-        X: Inputs<N::Scalar, IN> + Sync + ?Sized,
-        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + Sync + ?Sized,
+        X: Inputs<N::Scalar, N::In> + Sync + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + Sync + ?Sized,
     {
-        trainer.step_by(self, inputs, targets)
+        trainer.step_with(self, inputs, targets)
     }
 
     /// [`Trainer::epoch`], each batch on several threads.
@@ -154,8 +154,8 @@ where
     where
         L: Sync,
         O: Optimizer<Scalar = N::Scalar>,
-        X: Inputs<N::Scalar, IN> + Sync + ?Sized,
-        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + Sync + ?Sized,
+        X: Inputs<N::Scalar, N::In> + Sync + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + Sync + ?Sized,
         R: Rng,
     {
         trainer.epoch_by(self, inputs, targets, batch_size)
@@ -177,8 +177,8 @@ where
     where
         L: Sync,
         O: Optimizer<Scalar = N::Scalar>,
-        X: Inputs<N::Scalar, IN> + Sync + ?Sized,
-        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + Sync + ?Sized,
+        X: Inputs<N::Scalar, N::In> + Sync + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + Sync + ?Sized,
         R: Rng,
     {
         trainer.run(self, inputs, targets, None::<(&X, &Y)>, fit, callback)
@@ -202,10 +202,10 @@ where
     where
         L: Sync,
         O: Optimizer<Scalar = N::Scalar>,
-        X: Inputs<N::Scalar, IN> + Sync + ?Sized,
-        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + Sync + ?Sized,
-        VX: Inputs<N::Scalar, IN> + Sync + ?Sized,
-        VY: Targets<N::Scalar, L, LastActivation<N>, OUT> + Sync + ?Sized,
+        X: Inputs<N::Scalar, N::In> + Sync + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + Sync + ?Sized,
+        VX: Inputs<N::Scalar, N::In> + Sync + ?Sized,
+        VY: Targets<N::Scalar, L, LastActivation<N>, N::Out> + Sync + ?Sized,
         R: Rng,
     {
         trainer.run(self, inputs, targets, Some(validation), fit, callback)
@@ -225,14 +225,14 @@ where
     where
         L: Sync,
         O: Optimizer<Scalar = N::Scalar>,
-        X: Inputs<N::Scalar, IN> + Sync + ?Sized,
-        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + Sync + ?Sized,
+        X: Inputs<N::Scalar, N::In> + Sync + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + Sync + ?Sized,
     {
         trainer.evaluate_by(self, inputs, targets)
     }
 }
 
-impl<N: InputShape + Layer<<N as InputShape>::In> + Sync> Parallel<N> {
+impl<N: Trainable + Sync> Parallel<N> {
     /// [`Network::predict_all`](crate::model::Network::predict_all) on several threads, with the same bits and no
     /// memory of its own.
     ///
@@ -243,14 +243,13 @@ impl<N: InputShape + Layer<<N as InputShape>::In> + Sync> Parallel<N> {
     /// # Errors
     ///
     /// If there are not as many outputs as inputs.
-    pub fn predict_all<X, const IN: usize, const OUT: usize>(
+    pub fn predict_all<X>(
         network: &N,
         inputs: &X,
-        outputs: &mut [[N::Scalar; OUT]],
+        outputs: &mut [<N::Out as Shape>::Sample<N::Scalar>],
     ) -> Result<(), Error>
     where
-        N: Layer<Features<IN>, Out = Features<OUT>>,
-        X: Inputs<N::Scalar, IN> + Sync + ?Sized,
+        X: Inputs<N::Scalar, N::In> + Sync + ?Sized,
     {
         check_places(inputs, outputs)?;
         let length = shard_length(N::PARAMETERS, MICRO_BATCH, outputs.len());
@@ -261,16 +260,16 @@ impl<N: InputShape + Layer<<N as InputShape>::In> + Sync> Parallel<N> {
 
 /// Predicts the samples from `first` on, as many as there are `outputs`; divides them into halves while they are more
 /// than a shard.
-fn predict_shards<S: Simd, N, X, const IN: usize, const OUT: usize>(
+fn predict_shards<S: Simd, N, X>(
     simd: S,
     network: &N,
     inputs: &X,
     first: usize,
     length: usize,
-    outputs: &mut [[N::Scalar; OUT]],
+    outputs: &mut [<N::Out as Shape>::Sample<N::Scalar>],
 ) where
-    X: Inputs<N::Scalar, IN> + Sync + ?Sized,
-    N: Layer<Features<IN>, Out = Features<OUT>> + Sync,
+    X: Inputs<N::Scalar, N::In> + Sync + ?Sized,
+    N: Trainable + Sync,
 {
     let shards = outputs.len().div_ceil(length);
     if shards <= 1 {
@@ -288,13 +287,13 @@ fn predict_shards<S: Simd, N, X, const IN: usize, const OUT: usize>(
     );
 }
 
-impl<N, L, X, Y, const B: usize, const IN: usize, const OUT: usize> Executor<N, L, X, Y, B> for Parallel<N, B>
+impl<N, L, X, Y, const B: usize> Executor<N, L, X, Y, B> for Parallel<N, B>
 where
-    N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Send + Sync,
+    N: Trainable + Send + Sync,
     N::Cache<B>: Send,
     L: Sync,
-    X: Inputs<N::Scalar, IN> + Sync + ?Sized,
-    Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + Sync + ?Sized,
+    X: Inputs<N::Scalar, N::In> + Sync + ?Sized,
+    Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + Sync + ?Sized,
 {
     #[inline(always)]
     fn accumulate<S: Simd>(
@@ -370,7 +369,7 @@ where
     }
 }
 
-impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Parallel<N, B> {
+impl<N: Trainable, const B: usize> Parallel<N, B> {
     /// The first `count` shards; allocates those that are missing.
     fn shards(&mut self, count: usize) -> &mut [Box<Shard<N, B>>]
     where
@@ -384,7 +383,7 @@ impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Parallel<N, B
 }
 
 /// What all threads share of a batch.
-struct Shared<'a, S, N: Params, L, X: ?Sized, Y: ?Sized> {
+struct Shared<'a, S, N: Trainable, L, X: ?Sized, Y: ?Sized> {
     simd: S,
     network: &'a N,
     loss: &'a L,
@@ -394,12 +393,12 @@ struct Shared<'a, S, N: Params, L, X: ?Sized, Y: ?Sized> {
     length: usize,
 }
 
-impl<S: Simd, N, L, X, Y, const IN: usize, const OUT: usize> Shared<'_, S, N, L, X, Y>
+impl<S: Simd, N, L, X, Y> Shared<'_, S, N, L, X, Y>
 where
-    N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Send + Sync,
+    N: Trainable + Send + Sync,
     L: Sync,
-    X: Inputs<N::Scalar, IN> + Sync + ?Sized,
-    Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + Sync + ?Sized,
+    X: Inputs<N::Scalar, N::In> + Sync + ?Sized,
+    Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + Sync + ?Sized,
 {
     /// Returns what the samples in `range` add to the mean loss, and adds their gradient to `gradient`, if there is
     /// one. Halves the range until it is one shard; `rest` has the memory of all its shards but the first. If there are

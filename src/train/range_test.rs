@@ -1,44 +1,20 @@
 //! [`Trainer::range_test`]: finds the first learning rate.
 
-use crate::data::{Inputs, Permutation, Samples, check_data};
+use crate::data::{Inputs, Permutation};
 use crate::error::Error;
-use crate::loss::Loss;
-use crate::model::{Features, InputShape, LastActivation, Layer};
+use crate::loss::Targets;
+use crate::model::{LastActivation, Trainable};
 use crate::num::Real;
 use crate::num::float::{exp, ln};
 use crate::optimizer::Optimizer;
-use crate::train::Trainer;
+use crate::train::batch::BatchView;
+use crate::train::trainer::{SingleThread, Trainer};
 use core::ops::RangeInclusive;
 use rand::Rng;
 
-/// Samples of `data`: those at the positions of `order` from `first` on.
-struct Batch<'a, X: ?Sized> {
-    data: &'a X,
-    order: &'a Permutation,
-    first: usize,
-    count: usize,
-}
-
-impl<T: Real, X: Samples<T> + ?Sized> Samples<T> for Batch<'_, X> {
-    type Item = X::Item;
-    const WEIGHTED: bool = X::WEIGHTED;
-
-    fn count(&self) -> usize {
-        self.count
-    }
-
-    fn copy(&self, index: usize, to: &mut X::Item) {
-        self.data.copy(self.order.at(self.first + index), to);
-    }
-
-    fn weight(&self, index: usize) -> T {
-        self.data.weight(self.order.at(self.first + index))
-    }
-}
-
-impl<N, L, O, R, const B: usize, const IN: usize, const OUT: usize> Trainer<N, L, O, R, B>
+impl<N, L, O, R, const B: usize> Trainer<N, L, O, R, B>
 where
-    N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
+    N: Trainable,
     O: Optimizer<Scalar = N::Scalar>,
     R: Rng,
 {
@@ -86,14 +62,10 @@ where
         curve: &mut [(N::Scalar, N::Scalar)],
     ) -> Result<usize, Error>
     where
-        X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Samples<N::Scalar> + ?Sized,
-        L: Loss<N::Scalar, Y::Item, LastActivation<N>, OUT>,
+        X: Inputs<N::Scalar, N::In> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + ?Sized,
     {
-        let samples = check_data(inputs, targets)?;
-        if batch_size == 0 {
-            return Err(Error::BatchSize);
-        }
+        let samples = self.check(inputs, targets, batch_size)?;
         let [low, high] = [learning_rates.start(), learning_rates.end()].map(|learning_rate| learning_rate.exact());
         if !(low > 0.0 && high > low && high.is_finite()) {
             return Err(Error::LearningRates);
@@ -115,9 +87,9 @@ where
             });
             // The learning rate of the step, which a schedule may change.
             let learning_rate = self.optimizer.learning_rate();
-            let inputs = Batch { data: inputs, order: &order, first, count };
-            let targets = Batch { data: targets, order: &order, first, count };
-            match self.step(&inputs, &targets) {
+            let range = first..first + count;
+            let view = BatchView { inputs, targets, order: &order, range, epoch: self.epochs, batch: 0 };
+            match self.step_by(&mut SingleThread, view) {
                 Ok(loss) => *point = (learning_rate, loss),
                 Err(Error::LossNotFinite { .. } | Error::WeightNotFinite | Error::GradientTooLarge { .. })
                     if step > 0 =>

@@ -1,7 +1,7 @@
 //! Serialization of a [`Trainer`] and of the state of early stopping.
 
 use crate::io::serde::in_place::{Fields, OptionalPlace, Ordered, Place, fill};
-use crate::model::{InputShape, Layer, Params};
+use crate::model::Trainable;
 use crate::optimizer::{Optimizer, OptimizerState};
 use crate::train::Trainer;
 use crate::train::callbacks::{Best, EarlyStoppingState};
@@ -23,7 +23,7 @@ pub(crate) struct Parts<N, L, O, R, S> {
 
 impl<N, L, O, R, const B: usize> Serialize for Trainer<N, L, O, R, B>
 where
-    N: InputShape + Layer<<N as InputShape>::In> + Serialize,
+    N: Trainable + Serialize,
     L: Serialize,
     O: Optimizer<Scalar = N::Scalar> + Serialize,
     OptimizerState<O, N>: Serialize,
@@ -37,7 +37,7 @@ where
 
 impl<'de, N, L, O, R, const B: usize> Deserialize<'de> for Trainer<N, L, O, R, B>
 where
-    N: InputShape + Layer<<N as InputShape>::In> + Deserialize<'de>,
+    N: Trainable + Deserialize<'de>,
     L: Deserialize<'de>,
     O: Optimizer<Scalar = N::Scalar> + Deserialize<'de>,
     OptimizerState<O, N>: Deserialize<'de>,
@@ -53,7 +53,7 @@ where
     }
 }
 
-impl<'de, N: Deserialize<'de> + Params> Fields<'de> for EarlyStoppingState<N> {
+impl<'de, N: Deserialize<'de> + Trainable> Fields<'de> for EarlyStoppingState<N> {
     const NAME: &'static str = "EarlyStoppingState";
     const NAMES: &'static [&'static str] = &["best", "network", "stalled"];
 
@@ -77,7 +77,7 @@ impl<'de, N: Deserialize<'de> + Params> Fields<'de> for EarlyStoppingState<N> {
     }
 }
 
-impl<'de, N: Deserialize<'de> + Params> Deserialize<'de> for EarlyStoppingState<N> {
+impl<'de, N: Deserialize<'de> + Trainable> Deserialize<'de> for EarlyStoppingState<N> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut state = Self::default();
         fill(deserializer, &mut state)?;

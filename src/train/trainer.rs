@@ -4,7 +4,7 @@ use crate::data::{Inputs, Permutation, check_data};
 use crate::error::Error;
 use crate::kernel::SMALL_SIZE;
 use crate::loss::Targets;
-use crate::model::{Features, InputShape, LastActivation, Layer, Parameter, Params, Visitor, Zeroed, fill, is_finite};
+use crate::model::{LastActivation, Parameter, Trainable, Visitor, Zeroed, fill, is_finite};
 use crate::num::dispatch::{dispatch, level};
 use crate::num::{Real, SCALAR};
 use crate::optimizer::{Optimizer, OptimizerState};
@@ -87,13 +87,7 @@ pub struct FitReport<T> {
 /// # Ok::<(), tuplenet::Error>(())
 /// ```
 #[doc(alias("MLPClassifier", "MLPRegressor", "model.compile"))]
-pub struct Trainer<
-    N: InputShape + Layer<<N as InputShape>::In>,
-    L,
-    O: Optimizer<Scalar = N::Scalar>,
-    R,
-    const B: usize = 32,
-> {
+pub struct Trainer<N: Trainable, L, O: Optimizer<Scalar = N::Scalar>, R, const B: usize = 32> {
     /// The network that is trained.
     pub network: N,
     /// The loss that is minimized.
@@ -112,7 +106,7 @@ pub struct Trainer<
 /// An independent trainer, which continues with the same bits as the original.
 impl<N, L: Clone, O, R: Clone, const B: usize> Clone for Trainer<N, L, O, R, B>
 where
-    N: InputShape + Layer<<N as InputShape>::In> + Clone,
+    N: Trainable + Clone,
     O: Optimizer<Scalar = N::Scalar> + Clone,
     O::Shared: Clone,
 {
@@ -134,7 +128,7 @@ where
 /// Whether both go on in the same way: the same network, settings, randomness and optimizer's state.
 impl<N, L: PartialEq, O, R: PartialEq, const B: usize> PartialEq for Trainer<N, L, O, R, B>
 where
-    N: InputShape + Layer<<N as InputShape>::In> + PartialEq,
+    N: Trainable + PartialEq,
     O: Optimizer<Scalar = N::Scalar> + PartialEq,
     O::Shared: PartialEq,
 {
@@ -151,7 +145,7 @@ where
 /// Without gradient, workspace and the optimizer's values for each parameter.
 impl<N, L: fmt::Debug, O, R: fmt::Debug, const B: usize> fmt::Debug for Trainer<N, L, O, R, B>
 where
-    N: InputShape + Layer<<N as InputShape>::In> + fmt::Debug,
+    N: Trainable + fmt::Debug,
     O: Optimizer<Scalar = N::Scalar> + fmt::Debug,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -168,7 +162,7 @@ where
 /// Executor: computes the loss and the gradient of a batch for a trainer, with the trainer's memory, on one thread or
 /// on several. The type parameters belong to the trait and not to its methods, so that several threads can require data
 /// that all may read.
-pub(crate) trait Executor<N: InputShape + Layer<<N as InputShape>::In>, L, X: ?Sized, Y: ?Sized, const B: usize> {
+pub(crate) trait Executor<N: Trainable, L, X: ?Sized, Y: ?Sized, const B: usize> {
     /// Returns the mean loss of a batch and adds its gradient to `gradient`, which is zero after an error.
     fn accumulate<S: Simd>(
         &mut self,
@@ -204,13 +198,13 @@ pub(crate) trait Executor<N: InputShape + Layer<<N as InputShape>::In>, L, X: ?S
 }
 
 /// Executes on the calling thread only.
-struct SingleThread<const IN: usize, const OUT: usize>;
+pub(crate) struct SingleThread;
 
-impl<N, L, X, Y, const B: usize, const IN: usize, const OUT: usize> Executor<N, L, X, Y, B> for SingleThread<IN, OUT>
+impl<N, L, X, Y, const B: usize> Executor<N, L, X, Y, B> for SingleThread
 where
-    N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
-    X: Inputs<N::Scalar, IN> + ?Sized,
-    Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
+    N: Trainable,
+    X: Inputs<N::Scalar, N::In> + ?Sized,
+    Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + ?Sized,
 {
     #[inline(always)]
     fn accumulate<S: Simd>(
@@ -253,7 +247,7 @@ where
 
 impl<N, L, O, R> Trainer<N, L, O, R>
 where
-    N: InputShape + Layer<<N as InputShape>::In>,
+    N: Trainable,
     O: Optimizer<Scalar = N::Scalar>,
 {
     /// Creates a trainer that has taken no step yet.
@@ -272,7 +266,7 @@ where
 
 impl<N, L, O, R, const B: usize> Trainer<N, L, O, R, B>
 where
-    N: InputShape + Layer<<N as InputShape>::In>,
+    N: Trainable,
     O: Optimizer<Scalar = N::Scalar>,
 {
     /// Creates a trainer with the micro-batch of its type: `Trainer::<_, _, _, _, 1>::with_micro_batch(..)` for the
@@ -294,7 +288,7 @@ where
 
 impl<N, L, O, R, const B: usize> Trainer<N, L, O, R, B>
 where
-    N: InputShape + Layer<<N as InputShape>::In>,
+    N: Trainable,
     O: Optimizer<Scalar = N::Scalar>,
 {
     /// The size of a trainer in bytes: all memory of training except the call stack. It is the sum of the network, its
@@ -340,7 +334,7 @@ where
 #[cfg(feature = "std")]
 impl<N, L, O, R> Trainer<N, L, O, R>
 where
-    N: InputShape + Layer<<N as InputShape>::In>,
+    N: Trainable,
     O: Optimizer<Scalar = N::Scalar>,
     Self: Send,
 {
@@ -372,7 +366,7 @@ where
 #[cfg(feature = "std")]
 impl<N, L, O, R, const B: usize> Trainer<N, L, O, R, B>
 where
-    N: InputShape + Layer<<N as InputShape>::In>,
+    N: Trainable,
     O: Optimizer<Scalar = N::Scalar>,
     Self: Send,
 {
@@ -407,9 +401,9 @@ where
     }
 }
 
-impl<N, L, O, R, const B: usize, const IN: usize, const OUT: usize> Trainer<N, L, O, R, B>
+impl<N, L, O, R, const B: usize> Trainer<N, L, O, R, B>
 where
-    N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
+    N: Trainable,
     O: Optimizer<Scalar = N::Scalar>,
 {
     /// Takes one step of the optimizer with all samples as one batch, and returns their mean loss before the step.
@@ -426,10 +420,10 @@ where
     /// single sample. After an error the network is unchanged.
     pub fn step<X, Y>(&mut self, inputs: &X, targets: &Y) -> Result<N::Scalar, Error>
     where
-        X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
+        X: Inputs<N::Scalar, N::In> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + ?Sized,
     {
-        self.step_by(&mut SingleThread, inputs, targets)
+        self.step_with(&mut SingleThread, inputs, targets)
     }
 
     /// Online learning: takes one step of the optimizer with a single sample, and returns its loss before the step. The
@@ -467,8 +461,8 @@ where
     #[doc(alias("partial_fit", "online learning"))]
     pub fn step_one<X, Y>(&mut self, input: &X, target: &Y) -> Result<N::Scalar, Error>
     where
-        [X]: Inputs<N::Scalar, IN>,
-        [Y]: Targets<N::Scalar, L, LastActivation<N>, OUT>,
+        [X]: Inputs<N::Scalar, N::In>,
+        [Y]: Targets<N::Scalar, L, LastActivation<N>, N::Out>,
     {
         let sample = (core::slice::from_ref(input), core::slice::from_ref(target));
         let epoch = self.epochs;
@@ -532,8 +526,8 @@ where
     /// ```
     pub fn epoch<X, Y>(&mut self, inputs: &X, targets: &Y, batch_size: usize) -> Result<N::Scalar, Error>
     where
-        X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
+        X: Inputs<N::Scalar, N::In> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + ?Sized,
         R: Rng,
     {
         self.epoch_by(&mut SingleThread, inputs, targets, batch_size)
@@ -567,8 +561,8 @@ where
         callback: impl TrainerCallback<N, Self, V>,
     ) -> Result<FitReport<N::Scalar>, Error>
     where
-        X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
+        X: Inputs<N::Scalar, N::In> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + ?Sized,
         R: Rng,
     {
         self.run(&mut SingleThread, inputs, targets, None::<(&X, &Y)>, fit, callback)
@@ -618,10 +612,10 @@ where
         callback: impl TrainerCallback<N, Self, V>,
     ) -> Result<FitReport<N::Scalar>, Error>
     where
-        X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
-        VX: Inputs<N::Scalar, IN> + ?Sized,
-        VY: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
+        X: Inputs<N::Scalar, N::In> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + ?Sized,
+        VX: Inputs<N::Scalar, N::In> + ?Sized,
+        VY: Targets<N::Scalar, L, LastActivation<N>, N::Out> + ?Sized,
         R: Rng,
     {
         self.run(&mut SingleThread, inputs, targets, Some(validation), fit, callback)
@@ -640,34 +634,44 @@ where
     /// are zero.
     pub fn evaluate<X, Y>(&mut self, inputs: &X, targets: &Y) -> Result<N::Scalar, Error>
     where
-        X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
+        X: Inputs<N::Scalar, N::In> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + ?Sized,
     {
         self.evaluate_by(&mut SingleThread, inputs, targets)
     }
 
-    pub(crate) fn step_by<H, X, Y>(&mut self, executor: &mut H, inputs: &X, targets: &Y) -> Result<N::Scalar, Error>
+    /// Takes one step with the batch of a view.
+    pub(crate) fn step_by<H, X, Y>(&mut self, executor: &mut H, view: BatchView<X, Y>) -> Result<N::Scalar, Error>
     where
         H: Executor<N, L, X, Y, B>,
-        X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
+        X: ?Sized,
+        Y: ?Sized,
     {
-        let count = self.check(inputs, targets, usize::MAX)?;
-        let order = &Permutation::identity(count);
-        let epoch = self.epochs;
-        let view = BatchView::all(inputs, targets, order, epoch);
+        let epoch = view.epoch;
         match dispatch!(level(), simd => self.step_on(simd, executor, view)) {
             Ok(mean) => mean.loss(epoch),
             Err(error) => Err(cause(&self.network, error)),
         }
     }
 
+    /// Takes one step with all samples as one batch.
+    pub(crate) fn step_with<H, X, Y>(&mut self, executor: &mut H, inputs: &X, targets: &Y) -> Result<N::Scalar, Error>
+    where
+        H: Executor<N, L, X, Y, B>,
+        X: Inputs<N::Scalar, N::In> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + ?Sized,
+    {
+        let count = self.check(inputs, targets, usize::MAX)?;
+        let order = &Permutation::identity(count);
+        self.step_by(executor, BatchView::all(inputs, targets, order, self.epochs))
+    }
+
     /// Checks everything that a training run needs before anything is changed; returns the number of samples.
     #[inline(always)]
-    fn check<X, Y>(&self, inputs: &X, targets: &Y, batch_size: usize) -> Result<usize, Error>
+    pub(crate) fn check<X, Y>(&self, inputs: &X, targets: &Y, batch_size: usize) -> Result<usize, Error>
     where
-        X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
+        X: Inputs<N::Scalar, N::In> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + ?Sized,
     {
         let count = check_data(inputs, targets)?;
         if SETTINGS_VARY {
@@ -690,8 +694,8 @@ where
     ) -> Result<N::Scalar, Error>
     where
         H: Executor<N, L, X, Y, B>,
-        X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
+        X: Inputs<N::Scalar, N::In> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + ?Sized,
         R: Rng,
     {
         let count = self.check(inputs, targets, batch_size)?;
@@ -708,8 +712,8 @@ where
     pub(crate) fn evaluate_by<H, X, Y>(&mut self, executor: &mut H, inputs: &X, targets: &Y) -> Result<N::Scalar, Error>
     where
         H: Executor<N, L, X, Y, B>,
-        X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
+        X: Inputs<N::Scalar, N::In> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + ?Sized,
     {
         let count = check_data(inputs, targets)?;
         Y::check_loss(&self.loss)?;
@@ -733,10 +737,10 @@ where
     ) -> Result<FitReport<N::Scalar>, Error>
     where
         H: Executor<N, L, X, Y, B> + Executor<N, L, VX, VY, B>,
-        X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
-        VX: Inputs<N::Scalar, IN> + ?Sized,
-        VY: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
+        X: Inputs<N::Scalar, N::In> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + ?Sized,
+        VX: Inputs<N::Scalar, N::In> + ?Sized,
+        VY: Targets<N::Scalar, L, LastActivation<N>, N::Out> + ?Sized,
         R: Rng,
     {
         if let Some((inputs, targets)) = validation {
@@ -808,8 +812,8 @@ where
     ) -> Result<N::Scalar, Error>
     where
         H: Executor<N, L, X, Y, B>,
-        X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
+        X: Inputs<N::Scalar, N::In> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + ?Sized,
         R: Rng,
     {
         let order = &if fit.shuffle && fit.batch_size < count {
@@ -877,7 +881,7 @@ where
 }
 
 /// A step of the optimizer after a batch, with the epoch and the batch for error messages.
-struct OptimizerStep<'a, N: Params, O: Optimizer<Scalar = N::Scalar>> {
+struct OptimizerStep<'a, N: Trainable, O: Optimizer<Scalar = N::Scalar>> {
     network: &'a mut N,
     optimizer: &'a mut O,
     state: &'a mut OptimizerState<O, N>,
@@ -885,7 +889,7 @@ struct OptimizerStep<'a, N: Params, O: Optimizer<Scalar = N::Scalar>> {
     batch: usize,
 }
 
-impl<N: Params, O: Optimizer<Scalar = N::Scalar>> OptimizerStep<'_, N, O> {
+impl<N: Trainable, O: Optimizer<Scalar = N::Scalar>> OptimizerStep<'_, N, O> {
     /// Updates the network by the gradient of a batch with this mean loss, unless the step would not be finite. A batch
     /// whose samples all have the weight zero changes nothing. `large` says that an input was large.
     #[inline(always)]
@@ -912,7 +916,7 @@ impl<N: Params, O: Optimizer<Scalar = N::Scalar>> OptimizerStep<'_, N, O> {
 
 /// Updates a network by its gradient, which is that of a batch.
 #[inline(always)]
-fn take_step<S: Simd, N: Params, O: Optimizer<Scalar = N::Scalar>>(
+fn take_step<S: Simd, N: Trainable, O: Optimizer<Scalar = N::Scalar>>(
     simd: S,
     network: &mut N,
     gradient: &mut N,
@@ -942,7 +946,7 @@ const HUGE: f64 = 1e12;
 /// memory, and it may be in registers. A microcontroller has it in memory, and little flash.
 #[cfg_attr(not(any(debug_assertions, target_os = "none")), inline(always))]
 #[cfg_attr(target_os = "none", cold, inline(never))]
-fn check_gradient<N: Params, O: Optimizer<Scalar = N::Scalar>>(
+fn check_gradient<N: Trainable, O: Optimizer<Scalar = N::Scalar>>(
     gradient: &mut N,
     optimizer: &O,
     loss: N::Scalar,
@@ -978,7 +982,7 @@ fn check_gradient<N: Params, O: Optimizer<Scalar = N::Scalar>>(
 /// Why a loss within a training run was not finite, or the weights after it: they were finite when the run began.
 #[cfg_attr(target_os = "none", inline(always))]
 #[cfg_attr(not(target_os = "none"), cold, inline(never))]
-fn cause_in_run<N: Params>(network: &N, error: Error) -> Error {
+fn cause_in_run<N: Trainable>(network: &N, error: Error) -> Error {
     match error {
         Error::LossNotFinite { epoch, batch } if cause(network, error) == Error::WeightNotFinite => {
             Error::StepNotFinite { epoch, batch }

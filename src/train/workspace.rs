@@ -4,14 +4,14 @@ use crate::data::{Inputs, Permutation, Samples, check_data, micro_batch_in_place
 use crate::error::{Error, NotFinite};
 use crate::kernel::is_moderate;
 use crate::loss::Targets;
-use crate::model::{Aligned, Batch, Features, InputShape, LastActivation, Layer, Pass, Shape, Zeroed, fill};
+use crate::model::layer::LearningRate;
+use crate::model::{Aligned, Batch, LastActivation, Pass, Shape, Trainable, Zeroed, fill};
 use crate::num::dispatch::{dispatch, level};
 use crate::num::{Real, SCALAR};
 use crate::train::batch::{BatchView, MeanLoss, Sum, Totals, cause, cause_in_evaluation, check_together};
 use core::fmt;
 use core::ops::Range;
 use fearless_simd::Simd;
-use nalgebra::SMatrix;
 use num_traits::float::FloatCore;
 
 /// Workspace: the memory that training the network `N` needs besides the network and its gradient. It has the inputs,
@@ -36,8 +36,9 @@ use num_traits::float::FloatCore;
 /// Sgd::new(0.1).step(&mut network, &mut gradient, &mut state);
 /// ```
 #[doc(alias("autograd", "backward"))]
-pub struct Workspace<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> {
+pub struct Workspace<N: Trainable, const B: usize> {
     input: Aligned<Batch<N::In, N::Scalar, B>>,
+    output: Aligned<Batch<N::Out, N::Scalar, B>>,
     cache: N::Cache<B>,
     output_gradient: Aligned<Batch<N::Out, N::Scalar, B>>,
     /// Whether an input was so large that the square of a gradient may overflow. The code that takes the step reads and
@@ -45,9 +46,14 @@ pub struct Workspace<N: InputShape + Layer<<N as InputShape>::In>, const B: usiz
     pub(crate) large: bool,
 }
 
-impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Zeroed for Workspace<N, B> {
-    const ZEROED: Self =
-        Workspace { input: Zeroed::ZEROED, cache: Zeroed::ZEROED, output_gradient: Zeroed::ZEROED, large: false };
+impl<N: Trainable, const B: usize> Zeroed for Workspace<N, B> {
+    const ZEROED: Self = Workspace {
+        input: Zeroed::ZEROED,
+        output: Zeroed::ZEROED,
+        cache: Zeroed::ZEROED,
+        output_gradient: Zeroed::ZEROED,
+        large: false,
+    };
 }
 
 /// Micro-batches of at most this many columns have a second pass for when each column has a sample: it has no
@@ -57,14 +63,14 @@ const SMALL: usize = 8;
 /// The first element of some samples that is infinite or NaN: its sample, its index in the sample, and what it is.
 /// Reads the data again, so that only the pass uses the micro-batch, which may be in registers.
 #[cold]
-fn first_not_finite<T: Real, X: Inputs<T, IN> + ?Sized, const IN: usize>(
+fn first_not_finite<In: Shape, T: Real, X: Inputs<T, In> + ?Sized>(
     inputs: &X,
     mut samples: impl Iterator<Item = usize>,
 ) -> Option<(usize, usize, NotFinite)> {
-    let mut x = [T::ZERO; IN];
+    let mut x = <In::Sample<T> as Zeroed>::ZEROED;
     samples.find_map(|sample| {
         inputs.copy(sample, &mut x);
-        NotFinite::first_of(&x).map(|(column, found)| (sample, column, found))
+        NotFinite::first_of(In::numbers(&x)).map(|(column, found)| (sample, column, found))
     })
 }
 
@@ -72,12 +78,12 @@ fn first_not_finite<T: Real, X: Inputs<T, IN> + ?Sized, const IN: usize>(
 /// registers, passing the order costs it a fifth of its time.
 #[cold]
 #[inline(never)]
-fn first_not_finite_at<T: Real, X: Inputs<T, IN> + ?Sized, const IN: usize>(
+fn first_not_finite_at<In: Shape, T: Real, X: Inputs<T, In> + ?Sized>(
     inputs: &X,
     order: &Permutation,
     positions: Range<usize>,
 ) -> Option<(usize, usize, NotFinite)> {
-    first_not_finite(inputs, positions.map(|position| order.at(position)))
+    first_not_finite::<In, T, X>(inputs, positions.map(|position| order.at(position)))
 }
 
 /// Copies the samples of a micro-batch: those from `begin` on, or those with the given indices.
@@ -100,13 +106,33 @@ fn copy_micro_batch<T: Real, X: Samples<T> + ?Sized>(
     }
 }
 
-impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Clone for Workspace<N, B>
+/// [`copy_micro_batch`] of inputs, into the batch that a network takes.
+#[inline(always)]
+fn copy_inputs<In: Shape, T: Real, X: Inputs<T, In> + ?Sized, const B: usize>(
+    all: &X,
+    in_order: bool,
+    begin: usize,
+    samples: &[usize],
+    to: &mut Batch<In, T, B>,
+) {
+    if let Some(columns) = In::samples_mut(to) {
+        return copy_micro_batch(all, in_order, begin, samples, columns);
+    }
+    let mut x = <In::Sample<T> as Zeroed>::ZEROED;
+    for (column, &sample) in samples.iter().enumerate() {
+        all.copy(if in_order { begin + column } else { sample }, &mut x);
+        In::set(to, column, &x);
+    }
+}
+
+impl<N: Trainable, const B: usize> Clone for Workspace<N, B>
 where
     N::Cache<B>: Clone,
 {
     fn clone(&self) -> Self {
         Workspace {
             input: self.input.clone(),
+            output: self.output.clone(),
             cache: self.cache.clone(),
             output_gradient: self.output_gradient.clone(),
             large: self.large,
@@ -115,19 +141,19 @@ where
 }
 
 /// The sizes alone.
-impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> fmt::Debug for Workspace<N, B> {
+impl<N: Trainable, const B: usize> fmt::Debug for Workspace<N, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Workspace").field("micro_batch", &B).field("bytes", &Self::BYTES).finish_non_exhaustive()
     }
 }
 
-impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Default for Workspace<N, B> {
+impl<N: Trainable, const B: usize> Default for Workspace<N, B> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Workspace<N, B> {
+impl<N: Trainable, const B: usize> Workspace<N, B> {
     /// The size of a workspace in bytes.
     pub const BYTES: usize = size_of::<Self>();
 
@@ -146,8 +172,10 @@ impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Workspace<N, 
     /// `x`: `IN` by `B`, one sample a column; returns `OUT` by `B`.
     pub fn forward(&mut self, network: &N, x: &Batch<N::In, N::Scalar, B>) -> &Batch<N::Out, N::Scalar, B> {
         self.input.0.clone_from(x);
-        dispatch!(level(), simd => network.forward(Pass::new(simd, B), &self.input.0, &mut self.cache));
-        N::output(&self.cache)
+        dispatch!(level(), simd => network.forward(
+            Pass::new(simd, B), &self.input.0, &mut self.output.0, &mut self.cache,
+        ));
+        &self.output.0
     }
 
     /// Backward pass: adds the gradient of the parameters to `gradient`. `output_gradient` is the gradient of what is
@@ -159,7 +187,8 @@ impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Workspace<N, 
     pub fn backward(&mut self, network: &N, output_gradient: &Batch<N::Out, N::Scalar, B>, gradient: &mut N) {
         self.output_gradient.0.clone_from(output_gradient);
         dispatch!(level(), simd => network.backward(
-            Pass::new(simd, B), &self.input.0, &mut self.cache, &mut self.output_gradient.0, gradient, None,
+            Pass::new(simd, B), (&self.input.0, &self.output.0), &mut self.cache, &mut self.output_gradient.0, gradient,
+            None,
         ));
     }
 
@@ -177,7 +206,7 @@ impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Workspace<N, 
         self.output_gradient.0.clone_from(output_gradient);
         let mut input_gradient = Zeroed::ZEROED;
         dispatch!(level(), simd => network.backward(
-            Pass::new(simd, B), &self.input.0, &mut self.cache, &mut self.output_gradient.0, gradient,
+            Pass::new(simd, B), (&self.input.0, &self.output.0), &mut self.cache, &mut self.output_gradient.0, gradient,
             Some(&mut input_gradient),
         ));
         input_gradient
@@ -192,17 +221,11 @@ impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Workspace<N, 
     /// # Errors
     ///
     /// As for [`Trainer::evaluate`](crate::train::Trainer::evaluate).
-    pub fn loss<L, X, Y, const IN: usize, const OUT: usize>(
-        &mut self,
-        network: &N,
-        loss: &L,
-        inputs: &X,
-        targets: &Y,
-    ) -> Result<N::Scalar, Error>
+    pub fn loss<L, X, Y>(&mut self, network: &N, loss: &L, inputs: &X, targets: &Y) -> Result<N::Scalar, Error>
     where
-        N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
-        X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
+        N: Trainable,
+        X: Inputs<N::Scalar, N::In> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + ?Sized,
     {
         Y::check_loss(loss)?;
         let count = check_data(inputs, targets)?;
@@ -222,7 +245,7 @@ impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Workspace<N, 
     ///
     /// As for [`Trainer::step`](crate::train::Trainer::step), except for the optimizer's settings and the size of the
     /// gradient. After an error `gradient` is zero.
-    pub fn gradient<L, X, Y, const IN: usize, const OUT: usize>(
+    pub fn gradient<L, X, Y>(
         &mut self,
         network: &N,
         loss: &L,
@@ -231,9 +254,9 @@ impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Workspace<N, 
         gradient: &mut N,
     ) -> Result<N::Scalar, Error>
     where
-        N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
-        X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
+        N: Trainable,
+        X: Inputs<N::Scalar, N::In> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + ?Sized,
     {
         Y::check_loss(loss)?;
         let count = check_data(inputs, targets)?;
@@ -251,7 +274,7 @@ impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Workspace<N, 
 
     /// Returns the mean loss of a batch and adds its gradient to `gradient`, which is zero after an error.
     #[inline(always)]
-    pub(crate) fn accumulate<S: Simd, L, X, Y, const IN: usize, const OUT: usize>(
+    pub(crate) fn accumulate<S: Simd, L, X, Y>(
         &mut self,
         simd: S,
         network: &N,
@@ -260,9 +283,9 @@ impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Workspace<N, 
         gradient: &mut N,
     ) -> Result<MeanLoss<N::Scalar>, Error>
     where
-        N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
-        X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
+        N: Trainable,
+        X: Inputs<N::Scalar, N::In> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + ?Sized,
     {
         let totals = view.totals()?;
         if totals.is_nothing::<Y>() {
@@ -283,7 +306,7 @@ impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Workspace<N, 
     /// an error its values are unspecified. The compiler knows the number of columns, and that every column has a
     /// sample.
     #[inline(always)]
-    pub(crate) fn accumulate_micro_batch<S: Simd, L, X, Y, const IN: usize, const OUT: usize>(
+    pub(crate) fn accumulate_micro_batch<S: Simd, L, X, Y>(
         &mut self,
         simd: S,
         network: &N,
@@ -292,9 +315,9 @@ impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Workspace<N, 
         gradient: &mut N,
     ) -> Result<MeanLoss<N::Scalar>, Error>
     where
-        N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
-        X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
+        N: Trainable,
+        X: Inputs<N::Scalar, N::In> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + ?Sized,
     {
         let totals = view.totals()?;
         if totals.is_nothing::<Y>() {
@@ -307,7 +330,7 @@ impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Workspace<N, 
 
     /// Returns the mean loss of a batch, in evaluation.
     #[inline(always)]
-    pub(crate) fn evaluate<S: Simd, L, X, Y, const IN: usize, const OUT: usize>(
+    pub(crate) fn evaluate<S: Simd, L, X, Y>(
         &mut self,
         simd: S,
         network: &N,
@@ -315,9 +338,9 @@ impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Workspace<N, 
         view: BatchView<X, Y>,
     ) -> Result<MeanLoss<N::Scalar>, Error>
     where
-        N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
-        X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
+        N: Trainable,
+        X: Inputs<N::Scalar, N::In> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + ?Sized,
     {
         let totals = view.totals()?;
         if totals.is_nothing::<Y>() {
@@ -330,7 +353,7 @@ impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Workspace<N, 
     /// Returns what the samples add to the mean loss of their batch, which may be infinite or NaN, and adds their
     /// gradient to `gradient`.
     #[inline(always)]
-    pub(crate) fn over_micro_batches<S: Simd, L, X, Y, const IN: usize, const OUT: usize>(
+    pub(crate) fn over_micro_batches<S: Simd, L, X, Y>(
         &mut self,
         simd: S,
         network: &N,
@@ -340,9 +363,9 @@ impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Workspace<N, 
         mut gradient: Option<&mut N>,
     ) -> Result<N::Scalar, Error>
     where
-        N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
-        X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
+        N: Trainable,
+        X: Inputs<N::Scalar, N::In> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + ?Sized,
     {
         let BatchView { range, .. } = view;
         let mut sum = Sum::ZERO;
@@ -371,7 +394,7 @@ impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Workspace<N, 
     /// for [`gradient_of_one`](Self::gradient_of_one) or [`sgd_step`](Self::sgd_step). The time is bounded, and no
     /// other memory is used.
     #[inline(always)]
-    pub(crate) fn output_gradient_of_one<S: Simd, L, X, Y, const IN: usize, const OUT: usize>(
+    pub(crate) fn output_gradient_of_one<S: Simd, L, X, Y>(
         &mut self,
         simd: S,
         network: &N,
@@ -380,28 +403,27 @@ impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Workspace<N, 
         epoch: usize,
     ) -> Result<N::Scalar, Error>
     where
-        N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
-        X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
+        N: Trainable,
+        X: Inputs<N::Scalar, N::In> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + ?Sized,
     {
         let pass = Pass::<S, B>::new(simd, 1).stop_at_logits();
         let mut pass_targets = [Y::Item::ZEROED; B];
-        if let ([x, ..], [target, ..]) = (self.input.0.data.0.as_mut_slice(), pass_targets.as_mut_slice()) {
-            inputs.copy(0, x);
+        copy_inputs::<N::In, _, X, B>(inputs, true, 0, &[0], &mut self.input.0);
+        if let [target, ..] = pass_targets.as_mut_slice() {
             targets.copy(0, target);
         }
         Y::check_targets(loss, &pass_targets[..1]).map_err(|(sample, problem)| Error::Target { sample, problem })?;
-        if !is_moderate(simd, self.input.0.as_slice(), IN) {
-            if let Some((column, found)) = NotFinite::first_of(&self.input.0.as_slice()[..IN]) {
+        if !is_moderate(simd, N::In::as_slice(&self.input.0), N::In::prefix::<B>(1)) {
+            if let Some((column, found)) = NotFinite::first_of(N::In::numbers(&N::In::get(&self.input.0, 0))) {
                 self.input = Zeroed::ZEROED;
                 return Err(Error::InputNotFinite { sample: 0, column, found, epoch, batch: 0 });
             }
             self.large = true;
         }
-        network.forward(pass, &self.input.0, &mut self.cache);
-        self.output_gradient.0.clone_from(N::output(&self.cache));
-        let output_gradients = &mut self.output_gradient.0.data.0;
-        let value = Y::evaluate::<S, B>(loss, pass, N::Scalar::ONE, output_gradients, &pass_targets);
+        network.forward(pass, &self.input.0, &mut self.output.0, &mut self.cache);
+        self.output_gradient.0.clone_from(&self.output.0);
+        let value = Y::evaluate::<S, B>(loss, pass, N::Scalar::ONE, &mut self.output_gradient.0, &pass_targets);
         N::Out::clear_from(&mut self.output_gradient.0, 1);
         if value.is_finite() { Ok(value) } else { Err(Error::LossNotFinite { epoch, batch: 0 }) }
     }
@@ -410,19 +432,21 @@ impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Workspace<N, 
     #[inline(always)]
     pub(crate) fn gradient_of_one<S: Simd>(&mut self, simd: S, network: &N, gradient: &mut N) {
         let pass = Pass::<S, B>::new(simd, 1).stop_at_logits().with_zero_gradient();
-        network.backward(pass, &self.input.0, &mut self.cache, &mut self.output_gradient.0, gradient, None);
+        let xy = (&self.input.0, &self.output.0);
+        network.backward(pass, xy, &mut self.cache, &mut self.output_gradient.0, gradient, None);
     }
 
     /// Takes a step of plain gradient descent by the gradient of a single sample.
     #[inline(always)]
     pub(crate) fn sgd_step<S: Simd>(&mut self, simd: S, network: &mut N, learning_rate: N::Scalar) {
         let pass = Pass::<S, B>::new(simd, 1).stop_at_logits();
-        network.sgd_step(pass, &self.input.0, &mut self.cache, &mut self.output_gradient.0, learning_rate, None);
+        let (xy, learning_rate) = ((&self.input.0, &self.output.0), LearningRate(learning_rate));
+        network.sgd_step(pass, xy, &mut self.cache, &mut self.output_gradient.0, learning_rate, None);
     }
 
     /// [`over_micro_batches`](Self::over_micro_batches) for a single micro-batch.
     #[inline(always)]
-    fn over_micro_batch<S: Simd, L, X, Y, const IN: usize, const OUT: usize>(
+    fn over_micro_batch<S: Simd, L, X, Y>(
         &mut self,
         pass: Pass<S, B>,
         network: &N,
@@ -432,9 +456,9 @@ impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Workspace<N, 
         gradient: Option<&mut N>,
     ) -> Result<N::Scalar, Error>
     where
-        N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>,
-        X: Inputs<N::Scalar, IN> + ?Sized,
-        Y: Targets<N::Scalar, L, LastActivation<N>, OUT> + ?Sized,
+        N: Trainable,
+        X: Inputs<N::Scalar, N::In> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + ?Sized,
     {
         let BatchView { inputs, targets, order, epoch, batch, .. } = view;
         let (simd, len) = (pass.simd(), pass.len());
@@ -445,10 +469,14 @@ impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Workspace<N, 
         // A whole micro-batch that is stored in order is read in place, unless it goes into registers, which only a
         // copy can.
         let in_place = in_order && len == B && !pass.gradient_is_zero();
-        let x = match micro_batch_in_place::<_, X, B>(*inputs, in_place, begin) {
-            Some(samples) => bytemuck::must_cast_ref::<_, SMatrix<N::Scalar, IN, B>>(samples),
+        let in_place_inputs = micro_batch_in_place::<_, X, B>(*inputs, in_place, begin).and_then(
+            #[inline(always)]
+            |samples| N::In::in_place(samples),
+        );
+        let x = match in_place_inputs {
+            Some(x) => x,
             None => {
-                copy_micro_batch(*inputs, in_order, begin, &samples[..len], &mut self.input.0.data.0);
+                copy_inputs::<N::In, _, X, B>(*inputs, in_order, begin, &samples[..len], &mut self.input.0);
                 &self.input.0
             }
         };
@@ -463,12 +491,12 @@ impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Workspace<N, 
         };
         Y::check_targets(loss, &pass_targets[..len])
             .map_err(|(column, problem)| Error::Target { sample: order.at(begin + column), problem })?;
-        if !is_moderate(simd, x.as_slice(), len * IN) {
+        if !is_moderate(simd, N::In::as_slice(x), N::In::prefix::<B>(len)) {
             let positions = begin..begin + len;
             let first = if SCALAR {
-                first_not_finite_at(*inputs, order, positions)
+                first_not_finite_at::<N::In, _, X>(*inputs, order, positions)
             } else {
-                first_not_finite(*inputs, positions.map(|position| order.at(position)))
+                first_not_finite::<N::In, _, X>(*inputs, positions.map(|position| order.at(position)))
             };
             if let Some((sample, column, found)) = first {
                 // The next micro-batch may be smaller, and the check reads a little beyond its end.
@@ -479,27 +507,27 @@ impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Workspace<N, 
         }
 
         if gradient.is_some() {
-            network.forward(pass, x, &mut self.cache);
-            self.output_gradient.0.clone_from(N::output(&self.cache));
+            network.forward(pass, x, &mut self.output.0, &mut self.cache);
+            self.output_gradient.0.clone_from(&self.output.0);
         } else {
             network.infer(pass, x, &mut self.output_gradient.0);
         }
-        let output_gradients = &mut self.output_gradient.0.data.0;
-        let mut sum = N::Scalar::ZERO;
-        if Y::WEIGHTED {
-            for (column, (output_gradient, target)) in
-                output_gradients.iter_mut().zip(pass_targets).take(len).enumerate()
-            {
-                let scale = scale * targets.weight(order.at(begin + column));
-                let (output_gradient, target) = (core::array::from_mut(output_gradient), core::array::from_ref(target));
-                sum += Y::evaluate::<S, 1>(loss, Pass::new(simd, 1), scale, output_gradient, target);
-            }
+        let outputs = &mut self.output_gradient.0;
+        let sum = if Y::WEIGHTED {
+            Y::evaluate_weighted::<S, B>(
+                loss,
+                pass,
+                #[inline(always)]
+                |column| scale * targets.weight(order.at(begin + column)),
+                outputs,
+                pass_targets,
+            )
         } else {
-            sum = Y::evaluate::<S, B>(loss, pass, scale, output_gradients, pass_targets);
-        }
+            Y::evaluate::<S, B>(loss, pass, scale, outputs, pass_targets)
+        };
         if let Some(gradient) = gradient {
             N::Out::clear_from(&mut self.output_gradient.0, len);
-            network.backward(pass, x, &mut self.cache, &mut self.output_gradient.0, gradient, None);
+            network.backward(pass, (x, &self.output.0), &mut self.cache, &mut self.output_gradient.0, gradient, None);
         }
         Ok(sum)
     }

@@ -6,7 +6,7 @@ use super::{Fitted, Hyperparameters};
 use crate::data::{Samples, Subset};
 use crate::error::Error;
 use crate::loss::Loss;
-use crate::model::{Features, InputShape, LastActivation, Layer, Network, Params};
+use crate::model::{Features, InputShape, LastActivation, Layer, Model, Network, Trainable};
 use crate::num::Real;
 use crate::num::random::seeded;
 use crate::optimizer::Optimizer;
@@ -82,7 +82,9 @@ where
     #[must_use]
     pub fn of<N>(parameters: &[(&'static str, String)]) -> Self
     where
-        N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T>,
+        N: InputShape<In = Features<IN>, Scalar = T>
+            + Layer<Features<IN>, T>
+            + Model<Features<IN>, T, Out = Features<OUT>>,
         N: Network + Send + Sync + 'static,
         L: Loss<T, Y::Item, LastActivation<N>, OUT>,
         Learner<N, L, O, T>: Send,
@@ -120,9 +122,7 @@ where
 }
 
 /// Creates a new network in a box.
-pub(crate) fn make<N: Network + InputShape + Layer<<N as InputShape>::In> + Send>(
-    rng: &mut Xoshiro256PlusPlus,
-) -> Box<N> {
+pub(crate) fn make<N: Network + Trainable + Send>(rng: &mut Xoshiro256PlusPlus) -> Box<N> {
     #[cfg(feature = "std")]
     return N::boxed(rng);
     #[cfg(not(feature = "std"))]
@@ -139,7 +139,11 @@ pub(crate) fn train<N, T, Y, L, O, const IN: usize, const OUT: usize>(
 ) -> Result<(Box<N>, usize), Error>
 where
     T: Real,
-    N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T> + Network + Send,
+    N: InputShape<In = Features<IN>, Scalar = T>
+        + Layer<Features<IN>, T>
+        + Model<Features<IN>, T, Out = Features<OUT>>
+        + Network
+        + Send,
     Y: Samples<T> + ?Sized,
     L: Loss<T, Y::Item, LastActivation<N>, OUT> + Clone + Send,
     O: Optimizer<Scalar = T> + Clone + Send,
@@ -168,7 +172,7 @@ fn small<N, T, Y, L, O, const IN: usize, const OUT: usize>(
 ) -> Trained<N>
 where
     T: Real,
-    N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T>,
+    N: InputShape<In = Features<IN>, Scalar = T> + Layer<Features<IN>, T> + Model<Features<IN>, T, Out = Features<OUT>>,
     Y: Samples<T> + ?Sized,
     L: Loss<T, Y::Item, LastActivation<N>, OUT> + Clone,
     O: Optimizer<Scalar = T> + Clone,
@@ -190,7 +194,11 @@ fn large<N, T, Y, L, O, const IN: usize, const OUT: usize>(
 ) -> Trained<N>
 where
     T: Real,
-    N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T> + Network + Send,
+    N: InputShape<In = Features<IN>, Scalar = T>
+        + Layer<Features<IN>, T>
+        + Model<Features<IN>, T, Out = Features<OUT>>
+        + Network
+        + Send,
     Y: Samples<T> + ?Sized,
     L: Loss<T, Y::Item, LastActivation<N>, OUT> + Clone + Send,
     O: Optimizer<Scalar = T> + Clone + Send,
@@ -214,7 +222,7 @@ fn learn<N, T, Y, L, O, const IN: usize, const OUT: usize>(
 ) -> Result<usize, Error>
 where
     T: Real,
-    N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T>,
+    N: InputShape<In = Features<IN>, Scalar = T> + Layer<Features<IN>, T> + Model<Features<IN>, T, Out = Features<OUT>>,
     Y: Samples<T> + ?Sized,
     L: Loss<T, Y::Item, LastActivation<N>, OUT>,
     O: Optimizer<Scalar = T> + Clone,
@@ -254,7 +262,9 @@ where
 
     pub fn add<N>(&mut self)
     where
-        N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T>,
+        N: InputShape<In = Features<IN>, Scalar = T>
+            + Layer<Features<IN>, T>
+            + Model<Features<IN>, T, Out = Features<OUT>>,
         N: Network + Send + Sync + 'static,
         L: Loss<T, Y::Item, LastActivation<N>, OUT>,
         Learner<N, L, O, T>: Send,

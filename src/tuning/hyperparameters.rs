@@ -1,7 +1,7 @@
 //! [`Hyperparameters`]: everything that a training run needs besides network, loss and data, as values.
 
 use crate::error::{Error, not_negative, setting};
-use crate::model::Params;
+use crate::model::Trainable;
 use crate::num::Real;
 use crate::optimizer::schedule::{AnySchedule, Constant, Schedule};
 use crate::optimizer::{AnyRegularization, Optimizer, Regularization, Scheduled, Transformed};
@@ -169,7 +169,7 @@ pub struct StopWithoutImprovement {
 /// The valid range of a tolerance.
 const TOLERANCE: &str = "a `tolerance` that is finite and not negative";
 
-impl<N: Params> Callback<N> for StopWithoutImprovement {
+impl<N: Trainable> Callback<N> for StopWithoutImprovement {
     fn begin(&mut self, _: usize, _: &N) -> Result<(), Error> {
         let tolerance = self.no_improvement.map_or(0.0, |no_improvement| no_improvement.tolerance);
         setting(not_negative(tolerance), TOLERANCE, tolerance)

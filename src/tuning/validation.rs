@@ -9,7 +9,7 @@ use crate::data::{ClassIndex, Inputs, MinMaxScaler, Permutation, Samples, Standa
 use crate::error::{Error, check_finite};
 use crate::layers::Dense;
 use crate::loss::Loss;
-use crate::model::{Features, InputShape, LastActivation, Layer, Network, Params, Zeroed};
+use crate::model::{Features, InputShape, LastActivation, Layer, Model, Network, Zeroed};
 use crate::num::Real;
 use crate::num::random::seeded;
 use crate::optimizer::Optimizer;
@@ -91,7 +91,7 @@ impl<N, T: Real, const IN: usize> Fitted<N, T, IN> {
     #[must_use]
     pub fn predict_one<const OUT: usize>(&self, sample: &[T; IN]) -> [T; OUT]
     where
-        N: Network + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T>,
+        N: Network + Model<Features<IN>, T, Out = Features<OUT>>,
     {
         self.network.predict_one(&self.scaler.transform(sample))
     }
@@ -295,7 +295,7 @@ where
         options: &CrossValidationOptions,
     ) -> Result<Self, Error>
     where
-        X: Inputs<T, IN> + ?Sized,
+        X: Inputs<T, Features<IN>> + ?Sized,
         Y::Item: ClassIndex<OUT>,
     {
         let count = check_data(inputs, targets)?;
@@ -353,7 +353,7 @@ where
         options: &CrossValidationOptions,
     ) -> Result<Self, Error>
     where
-        X: Inputs<T, IN> + ?Sized,
+        X: Inputs<T, Features<IN>> + ?Sized,
     {
         let mut indices = vec![0; check_data(inputs, targets)?];
         let mut folds = Vec::new();
@@ -384,7 +384,7 @@ where
         options: &CrossValidationOptions,
     ) -> Result<Self, Error>
     where
-        X: Inputs<T, IN> + ?Sized,
+        X: Inputs<T, Features<IN>> + ?Sized,
     {
         let count = check_data(inputs, targets)?;
         let mut all = vec![[T::ZERO; IN]; count];
@@ -427,7 +427,9 @@ where
     #[doc(alias("cross_val_score"))]
     pub fn scores<N, O>(&self, hyperparameters: &Hyperparameters<O>) -> Result<Scores, Error>
     where
-        N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Params<Scalar = T>,
+        N: InputShape<In = Features<IN>, Scalar = T>
+            + Layer<Features<IN>, T>
+            + Model<Features<IN>, T, Out = Features<OUT>>,
         N: Network + Send + Sync + 'static,
         L: Loss<T, Y::Item, LastActivation<N>, OUT>,
         O: Optimizer<Scalar = T> + Clone + Send + Sync,
@@ -589,9 +591,9 @@ where
     /// ```
     pub fn fit<N, O>(&self, hyperparameters: &Hyperparameters<O>) -> Result<Fitted<N, T, IN>, Error>
     where
-        N: InputShape<In = Features<IN>>
-            + Layer<Features<IN>, Out = Features<OUT>>
-            + Params<Scalar = T>
+        N: InputShape<In = Features<IN>, Scalar = T>
+            + Layer<Features<IN>, T>
+            + Model<Features<IN>, T, Out = Features<OUT>>
             + Network
             + Send,
         L: Loss<T, Y::Item, LastActivation<N>, OUT>,

@@ -2,7 +2,7 @@
 //! through many sizes and activations.
 
 use core::marker::PhantomData;
-use tuplenet::model::{InputShape, Kind, Parameter, Params, Pass, Visitor, VisitorMut, Zeroed};
+use tuplenet::model::{InputShape, Kind, Model, Parameter, Params, Pass, Visit, Visitor, VisitorMut, Zeroed};
 use tuplenet::prelude::*;
 use tuplenet::simd::Simd;
 
@@ -23,9 +23,10 @@ impl<const IN: usize, const OUT: usize, A, T: Real> Zeroed for Affine<IN, OUT, A
 }
 
 impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Params for Affine<IN, OUT, A, T> {
-    type Scalar = T;
     const PARAMETERS: usize = OUT * IN + OUT;
+}
 
+impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Visit<T> for Affine<IN, OUT, A, T> {
     fn visit(&self, visitor: &mut impl Visitor<T>) {
         visitor.slice(Self::WEIGHT, self.weight.as_slice());
         visitor.slice(Self::BIAS, self.bias.as_slice());
@@ -42,54 +43,50 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Params for Affin
     }
 }
 
-impl<const IN: usize, const OUT: usize, A, T> InputShape for Affine<IN, OUT, A, T> {
+impl<const IN: usize, const OUT: usize, A, T> Network for Affine<IN, OUT, A, T> {}
+
+impl<const IN: usize, const OUT: usize, A, T: Real> InputShape for Affine<IN, OUT, A, T> {
     type In = Features<IN>;
+    type Scalar = T;
 }
 
-impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<IN>> for Affine<IN, OUT, A, T> {
+impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Model<Features<IN>, T> for Affine<IN, OUT, A, T> {
     type Out = Features<OUT>;
-    type Cache<const B: usize> = SMatrix<T, OUT, B>;
-    type LastActivation = A;
 
-    fn output<const B: usize>(cache: &SMatrix<T, OUT, B>) -> &SMatrix<T, OUT, B> {
-        cache
-    }
-
-    fn forward<S: Simd, const B: usize>(
-        &self,
-        pass: Pass<S, B>,
-        x: &SMatrix<T, IN, B>,
-        cache: &mut SMatrix<T, OUT, B>,
-    ) {
+    fn infer<S: Simd, const B: usize>(&self, pass: Pass<S, B>, x: &SMatrix<T, IN, B>, y: &mut SMatrix<T, OUT, B>) {
         assert!(pass.stops_at_logits());
         for sample in 0..pass.len() {
             for row in 0..OUT {
                 let product = |column| self.weight[(row, column)] * x[(column, sample)];
-                cache[(row, sample)] = (0..IN).map(product).fold(self.bias[row], |sum, product| sum + product);
+                y[(row, sample)] = (0..IN).map(product).fold(self.bias[row], |sum, product| sum + product);
             }
         }
     }
+}
+
+impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<IN>, T> for Affine<IN, OUT, A, T> {
+    type Cache<const B: usize> = ();
+    type LastActivation = A;
 
     fn backward<S: Simd, const B: usize>(
         &self,
         pass: Pass<S, B>,
-        x: &SMatrix<T, IN, B>,
-        _: &mut SMatrix<T, OUT, B>,
-        output_gradient: &mut SMatrix<T, OUT, B>,
+        (x, _): (&SMatrix<T, IN, B>, &SMatrix<T, OUT, B>),
+        (): &mut (),
+        dy: &mut SMatrix<T, OUT, B>,
         gradient: &mut Self,
-        input_gradient: Option<&mut SMatrix<T, IN, B>>,
+        dx: Option<&mut SMatrix<T, IN, B>>,
     ) {
         assert!(pass.stops_at_logits());
-        if let Some(input_gradient) = input_gradient {
-            *input_gradient = self.weight.transpose() * *output_gradient;
+        if let Some(dx) = dx {
+            *dx = self.weight.transpose() * *dy;
         }
         for sample in 0..pass.len() {
             for row in 0..OUT {
-                let output_gradient = output_gradient[(row, sample)];
-                gradient.bias[row] += output_gradient;
+                let dy = dy[(row, sample)];
+                gradient.bias[row] += dy;
                 for column in 0..IN {
-                    let weight = &mut gradient.weight[(row, column)];
-                    *weight += output_gradient * x[(column, sample)];
+                    gradient.weight[(row, column)] += dy * x[(column, sample)];
                 }
             }
         }

@@ -1,10 +1,10 @@
 //! What several tests need: the parameters of a network as one list.
 
-use tuplenet::model::{Parameter, Params, Visitor};
+use tuplenet::model::{Parameter, Visit, Visitor};
 use tuplenet::prelude::*;
 
 /// All parameters, exactly.
-pub fn numbers(network: &impl Params) -> Vec<f64> {
+pub fn numbers<T: Real, N: Visit<T>>(network: &N) -> Vec<f64> {
     struct Numbers(Vec<f64>);
     impl<T: Real> Visitor<T> for Numbers {
         fn slice(&mut self, _: Parameter, values: &[T]) {
@@ -17,6 +17,6 @@ pub fn numbers(network: &impl Params) -> Vec<f64> {
 }
 
 /// All parameters as bits, which tell NaN from NaN and zero from minus zero.
-pub fn bits(network: &impl Params) -> Vec<u64> {
+pub fn bits<T: Real, N: Visit<T>>(network: &N) -> Vec<u64> {
     numbers(network).into_iter().map(f64::to_bits).collect()
 }

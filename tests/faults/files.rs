@@ -465,14 +465,14 @@ mod exports {
     use super::*;
     use std::process::Command;
     use tuplenet::io::export;
-    use tuplenet::layers::{Activate, BatchNorm, LayerNorm, Residual};
+    use tuplenet::layers::{BatchNorm, LayerNorm, Residual};
 
     type Many = (
-        (Dense<2, 6, HardSigmoid>, BatchNorm<6>, Activate<6, Gelu>, LayerNorm<6>),
-        (Dense<6, 6, Selu>, Activate<6, Elu>, Residual<Dense<6, 6, Tanh>>, Activate<6, Silu>),
-        (Dense<6, 6, Softplus>, Activate<6, Softsign>, Activate<6, LeakyRelu>, Dense<6, 3, Softmax>),
+        (Dense<2, 6, HardSigmoid>, BatchNorm<6>, Gelu, LayerNorm<6>),
+        (Dense<6, 6, Selu>, Elu, Residual<Dense<6, 6, Tanh>>, Silu),
+        (Dense<6, 6, Softplus>, Softsign, LeakyRelu, Dense<6, 3, Softmax>),
     );
-    type Few = (Dense<2, 4, Sigmoid, f64>, LayerNorm<4, f64, 1>, Activate<4, Tanh, f64>, Dense<4, 2, Relu, f64>);
+    type Few = (Dense<2, 4, Sigmoid, f64>, LayerNorm<4, f64, 1>, Tanh, Dense<4, 2, Relu, f64>);
 
     fn run(command: &mut Command) {
         let output = command.output().unwrap();

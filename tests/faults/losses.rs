@@ -4,9 +4,9 @@ use core::ops::ControlFlow;
 use tuplenet::Error;
 use tuplenet::activation::{FromInput, NoActivation};
 use tuplenet::error::{Found, TargetError};
-use tuplenet::layers::{Activate, BatchNorm, Dropout, LayerNorm, Residual};
+use tuplenet::layers::{BatchNorm, Dropout, LayerNorm, Residual};
 use tuplenet::loss::{Distribution, Loss, Probabilities};
-use tuplenet::model::{InputShape, Params, Pass, Visitor, VisitorMut, Zeroed};
+use tuplenet::model::{InputShape, Model, Params, Pass, Visit, Visitor, VisitorMut, Zeroed};
 use tuplenet::prelude::*;
 use tuplenet::simd::*;
 
@@ -18,40 +18,42 @@ impl<const N: usize, A> Zeroed for Same<N, A> {
 }
 
 impl<const N: usize, A> Params for Same<N, A> {
-    type Scalar = f32;
     const PARAMETERS: usize = 0;
+}
+
+impl<const N: usize, A> Visit<f32> for Same<N, A> {
     fn visit(&self, _: &mut impl Visitor<f32>) {}
     fn visit_mut<const OTHERS: usize>(&mut self, _: [&mut Self; OTHERS], _: &mut impl VisitorMut<f32, OTHERS>) {}
 }
 
 impl<const N: usize, A> InputShape for Same<N, A> {
     type In = Features<N>;
+    type Scalar = f32;
 }
 
-impl<const N: usize, A: Activation> Layer<Features<N>> for Same<N, A> {
+impl<const N: usize, A: Activation> Model<Features<N>, f32> for Same<N, A> {
     type Out = Features<N>;
-    type Cache<const B: usize> = SMatrix<f32, N, B>;
+
+    fn infer<S: Simd, const B: usize>(&self, _: Pass<S, B>, x: &SMatrix<f32, N, B>, y: &mut SMatrix<f32, N, B>) {
+        y.clone_from(x);
+    }
+}
+
+impl<const N: usize, A: Activation> Layer<Features<N>, f32> for Same<N, A> {
+    type Cache<const B: usize> = ();
     type LastActivation = A;
-
-    fn output<const B: usize>(cache: &SMatrix<f32, N, B>) -> &SMatrix<f32, N, B> {
-        cache
-    }
-
-    fn forward<S: Simd, const B: usize>(&self, _: Pass<S, B>, x: &SMatrix<f32, N, B>, cache: &mut SMatrix<f32, N, B>) {
-        cache.clone_from(x);
-    }
 
     fn backward<S: Simd, const B: usize>(
         &self,
         _: Pass<S, B>,
-        _: &SMatrix<f32, N, B>,
-        _: &mut SMatrix<f32, N, B>,
-        output_gradient: &mut SMatrix<f32, N, B>,
+        _: (&SMatrix<f32, N, B>, &SMatrix<f32, N, B>),
+        (): &mut (),
+        dy: &mut SMatrix<f32, N, B>,
         _: &mut Self,
-        input_gradient: Option<&mut SMatrix<f32, N, B>>,
+        dx: Option<&mut SMatrix<f32, N, B>>,
     ) {
-        if let Some(input_gradient) = input_gradient {
-            input_gradient.clone_from(output_gradient);
+        if let Some(dx) = dx {
+            dx.clone_from(dy);
         }
     }
 }
@@ -93,11 +95,11 @@ fn a_layer_without_an_activation_leaves_the_binary_cross_entropy_of_probabilitie
     let (loss, _) = alone!(BinaryCrossEntropy, dense(), &inputs[..1], &targets[..1]);
     assert!((loss - 0.126_928).abs() < 1e-6);
     let right = || alone!(BinaryCrossEntropy, dense(), &inputs, &targets);
-    close(loss_and_gradient!(BinaryCrossEntropy, dense(), Dropout<1, 0>, &inputs, &targets), right());
+    close(loss_and_gradient!(BinaryCrossEntropy, dense(), Dropout<0>, &inputs, &targets), right());
     close(loss_and_gradient!(BinaryCrossEntropy, dense(), Same<1, NoActivation>, &inputs, &targets), right());
-    close(loss_and_gradient!(BinaryCrossEntropy, dense(), (Dropout<1, 0>, Dropout<1, 0>), &inputs, &targets), right());
+    close(loss_and_gradient!(BinaryCrossEntropy, dense(), (Dropout<0>, Dropout<0>), &inputs, &targets), right());
     let classes = [true, false, true];
-    close(loss_and_gradient!(BinaryCrossEntropy, dense(), Dropout<1, 0>, &inputs, &classes), right());
+    close(loss_and_gradient!(BinaryCrossEntropy, dense(), Dropout<0>, &inputs, &classes), right());
 }
 
 #[test]
@@ -106,8 +108,8 @@ fn a_layer_without_an_activation_leaves_the_cross_entropy_of_probabilities_as_it
     let (inputs, classes) = ([[1.0], [-0.3], [0.1]], [1usize, 0, 2]);
     let distributions = [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]];
     let right = || alone!(CrossEntropy, dense(), &inputs, &classes);
-    close(loss_and_gradient!(CrossEntropy, dense(), Dropout<3, 0>, &inputs, &classes), right());
-    close(loss_and_gradient!(CrossEntropy, dense(), Dropout<3, 0>, &inputs, &distributions), right());
+    close(loss_and_gradient!(CrossEntropy, dense(), Dropout<0>, &inputs, &classes), right());
+    close(loss_and_gradient!(CrossEntropy, dense(), Dropout<0>, &inputs, &distributions), right());
     close(loss_and_gradient!(CrossEntropy, dense(), Same<3, NoActivation>, &inputs, &classes), right());
     close(loss_and_gradient!(CrossEntropy, dense(), Same<3, NoActivation>, &inputs, &distributions), right());
 }
@@ -121,8 +123,8 @@ fn only_a_network_that_says_so_ends_with_logits() {
     let logit = || Dense::<1, 1, Identity>::from_rows([[2.0]], [0.1]);
     let loss = |found: (f32, Dense<1, 1, Identity>)| assert!((found.0 - sigmoid).abs() < 1e-6);
     loss(alone!(BinaryCrossEntropy, logit(), &inputs, &[1u8, 0, 1]));
-    loss(loss_and_gradient!(BinaryCrossEntropy, logit(), Activate<1, Identity>, &inputs, &[1u8, 0, 1]));
-    loss(loss_and_gradient!(BinaryCrossEntropy, logit(), Activate<1, Sigmoid>, &inputs, &[1u8, 0, 1]));
+    loss(loss_and_gradient!(BinaryCrossEntropy, logit(), Identity, &inputs, &[1u8, 0, 1]));
+    loss(loss_and_gradient!(BinaryCrossEntropy, logit(), Sigmoid, &inputs, &[1u8, 0, 1]));
     loss(loss_and_gradient!(BinaryCrossEntropy, logit(), Same<1, Identity>, &inputs, &[1u8, 0, 1]));
 
     let softmax = Dense::<1, 2, Softmax>::from_rows([[2.0], [1.0]], [0.1, 0.0]);
@@ -130,8 +132,8 @@ fn only_a_network_that_says_so_ends_with_logits() {
     let logits = || Dense::<1, 2, Identity>::from_rows([[2.0], [1.0]], [0.1, 0.0]);
     let loss = |found: (f32, Dense<1, 2, Identity>)| assert!((found.0 - softmax).abs() < 1e-6);
     loss(alone!(CrossEntropy, logits(), &inputs, &[1u8, 0, 1]));
-    loss(loss_and_gradient!(CrossEntropy, logits(), Activate<2, Identity>, &inputs, &[1u8, 0, 1]));
-    loss(loss_and_gradient!(CrossEntropy, logits(), Activate<2, Softmax>, &inputs, &[1u8, 0, 1]));
+    loss(loss_and_gradient!(CrossEntropy, logits(), Identity, &inputs, &[1u8, 0, 1]));
+    loss(loss_and_gradient!(CrossEntropy, logits(), Softmax, &inputs, &[1u8, 0, 1]));
     loss(loss_and_gradient!(CrossEntropy, logits(), Same<2, Identity>, &inputs, &[1u8, 0, 1]));
 }
 
@@ -140,10 +142,10 @@ fn normalized_outputs_are_logits_where_an_activation_says_so() {
     // With a softmax behind the normalization, or told that these are logits, the loss is the same.
     macro_rules! check {
         ($layer:ty) => {{
-            let mut network = <(Dense<2, 3, Tanh>, $layer, Activate<3, Softmax>)>::new(&mut seeded(0));
+            let mut network = <(Dense<2, 3, Tanh>, $layer, Softmax)>::new(&mut seeded(0));
             network.0.bias = SVector::from([0.1, -0.2, 0.3]);
             let (dense, layer, _) = network.clone();
-            let logits = (dense, layer, Activate::<3, Identity>::ZEROED);
+            let logits = (dense, layer, Identity);
             let (inputs, classes) = ([[0.5, -1.0], [1.0, 0.3], [-0.7, 0.1]], [0usize, 2, 1]);
             let loss = Workspace::<_, 4>::new().loss(&network, &CrossEntropy, &inputs, &classes).unwrap();
             assert!(0.5 < loss && loss < 3.0, "{loss}");

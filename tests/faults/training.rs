@@ -5,7 +5,7 @@ use tuplenet::Error;
 use tuplenet::activation::Identity as NoActivation;
 use tuplenet::data::{ClassWeighted, Weighted};
 use tuplenet::layers::{BatchNorm, Residual};
-use tuplenet::model::{InputShape, Layer, Params, Pass, Visitor, VisitorMut, Zeroed};
+use tuplenet::model::{InputShape, Layer, Model, Params, Pass, Trainable, Visit, Visitor, VisitorMut, Zeroed};
 use tuplenet::optimizer::AnyOptimizer;
 use tuplenet::optimizer::schedule::{
     AnySchedule, CosineAnnealing, ExponentialDecay, OneCycle, ReduceOnPlateau, Schedule, StepDecay,
@@ -203,8 +203,10 @@ impl Zeroed for Trusting {
 }
 
 impl Params for Trusting {
-    type Scalar = f32;
     const PARAMETERS: usize = 1;
+}
+
+impl Visit<f32> for Trusting {
     fn visit(&self, visitor: &mut impl Visitor<f32>) {
         visitor.slice(Self::PARAMETER, core::slice::from_ref(&self.factor));
     }
@@ -225,30 +227,31 @@ impl Trusting {
 
 impl InputShape for Trusting {
     type In = Features<1>;
+    type Scalar = f32;
 }
 
-impl Layer<Features<1>> for Trusting {
+impl Model<Features<1>, f32> for Trusting {
     type Out = Features<1>;
-    type Cache<const B: usize> = SMatrix<f32, 1, B>;
+    fn infer<S: Simd, const B: usize>(&self, _: Pass<S, B>, x: &SMatrix<f32, 1, B>, y: &mut SMatrix<f32, 1, B>) {
+        *y = x * self.factor;
+    }
+}
+
+impl Layer<Features<1>, f32> for Trusting {
+    type Cache<const B: usize> = ();
     type LastActivation = NoActivation;
-    fn output<const B: usize>(cache: &SMatrix<f32, 1, B>) -> &SMatrix<f32, 1, B> {
-        cache
-    }
-    fn forward<S: Simd, const B: usize>(&self, _: Pass<S, B>, x: &SMatrix<f32, 1, B>, cache: &mut SMatrix<f32, 1, B>) {
-        *cache = x * self.factor;
-    }
     fn backward<S: Simd, const B: usize>(
         &self,
         _: Pass<S, B>,
-        x: &SMatrix<f32, 1, B>,
-        _: &mut SMatrix<f32, 1, B>,
-        output_gradient: &mut SMatrix<f32, 1, B>,
+        (x, _): (&SMatrix<f32, 1, B>, &SMatrix<f32, 1, B>),
+        (): &mut (),
+        dy: &mut SMatrix<f32, 1, B>,
         gradient: &mut Self,
-        input_gradient: Option<&mut SMatrix<f32, 1, B>>,
+        dx: Option<&mut SMatrix<f32, 1, B>>,
     ) {
-        gradient.factor += output_gradient.dot(x);
-        if let Some(input_gradient) = input_gradient {
-            *input_gradient = *output_gradient * self.factor;
+        gradient.factor += dy.dot(x);
+        if let Some(dx) = dx {
+            *dx = *dy * self.factor;
         }
     }
 }
@@ -258,8 +261,7 @@ impl Layer<Features<1>> for Trusting {
 fn gradients_of_unused_columns_are_zero() {
     fn compare<N>(network: N)
     where
-        N: Clone + std::fmt::Debug + PartialEq + InputShape<In = Features<1>> + Layer<Features<1>, Out = Features<1>>,
-        N: Params<Scalar = f32>,
+        N: Clone + std::fmt::Debug + PartialEq + FromTo<1, 1>,
     {
         let (full, few) = ([[1.0], [2.0], [3.0], [4.0]], [[0.5], [-0.7]]);
         let (mut wide, mut narrow) = (Workspace::<N, 4>::new(), Workspace::<N, 2>::new());
@@ -850,7 +852,7 @@ mod messages {
     #[test]
     fn an_observer_that_refuses() {
         struct No;
-        impl<N: Params> Callback<N> for &mut No {
+        impl<N: Trainable> Callback<N> for &mut No {
             fn begin(&mut self, _: usize, _: &N) -> Result<(), Error> {
                 Err(Error::NoSamples)
             }

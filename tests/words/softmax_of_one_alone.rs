@@ -1,8 +1,7 @@
 use tuplenet::model::assert_shapes;
-use tuplenet::layers::Activate;
 use tuplenet::prelude::*;
 
-const _: () = assert_shapes::<(Dense<2, 1, Identity>, Activate<1, Softmax>)>();
+const _: () = assert_shapes::<(Dense<2, 1, Identity>, Softmax)>();
 static NET: Dense<1, 1, Softmax> = Dense::from_rows([[1.0]], [0.5]);
 
 fn main() {

@@ -2,7 +2,7 @@
 //! library's own tests run this file too, with each of the host's vector instructions in turn.
 
 use tuplenet::data::MinMaxScaler;
-use tuplenet::model::{Parameter, Params, Visitor, Zeroed};
+use tuplenet::model::{Parameter, Visit, Visitor, Zeroed};
 use tuplenet::optimizer::Optimizer;
 use tuplenet::prelude::*;
 
@@ -25,7 +25,7 @@ impl Bits {
     }
 
     /// Adds all parameters of a network.
-    pub fn and_network(mut self, network: &impl Params<Scalar = f32>) -> Self {
+    pub fn and_network(mut self, network: &impl Visit<f32>) -> Self {
         network.visit(&mut self);
         self
     }

@@ -41,7 +41,7 @@ pub(super) const LONGEST_NAME: usize = 20;
 ///
 /// # Errors
 ///
-/// If a layer or an activation has no [graph](crate::model::Layer::graph), a weight is not finite, or the epsilon of a
+/// If a layer or an activation has no [operation](crate::model::Op), a weight is not finite, or the epsilon of a
 /// layer normalization is zero; if `name` is not as described above; if there are no `samples`, or an input or output
 /// of one is not finite.
 ///
@@ -66,7 +66,7 @@ pub(super) const LONGEST_NAME: usize = 20;
 pub fn c_source<N, const IN: usize, const OUT: usize>(
     network: &N,
     name: &str,
-    samples: &(impl Inputs<N::Scalar, IN> + ?Sized),
+    samples: &(impl Inputs<N::Scalar, N::In> + ?Sized),
 ) -> Result<String, ExportError>
 where
     N: Exportable<IN, OUT> + Clone + Send + Sync,
@@ -119,7 +119,7 @@ where
 ///
 /// # Errors
 ///
-/// If a layer or an activation has no [graph](crate::model::Layer::graph), a weight is not finite, the epsilon of a
+/// If a layer or an activation has no [operation](crate::model::Op), a weight is not finite, the epsilon of a
 /// layer normalization is zero, or `name` is not one for [`c_source`].
 ///
 /// # Examples
@@ -345,7 +345,7 @@ impl<'n> Program<'n> {
                     self.each(|x| format!("{x} += kept_{depth}[i]"));
                 }
                 // What is unknown is in no graph.
-                Op::Dropout { .. } | Op::ChainBegins | Op::ChainEnds | Op::Unknown { .. } => {}
+                Op::Input { .. } | Op::Dropout { .. } | Op::ChainBegins | Op::ChainEnds | Op::Unknown { .. } => {}
             }
         }
         if self.place != Place::Output {
@@ -389,8 +389,8 @@ impl<'n> Program<'n> {
         let name = self.name;
         let (chunk, called) = match function {
             ActivationKind::Identity => return,
-            ActivationKind::LeakyRelu { per_mille } => {
-                let factor = literal(T::of(f64::from(per_mille) / 1000.0));
+            ActivationKind::LeakyRelu { percent } => {
+                let factor = literal(T::of(f64::from(percent) / 100.0));
                 return self.each(|x| format!("{x} = {x} > {} ? {x} : {x} * {factor}", literal(T::ZERO)));
             }
             ActivationKind::Softmax => {

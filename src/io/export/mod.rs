@@ -31,10 +31,10 @@
 //!
 //! # What can be written
 //!
-//! All layers and activations of the library; [`Residual`](crate::layers::Residual) and tuples to any depth. A layer of
-//! your own describes what it computes in [`Layer::graph`], an activation of your own in
-//! [`Activation::KIND`](crate::activation::Activation::KIND), if it is what one of the library's computes. All else is
-//! an error, as are weights, samples and outputs that are not finite.
+//! All layers and activations of the library; [`Residual`](crate::layers::Residual) and tuples to any depth. An
+//! activation of your own says in [`Activation::KIND`](crate::activation::Activation::KIND) which of the library's it
+//! computes, if it is one of them. All else, such as a layer of your own, is an error, as are weights, samples and outputs
+//! that are not finite.
 //!
 //! ONNX files can't be read: models of PyTorch, Keras and scikit-learn are read with the feature `safetensors`.
 
@@ -44,7 +44,7 @@ mod rust;
 mod test_vectors;
 
 use crate::model::summary::Short;
-use crate::model::{Features, InputShape, Layer, Network, Op, Params};
+use crate::model::{Features, InputShape, Model, Network, Op, Trainable};
 use crate::num::Real;
 use crate::num::math::square_root;
 use alloc::format;
@@ -92,13 +92,19 @@ pub fn save(contents: impl AsRef<[u8]>, path: impl AsRef<std::path::Path>) -> st
 ///
 /// There is nothing to implement. `IN` is the number of inputs, `OUT` that of outputs.
 pub trait Exportable<const IN: usize, const OUT: usize>:
-    Network + InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>
+    Network
+    + Trainable
+    + InputShape<In = Features<IN>>
+    + Model<Features<IN>, <Self as InputShape>::Scalar, Out = Features<OUT>>
 {
 }
 
 // Recommended, unlike other such implementations, so that the compiler continues to the layer whose size is wrong.
 impl<N, const IN: usize, const OUT: usize> Exportable<IN, OUT> for N where
-    N: Network + InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>>
+    N: Network
+        + Trainable
+        + InputShape<In = Features<IN>>
+        + Model<Features<IN>, <N as InputShape>::Scalar, Out = Features<OUT>>
 {
 }
 
@@ -159,8 +165,8 @@ impl fmt::Display for ExportError {
         match self {
             ExportError::Unknown { name } => write!(
                 f,
-                "expected layers and activations that say what they compute, found `{name}`, which does not: see \
-                 `Layer::graph` and `Activation::KIND`"
+                "expected layers of the library, and activations that are its own or say in `Activation::KIND` which of \
+                 these they compute, found `{name}`"
             ),
             ExportError::Weight { place, row, column, found } => {
                 write!(f, "`{place}`, row {row}, column {column}: expected a finite number, found {found}")
@@ -200,7 +206,7 @@ struct Graph<'a, T> {
 }
 
 impl<'a, T: Real> Graph<'a, T> {
-    fn new<N: Exportable<IN, OUT> + Params<Scalar = T>, const IN: usize, const OUT: usize>(
+    fn new<N: Exportable<IN, OUT, Scalar = T>, const IN: usize, const OUT: usize>(
         network: &'a N,
     ) -> Result<Self, ExportError> {
         let mut parts = Vec::new();
@@ -259,7 +265,7 @@ fn check<T: Real>(parts: &[Op<T>]) -> Result<(), ExportError> {
                 around.pop();
             }
             Op::Unknown { name } => return Err(ExportError::Unknown { name: Short(name).to_string() }),
-            Op::Apply { .. } | Op::Dropout { .. } => {}
+            Op::Input { .. } | Op::Apply { .. } | Op::Dropout { .. } => {}
         }
         if let (Some(index), Some(true)) = (path.last_mut(), around.last()) {
             *index += 1;

@@ -27,7 +27,7 @@ pub(super) const LARGEST: usize = (1 << 31) - (1 << 24);
 ///
 /// # Errors
 ///
-/// If a layer or an activation has no [graph](crate::model::Layer::graph), a weight is not finite, the epsilon of a
+/// If a layer or an activation has no [operation](crate::model::Op), a weight is not finite, the epsilon of a
 /// layer normalization is zero, or the weights use more than 2 gigabytes.
 ///
 /// # Examples
@@ -222,7 +222,7 @@ impl OnnxGraph {
                 }
             }
             // What is unknown is in no graph.
-            Op::Dropout { .. } | Op::ChainBegins | Op::ChainEnds | Op::Unknown { .. } => {}
+            Op::Input { .. } | Op::Dropout { .. } | Op::ChainBegins | Op::ChainEnds | Op::Unknown { .. } => {}
         }
     }
 
@@ -268,8 +268,8 @@ impl OnnxGraph {
                 self.then("Mul", &[&x], Vec::new());
                 self.then("Mul", &[&half], Vec::new());
             }
-            ActivationKind::LeakyRelu { per_mille } => {
-                let factor = f64::from(per_mille) / 1000.0;
+            ActivationKind::LeakyRelu { percent } => {
+                let factor = f64::from(percent) / 100.0;
                 if single {
                     return self.then("LeakyRelu", &[], vec![float("alpha", factor)]);
                 }

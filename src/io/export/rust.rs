@@ -19,7 +19,7 @@ use alloc::vec::Vec;
 ///
 /// # Errors
 ///
-/// If a layer or an activation has no [graph](crate::model::Layer::graph), a weight is not finite, or the epsilon of a
+/// If a layer or an activation has no [operation](crate::model::Op), a weight is not finite, or the epsilon of a
 /// layer normalization is zero.
 ///
 /// # Examples
@@ -51,7 +51,7 @@ pub fn rust_expression<N: Exportable<IN, OUT>, const IN: usize, const OUT: usize
 ///
 /// # Errors
 ///
-/// If a layer or an activation has no [graph](crate::model::Layer::graph), a weight is not finite, or the epsilon of a
+/// If a layer or an activation has no [operation](crate::model::Op), a weight is not finite, or the epsilon of a
 /// layer normalization is zero; if there are no `samples`, or an input or output of one is not finite.
 ///
 /// # Examples
@@ -68,7 +68,7 @@ pub fn rust_expression<N: Exportable<IN, OUT>, const IN: usize, const OUT: usize
 /// ```
 pub fn rust_source<N, const IN: usize, const OUT: usize>(
     network: &N,
-    samples: &(impl Inputs<N::Scalar, IN> + ?Sized),
+    samples: &(impl Inputs<N::Scalar, N::In> + ?Sized),
 ) -> Result<String, ExportError>
 where
     N: Exportable<IN, OUT> + Clone + Send + Sync,
@@ -170,8 +170,8 @@ impl Used {
         let (name, arguments) = match function {
             ActivationKind::Identity => ("Identity", String::new()),
             ActivationKind::Relu => ("Relu", String::new()),
-            ActivationKind::LeakyRelu { per_mille: 10 } => ("LeakyRelu", String::new()),
-            ActivationKind::LeakyRelu { per_mille } => ("LeakyRelu", format!("<{per_mille}>")),
+            ActivationKind::LeakyRelu { percent: 1 } => ("LeakyRelu", String::new()),
+            ActivationKind::LeakyRelu { percent } => ("LeakyRelu", format!("<{percent}>")),
             ActivationKind::Elu => ("Elu", String::new()),
             ActivationKind::Selu => ("Selu", String::new()),
             ActivationKind::Gelu => ("Gelu", String::new()),
@@ -197,10 +197,9 @@ pub(super) fn type_of<T: Real>(graph: &Graph<T>, used: &mut Used) -> String {
             Op::Dense { inputs, outputs, function, .. } => {
                 ("Dense", format!("Dense<{inputs}, {outputs}, {}{real}>", used.function(function)))
             }
-            Op::Apply { size, function } => {
-                ("Activate", format!("Activate<{size}, {}{real}>", used.function(function)))
-            }
-            Op::Dropout { size, per_mille, .. } => ("Dropout", format!("Dropout<{size}, {per_mille}{real}>")),
+            Op::Input { size } => ("Input", format!("Input<tuplenet::model::Features<{size}>{real}>")),
+            Op::Apply { function, .. } => ("", used.function(function)),
+            Op::Dropout { percent, .. } => ("Dropout", format!("Dropout<{percent}>")),
             Op::BatchNorm { weight, .. } => ("BatchNorm", format!("BatchNorm<{}{real}>", weight.len())),
             Op::LayerNorm { weight, epsilon_nanos: 10_000, .. } => {
                 ("LayerNorm", format!("LayerNorm<{}{real}>", weight.len()))
@@ -250,7 +249,12 @@ fn expression<T: Real>(graph: &Graph<T>) -> String {
                 let bias = arrays(&[bias]);
                 format!("tuplenet::layers::Dense::from_columns(\n{inner}[\n{columns}{inner}],\n{bias}{indent})")
             }
-            Op::Apply { .. } => "tuplenet::model::Zeroed::ZEROED".to_string(),
+            Op::Input { .. } => "tuplenet::model::Zeroed::ZEROED".to_string(),
+            Op::Apply { function, .. } => {
+                // The value has the type's name without its parameter.
+                let name = Used::default().function(function);
+                format!("tuplenet::activation::{}", name.split('<').next().unwrap_or(&name))
+            }
             Op::Dropout { seed, .. } => format!("tuplenet::layers::Dropout::new({seed})"),
             Op::BatchNorm { weight, bias, mean, variance, num_batches_tracked, epsilon } => {
                 // A layer of the user's may add another number to the variance than ours.

@@ -3,7 +3,7 @@
 use super::{ExportError, Exportable, Graph};
 use crate::activation::ActivationKind;
 use crate::data::Inputs;
-use crate::model::{Op, Parameter, VisitorMut};
+use crate::model::{Features, Op, Parameter, VisitorMut};
 use crate::num::Real;
 use alloc::boxed::Box;
 use alloc::format;
@@ -30,7 +30,11 @@ const MARGIN: f64 = 4.0;
 const FLOOR: f64 = 32.0;
 
 impl<T: Real, const IN: usize, const OUT: usize> TestVectors<T, IN, OUT> {
-    pub fn new<N>(network: &N, graph: &Graph<T>, samples: &(impl Inputs<T, IN> + ?Sized)) -> Result<Self, ExportError>
+    pub fn new<N>(
+        network: &N,
+        graph: &Graph<T>,
+        samples: &(impl Inputs<T, Features<IN>> + ?Sized),
+    ) -> Result<Self, ExportError>
     where
         N: Exportable<IN, OUT, Scalar = T> + Clone + Send + Sync,
     {

@@ -47,9 +47,12 @@ use super::names::{Names, Path};
 use super::norm;
 use super::precision::{Precision, read};
 use crate::activation::Activation;
+use crate::activation::{
+    Elu, Gelu, HardSigmoid, Identity, LeakyRelu, Relu, Selu, Sigmoid, Silu, Softmax, Softplus, Softsign, Tanh,
+};
 use crate::error::Text;
-use crate::layers::{Activate, BatchNorm, Dense, Dropout, LayerNorm, Residual, mixed};
-use crate::model::{HasScalar, Kind, Parameter, Params, Zeroed};
+use crate::layers::{BatchNorm, Dense, Dropout, Input, LayerNorm, Residual, mixed};
+use crate::model::{Kind, Parameter, Params, Zeroed};
 use crate::num::Real;
 use core::marker::PhantomData;
 use nalgebra::{ArrayStorage, SMatrix};
@@ -465,7 +468,20 @@ impl<P: Place, const IN: usize, const OUT: usize, A: Activation, T: Readable> Em
     const TENSORS: &'static [Parameter] = &[Self::WEIGHT, Self::BIAS];
 }
 
-impl<P: Place, const N: usize, A: Activation, T: Real> Embedded<P> for Activate<N, A, T> {
+macro_rules! activations {
+    ($($name:ident $(<const $parameter:ident: $kind:ty>)?),+ $(,)?) => {$(
+        impl<P: Place $(, const $parameter: $kind)?> Embedded<P> for $name$(<$parameter>)? {
+            const VALUE: Self = $name;
+            const TENSORS: &'static [Parameter] = &[];
+        }
+    )+};
+}
+activations! {
+    Identity, Relu, LeakyRelu<const PERCENT: u32>, Elu, Selu, Gelu, Silu, Sigmoid, HardSigmoid, Tanh, Softplus, Softsign,
+    Softmax,
+}
+
+impl<P: Place, In, T: Real> Embedded<P> for Input<In, T> {
     const VALUE: Self = Zeroed::ZEROED;
     const TENSORS: &'static [Parameter] = &[];
 }
@@ -480,7 +496,7 @@ const fn seed(path: &Path) -> u64 {
     seed
 }
 
-impl<P: Place, const N: usize, const PER_MILLE: u32, T: Real> Embedded<P> for Dropout<N, PER_MILLE, T> {
+impl<P: Place, const PERCENT: u32> Embedded<P> for Dropout<PERCENT> {
     // Each of a network has another, as it should be for training.
     const VALUE: Self = Dropout::new(seed(&P::PATH));
     const TENSORS: &'static [Parameter] = &[];
@@ -551,14 +567,14 @@ impl<P: Place, L: Embedded<Inside<P, L>>> Embedded<P> for Residual<L> {
 //     impl<P, A, B, C> Embedded<P> for (A, B, C)
 //     where
 //         A: Embedded<First<P>>,
-//         B: Embedded<Next<First<P>, A>> + HasScalar<A::Scalar>,
-//         C: Embedded<Next<Next<First<P>, A>, B>> + HasScalar<A::Scalar>,
+//         B: Embedded<Next<First<P>, A>>,
+//         C: Embedded<Next<Next<First<P>, A>, B>>,
 macro_rules! chain {
     ([$($done:tt)*] $place:ty; $layer:ident $($rest:ident)*) => {
         chain!([$($done)* ($layer $place)] Next<$place, $layer>; $($rest)*);
     };
     ([($first:ident $start:ty) $(($layer:ident $place:ty))+] $end:ty;) => {
-        impl<P: Place, $first: Embedded<$start>, $($layer: Embedded<$place> + HasScalar<$first::Scalar>),+> Embedded<P>
+        impl<P: Place, $first: Embedded<$start>, $($layer: Embedded<$place>),+> Embedded<P>
             for ($first, $($layer),+)
         {
             const VALUE: Self = ($first::VALUE, $($layer::VALUE),+);

@@ -5,7 +5,7 @@ use super::load_error::{LoadError, Name, Sizes};
 use super::names::{Names, Path, Visit};
 use super::norm;
 use super::precision::Precision;
-use crate::model::{Element, Kind, Parameter, Params, Visitor, VisitorMut};
+use crate::model::{Element, Kind, Parameter, Trainable, Visitor, VisitorMut};
 use crate::num::Real;
 
 /// How a network is stored in a safetensors file. [`DEFAULT`](Self::DEFAULT) is what PyTorch writes and reads.
@@ -73,7 +73,7 @@ impl Safetensors<'_> {
     ///
     /// If the bytes are not a safetensors file, or if it does not fit the network: a tensor is missing or unknown, has
     /// other sizes or a type that can't be converted, or has a value that is not finite. The network is then unchanged.
-    pub fn read<N: Params>(&self, bytes: &[u8], network: &mut N) -> Result<(), LoadError> {
+    pub fn read<N: Trainable>(&self, bytes: &[u8], network: &mut N) -> Result<(), LoadError> {
         let (text, data) = header::open(bytes)?;
         let header = self.check(text, Some(data.len() as u64), network)?;
         self.compare(&header, Some(data), network)?;
@@ -83,14 +83,14 @@ impl Safetensors<'_> {
     }
 
     /// The header of a file that fits the network, with as many bytes of tensors as there are or as it says.
-    fn check<'t, N: Params>(&self, text: &'t [u8], data: Option<u64>, network: &N) -> Result<Header<'t>, LoadError> {
+    fn check<'t, N: Trainable>(&self, text: &'t [u8], data: Option<u64>, network: &N) -> Result<Header<'t>, LoadError> {
         let header = Header::new(text, Names::base(self.inside).as_str(), data)?;
         self.compare(&header, None, network)?;
         Ok(header)
     }
 
     /// Compares names and sizes with those of the network, and checks the values if there are any.
-    fn compare<N: Params>(&self, header: &Header, data: Option<&[u8]>, network: &N) -> Result<(), LoadError> {
+    fn compare<N: Trainable>(&self, header: &Header, data: Option<&[u8]>, network: &N) -> Result<(), LoadError> {
         let visit = Visit::new(self.names, self.inside);
         let mut compare = Compare { header, data, visit, any_number: self.any_number, count: 0, result: Ok(()) };
         network.visit(&mut compare);
@@ -129,7 +129,7 @@ impl Safetensors<'_> {
     ///
     /// If the network has a value that is not finite, or that is too large for the type of the file, if the names do
     /// not fit the network, or if one is too long.
-    pub fn write<N: Params>(&self, network: &N, sink: &mut impl FnMut(&[u8])) -> Result<(), LoadError> {
+    pub fn write<N: Trainable>(&self, network: &N, sink: &mut impl FnMut(&[u8])) -> Result<(), LoadError> {
         let precision = self.precision.unwrap_or(if N::Scalar::MANTISSA_BITS == f32::MANTISSA_BITS {
             Precision::F32
         } else {
@@ -165,7 +165,7 @@ impl Safetensors<'_> {
     ///
     /// As [`write`](Self::write), and if the file could not be [read](Self::read) again.
     #[cfg(feature = "alloc")]
-    pub fn to_vec<N: Params>(&self, network: &N) -> Result<alloc::vec::Vec<u8>, LoadError> {
+    pub fn to_vec<N: Trainable>(&self, network: &N) -> Result<alloc::vec::Vec<u8>, LoadError> {
         let mut bytes = alloc::vec::Vec::new();
         self.write(network, &mut |piece| bytes.extend_from_slice(piece))?;
         let (text, data) = header::open(&bytes)?;
@@ -193,7 +193,7 @@ mod files {
         /// # Errors
         ///
         /// As [`read`](Self::read), and if the reader fails. The network is then unchanged.
-        pub fn read_from<N: Params>(&self, mut reader: impl Read, network: &mut N) -> Result<(), FileError> {
+        pub fn read_from<N: Trainable>(&self, mut reader: impl Read, network: &mut N) -> Result<(), FileError> {
             let mut bytes = Vec::new();
             reader.by_ref().take(LENGTH_BYTES as u64).read_to_end(&mut bytes)?;
             let length = match header::header_length(&bytes) {
@@ -219,7 +219,7 @@ mod files {
         /// # Errors
         ///
         /// As [`read`](Self::read), and if the file can't be read. The network is then unchanged.
-        pub fn load<N: Params>(&self, path: impl AsRef<Path>, network: &mut N) -> Result<(), FileError> {
+        pub fn load<N: Trainable>(&self, path: impl AsRef<Path>, network: &mut N) -> Result<(), FileError> {
             let path = path.as_ref();
             let result = std::fs::File::open(path).map_err(FileError::from);
             result.and_then(|file| self.read_from(file, network)).map_err(|error| error.at(path))
@@ -230,7 +230,7 @@ mod files {
         /// # Errors
         ///
         /// As [`to_vec`](Self::to_vec), and if the writer fails.
-        pub fn write_to<N: Params>(&self, network: &N, mut writer: impl Write) -> Result<(), FileError> {
+        pub fn write_to<N: Trainable>(&self, network: &N, mut writer: impl Write) -> Result<(), FileError> {
             writer.write_all(&self.to_vec(network)?)?;
             Ok(writer.flush()?)
         }
@@ -241,7 +241,7 @@ mod files {
         /// # Errors
         ///
         /// As [`to_vec`](Self::to_vec), and if the file can't be written. The old file is then unchanged.
-        pub fn save<N: Params>(&self, network: &N, path: impl AsRef<Path>) -> Result<(), FileError> {
+        pub fn save<N: Trainable>(&self, network: &N, path: impl AsRef<Path>) -> Result<(), FileError> {
             let path = path.as_ref();
             let result = self.to_vec(network).map_err(FileError::from);
             result.and_then(|bytes| Ok(crate::io::file::save(path, &bytes)?)).map_err(|error| error.at(path))

@@ -31,8 +31,8 @@
 //! |---|---|---|
 //! | [`Dense<IN, OUT, Identity>`](crate::layers::Dense) | `Linear(IN, OUT)` | `weight`, `OUT` by `IN`, and `bias` |
 //! | `Dense<IN, OUT, Tanh>` | `Linear(IN, OUT)`, `Tanh()` | the same |
-//! | [`Activate<N, Tanh>`](crate::layers::Activate) | `Tanh()` | |
-//! | [`Dropout<N, 200>`](crate::layers::Dropout) | `Dropout(0.2)` | |
+//! | [`Tanh`](crate::activation::Tanh) | `Tanh()` | |
+//! | [`Dropout<20>`](crate::layers::Dropout) | `Dropout(0.2)` | |
 //! | [`BatchNorm<N>`](crate::layers::BatchNorm) | `BatchNorm1d(N)` | `weight`, `bias`, `running_mean`, `running_var`, `num_batches_tracked` |
 //! | [`LayerNorm<N>`](crate::layers::LayerNorm) | `LayerNorm(N)` | `weight`, `bias` |
 //! | a tuple in a tuple | a `Sequential` in a `Sequential` | |
@@ -99,7 +99,7 @@ pub use precision::Precision;
 /// # Errors
 ///
 /// As [`Safetensors::read`].
-pub fn from_bytes<N: crate::model::Params>(bytes: &[u8]) -> Result<N, LoadError> {
+pub fn from_bytes<N: crate::model::Trainable>(bytes: &[u8]) -> Result<N, LoadError> {
     let mut network = N::ZEROED;
     Safetensors::DEFAULT.read(bytes, &mut network)?;
     Ok(network)
@@ -111,7 +111,7 @@ pub fn from_bytes<N: crate::model::Params>(bytes: &[u8]) -> Result<N, LoadError>
 ///
 /// As [`Safetensors::to_vec`].
 #[cfg(feature = "alloc")]
-pub fn to_vec<N: crate::model::Params>(network: &N) -> Result<alloc::vec::Vec<u8>, LoadError> {
+pub fn to_vec<N: crate::model::Trainable>(network: &N) -> Result<alloc::vec::Vec<u8>, LoadError> {
     Safetensors::DEFAULT.to_vec(network)
 }
 
@@ -121,7 +121,7 @@ pub fn to_vec<N: crate::model::Params>(network: &N) -> Result<alloc::vec::Vec<u8
 ///
 /// As [`Safetensors::load`].
 #[cfg(feature = "std")]
-pub fn load<N: crate::model::Params>(path: impl AsRef<std::path::Path>) -> Result<N, FileError> {
+pub fn load<N: crate::model::Trainable>(path: impl AsRef<std::path::Path>) -> Result<N, FileError> {
     let mut network = N::ZEROED;
     Safetensors::DEFAULT.load(path, &mut network)?;
     Ok(network)
@@ -133,7 +133,7 @@ pub fn load<N: crate::model::Params>(path: impl AsRef<std::path::Path>) -> Resul
 ///
 /// As [`Safetensors::save`]: the old file is then unchanged.
 #[cfg(feature = "std")]
-pub fn save<N: crate::model::Params>(network: &N, path: impl AsRef<std::path::Path>) -> Result<(), FileError> {
+pub fn save<N: crate::model::Trainable>(network: &N, path: impl AsRef<std::path::Path>) -> Result<(), FileError> {
     Safetensors::DEFAULT.save(network, path)
 }
 

@@ -3,7 +3,7 @@
 
 use crate::activation::Activation;
 use crate::layers::{Dense, Residual};
-use crate::model::{Params, Zeroed};
+use crate::model::{Visit, Zeroed};
 use crate::num::Real;
 use crate::num::serde::{self as numbers, Places, Rows};
 use crate::optimizer::{Optimizer, OptimizerState, PerParameter, StateLayout};
@@ -191,7 +191,7 @@ impl<'de, N: Deserialize<'de> + Zeroed, const VALUES: usize> Deserialize<'de> fo
 impl<'de, O, N> Fields<'de> for OptimizerState<O, N>
 where
     O: Optimizer<Shared: Deserialize<'de>>,
-    N: Params<Scalar = O::Scalar>,
+    N: Visit<O::Scalar>,
     <O::State as StateLayout>::ForNetwork<N>: Deserialize<'de>,
 {
     const NAME: &'static str = "OptimizerState";
@@ -218,7 +218,7 @@ where
 impl<'de, O, N> Deserialize<'de> for OptimizerState<O, N>
 where
     O: Optimizer<Shared: Deserialize<'de>>,
-    N: Params<Scalar = O::Scalar>,
+    N: Visit<O::Scalar>,
     <O::State as StateLayout>::ForNetwork<N>: Deserialize<'de>,
 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -2,7 +2,7 @@
 
 use super::{Callback, EpochReport, Run};
 use crate::error::{Error, not_negative, setting};
-use crate::model::{Params, is_finite};
+use crate::model::{Trainable, is_finite};
 use crate::num::Real;
 use crate::train::FitReport;
 use core::ops::ControlFlow;
@@ -64,7 +64,7 @@ use core::ops::ControlFlow;
 /// ```
 #[derive(Clone, Debug)]
 #[doc(alias("early_stopping", "patience", "restore_best_weights"))]
-pub struct EarlyStopping<N: Params, W = fn(&EpochReport<N>) -> f64> {
+pub struct EarlyStopping<N: Trainable, W = fn(&EpochReport<N>) -> f64> {
     /// The number of epochs in a row without improvement that ends the training run; 0 does what 1 does; no default. A
     /// larger one stops later.
     pub patience: usize,
@@ -103,7 +103,7 @@ pub struct Best {
     pub loss: f64,
 }
 
-impl<N: Params> EarlyStopping<N> {
+impl<N: Trainable> EarlyStopping<N> {
     /// Watches the validation loss, or the training loss if there is none; any lower loss is an improvement.
     #[must_use]
     pub const fn new(patience: usize) -> Self {
@@ -137,7 +137,7 @@ impl<N: Params> EarlyStopping<N> {
     }
 }
 
-impl<N: Params, W> EarlyStopping<N, W> {
+impl<N: Trainable, W> EarlyStopping<N, W> {
     /// Sets `min_delta`: a loss must be lower by more than this to count as an improvement.
     #[must_use]
     pub fn min_delta(self, min_delta: f64) -> Self {
@@ -157,11 +157,11 @@ impl<N: Params, W> EarlyStopping<N, W> {
     }
 }
 
-fn loss<N: Params>(epoch: &EpochReport<N>) -> f64 {
+fn loss<N: Trainable>(epoch: &EpochReport<N>) -> f64 {
     epoch.validation_loss.unwrap_or(epoch.loss).exact()
 }
 
-impl<N: Params + Clone, W: FnMut(&EpochReport<N>) -> f64> Callback<N> for &mut EarlyStopping<N, W> {
+impl<N: Trainable + Clone, W: FnMut(&EpochReport<N>) -> f64> Callback<N> for &mut EarlyStopping<N, W> {
     fn begin(&mut self, epoch: usize, network: &N) -> Result<(), Error> {
         let min_delta = self.min_delta;
         setting(not_negative(min_delta), "a `min_delta` that is finite and not negative", min_delta)?;
@@ -215,7 +215,7 @@ struct Written<S> {
 }
 
 #[cfg(feature = "serde")]
-impl<N: Params + serde::Serialize, W> serde::Serialize for EarlyStopping<N, W> {
+impl<N: Trainable + serde::Serialize, W> serde::Serialize for EarlyStopping<N, W> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let EarlyStopping { patience, min_delta, state, .. } = self;
         Written { patience: *patience, min_delta: *min_delta, state }.serialize(serializer)
@@ -224,7 +224,7 @@ impl<N: Params + serde::Serialize, W> serde::Serialize for EarlyStopping<N, W> {
 
 /// It watches the loss.
 #[cfg(feature = "serde")]
-impl<'de, N: Params + serde::Deserialize<'de>> serde::Deserialize<'de> for EarlyStopping<N> {
+impl<'de, N: Trainable + serde::Deserialize<'de>> serde::Deserialize<'de> for EarlyStopping<N> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Written { patience, min_delta, state } = Written::deserialize(deserializer)?;
         Ok(EarlyStopping { patience, min_delta, watched: loss, state, run: Run::new() })

@@ -2,7 +2,7 @@
 
 use super::{Callback, EpochReport, Run};
 use crate::error::Error;
-use crate::model::Params;
+use crate::model::Trainable;
 use alloc::vec::Vec;
 use core::ops::ControlFlow;
 
@@ -45,7 +45,7 @@ impl<T> History<T> {
     }
 }
 
-impl<N: Params> Callback<N> for &mut History<N::Scalar> {
+impl<N: Trainable> Callback<N> for &mut History<N::Scalar> {
     fn begin(&mut self, epoch: usize, network: &N) -> Result<(), Error> {
         if self.run.begins_anew(epoch, network) {
             self.losses.clear();
@@ -128,7 +128,7 @@ impl<F> Metric<F> {
     }
 }
 
-impl<N: Params, F: FnMut(&N) -> f64> Callback<N> for &mut Metric<F> {
+impl<N: Trainable, F: FnMut(&N) -> f64> Callback<N> for &mut Metric<F> {
     fn begin(&mut self, epoch: usize, network: &N) -> Result<(), Error> {
         if self.run.begins_anew(epoch, network) {
             self.values.clear();

@@ -14,7 +14,7 @@ pub use history::{History, Metric};
 pub use progress::Progress;
 
 use crate::error::Error;
-use crate::model::{InputShape, Layer, Parameter, Params, Visitor};
+use crate::model::{Parameter, Trainable, Visitor};
 use crate::num::Real;
 use crate::optimizer::Optimizer;
 use crate::train::{FitReport, Trainer};
@@ -23,7 +23,7 @@ use core::ops::ControlFlow;
 /// Report of one epoch, for callbacks.
 #[derive(Debug)]
 #[doc(alias("logs"))]
-pub struct EpochReport<'a, N: Params> {
+pub struct EpochReport<'a, N: Trainable> {
     /// The epoch's number, from zero, over all calls of `fit` on a trainer.
     pub number: usize,
     /// The mean loss over the training samples, each computed just before its step.
@@ -34,13 +34,13 @@ pub struct EpochReport<'a, N: Params> {
     pub network: &'a N,
 }
 
-impl<N: Params> Clone for EpochReport<'_, N> {
+impl<N: Trainable> Clone for EpochReport<'_, N> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<N: Params> Copy for EpochReport<'_, N> {}
+impl<N: Trainable> Copy for EpochReport<'_, N> {}
 
 /// Callback: called after each epoch; it may stop the training run. Functions that take a `&EpochReport<_>` are
 /// callbacks: one that returns `()` only reads, one that returns a `ControlFlow<()>` may stop the training run.
@@ -70,7 +70,7 @@ impl<N: Params> Copy for EpochReport<'_, N> {}
 /// weights that the last call left, or from a checkpoint. They begin again with any other trainer, such as that of the
 /// next fold of a cross-validation. A callback of your own can do the same with a [`Run`].
 #[doc(alias("callback", "hook"))]
-pub trait Callback<N: Params> {
+pub trait Callback<N: Trainable> {
     /// Called before the first epoch, with the number of that epoch.
     ///
     /// # Errors
@@ -111,7 +111,7 @@ pub trait Callback<N: Params> {
 ///     epochs: usize,
 /// }
 ///
-/// impl<N: Params> Callback<N> for &mut Count {
+/// impl<N: Trainable> Callback<N> for &mut Count {
 ///     fn begin(&mut self, epoch: usize, network: &N) -> Result<(), tuplenet::Error> {
 ///         if self.run.begins_anew(epoch, network) {
 ///             self.epochs = 0;
@@ -163,7 +163,7 @@ impl Run {
 
     /// Whether a training run that begins with this epoch and this network is not the one that was
     /// [`left`](Self::left).
-    pub fn begins_anew<N: Params>(&mut self, epoch: usize, network: &N) -> bool {
+    pub fn begins_anew<N: Trainable>(&mut self, epoch: usize, network: &N) -> bool {
         let now = Some((epoch, bits_of(network)));
         core::mem::replace(&mut self.left, now).is_some_and(|left| Some(left) != now)
     }
@@ -174,7 +174,7 @@ impl Run {
     }
 
     /// Marks the end of a call of `fit`, with the number of the next epoch and the network.
-    pub fn left<N: Params>(&mut self, epoch: usize, network: &N) {
+    pub fn left<N: Trainable>(&mut self, epoch: usize, network: &N) {
         self.left = Some((epoch, bits_of(network)));
     }
 }
@@ -188,7 +188,7 @@ impl PartialEq for Run {
 
 /// A hash of the bits of all weights, which another network is very unlikely to share: FNV-1a, of G. Fowler, L. C. Noll
 /// and K. P. Vo.
-fn bits_of<N: Params>(network: &N) -> u64 {
+fn bits_of<N: Trainable>(network: &N) -> u64 {
     struct Bits(u64);
     impl<T: Real> Visitor<T> for Bits {
         fn slice(&mut self, _: Parameter, values: &[T]) {
@@ -213,7 +213,7 @@ fn bits_of<N: Params>(network: &N) -> u64 {
     note = "it is the last argument, after those of `fit`: inputs, targets, `&FitOptions`, and those of `fit_validated`: inputs, targets, \
             the pair `(&validation_inputs, &validation_targets)`, `&FitOptions`"
 )]
-pub trait TrainerCallback<N: Params, T, V> {
+pub trait TrainerCallback<N: Trainable, T, V> {
     /// Whether a training run without an epoch is one that is complete, and not a mistake.
     #[inline(always)]
     fn may_be_complete(&self) -> bool {
@@ -256,7 +256,7 @@ pub enum SeesTrainer {}
 
 impl<N, L, O, R, const B: usize, W> TrainerCallback<N, Trainer<N, L, O, R, B>, SeesNetwork> for W
 where
-    N: InputShape + Layer<<N as InputShape>::In>,
+    N: Trainable,
     O: Optimizer<Scalar = N::Scalar>,
     W: Callback<N>,
 {
@@ -284,14 +284,14 @@ where
 }
 
 /// Does nothing.
-impl<N: Params> Callback<N> for () {
+impl<N: Trainable> Callback<N> for () {
     #[inline(always)]
     fn epoch(&mut self, _: &EpochReport<N>) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
 }
 
-impl<N: Params, C: IntoControlFlow, F: FnMut(&EpochReport<N>) -> C> Callback<N> for F {
+impl<N: Trainable, C: IntoControlFlow, F: FnMut(&EpochReport<N>) -> C> Callback<N> for F {
     #[inline(always)]
     fn epoch(&mut self, epoch: &EpochReport<N>) -> ControlFlow<()> {
         self(epoch).into_control_flow()
@@ -324,7 +324,7 @@ impl IntoControlFlow for ControlFlow<()> {
 }
 
 /// Both are called; the training run ends when either stops it.
-impl<N: Params, A: Callback<N>, B: Callback<N>> Callback<N> for (A, B) {
+impl<N: Trainable, A: Callback<N>, B: Callback<N>> Callback<N> for (A, B) {
     fn begin(&mut self, epoch: usize, network: &N) -> Result<(), Error> {
         self.0.begin(epoch, network)?;
         self.1.begin(epoch, network)

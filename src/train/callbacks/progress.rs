@@ -4,7 +4,7 @@ extern crate std;
 
 use super::{Callback, EpochReport};
 use crate::error::Error;
-use crate::model::Params;
+use crate::model::Trainable;
 use crate::num::Real;
 use crate::train::FitReport;
 use alloc::format;
@@ -92,7 +92,7 @@ fn format_loss(loss: f64) -> String {
     if loss == 0.0 || (1e-3..1e4).contains(&loss.abs()) { format!("{loss:.5}") } else { format!("{loss:.3e}") }
 }
 
-impl<N: Params> Callback<N> for &mut Progress {
+impl<N: Trainable> Callback<N> for &mut Progress {
     fn epoch(&mut self, epoch: &EpochReport<N>) -> ControlFlow<()> {
         if self.epochs == 0 && self.bar.is_finished() {
             self.bar.reset();

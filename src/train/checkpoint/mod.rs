@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::error::Text;
 use crate::model::boxed::{boxed_on_large_stack, exchange, with_large_stack};
 use crate::model::summary::Short;
-use crate::model::{InputShape, Layer, Zeroed, is_finite};
+use crate::model::{Trainable, Zeroed, is_finite};
 use crate::optimizer::{Optimizer, OptimizerState};
 use crate::train::callbacks::{EpochReport, SeesTrainer, TrainerCallback};
 use crate::train::{FitReport, Trainer};
@@ -165,7 +165,7 @@ impl<W> Checkpoint<W> {
         trainer: &mut Trainer<N, L, O, R, B>,
     ) -> Result<bool, CheckpointError>
     where
-        N: InputShape + Layer<<N as InputShape>::In> + Checkpointable,
+        N: Trainable + Checkpointable,
         O: Optimizer<Scalar = N::Scalar> + Checkpointable,
         OptimizerState<O, N>: Checkpointable,
         R: Checkpointable,
@@ -179,7 +179,7 @@ impl<W> Checkpoint<W> {
         trainer: &mut Trainer<N, L, O, R, B>,
     ) -> Result<bool, CheckpointProblem>
     where
-        N: InputShape + Layer<<N as InputShape>::In> + Checkpointable,
+        N: Trainable + Checkpointable,
         O: Optimizer<Scalar = N::Scalar> + Checkpointable,
         OptimizerState<O, N>: Checkpointable,
         R: Checkpointable,
@@ -234,7 +234,7 @@ impl<W> Checkpoint<W> {
     /// If the file can't be written, or if the network has an infinite weight or NaN. The old file is then unchanged.
     pub fn save<N, L, O, R, const B: usize>(&mut self, trainer: &Trainer<N, L, O, R, B>) -> Result<(), CheckpointError>
     where
-        N: InputShape + Layer<<N as InputShape>::In> + Checkpointable,
+        N: Trainable + Checkpointable,
         O: Optimizer<Scalar = N::Scalar> + Checkpointable,
         OptimizerState<O, N>: Checkpointable,
         R: Checkpointable,
@@ -263,7 +263,7 @@ fn kinds<N, O, R, M>() -> file::Kinds {
 
 impl<N, L, O, R, const B: usize, W> TrainerCallback<N, Trainer<N, L, O, R, B>, SeesTrainer> for &mut Checkpoint<W>
 where
-    N: InputShape + Layer<<N as InputShape>::In> + Checkpointable,
+    N: Trainable + Checkpointable,
     O: Optimizer<Scalar = N::Scalar> + Checkpointable,
     OptimizerState<O, N>: Checkpointable,
     R: Checkpointable,
@@ -318,7 +318,7 @@ impl<W> Checkpoint<W> {
     /// again after the last good epoch.
     fn keep<N, L, O, R, const B: usize>(&mut self, trainer: &Trainer<N, L, O, R, B>) -> Result<(), Error>
     where
-        N: InputShape + Layer<<N as InputShape>::In> + Checkpointable,
+        N: Trainable + Checkpointable,
         O: Optimizer<Scalar = N::Scalar> + Checkpointable,
         OptimizerState<O, N>: Checkpointable,
         R: Checkpointable,

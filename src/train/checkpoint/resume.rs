@@ -1,6 +1,6 @@
 //! [`Resume`]: callbacks that resume; and [`Checkpointable`], what a checkpoint can hold.
 
-use crate::model::Params;
+use crate::model::Trainable;
 use crate::model::boxed::exchange;
 use crate::train::callbacks::{Callback, EarlyStopping, EarlyStoppingState, EpochReport, History, Metric, Run};
 use alloc::vec::Vec;
@@ -24,7 +24,7 @@ impl<V: Serialize + DeserializeOwned + Send> Checkpointable for V {}
 /// ```
 /// use core::ops::ControlFlow;
 /// use tuplenet::train::checkpoint::Resume;
-/// use tuplenet::model::Params;
+/// use tuplenet::model::Trainable;
 /// use tuplenet::prelude::*;
 ///
 /// /// Counts the epochs in which the loss rose.
@@ -34,7 +34,7 @@ impl<V: Serialize + DeserializeOwned + Send> Checkpointable for V {}
 ///     count: usize,
 /// }
 ///
-/// impl<N: Params> Callback<N> for &mut Rises {
+/// impl<N: Trainable> Callback<N> for &mut Rises {
 ///     fn epoch(&mut self, epoch: &EpochReport<N>) -> ControlFlow<()> {
 ///         let loss = epoch.loss.exact();
 ///         self.count += usize::from(self.last.is_some_and(|last| loss > last));
@@ -43,7 +43,7 @@ impl<V: Serialize + DeserializeOwned + Send> Checkpointable for V {}
 ///     }
 /// }
 ///
-/// impl<N: Params> Resume<N> for &mut Rises {
+/// impl<N: Trainable> Resume<N> for &mut Rises {
 ///     type State = (Option<f64>, usize);
 ///     fn state(&self) -> impl serde::Serialize {
 ///         (self.last, self.count)
@@ -58,7 +58,7 @@ impl<V: Serialize + DeserializeOwned + Send> Checkpointable for V {}
     label = "expected a callback of the library, or one that implements `Resume`",
     note = "a callback without state has `type State = ()`"
 )]
-pub trait Resume<N: Params>: Callback<N> {
+pub trait Resume<N: Trainable>: Callback<N> {
     /// The callback's state, kept from epoch to epoch; it begins with the default.
     type State: Checkpointable + Default;
 
@@ -69,7 +69,7 @@ pub trait Resume<N: Params>: Callback<N> {
     fn resume(&mut self, state: &mut Self::State);
 }
 
-impl<N: Params> Resume<N> for () {
+impl<N: Trainable> Resume<N> for () {
     type State = ();
 
     fn state(&self) -> impl Serialize {}
@@ -77,7 +77,7 @@ impl<N: Params> Resume<N> for () {
     fn resume(&mut self, (): &mut ()) {}
 }
 
-impl<N: Params, F: FnMut(&EpochReport<N>) -> ControlFlow<()>> Resume<N> for F {
+impl<N: Trainable, F: FnMut(&EpochReport<N>) -> ControlFlow<()>> Resume<N> for F {
     type State = ();
 
     fn state(&self) -> impl Serialize {}
@@ -85,7 +85,7 @@ impl<N: Params, F: FnMut(&EpochReport<N>) -> ControlFlow<()>> Resume<N> for F {
     fn resume(&mut self, (): &mut ()) {}
 }
 
-impl<N: Params, A: Resume<N>, B: Resume<N>> Resume<N> for (A, B) {
+impl<N: Trainable, A: Resume<N>, B: Resume<N>> Resume<N> for (A, B) {
     type State = (A::State, B::State);
 
     fn state(&self) -> impl Serialize {
@@ -98,7 +98,7 @@ impl<N: Params, A: Resume<N>, B: Resume<N>> Resume<N> for (A, B) {
     }
 }
 
-impl<N: Params> Resume<N> for &mut History<N::Scalar> {
+impl<N: Trainable> Resume<N> for &mut History<N::Scalar> {
     type State = History<N::Scalar>;
 
     fn state(&self) -> impl Serialize {
@@ -115,7 +115,7 @@ impl<N: Params> Resume<N> for &mut History<N::Scalar> {
 pub struct Measured(#[serde(with = "crate::num::serde::list")] Vec<f64>);
 
 /// The state is the values; name and function come from the program.
-impl<N: Params, F: FnMut(&N) -> f64> Resume<N> for &mut Metric<F> {
+impl<N: Trainable, F: FnMut(&N) -> f64> Resume<N> for &mut Metric<F> {
     type State = Measured;
 
     fn state(&self) -> impl Serialize {
@@ -130,7 +130,7 @@ impl<N: Params, F: FnMut(&N) -> f64> Resume<N> for &mut Metric<F> {
 
 /// The state is the best epoch with its network, and the number of epochs without improvement; the patience and what is
 /// watched come from the program.
-impl<N: Params + Clone + Checkpointable, W: FnMut(&EpochReport<N>) -> f64> Resume<N> for &mut EarlyStopping<N, W> {
+impl<N: Trainable + Clone + Checkpointable, W: FnMut(&EpochReport<N>) -> f64> Resume<N> for &mut EarlyStopping<N, W> {
     type State = EarlyStoppingState<N>;
 
     fn state(&self) -> impl Serialize {
@@ -144,7 +144,7 @@ impl<N: Params + Clone + Checkpointable, W: FnMut(&EpochReport<N>) -> f64> Resum
 }
 
 #[cfg(feature = "progress")]
-impl<N: Params> Resume<N> for &mut crate::train::callbacks::Progress {
+impl<N: Trainable> Resume<N> for &mut crate::train::callbacks::Progress {
     type State = ();
 
     fn state(&self) -> impl Serialize {}

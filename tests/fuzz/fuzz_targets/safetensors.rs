@@ -11,7 +11,7 @@ use libfuzzer_sys::fuzz_target;
 use safetensors::{Dtype, SafeTensors};
 use tuplenet::io::safetensors::{FileError, FileProblem, Names, Safetensors};
 use tuplenet::layers::BatchNorm;
-use tuplenet::model::{Parameter, Params, Visitor, Zeroed};
+use tuplenet::model::{Parameter, Visit, Visitor};
 use tuplenet::prelude::*;
 
 /// All numbers of a network in bits.
@@ -34,14 +34,14 @@ impl Visitor<f32> for Bits {
     }
 }
 
-fn bits<N: Params<Scalar = f32>>(network: &N) -> Vec<u64> {
+fn bits<N: Visit<f32>>(network: &N) -> Vec<u64> {
     let mut bits = Bits::default();
     network.visit(&mut bits);
     bits.0
 }
 
 /// `names` are those of all tensors, in the order of a visit.
-fn read<N: Params<Scalar = f32> + Clone>(format: Safetensors, bytes: &[u8], names: &[&str]) {
+fn read<N: Visit<f32> + Clone>(format: Safetensors, bytes: &[u8], names: &[&str]) {
     let mut network = N::ZEROED;
     tuplenet::model::fill(&mut network, 0.5);
     let before = bits(&network);

@@ -4,10 +4,10 @@
 #![no_main]
 
 use firmware::{largest, program, tell};
-use tuplenet::layers::{Activate, BatchNorm};
+use tuplenet::layers::BatchNorm;
 use tuplenet::prelude::*;
 
-type Iris = (Dense<4, 16, Identity>, BatchNorm<16>, Activate<16, Relu>, Dense<16, 3, Softmax>);
+type Iris = (Dense<4, 16, Identity>, BatchNorm<16>, Relu, Dense<16, 3, Softmax>);
 
 static NETWORK: Iris = include!("../networks/batch_norm.rs");
 static SAMPLES: [([f32; 4], usize); 2] = include!("../networks/iris_samples.rs");

@@ -4,17 +4,17 @@
 #![no_main]
 
 use firmware::{largest, program, tell};
-use tuplenet::layers::{Activate, BatchNorm};
+use tuplenet::layers::BatchNorm;
 use tuplenet::prelude::*;
 
-type Trained = (Dense<4, 16, Identity>, BatchNorm<16>, Activate<16, Relu>, Dense<16, 3, Softmax>);
+type Trained = (Dense<4, 16, Identity>, BatchNorm<16>, Relu, Dense<16, 3, Softmax>);
 type Iris = (Dense<4, 16, Relu>, Dense<16, 3, Softmax>);
 
 /// As it was trained: a constant of which nothing goes into flash.
 const TRAINED: Trained = include!("../networks/batch_norm.rs");
 static NETWORK: Iris = {
     let (dense, norm, _, last) = TRAINED;
-    (Activate::fold(norm.fold(dense)), last)
+    (norm.fold(dense).with_activation(), last)
 };
 static SAMPLES: [([f32; 4], usize); 2] = include!("../networks/iris_samples.rs");
 

@@ -1,0 +1,136 @@
+//! Shapes of the data between layers: [`Features<N>`], a column of `N` features for each sample.
+
+use crate::num::Real;
+use crate::num::zeroed::Zeroed;
+use nalgebra::SMatrix;
+
+/// The shape of the data between two layers, without the scalar type and the number of samples: what one sample is to a
+/// user, how a micro-batch of samples lies in memory, and how one becomes the other.
+///
+/// A layer that treats every number alike, such as an activation, accepts any shape: it goes over
+/// [`as_slice`](Self::as_slice).
+pub trait Shape: 'static {
+    /// One sample, as users and files have it.
+    type Sample<T: Real>: Zeroed + Copy + PartialEq + core::fmt::Debug + Send + Sync;
+
+    /// `B` samples of this shape, as layers compute with them.
+    type Batch<T: Real, const B: usize>: Zeroed + Clone + Send + Sync;
+
+    /// The numbers of one sample.
+    const LEN: usize;
+
+    /// The numbers of one sample, in the order of files.
+    fn numbers<T: Real>(sample: &Self::Sample<T>) -> &[T];
+
+    /// All numbers of a batch, in the order in which they are in memory.
+    fn as_slice<T: Real, const B: usize>(batch: &Self::Batch<T, B>) -> &[T];
+
+    /// All numbers of a batch, to be changed.
+    fn as_mut_slice<T: Real, const B: usize>(batch: &mut Self::Batch<T, B>) -> &mut [T];
+
+    /// How many numbers of [`as_slice`](Self::as_slice), from the first on, hold the first `len` of `B` samples.
+    fn prefix<const B: usize>(len: usize) -> usize;
+
+    /// Where the number at `index` of [`as_slice`](Self::as_slice) is among the numbers of all samples, one sample after the
+    /// other.
+    fn place<const B: usize>(index: usize) -> usize;
+
+    /// Sets the sample in `column`, counted from zero; nothing happens if there is no such column.
+    fn set<T: Real, const B: usize>(batch: &mut Self::Batch<T, B>, column: usize, sample: &Self::Sample<T>);
+
+    /// The sample in `column`, counted from zero; zeros if there is no such column.
+    fn get<T: Real, const B: usize>(batch: &Self::Batch<T, B>, column: usize) -> Self::Sample<T>;
+
+    /// The batch of these samples, if both lie in memory in the same way: then nothing is copied.
+    #[inline(always)]
+    fn in_place<T: Real, const B: usize>(_samples: &[Self::Sample<T>; B]) -> Option<&Self::Batch<T, B>> {
+        None
+    }
+
+    /// The samples of a batch, if both lie in memory in the same way.
+    #[inline(always)]
+    fn samples_mut<T: Real, const B: usize>(_batch: &mut Self::Batch<T, B>) -> Option<&mut [Self::Sample<T>; B]> {
+        None
+    }
+
+    /// The batch that these samples are, to be written in place, if both lie in memory in the same way.
+    #[inline(always)]
+    fn in_place_mut<T: Real, const B: usize>(_samples: &mut [Self::Sample<T>; B]) -> Option<&mut Self::Batch<T, B>> {
+        None
+    }
+
+    /// Sets all samples but the first `len` to zero.
+    fn clear_from<T: Real, const B: usize>(batch: &mut Self::Batch<T, B>, len: usize);
+}
+
+/// `B` samples of shape `In` with the scalar type `T`.
+pub type Batch<In, T, const B: usize> = <In as Shape>::Batch<T, B>;
+
+/// `N` features for each sample, `[T; N]`; a batch is an `N` by `B` matrix, one sample a column.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Features<const N: usize>;
+
+impl<const N: usize> Shape for Features<N> {
+    type Sample<T: Real> = [T; N];
+    type Batch<T: Real, const B: usize> = SMatrix<T, N, B>;
+    const LEN: usize = N;
+
+    #[inline(always)]
+    fn numbers<T: Real>(sample: &[T; N]) -> &[T] {
+        sample
+    }
+
+    #[inline(always)]
+    fn as_slice<T: Real, const B: usize>(batch: &SMatrix<T, N, B>) -> &[T] {
+        batch.as_slice()
+    }
+
+    #[inline(always)]
+    fn as_mut_slice<T: Real, const B: usize>(batch: &mut SMatrix<T, N, B>) -> &mut [T] {
+        batch.as_mut_slice()
+    }
+
+    #[inline(always)]
+    fn prefix<const B: usize>(len: usize) -> usize {
+        len * N
+    }
+
+    #[inline(always)]
+    fn place<const B: usize>(index: usize) -> usize {
+        index
+    }
+
+    #[inline(always)]
+    fn set<T: Real, const B: usize>(batch: &mut SMatrix<T, N, B>, column: usize, sample: &[T; N]) {
+        if let Some(column) = batch.data.0.get_mut(column) {
+            *column = *sample;
+        }
+    }
+
+    #[inline(always)]
+    fn get<T: Real, const B: usize>(batch: &SMatrix<T, N, B>, column: usize) -> [T; N] {
+        batch.data.0.get(column).copied().unwrap_or([T::ZERO; N])
+    }
+
+    #[inline(always)]
+    fn in_place<T: Real, const B: usize>(samples: &[[T; N]; B]) -> Option<&SMatrix<T, N, B>> {
+        Some(bytemuck::must_cast_ref(samples))
+    }
+
+    #[inline(always)]
+    fn samples_mut<T: Real, const B: usize>(batch: &mut SMatrix<T, N, B>) -> Option<&mut [[T; N]; B]> {
+        Some(&mut batch.data.0)
+    }
+
+    #[inline(always)]
+    fn in_place_mut<T: Real, const B: usize>(samples: &mut [[T; N]; B]) -> Option<&mut SMatrix<T, N, B>> {
+        Some(bytemuck::must_cast_mut(samples))
+    }
+
+    #[inline(always)]
+    fn clear_from<T: Real, const B: usize>(batch: &mut SMatrix<T, N, B>, len: usize) {
+        for column in batch.data.0.iter_mut().skip(len) {
+            column.fill(T::ZERO);
+        }
+    }
+}
