@@ -105,9 +105,16 @@ pub trait Activation: 'static {
 }
 
 impl<A: Activation> Elementwise for A {
+    const SHORT: bool = A::INLINE;
+
     #[inline(always)]
     fn value<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
         <A as Activation>::value::<S, T>(simd, x)
+    }
+
+    #[inline(always)]
+    fn backward<S: Simd, T: Real>(simd: S, dy: Lanes<S, T>, x: Lanes<S, T>, y: Lanes<S, T>) -> Lanes<S, T> {
+        <A as Activation>::backward::<S, T>(simd, dy, x, y)
     }
 }
 

@@ -3,84 +3,117 @@
 #![allow(clippy::needless_range_loop, reason = "what an iterator adds to a loop over registers may not be inlined")]
 
 use super::Elementwise;
-use super::product::{add_products, rows, set_rows, whole_columns};
+use super::plan::chains_of;
+use super::product::{add_products, set_rows, whole_columns, wide_or_narrow};
+use super::size::{Matrix, Size, may_be_below, may_reach};
 use crate::num::{Lanes, Real};
 use fearless_simd::{Bytes, Simd, SimdBase};
 
-/// Sets `result` to `start + left * right`, or to the value of the activation `A` there, for a single column
-/// `right`. All except `right` have `ROWS` elements or rows.
+/// What a product with a single column computes: `start + left * right`, or the value of an activation there.
+#[derive(Clone, Copy)]
+pub(crate) struct ColumnProduct<'a, T, M: Size> {
+    pub left: Matrix<'a, T, M>,
+    /// The column, as long as the left factor is wide.
+    pub right: &'a [T],
+    pub start: &'a [T],
+    /// Whether the activation is applied.
+    pub activated: bool,
+}
+
+/// Sets `result` to the product with a single column.
 ///
 /// With few rows the time is the latency of one addition after the other, so the sum is split: every fourth
 /// product, or every second, goes into a sum of its own, depending only on the number of rows.
 #[cfg_attr(not(debug_assertions), inline(always))]
-pub(crate) fn product_with_column<S: Simd, T: Real, A: Elementwise, const ROWS: usize>(
+pub(crate) fn product_with_column<S: Simd, T: Real, A: Elementwise, M: Size>(
     simd: S,
-    left: &[T],
-    right: &[T],
-    start: &[T],
-    activated: bool,
+    product: &ColumnProduct<T, M>,
     result: &mut [T],
 ) {
-    if chains_of(ROWS) == 4 {
-        chains::<S, T, A, ROWS, 4, 2>(simd, left, right, start, activated, result);
-    } else if chains_of(ROWS) == 2 {
-        chains::<S, T, A, ROWS, 2, 4>(simd, left, right, start, activated, result);
-    } else {
-        chains::<S, T, A, ROWS, 1, 8>(simd, left, right, start, activated, result);
+    let rows = product.left.rows.get();
+    if const { may_have_chains::<M>(4) } && chains_of(rows) == 4 {
+        chains::<S, T, A, M, 4, 2>(simd, product, result);
+    } else if const { may_have_chains::<M>(2) } && chains_of(rows) == 2 {
+        chains::<S, T, A, M, 2, 4>(simd, product, result);
+    } else if const { may_have_chains::<M>(1) } {
+        chains::<S, T, A, M, 1, 8>(simd, product, result);
     }
 }
 
-/// The number of sums into which the sum of a row is split.
-#[inline(always)]
-pub(super) const fn chains_of(rows: usize) -> usize {
-    match rows {
-        0..=32 => 4,
-        33..=64 => 2,
-        _ => 1,
+/// Whether the sum of a row may be split into so many.
+const fn may_have_chains<M: Size>(chains: usize) -> bool {
+    match M::KNOWN {
+        Some(rows) => chains_of(rows) == chains,
+        None => true,
     }
 }
 
 /// All rows of a product with a column, in `CHAINS` sums each, with as many rows at a time as fit into `REGISTERS`
 /// registers.
 #[inline(always)]
-fn chains<S: Simd, T: Real, A: Elementwise, const ROWS: usize, const CHAINS: usize, const REGISTERS: usize>(
+fn chains<S: Simd, T: Real, A: Elementwise, M: Size, const CHAINS: usize, const REGISTERS: usize>(
     simd: S,
-    left: &[T],
-    right: &[T],
-    start: &[T],
-    activated: bool,
+    product: &ColumnProduct<T, M>,
     result: &mut [T],
 ) {
-    let lanes = Lanes::<S, T>::LEN;
+    let (lanes, rows) = (Lanes::<S, T>::LEN, product.left.rows.get());
+    if const { may_be_below::<M>(Lanes::<S, T>::LEN) } && rows < lanes {
+        return some_rows::<S, T, A, M, true, CHAINS, 1>(simd, product, 0, result);
+    }
     let mut first = 0;
     // The last register may start early, so that it ends with the last row.
-    while first + (REGISTERS - 1) * lanes < ROWS {
-        some_rows::<S, T, A, ROWS, CHAINS, REGISTERS>(simd, left, first, right, start, activated, result);
-        first += REGISTERS * lanes;
+    if const { may_reach::<M>((REGISTERS - 1) * Lanes::<S, T>::LEN + 1) } {
+        while first + (REGISTERS - 1) * lanes < rows {
+            some_rows::<S, T, A, M, false, CHAINS, REGISTERS>(simd, product, first, result);
+            first += REGISTERS * lanes;
+        }
     }
-    while first < ROWS {
-        some_rows::<S, T, A, ROWS, CHAINS, 1>(simd, left, first, right, start, activated, result);
-        first += lanes;
+    if const { may_reach::<M>(Lanes::<S, T>::LEN) } {
+        while first < rows {
+            some_rows::<S, T, A, M, false, CHAINS, 1>(simd, product, first, result);
+            first += lanes;
+        }
     }
 }
 
+/// Some rows of a product with a column, from `first` on. `NARROW` is whether the left factor has less rows than a
+/// register.
 #[cfg_attr(not(debug_assertions), inline(always))]
-#[allow(clippy::too_many_arguments, reason = "all of it is the position of the rows")]
-fn some_rows<S: Simd, T: Real, A: Elementwise, const ROWS: usize, const CHAINS: usize, const REGISTERS: usize>(
+fn some_rows<
+    S: Simd,
+    T: Real,
+    A: Elementwise,
+    M: Size,
+    const NARROW: bool,
+    const CHAINS: usize,
+    const REGISTERS: usize,
+>(
     simd: S,
-    left: &[T],
+    product: &ColumnProduct<T, M>,
     first: usize,
-    right: &[T],
-    start: &[T],
-    activated: bool,
     result: &mut [T],
 ) {
-    let depth = right.len();
+    let &ColumnProduct { left, right, start, activated } = product;
+    let (rows, depth) = (left.rows.get(), right.len());
     // Negative zero, which changes no value that it is added to: without registers a chain starts with its first
     // product.
     let mut sums = [[Lanes::<S, T>::splat(simd, -T::ZERO); REGISTERS]; CHAINS];
-    sums[0] = rows::<S, T, _, ROWS, REGISTERS>(simd, &start[..ROWS], first);
-    let whole = whole_columns::<S, T, Lanes<S, T>, ROWS>(left, depth);
+    sums[0] = wide_or_narrow::<S, T, _, NARROW, REGISTERS>(simd, &start[..rows], rows, first);
+    let whole = whole_columns::<S, T, Lanes<S, T>>(left.values, rows, depth);
+    let mut lefts = left.cursor();
+    // The registers of column `$k`, which is `$kind`: `wide` if a whole register is behind its start.
+    macro_rules! left {
+        (wide $k:expr) => {
+            left!($k, if NARROW { Lanes::<S, T>::LEN } else { 0 })
+        };
+        (short $k:expr) => {
+            left!($k, 0)
+        };
+        ($k:expr, $least:expr) => {{
+            let Some(column) = lefts.next($k, $least) else { return };
+            wide_or_narrow::<S, T, _, NARROW, REGISTERS>(simd, column, rows, first)
+        }};
+    }
     let mut k = 0;
     // Where each load of a register takes a cycle, 16 bytes are loaded at a time and spread by shuffles.
     let block = 16 / size_of::<T>();
@@ -88,7 +121,7 @@ fn some_rows<S: Simd, T: Real, A: Elementwise, const ROWS: usize, const CHAINS: 
         let step = if CHAINS > block { CHAINS } else { block };
         while k + step <= whole {
             for i in 0..step {
-                let left = rows::<S, T, _, ROWS, REGISTERS>(simd, &left[(k + i) * ROWS..], first);
+                let left = left!(wide k + i);
                 let values = T::repeat(simd, &right[k + i - i % block..][..block]);
                 add_products(&left, spread::<S, T>(simd, values, i % block), &mut sums[i % CHAINS]);
             }
@@ -97,7 +130,7 @@ fn some_rows<S: Simd, T: Real, A: Elementwise, const ROWS: usize, const CHAINS: 
     }
     while k + CHAINS <= whole {
         for chain in 0..CHAINS {
-            let left = rows::<S, T, _, ROWS, REGISTERS>(simd, &left[(k + chain) * ROWS..], first);
+            let left = left!(wide k + chain);
             add_products(&left, Lanes::<S, T>::splat(simd, right[k + chain]), &mut sums[chain]);
         }
         k += CHAINS;
@@ -105,8 +138,7 @@ fn some_rows<S: Simd, T: Real, A: Elementwise, const ROWS: usize, const CHAINS: 
     while k < depth {
         for chain in 0..CHAINS {
             if k < depth {
-                let column = if k < whole { &left[k * ROWS..] } else { &left[k * ROWS..][..ROWS] };
-                let left = rows::<S, T, _, ROWS, REGISTERS>(simd, column, first);
+                let left = if k < whole { left!(wide k) } else { left!(short k) };
                 add_products(&left, Lanes::<S, T>::splat(simd, right[k]), &mut sums[chain]);
                 k += 1;
             }
@@ -126,7 +158,7 @@ fn some_rows<S: Simd, T: Real, A: Elementwise, const ROWS: usize, const CHAINS: 
             sums[0][r] = A::value::<S, T>(simd, sums[0][r]);
         }
     }
-    set_rows::<S, T, _, REGISTERS>(&sums[0], &mut result[..ROWS], first);
+    set_rows::<S, T, _, REGISTERS>(&sums[0], &mut result[..rows], first);
 }
 
 /// The element at `index` of each block of 16 bytes, in the whole block.

@@ -31,8 +31,6 @@ enum Sorting {
     Rows,
     /// Column after column.
     Columns,
-    /// The first three of each four elements; the end is unspecified.
-    Threes,
 }
 
 /// Where the elements of `SIZE` registers come from, for [`SimdBase::concat_swizzle_dyn`].
@@ -41,7 +39,6 @@ struct Order<S, T, const SIZE: usize>(PhantomData<(S, T)>);
 impl<S: Simd, T: Real, const SIZE: usize> Order<S, T, SIZE> {
     const TO_ROWS: ByteIndices = Self::indices(Sorting::Rows);
     const TO_COLUMNS: ByteIndices = Self::indices(Sorting::Columns);
-    const TO_THREES: ByteIndices = Self::indices(Sorting::Threes);
 
     const fn indices(sorting: Sorting) -> ByteIndices {
         let lanes = Lanes::<S, T>::LEN;
@@ -52,7 +49,6 @@ impl<S: Simd, T: Real, const SIZE: usize> Order<S, T, SIZE> {
             let from = match sorting {
                 Sorting::Rows => lane * SIZE + register,
                 Sorting::Columns => index % SIZE * lanes + index / SIZE,
-                Sorting::Threes => index / 3 * 4 + index % 3,
             };
             let mut step = 1;
             while step < SIZE {
@@ -112,7 +108,7 @@ pub(super) fn rows_of<S: Simd, T: Real, const SIZE: usize>(simd: S, columns: &[[
         let mut square = [Lanes::<S, T>::splat(simd, T::ZERO); MAX_LANES];
         for i in 0..lanes {
             if i < columns.len() {
-                square[i] = rows::<S, T, _, SIZE, 1>(simd, &values[i * SIZE..], first)[0];
+                square[i] = rows::<S, T, _, 1>(simd, &values[i * SIZE..], SIZE, first)[0];
             }
         }
         transpose_square::<S, T>(&mut square);
@@ -164,12 +160,6 @@ pub(super) fn set_columns<S: Simd, T: Real, const SIZE: usize>(
     }
 }
 
-/// The first three of each four elements in two registers, side by side: one and a half registers.
-#[inline(always)]
-pub(super) fn threes_of_fours<S: Simd, T: Real>(simd: S, fours: &[Lanes<S, T>; 2]) -> [Lanes<S, T>; 2] {
-    sorted::<S, T, 2>(simd, fours, &Order::<S, T, 2>::TO_THREES)
-}
-
 #[cfg(all(test, feature = "std"))]
 mod tests {
     use super::*;
@@ -195,26 +185,13 @@ mod tests {
         }
     }
 
-    fn fourths_left_out<S: Simd, T: Real>(simd: S) {
-        let lanes = Lanes::<S, T>::LEN;
-        let fours = [0, lanes].map(|first| Lanes::<S, T>::from_fn(simd, |lane| T::from_count(first + lane)));
-        let threes = threes_of_fours::<S, T>(simd, &fours);
-        for index in 0..3 * lanes / 2 {
-            let found = threes[index / lanes].as_slice()[index % lanes];
-            assert_eq!(found, T::from_count(index / 3 * 4 + index % 3), "{index} of {lanes}");
-        }
-    }
-
     #[test]
     fn any_columns_on_every_level() {
         macro_rules! sizes {
             ($simd:ident, $($size:literal)+) => {{$(
                 there_and_back::<_, f32, $size>($simd);
                 there_and_back::<_, f64, $size>($simd);
-            )+
-            fourths_left_out::<_, f32>($simd);
-            fourths_left_out::<_, f64>($simd);
-            }};
+            )+}};
         }
         for level in levels() {
             fearless_simd::dispatch!(level, simd => { sizes!(simd, 1 2 3 4 5 7 8 10 16 17 33) });

@@ -12,20 +12,23 @@
 // call has its own space on the stack, and a test's thread has two megabytes of stack.
 
 mod column;
+pub(crate) mod dense;
 mod interleave;
 mod packed;
 mod pass;
+mod plan;
 mod product;
 pub(crate) mod scalar;
+mod size;
 mod softmax;
 
-pub(crate) use column::product_with_column;
-pub(crate) use packed::{packed_product, row_split};
 pub use pass::Pass;
-pub(crate) use product::{
-    Columns, Rows, SMALL_SIZE, add_columns, add_transposed, dot_products, product, registers, transpose,
-};
+pub(crate) use plan::SMALL_SIZE;
 pub(crate) use softmax::{Exponentials, softmax};
+
+use column::{ColumnProduct, product_with_column};
+use packed::packed_product;
+use product::{Columns, Product, Rows};
 
 use crate::num::{Lanes, Real, SCALAR, first_lane, lanes};
 use fearless_simd::{Select, Simd, SimdBase, SimdFloat, SimdMask};
@@ -36,8 +39,14 @@ pub(crate) const MAX_LANES: usize = 16;
 
 /// An elementwise function, which a product applies to its sums while they are in registers: a layer's activation.
 pub(crate) trait Elementwise: 'static {
+    /// Whether [`value`](Self::value) is only a few instructions.
+    const SHORT: bool;
+
     /// The value at `x`.
     fn value<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T>;
+
+    /// The gradient by `x`, from the gradient by `y`, the value at `x`.
+    fn backward<S: Simd, T: Real>(simd: S, dy: Lanes<S, T>, x: Lanes<S, T>, y: Lanes<S, T>) -> Lanes<S, T>;
 }
 
 /// A vector register with elements of type `T`: [`Lanes`], or [`Real::Half`].

@@ -1,114 +1,186 @@
 //! Products of matrices whose left factor is stored column by column: lanes run across its rows.
 
+use super::plan::{SMALL_SIZE, Vectors};
+use super::size::{Const, Cursor, Matrix, Size, is_at_most, may_be_below, may_reach};
 use super::{
     Elementwise, MAX_LANES, Register, four_sums_of_16, lane_indices, load, load_part, map, store, store_part, sum_of_16,
 };
 use crate::num::math::mul_add;
 use crate::num::{Lanes, Real};
+use core::marker::PhantomData;
 use fearless_simd::{Select, Simd, SimdBase};
 
 /// The right factor of a product. What a product's loops depend on is part of its type, so that the compiler
 /// decides it once and not at every call.
 pub(crate) trait Right<T>: Copy {
     /// The capacity of the factor and of the result, in columns.
-    const CAPACITY: usize;
+    type Capacity: Size;
+    /// Some columns of it.
+    type Part<const COLUMNS: usize>: Part<T>;
     /// Whether short columns of the left factor are loaded one by one, as they were stored just before. That is
     /// more work than to load a whole register that ends somewhere in the next column, but a load of what several
     /// stores have written waits until they have left the CPU's buffers.
     const FRESH: bool;
 
-    /// The part that starts with `column` and has `depth` rows and `COLUMNS` columns.
-    fn part<const COLUMNS: usize>(self, column: usize, depth: usize) -> Self;
+    /// The capacity.
+    fn capacity(self) -> Self::Capacity;
 
-    /// The element in row `k` and column `n` of a part.
-    fn at<const COLUMNS: usize>(self, k: usize, n: usize) -> T;
+    /// `COLUMNS` columns from `column` on.
+    fn part<const COLUMNS: usize>(self, column: usize) -> Self::Part<COLUMNS>;
 }
 
-/// A capacity of `CAPACITY` columns of `DEPTH` rows, column by column.
+/// Some columns of a right factor, row by row.
+pub(crate) trait Part<T> {
+    /// Goes to row `k`, the row after the one before; `false` if there is none.
+    fn go_to(&mut self, k: usize) -> bool;
+
+    /// The element in the current row, `k`, and column `n`.
+    fn at(&self, k: usize, n: usize) -> T;
+}
+
+/// A capacity of `capacity` columns, column by column.
 #[derive(Clone, Copy)]
-pub(crate) struct Columns<'a, T, const DEPTH: usize, const CAPACITY: usize>(pub &'a [T]);
+pub(crate) struct Columns<'a, T, D: Size, C: Size> {
+    pub matrix: Matrix<'a, T, D>,
+    pub capacity: C,
+}
 
-impl<T: Real, const DEPTH: usize, const CAPACITY: usize> Right<T> for Columns<'_, T, DEPTH, CAPACITY> {
-    const CAPACITY: usize = CAPACITY;
-    const FRESH: bool = DEPTH <= SMALL_SIZE && CAPACITY <= SMALL_SIZE;
+impl<'a, T: Real, D: Size, C: Size> Right<T> for Columns<'a, T, D, C> {
+    type Capacity = C;
+    type Part<const COLUMNS: usize> = ColumnsPart<'a, T, D, COLUMNS>;
+    const FRESH: bool = is_at_most::<D>(SMALL_SIZE) && is_at_most::<C>(SMALL_SIZE);
 
     #[inline(always)]
-    fn part<const COLUMNS: usize>(self, column: usize, depth: usize) -> Self {
-        Columns(&self.0[column * DEPTH..][..(COLUMNS - 1) * DEPTH + depth])
+    fn capacity(self) -> C {
+        self.capacity
     }
 
     #[inline(always)]
-    fn at<const COLUMNS: usize>(self, k: usize, n: usize) -> T {
-        self.0[n * DEPTH + k]
+    fn part<const COLUMNS: usize>(self, column: usize) -> ColumnsPart<'a, T, D, COLUMNS> {
+        let depth = self.matrix.rows;
+        let values = &self.matrix.values[column * depth.get()..][..COLUMNS * depth.get()];
+        let mut columns = [&values[..0]; COLUMNS];
+        if D::KNOWN.is_none() {
+            for n in 0..COLUMNS {
+                columns[n] = &values[n * depth.get()..][..depth.get()];
+            }
+        }
+        ColumnsPart { values, columns, depth }
     }
 }
 
-/// A capacity of `DEPTH` rows of `WIDTH` columns, row by row.
+/// Some columns of [`Columns`].
+pub(crate) struct ColumnsPart<'a, T, D: Size, const COLUMNS: usize> {
+    values: &'a [T],
+    /// Each column, if its length is known at run time only.
+    columns: [&'a [T]; COLUMNS],
+    depth: D,
+}
+
+impl<T: Real, D: Size, const COLUMNS: usize> Part<T> for ColumnsPart<'_, T, D, COLUMNS> {
+    #[inline(always)]
+    fn go_to(&mut self, _: usize) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn at(&self, k: usize, n: usize) -> T {
+        if D::KNOWN.is_some() { self.values[n * self.depth.get() + k] } else { self.columns[n][k] }
+    }
+}
+
+/// A capacity of `depth` rows of a matrix that is stored row by row.
 #[derive(Clone, Copy)]
-pub(crate) struct Rows<'a, T, const DEPTH: usize, const WIDTH: usize>(pub &'a [T]);
+pub(crate) struct Rows<'a, T, D: Size, W: Size> {
+    transposed: Matrix<'a, T, W>,
+    depth: PhantomData<D>,
+}
 
-/// Up to so many products are summed in less time than the CPU needs until it can load what it has just stored,
-/// unless it is loaded in the same pieces. Beyond, the arithmetic dominates.
-pub(crate) const SMALL_SIZE: usize = 8;
-
-impl<T: Real, const DEPTH: usize, const WIDTH: usize> Right<T> for Rows<'_, T, DEPTH, WIDTH> {
-    const CAPACITY: usize = WIDTH;
-    const FRESH: bool = DEPTH <= SMALL_SIZE;
-
+impl<'a, T, D: Size, W: Size> Rows<'a, T, D, W> {
+    /// The rows of a matrix are the columns of its transpose, which has a capacity of `_depth` columns.
     #[inline(always)]
-    fn part<const COLUMNS: usize>(self, column: usize, _: usize) -> Self {
-        Rows(&self.0[column..])
-    }
-
-    #[inline(always)]
-    fn at<const COLUMNS: usize>(self, k: usize, n: usize) -> T {
-        self.0[k * WIDTH..][..COLUMNS][n]
+    pub fn new(transposed: Matrix<'a, T, W>, _depth: D) -> Self {
+        Rows { transposed, depth: PhantomData }
     }
 }
 
-/// Whether so many rows end with half a register, where a whole one would be half idle: many CPUs compute twice as
-/// many half registers at once.
-#[inline(always)]
-const fn ends_with_half<S: Simd, T: Real>(rows: usize) -> bool {
-    let (lanes, half) = (Lanes::<S, T>::LEN, T::Half::<S>::LEN);
-    half < lanes && !rows.is_multiple_of(lanes) && rows % lanes <= half
+impl<'a, T: Real, D: Size, W: Size> Right<T> for Rows<'a, T, D, W> {
+    type Capacity = W;
+    type Part<const COLUMNS: usize> = RowsPart<'a, T, W, COLUMNS>;
+    const FRESH: bool = is_at_most::<D>(SMALL_SIZE);
+
+    #[inline(always)]
+    fn capacity(self) -> W {
+        self.transposed.rows
+    }
+
+    #[inline(always)]
+    fn part<const COLUMNS: usize>(self, column: usize) -> RowsPart<'a, T, W, COLUMNS> {
+        RowsPart { cursor: self.transposed.cursor(), row: self.transposed.values, column }
+    }
 }
 
-/// How many registers so many rows fill, in halves.
-#[inline(always)]
-pub(crate) const fn registers<S: Simd, T: Real>(rows: usize) -> usize {
-    2 * rows.div_ceil(Lanes::<S, T>::LEN) - ends_with_half::<S, T>(rows) as usize
+/// Some columns of [`Rows`].
+pub(crate) struct RowsPart<'a, T, W: Size, const COLUMNS: usize> {
+    cursor: Cursor<'a, T, W>,
+    row: &'a [T],
+    column: usize,
 }
 
-/// Sets the first `height` rows of the first `columns` columns of `result`, which has `ROWS` rows, to `start + left
-/// * right`, or to the value of the activation `A` there; if `ADDED`, adds that to them. `start` is one column for
-/// all columns, and `left` has `ROWS` rows and `depth` columns. The columns of the result behind `columns` are
-/// unspecified. `height` is `ROWS` or fills whole registers.
+impl<T: Real, W: Size, const COLUMNS: usize> Part<T> for RowsPart<'_, T, W, COLUMNS> {
+    #[inline(always)]
+    fn go_to(&mut self, k: usize) -> bool {
+        let Some(row) = self.cursor.next(k, 0) else { return false };
+        self.row = row;
+        true
+    }
+
+    #[inline(always)]
+    fn at(&self, _: usize, n: usize) -> T {
+        self.row[self.column..][..COLUMNS][n]
+    }
+}
+
+/// What a product computes: `start + left * right`, or the value of an activation there.
+#[derive(Clone, Copy)]
+pub(crate) struct Product<'a, T, M: Size, R> {
+    pub left: Matrix<'a, T, M>,
+    pub right: R,
+    /// How many columns of `left` and rows of `right` are in use.
+    pub depth: usize,
+    /// How many columns of `right` are in use. Those of the result behind them are unspecified.
+    pub columns: usize,
+    /// One column for all columns, or zero.
+    pub start: Option<&'a [T]>,
+    /// Whether the activation is applied.
+    pub activated: bool,
+}
+
+/// Sets the first `height` rows of `result`, which has as many rows as the left factor, to a product, or adds it to them if
+/// `ADDED`. `height` is the number of rows or fills whole registers.
 #[cfg_attr(not(debug_assertions), inline(always))]
-#[allow(clippy::too_many_arguments, reason = "two factors, a start and a result, and how many of each count")]
-pub(crate) fn product<S: Simd, T: Real, A: Elementwise, R: Right<T>, const ROWS: usize, const ADDED: bool>(
+pub(crate) fn product<S: Simd, T: Real, A: Elementwise, M: Size, R: Right<T>, const ADDED: bool>(
     simd: S,
     height: usize,
-    depth: usize,
-    columns: usize,
-    left: &[T],
-    right: R,
-    start: Option<&[T]>,
-    activated: bool,
+    product: Product<T, M, R>,
     result: &mut [T],
 ) {
     let lanes = Lanes::<S, T>::LEN;
-    let whole = if ends_with_half::<S, T>(height) { height - height % lanes } else { height };
+    let whole = height - const { Vectors::of::<S, T>() }.in_half(height);
     macro_rules! blocks {
         ($register:ty, $registers:literal, $first:expr) => {
-            blocks::<S, T, A, $register, R, ROWS, $registers, ADDED>(
-                simd, depth, columns, left, $first, right, start, activated, result,
-            )
+            if const { may_be_below::<M>(<$register>::LEN) && $registers == 1 }
+                && product.left.rows.get() < <$register>::LEN
+            {
+                blocks::<S, T, A, $register, M, R, true, 1, ADDED>(simd, &product, $first, result);
+            } else if const { may_reach::<M>(<$register>::LEN) } {
+                blocks::<S, T, A, $register, M, R, false, $registers, ADDED>(simd, &product, $first, result);
+            }
         };
     }
     let mut first = 0;
     // Two registers of rows at a time. The last one may start early, so that it ends with the last row.
-    if const { ROWS > Lanes::<S, T>::LEN } {
+    if const { may_reach::<M>(Lanes::<S, T>::LEN + 1) } {
         while first + lanes < whole {
             blocks!(Lanes<S, T>, 2, first);
             first += 2 * lanes;
@@ -117,64 +189,70 @@ pub(crate) fn product<S: Simd, T: Real, A: Elementwise, R: Right<T>, const ROWS:
     if first < whole {
         blocks!(Lanes<S, T>, 1, first);
     }
-    if const { T::Half::<S>::LEN < Lanes::<S, T>::LEN } && whole < height {
+    if const { Vectors::of::<S, T>().has_half() } && whole < height {
         blocks!(T::Half<S>, 1, whole);
     }
 }
 
 /// All columns of some rows of a product, as many at a time as have their sums in the registers.
 #[inline(always)]
-#[allow(clippy::too_many_arguments, reason = "all of it is the position of the blocks")]
 fn blocks<
     S: Simd,
     T: Real,
     A: Elementwise,
     V: Register<S, T>,
+    M: Size,
     R: Right<T>,
-    const ROWS: usize,
+    const NARROW: bool,
     const REGISTERS: usize,
     const ADDED: bool,
 >(
     simd: S,
-    depth: usize,
-    columns: usize,
-    left: &[T],
+    product: &Product<T, M, R>,
     first: usize,
-    right: R,
-    start: Option<&[T]>,
-    activated: bool,
     result: &mut [T],
 ) {
+    let (columns, capacity) = (product.columns, product.right.capacity().get());
+    let whole = whole_blocks::<S, T, R::Capacity>(capacity, REGISTERS);
     let mut column = 0;
     macro_rules! block {
         ($columns:literal) => {
-            block::<S, T, A, V, R, ROWS, REGISTERS, $columns, ADDED>(
-                simd, depth, left, first, right, start, activated, result, column,
-            )
+            block::<S, T, A, V, M, R, NARROW, REGISTERS, $columns, ADDED>(simd, product, (first, column), result)
         };
     }
     // Conditions on sizes are in const blocks, so that the compiler does not compile blocks that do not occur.
-    if const { has_many_registers::<S, T>() && REGISTERS == 1 && whole_blocks::<S, T, R>(REGISTERS) >= 16 } {
-        while column + 8 < columns && column + 16 <= whole_blocks::<S, T, R>(REGISTERS) {
+    if const { has_many_registers::<S, T>() && REGISTERS == 1 && may_have_blocks::<S, T, R::Capacity>(16, REGISTERS) } {
+        while column + 8 < columns && column + 16 <= whole {
             block!(16);
             column += 16;
         }
     }
-    if const { (has_many_registers::<S, T>() || REGISTERS == 1) && whole_blocks::<S, T, R>(REGISTERS) >= 8 } {
-        while column + 4 < columns && column + 8 <= whole_blocks::<S, T, R>(REGISTERS) {
+    if const { (has_many_registers::<S, T>() || REGISTERS == 1) && may_have_blocks::<S, T, R::Capacity>(8, REGISTERS) }
+    {
+        while column + 4 < columns && column + 8 <= whole {
             block!(8);
             column += 8;
         }
     }
-    if const { whole_blocks::<S, T, R>(REGISTERS) >= 4 } {
-        while column < columns && column < whole_blocks::<S, T, R>(REGISTERS) {
+    if const { may_have_blocks::<S, T, R::Capacity>(4, REGISTERS) } {
+        while column < columns && column < whole {
             block!(4);
             column += 4;
         }
     }
+    if const { <R::Capacity as Size>::KNOWN.is_none() } {
+        if column + 1 < columns {
+            block!(2);
+            column += 2;
+        }
+        if column < columns {
+            block!(1);
+        }
+        return;
+    }
     macro_rules! last_block {
         ($($columns:literal)+) => {$(
-            if const { R::CAPACITY - whole_blocks::<S, T, R>(REGISTERS) == $columns } && column < columns {
+            if const { has_last_block::<S, T, R::Capacity>($columns, REGISTERS) } && column < columns {
                 block!($columns);
             }
         )+};
@@ -189,85 +267,114 @@ const fn has_many_registers<S: Simd, T: Real>() -> bool {
 }
 
 /// How many columns are in blocks of 4, 8 and 16. Columns left over join four others if there are registers enough,
-/// since the sums of a few would wait for one another.
+/// since the sums of a few would wait for one another; not so if only run time knows how many there are.
 #[inline(always)]
-const fn whole_blocks<S: Simd, T: Real, R: Right<T>>(registers: usize) -> usize {
-    let rest = R::CAPACITY % 4;
-    if rest > 0 && R::CAPACITY > 4 && (has_many_registers::<S, T>() || registers == 1) {
-        R::CAPACITY - rest - 4
+const fn whole_blocks<S: Simd, T: Real, C: Size>(capacity: usize, registers: usize) -> usize {
+    let rest = capacity % 4;
+    if C::KNOWN.is_some() && rest > 0 && capacity > 4 && (has_many_registers::<S, T>() || registers == 1) {
+        capacity - rest - 4
     } else {
-        R::CAPACITY - rest
+        capacity - rest
     }
 }
 
-/// `COLUMNS` columns of some rows of a product, summed in registers.
+/// Whether there may be blocks of so many columns.
+const fn may_have_blocks<S: Simd, T: Real, C: Size>(columns: usize, registers: usize) -> bool {
+    match C::KNOWN {
+        Some(capacity) => whole_blocks::<S, T, C>(capacity, registers) >= columns,
+        None => true,
+    }
+}
+
+/// Whether the last block has so many columns.
+const fn has_last_block<S: Simd, T: Real, C: Size>(columns: usize, registers: usize) -> bool {
+    match C::KNOWN {
+        Some(capacity) => capacity - whole_blocks::<S, T, C>(capacity, registers) == columns,
+        None => false,
+    }
+}
+
+/// `COLUMNS` columns of some rows of a product, from the row and column `(first, column)` on, summed in registers. `NARROW` is whether the
+/// left factor has less rows than the register.
 #[cfg_attr(not(debug_assertions), inline(always))]
-#[allow(clippy::too_many_arguments, reason = "all of it is the position of the block")]
 fn block<
     S: Simd,
     T: Real,
     A: Elementwise,
     V: Register<S, T>,
+    M: Size,
     R: Right<T>,
-    const ROWS: usize,
+    const NARROW: bool,
     const REGISTERS: usize,
     const COLUMNS: usize,
     const ADDED: bool,
 >(
     simd: S,
-    depth: usize,
-    left: &[T],
-    first: usize,
-    right: R,
-    start: Option<&[T]>,
-    activated: bool,
+    product: &Product<T, M, R>,
+    (first, column): (usize, usize),
     result: &mut [T],
-    column: usize,
 ) {
+    let &Product { left, right, depth, start, activated, .. } = product;
+    let rows = left.rows.get();
+    let result = &mut result[column * rows..][..COLUMNS * rows];
     // Negative zero, which changes no value that it is added to: without registers a sum starts with its first
     // product.
     let mut sums = [[V::splat(simd, -T::ZERO); REGISTERS]; COLUMNS];
     if let Some(start) = start {
-        sums = [rows::<S, T, V, ROWS, REGISTERS>(simd, &start[..ROWS], first); COLUMNS];
+        sums = [wide_or_narrow::<S, T, V, NARROW, REGISTERS>(simd, &start[..rows], rows, first); COLUMNS];
     }
-    let whole = if R::FRESH && ROWS < V::LEN { 0 } else { whole_columns::<S, T, V, ROWS>(left, depth) };
-    let right = right.part::<COLUMNS>(column, depth);
+    let whole = if R::FRESH && NARROW {
+        0
+    } else if const { M::KNOWN.is_some() } {
+        whole_columns::<S, T, V>(left.values, rows, depth)
+    } else {
+        depth
+    };
     // Each element of the right factor is loaded and spread at once. From an array of them the compiler makes a
     // register that it takes apart again.
-    // If the compiler knows the length, loads have no check.
-    let length = if ROWS < V::LEN { V::LEN } else { ROWS };
+    let (mut lefts, mut rights) = (left.cursor(), right.part::<COLUMNS>(column));
+    let mut done = 0;
     for k in 0..whole {
-        let left = rows::<S, T, V, ROWS, REGISTERS>(simd, &left[k * ROWS..][..length], first);
+        // If the compiler knows the length, loads have no check.
+        let Some(left) = lefts.next(k, if NARROW { V::LEN } else { 0 }) else { break };
+        if !rights.go_to(k) {
+            break;
+        }
+        let left = wide_or_narrow::<S, T, V, NARROW, REGISTERS>(simd, left, rows, first);
         for n in 0..COLUMNS {
-            add_products(&left, V::splat(simd, right.at::<COLUMNS>(k, n)), &mut sums[n]);
+            add_products(&left, V::splat(simd, rights.at(k, n)), &mut sums[n]);
+        }
+        done = k + 1;
+    }
+    if NARROW {
+        let done = if const { M::KNOWN.is_some() } { whole } else { done };
+        for k in done..depth {
+            let (Some(left), true) = (lefts.next(k, 0), rights.go_to(k)) else { break };
+            let left = wide_or_narrow::<S, T, V, true, REGISTERS>(simd, left, rows, first);
+            for n in 0..COLUMNS {
+                add_products(&left, V::splat(simd, rights.at(k, n)), &mut sums[n]);
+            }
         }
     }
-    for k in whole..depth {
-        let left = rows::<S, T, V, ROWS, REGISTERS>(simd, &left[k * ROWS..][..ROWS], first);
-        for n in 0..COLUMNS {
-            add_products(&left, V::splat(simd, right.at::<COLUMNS>(k, n)), &mut sums[n]);
-        }
-    }
-    let result = &mut result[column * ROWS..][..COLUMNS * ROWS];
-    if const { ROWS < V::LEN && !R::FRESH && !ADDED } {
+    if const { NARROW && !R::FRESH && !ADDED } {
         // The lanes of a register beyond the rows are overwritten by the next columns. Loops that store the
         // registers in pieces are too long for the compiler to unroll, and then it keeps the sums in memory.
-        let whole = if COLUMNS * ROWS < V::LEN { 0 } else { (COLUMNS * ROWS - V::LEN) / ROWS + 1 };
         if activated {
             for n in 0..COLUMNS {
                 sums[n][0] = activate::<S, T, A, V>(simd, sums[n][0]);
             }
         }
-        for n in 0..whole {
-            store::<S, T, V>(sums[n][0], &mut result[n * ROWS..]);
-        }
-        for n in whole..COLUMNS {
-            store_part::<S, T, V>(sums[n][0], &mut result[n * ROWS..][..ROWS]);
+        for n in 0..COLUMNS {
+            if n * rows + V::LEN <= COLUMNS * rows {
+                store::<S, T, V>(sums[n][0], &mut result[n * rows..]);
+            } else {
+                store_part::<S, T, V>(sums[n][0], &mut result[n * rows..][..rows]);
+            }
         }
         return;
     }
     for n in 0..COLUMNS {
-        let result = &mut result[n * ROWS..][..ROWS];
+        let result = &mut result[n * rows..][..rows];
         if ADDED {
             add_rows::<S, T, V, REGISTERS>(simd, &sums[n], result, first);
         } else {
@@ -290,15 +397,12 @@ fn activate<S: Simd, T: Real, A: Elementwise, V: Register<S, T>>(simd: S, x: V) 
 /// How many of the first `depth` columns of a matrix have a whole register behind their start, though they may be
 /// shorter.
 #[inline(always)]
-pub(super) fn whole_columns<S: Simd, T: Real, V: Register<S, T>, const ROWS: usize>(
-    matrix: &[T],
-    depth: usize,
-) -> usize {
+pub(super) fn whole_columns<S: Simd, T: Real, V: Register<S, T>>(matrix: &[T], rows: usize, depth: usize) -> usize {
     let lanes = V::LEN;
-    if ROWS >= lanes {
+    if rows >= lanes {
         return depth;
     }
-    let whole = if matrix.len() < lanes { 0 } else { (matrix.len() - lanes) / ROWS + 1 };
+    let whole = if matrix.len() < lanes { 0 } else { (matrix.len() - lanes) / rows + 1 };
     if whole < depth { whole } else { depth }
 }
 
@@ -312,20 +416,35 @@ pub(super) fn begin(lanes: usize, height: usize, first: usize, register: usize) 
 
 /// Loads rows of a matrix's column, or of what starts with it; all of a slice that is shorter than a register.
 #[inline(always)]
-pub(super) fn rows<S: Simd, T: Real, V: Register<S, T>, const ROWS: usize, const REGISTERS: usize>(
+pub(super) fn rows<S: Simd, T: Real, V: Register<S, T>, const REGISTERS: usize>(
     simd: S,
     column: &[T],
+    height: usize,
     first: usize,
 ) -> [V; REGISTERS] {
-    let lanes = V::LEN;
+    if height < V::LEN {
+        wide_or_narrow::<S, T, V, true, REGISTERS>(simd, column, height, first)
+    } else {
+        wide_or_narrow::<S, T, V, false, REGISTERS>(simd, column, height, first)
+    }
+}
+
+/// [`rows`] of a column that is known to be shorter than a register, if `NARROW`, or not to be.
+#[inline(always)]
+pub(super) fn wide_or_narrow<S: Simd, T: Real, V: Register<S, T>, const NARROW: bool, const REGISTERS: usize>(
+    simd: S,
+    column: &[T],
+    height: usize,
+    first: usize,
+) -> [V; REGISTERS] {
     let mut registers = [V::splat(simd, T::ZERO); REGISTERS];
-    if ROWS < lanes {
-        registers[0] = if column.len() < lanes { load_part(simd, column) } else { load(simd, column) };
+    if NARROW {
+        registers[0] = if column.len() < V::LEN { load_part(simd, column) } else { load(simd, column) };
         return registers;
     }
-    let column = &column[..ROWS];
+    let column = &column[..height];
     for r in 0..REGISTERS {
-        registers[r] = load(simd, &column[begin(V::LEN, ROWS, first, r)..]);
+        registers[r] = load(simd, &column[begin(V::LEN, height, first, r)..]);
     }
     registers
 }
@@ -390,33 +509,44 @@ pub(super) fn add_products<S: Simd, T: Real, V: Register<S, T>, const REGISTERS:
     }
 }
 
-/// Sets `result` to the transpose of `matrix`, which has `ROWS` rows and `COLUMNS` columns.
+/// Sets `result` to the transpose of `matrix`, which has as many rows as `result` has columns, `columns`.
 #[cfg_attr(not(debug_assertions), inline(always))]
-pub(crate) fn transpose<S: Simd, T: Real, const ROWS: usize, const COLUMNS: usize>(
+pub(crate) fn transpose<S: Simd, T: Real, M: Size, C: Size>(
     simd: S,
-    matrix: &[T],
+    matrix: Matrix<T, M>,
+    columns: C,
     result: &mut [T],
 ) {
-    let lanes = Lanes::<S, T>::LEN;
-    if ROWS == 1 || COLUMNS == 1 {
-        return result[..ROWS * COLUMNS].copy_from_slice(&matrix[..ROWS * COLUMNS]);
+    let (lanes, Matrix { values, rows: height_of_all }) = (Lanes::<S, T>::LEN, matrix);
+    let (all_rows, all_columns) = (height_of_all.get(), columns.get());
+    if all_rows == 1 || all_columns == 1 {
+        return result[..all_rows * all_columns].copy_from_slice(&values[..all_rows * all_columns]);
     }
-    let height = if ROWS < lanes { ROWS } else { lanes };
-    let width = if COLUMNS < lanes { COLUMNS } else { lanes };
+    let height = if all_rows < lanes { all_rows } else { lanes };
+    let width = if all_columns < lanes { all_columns } else { lanes };
     // Squares of a register's length. The last in each direction ends with the matrix.
-    for row in (0..ROWS).step_by(lanes) {
-        let row = if row + height > ROWS { ROWS - height } else { row };
-        for column in (0..COLUMNS).step_by(lanes) {
-            let column = if column + width > COLUMNS { COLUMNS - width } else { column };
+    for row in (0..all_rows).step_by(lanes) {
+        let row = if row + height > all_rows { all_rows - height } else { row };
+        for column in (0..all_columns).step_by(lanes) {
+            let column = if column + width > all_columns { all_columns - width } else { column };
             let mut square = [Lanes::<S, T>::splat(simd, T::ZERO); MAX_LANES];
-            for i in 0..width {
-                square[i] = rows::<S, T, Lanes<S, T>, ROWS, 1>(simd, &matrix[(column + i) * ROWS..], row)[0];
+            for i in 0..lanes {
+                if i < width {
+                    square[i] =
+                        rows::<S, T, Lanes<S, T>, 1>(simd, &values[(column + i) * all_rows..], all_rows, row)[0];
+                }
             }
             transpose_square::<S, T>(&mut square);
-            for i in 0..height {
-                let to = &mut result[(row + i) * COLUMNS + column..];
-                // The lanes of a short row's register beyond its end are overwritten by the next row.
-                if to.len() < lanes { store_part::<S, T, _>(square[i], &mut to[..width]) } else { store(square[i], to) }
+            for i in 0..lanes {
+                if i < height {
+                    let to = &mut result[(row + i) * all_columns + column..];
+                    // The lanes of a short row's register beyond its end are overwritten by the next row.
+                    if to.len() < lanes {
+                        store_part::<S, T, _>(square[i], &mut to[..width]);
+                    } else {
+                        store(square[i], to);
+                    }
+                }
             }
         }
     }
@@ -438,7 +568,8 @@ pub(crate) fn add_transposed<S: Simd, T: Real, const ROWS: usize, const COLUMNS:
         return;
     }
     let mut transposed = [[T::ZERO; COLUMNS]; ROWS];
-    transpose::<S, T, ROWS, COLUMNS>(simd, matrix.as_flattened(), transposed.as_flattened_mut());
+    let matrix = Matrix { values: matrix.as_flattened(), rows: Const::<ROWS> };
+    transpose(simd, matrix, Const::<COLUMNS>, transposed.as_flattened_mut());
     map(
         simd,
         [result],
@@ -463,25 +594,26 @@ pub(super) fn transpose_square<S: Simd, T: Real>(square: &mut [Lanes<S, T>; MAX_
     }
 }
 
-/// Adds the columns of a matrix of `ROWS` rows to `result`.
+/// Adds the columns of a matrix to `result`.
 #[cfg_attr(not(debug_assertions), inline(always))]
-pub(crate) fn add_columns<S: Simd, T: Real, const ROWS: usize>(simd: S, matrix: &[T], result: &mut [T]) {
-    let (lanes, result) = (Lanes::<S, T>::LEN, &mut result[..ROWS]);
+pub(crate) fn add_columns<S: Simd, T: Real, M: Size>(simd: S, matrix: Matrix<T, M>, result: &mut [T]) {
+    let height = matrix.rows.get();
+    let (lanes, result) = (Lanes::<S, T>::LEN, &mut result[..height]);
     let mut first = 0;
-    while first < ROWS {
+    while first < height {
         // Four sums, since an addition has to wait for the one before.
         let mut sums = [Lanes::<S, T>::splat(simd, T::ZERO); 4];
-        let mut left = matrix;
-        while left.len() >= 4 * ROWS {
-            let (four, others) = left.split_at(4 * ROWS);
+        let mut left = matrix.values;
+        while left.len() >= 4 * height {
+            let (four, others) = left.split_at(4 * height);
             for i in 0..4 {
-                sums[i] += rows::<S, T, Lanes<S, T>, ROWS, 1>(simd, &four[i * ROWS..][..ROWS], first)[0];
+                sums[i] += rows::<S, T, Lanes<S, T>, 1>(simd, &four[i * height..][..height], height, first)[0];
             }
             left = others;
         }
-        while left.len() >= ROWS {
-            let (one, others) = left.split_at(ROWS);
-            sums[0] += rows::<S, T, Lanes<S, T>, ROWS, 1>(simd, one, first)[0];
+        while left.len() >= height {
+            let (one, others) = left.split_at(height);
+            sums[0] += rows::<S, T, Lanes<S, T>, 1>(simd, one, height, first)[0];
             left = others;
         }
         let sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);

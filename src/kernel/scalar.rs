@@ -7,7 +7,7 @@
 
 use super::Elementwise;
 use super::MAX_LANES;
-use super::column::chains_of;
+use super::plan::chains_of;
 use crate::num::math::{self, exp_negative};
 use crate::num::{Real, first_lane, lanes};
 use fearless_simd::Simd;
@@ -31,7 +31,7 @@ macro_rules! each {
 }
 pub(crate) use each;
 
-/// `start + left * right` for a single column, as [`product_with_column`](super::product_with_column) adds it up,
+/// `start + left * right` for a single column, as [`product_with_column`](super::column::product_with_column) adds it up,
 /// or the value of the activation `A` there. For layers with enough work to justify so much code: others are
 /// computed [row by row](inlined_row).
 #[inline(always)]
@@ -151,7 +151,7 @@ fn block_mut<T, const ROWS: usize, const BLOCK: usize>(
     column.get_mut(begin..)?.first_chunk_mut()
 }
 
-/// `start + left * right` for one of several columns, as [`product`](super::product) adds it up.
+/// `start + left * right` for one of several columns, as [`product`](super::product::product) adds it up.
 #[inline(always)]
 pub(crate) fn product_in_order<T: Real, const ROWS: usize, const DEPTH: usize>(
     left: &[[T; ROWS]; DEPTH],
@@ -167,7 +167,7 @@ pub(crate) fn product_in_order<T: Real, const ROWS: usize, const DEPTH: usize>(
     }
 }
 
-/// A row of `start + left * right`, for few rows, as [`dot_products`](super::dot_products) adds it up.
+/// A row of `start + left * right`, for few rows, as [`dot_products`](super::product::dot_products) adds it up.
 #[inline(always)]
 fn dot<T: Real, const ROWS: usize, const DEPTH: usize>(
     left: &[[T; ROWS]; DEPTH],
@@ -249,12 +249,7 @@ pub(crate) fn at<T: Real, const N: usize>(values: &[T; N], index: usize) -> T {
     values.get(index).copied().unwrap_or(T::ZERO)
 }
 
-/// Whether there is so little work that a loop over rows is enough.
-pub(crate) const fn is_inlined(dot_products: bool, rows: usize, depth: usize) -> bool {
-    dot_products || depth <= chains_of(rows) || rows * depth < 300
-}
-
-/// A row of [`dot_products`](super::dot_products) or [`product_with_column`] where it [is inlined](is_inlined), or the
+/// A row of [`dot_products`](super::product::dot_products) or [`product_with_column`] where it [is inlined](is_inlined), or the
 /// value of the activation `A` there.
 #[inline(always)]
 pub(crate) fn inlined_row<S: Simd, T: Real, A: Elementwise, const ROWS: usize, const DEPTH: usize>(
@@ -331,7 +326,7 @@ pub(crate) fn add_outer<T: Real, const ROWS: usize, const COLUMNS: usize, const 
 }
 
 /// Adds the columns in use to `result`, or sets it to their sum if it is zero, as
-/// [`add_columns`](super::add_columns) does.
+/// [`add_columns`](super::product::add_columns) does.
 #[inline(always)]
 pub(crate) fn add_columns<T: Real, const ROWS: usize, const B: usize>(
     columns: &[[T; ROWS]; B],

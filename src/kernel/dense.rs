@@ -1,0 +1,406 @@
+//! The passes of a fully connected layer. Which kernels compute them, [`Plan`] says.
+
+use super::plan::{Forward, Plan, SMALL_SIZE};
+use super::product::{add_columns, add_transposed, dot_products, product, transpose};
+use super::size::{Const, Matrix};
+use super::{
+    ColumnProduct, Columns, Elementwise, MAX_LANES, Pass, Product, Rows, map, map_first, packed_product,
+    product_with_column, scalar,
+};
+use crate::num::dispatch::call;
+use crate::num::{Lanes, Real, SCALAR};
+use core::marker::PhantomData;
+use fearless_simd::Simd;
+
+/// The weights of a layer, input by input, and the biases.
+#[derive(Clone, Copy)]
+pub(crate) struct Weights<'a, T, const IN: usize, const OUT: usize> {
+    pub weight: &'a [[T; OUT]; IN],
+    pub bias: &'a [T; OUT],
+}
+
+/// The plan of a layer as a constant.
+struct Planned<S, T, const IN: usize, const OUT: usize, const B: usize>(PhantomData<(S, T)>);
+
+impl<S: Simd, T: Real, const IN: usize, const OUT: usize, const B: usize> Planned<S, T, IN, OUT, B> {
+    const PLAN: Plan = Plan::of::<S, T>(IN, OUT, B);
+}
+
+/// The sums of a product without an activation.
+struct Sums;
+
+impl Elementwise for Sums {
+    const SHORT: bool = true;
+
+    #[inline(always)]
+    fn value<S: Simd, T: Real>(_: S, x: Lanes<S, T>) -> Lanes<S, T> {
+        x
+    }
+
+    #[inline(always)]
+    fn backward<S: Simd, T: Real>(_: S, dy: Lanes<S, T>, _: Lanes<S, T>, _: Lanes<S, T>) -> Lanes<S, T> {
+        dy
+    }
+}
+
+/// Sets the columns of `y` in use to `W x + b`, or to the values of the activation `A` there.
+#[inline(always)]
+pub(crate) fn forward<S: Simd, T: Real, A: Elementwise, const IN: usize, const OUT: usize, const B: usize>(
+    pass: Pass<S, B>,
+    weights: Weights<T, IN, OUT>,
+    x: &[[T; IN]; B],
+    activated: bool,
+    y: &mut [[T; OUT]; B],
+) {
+    let fused = const { Planned::<S, T, IN, OUT, B>::PLAN.fuses(A::SHORT) };
+    if SCALAR {
+        forward_scalar::<S, T, A, IN, OUT, B>(pass, weights, x, activated && fused, y);
+    } else {
+        forward_lanes::<S, T, A, IN, OUT, B>(pass, weights, x, activated && fused, y);
+    }
+    if activated && !fused {
+        activate::<S, T, A, OUT, B>(pass, y);
+    }
+}
+
+/// [`forward`] in lanes, with an activation only where it is fused.
+#[inline(always)]
+fn forward_lanes<S: Simd, T: Real, A: Elementwise, const IN: usize, const OUT: usize, const B: usize>(
+    pass: Pass<S, B>,
+    weights: Weights<T, IN, OUT>,
+    x: &[[T; IN]; B],
+    activated: bool,
+    y: &mut [[T; OUT]; B],
+) {
+    let (simd, columns, bias) = (pass.simd(), pass.len(), weights.bias.as_slice());
+    let left = Matrix { values: weights.weight.as_flattened(), rows: Const::<OUT> };
+    let right = Matrix { values: x.as_flattened(), rows: Const::<IN> };
+    let result = y.as_flattened_mut();
+    call(
+        simd,
+        const { Planned::<S, T, IN, OUT, B>::PLAN.apart },
+        #[inline(always)]
+        || {
+            // The compiler does not know the values that a closure captures if the closure becomes a function
+            // of its own.
+            let activated = activated && const { Planned::<S, T, IN, OUT, B>::PLAN.fuses(A::SHORT) };
+            if const { matches!(Planned::<S, T, IN, OUT, B>::PLAN.forward, Forward::DotProducts) } {
+                let mut rows = [[T::ZERO; IN]; OUT];
+                transpose(simd, left, right.rows, rows.as_flattened_mut());
+                return dot_products::<S, T, OUT, IN, B>(simd, columns, &rows, right.values, bias, result);
+            }
+            if const { matches!(Planned::<S, T, IN, OUT, B>::PLAN.forward, Forward::Column { .. }) } {
+                let product = ColumnProduct { left, right: right.values, start: bias, activated };
+                return product_with_column::<S, T, A, _>(simd, &product, result);
+            }
+            let right = Columns { matrix: right, capacity: Const::<B> };
+            let task = Product { left, right, depth: IN, columns, start: Some(bias), activated };
+            if const { matches!(Planned::<S, T, IN, OUT, B>::PLAN.forward, Forward::Columns { whole: 1.., .. }) } {
+                let height = const {
+                    match Planned::<S, T, IN, OUT, B>::PLAN.forward {
+                        Forward::Columns { whole, .. } => whole,
+                        _ => 0,
+                    }
+                };
+                product::<S, T, A, _, _, false>(simd, height, task, result);
+            }
+            // Conditions on sizes are in const blocks, so that the compiler does not compile branches that are
+            // never taken.
+            macro_rules! group {
+                ($($size:literal)+) => {$(
+                    if const {
+                        matches!(Planned::<S, T, IN, OUT, B>::PLAN.forward, Forward::Columns { group: $size, .. })
+                    } {
+                        let mut gathered = [[T::ZERO; $size]; IN];
+                        let gathered = gathered.as_flattened_mut();
+                        packed_product::<S, T, A, _, _, _, $size>(simd, &task, gathered, result);
+                    }
+                )+};
+            }
+            group!(1 2 4);
+        },
+    );
+}
+
+/// [`forward_lanes`] without vector registers.
+#[inline(always)]
+fn forward_scalar<S: Simd, T: Real, A: Elementwise, const IN: usize, const OUT: usize, const B: usize>(
+    pass: Pass<S, B>,
+    Weights { weight, bias }: Weights<T, IN, OUT>,
+    x: &[[T; IN]; B],
+    activated: bool,
+    y: &mut [[T; OUT]; B],
+) {
+    let (simd, plan) = (pass.simd(), const { Planned::<S, T, IN, OUT, B>::PLAN });
+    for (x, y) in x.iter().zip(y).take(pass.len()) {
+        match plan.forward {
+            Forward::DotProducts => {
+                // Not an iterator: the compiler removes the checks of this index at all optimization levels.
+                #[allow(clippy::needless_range_loop)]
+                for row in 0..OUT {
+                    y[row] = scalar::inlined_row::<S, T, A, OUT, IN>(simd, weight, x, bias, (true, activated), row);
+                }
+            }
+            Forward::Column { .. } if plan.one_by_one =>
+            {
+                #[allow(clippy::needless_range_loop)]
+                for row in 0..OUT {
+                    y[row] = scalar::inlined_row::<S, T, A, OUT, IN>(simd, weight, x, bias, (false, activated), row);
+                }
+            }
+            Forward::Column { .. } => {
+                let activated = activated && A::SHORT;
+                scalar::product_with_column::<S, T, A, OUT, IN>(simd, weight, x, bias, activated, y);
+            }
+            Forward::Columns { whole, group } => {
+                scalar::product_in_order(weight, x, bias, y);
+                if let Some(parts) = MAX_LANES.checked_div(group) {
+                    for (row, y) in y.iter_mut().enumerate().skip(whole) {
+                        *y = scalar::row_in_parts(weight, x, bias, row, parts);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// [`forward`] that returns `y`, for a CPU without vector registers: a small layer's outputs are then made without filling `y` with
+/// zeros first. `None` for all other layers.
+#[inline(always)]
+pub(crate) fn forward_by_value<S: Simd, T: Real, A: Elementwise, const IN: usize, const OUT: usize, const B: usize>(
+    pass: Pass<S, B>,
+    Weights { weight, bias }: Weights<T, IN, OUT>,
+    x: &[[T; IN]; B],
+    activated: bool,
+) -> Option<[[T; OUT]; B]> {
+    let plan = const { Planned::<S, T, IN, OUT, B>::PLAN };
+    let ([x], true) = (x.as_slice(), SCALAR && plan.one_by_one) else { return None };
+    let how = (matches!(plan.forward, Forward::DotProducts), activated);
+    let column: [T; OUT] = core::array::from_fn(
+        #[inline(always)]
+        |row| scalar::inlined_row::<S, T, A, OUT, IN>(pass.simd(), weight, x, bias, how, row),
+    );
+    // Not `[column; B]`, for which some compilers call a memory copy of 700 bytes of code when they
+    // optimize for size.
+    Some(core::array::from_fn(
+        #[inline(always)]
+        |_| column,
+    ))
+}
+
+/// Replaces the columns of `y` in use by the values of the activation `A` there.
+#[inline(always)]
+pub(crate) fn activate<S: Simd, T: Real, A: Elementwise, const OUT: usize, const B: usize>(
+    pass: Pass<S, B>,
+    y: &mut [[T; OUT]; B],
+) {
+    let (simd, len) = (pass.simd(), pass.len());
+    if SCALAR {
+        for y in y.iter_mut().take(len) {
+            scalar::activate::<S, T, A>(simd, y);
+        }
+        return;
+    }
+    map_first(
+        simd,
+        len * OUT,
+        [y.as_flattened_mut()],
+        [],
+        #[inline(always)]
+        |[x], []| [A::value::<S, T>(simd, x)],
+    );
+}
+
+/// Turns the gradient by the outputs `y` of the activation `A` into the gradient by its inputs, `sums`.
+#[inline(always)]
+pub(crate) fn activation_gradient<S: Simd, T: Real, A: Elementwise, const OUT: usize, const B: usize>(
+    pass: Pass<S, B>,
+    sums: &[[T; OUT]; B],
+    y: &[[T; OUT]; B],
+    dy: &mut [[T; OUT]; B],
+) {
+    let (simd, len) = (pass.simd(), pass.len());
+    // The number of inputs has no influence.
+    if !const { Planned::<S, T, 1, OUT, B>::PLAN.by_column } || len == 1 {
+        map_first(
+            simd,
+            OUT * len,
+            [dy.as_flattened_mut()],
+            [sums.as_flattened(), y.as_flattened()],
+            #[inline(always)]
+            |[dy], [sum, y]| [A::backward::<S, T>(simd, dy, sum, y)],
+        );
+        return;
+    }
+    for ((dy, sums), y) in dy.iter_mut().zip(sums).zip(y).take(len) {
+        map(
+            simd,
+            [dy],
+            [sums, y],
+            #[inline(always)]
+            |[dy], [sum, y]| [A::backward::<S, T>(simd, dy, sum, y)],
+        );
+    }
+}
+
+/// Adds the gradient by the weights and biases to `weight` and `bias`, or sets these where the gradient is known to be zero. `dy` is the gradient by
+/// `W x + b`.
+#[inline(always)]
+pub(crate) fn add_gradient<S: Simd, T: Real, const IN: usize, const OUT: usize, const B: usize>(
+    pass: Pass<S, B>,
+    x: &[[T; IN]; B],
+    dy: &[[T; OUT]; B],
+    weight: &mut [[T; OUT]; IN],
+    bias: &mut [T; OUT],
+) {
+    if SCALAR {
+        scalar::add_outer(dy, x, pass.len(), pass.gradient_is_zero(), weight);
+        return scalar::add_columns(dy, pass.len(), pass.gradient_is_zero(), bias);
+    }
+    call(
+        pass.simd(),
+        const { Planned::<S, T, IN, OUT, B>::PLAN.apart },
+        #[inline(always)]
+        || {
+            if B <= SMALL_SIZE && pass.gradient_is_zero() {
+                weight_gradient::<S, T, IN, OUT, B, false>(pass, x, dy, weight);
+            } else {
+                weight_gradient::<S, T, IN, OUT, B, true>(pass, x, dy, weight);
+            }
+            let values = &dy.as_flattened()[..pass.len() * OUT];
+            add_columns(pass.simd(), Matrix { values, rows: Const::<OUT> }, bias);
+        },
+    );
+}
+
+/// Adds the gradient by the weights to `weight` if `ADDED`, otherwise sets it.
+#[inline(always)]
+fn weight_gradient<S: Simd, T: Real, const IN: usize, const OUT: usize, const B: usize, const ADDED: bool>(
+    pass: Pass<S, B>,
+    x: &[[T; IN]; B],
+    dy: &[[T; OUT]; B],
+    weight: &mut [[T; OUT]; IN],
+) {
+    let (simd, depth, result) = (pass.simd(), pass.len(), weight.as_flattened_mut());
+    let inputs = Matrix { values: x.as_flattened(), rows: Const::<IN> };
+    let gradients = Matrix { values: dy.as_flattened(), rows: Const::<OUT> };
+    if const { !Planned::<S, T, IN, OUT, B>::PLAN.across_inputs } {
+        let right = Rows::new(inputs, Const::<B>);
+        let task = Product { left: gradients, right, depth, columns: IN, start: None, activated: false };
+        return product::<S, T, Sums, _, _, ADDED>(simd, OUT, task, result);
+    }
+    let right = Rows::new(gradients, Const::<B>);
+    let task = Product { left: inputs, right, depth, columns: OUT, start: None, activated: false };
+    if const { OUT == 1 } {
+        return product::<S, T, Sums, _, _, ADDED>(simd, IN, task, result);
+    }
+    let mut transposed = [[T::ZERO; IN]; OUT];
+    product::<S, T, Sums, _, _, false>(simd, IN, task, transposed.as_flattened_mut());
+    add_transposed::<S, T, IN, OUT>(simd, &transposed, result);
+}
+
+/// The gradient by `x` from `dy`, the gradient by `W x + b`. A separate function, because in an unoptimized build the
+/// stack frame of a function has space for the transposed weights as soon as it is entered.
+#[cfg_attr(not(debug_assertions), inline(always))]
+pub(crate) fn input_gradient<S: Simd, T: Real, const IN: usize, const OUT: usize, const B: usize>(
+    pass: Pass<S, B>,
+    weight: &[[T; OUT]; IN],
+    dy: &[[T; OUT]; B],
+    dx: &mut [[T; IN]; B],
+) {
+    if SCALAR {
+        return scalar::transposed_product(weight, dy, pass.len(), dx);
+    }
+    call(
+        pass.simd(),
+        const { Planned::<S, T, IN, OUT, B>::PLAN.apart },
+        #[inline(always)]
+        || {
+            let mut transposed = [[T::ZERO; IN]; OUT];
+            let weight = Matrix { values: weight.as_flattened(), rows: Const::<OUT> };
+            transpose(pass.simd(), weight, Const::<IN>, transposed.as_flattened_mut());
+            let left = Matrix { values: transposed.as_flattened(), rows: Const::<IN> };
+            let gradients = Matrix { values: dy.as_flattened(), rows: Const::<OUT> };
+            let right = Columns { matrix: gradients, capacity: Const::<B> };
+            let task = Product { left, right, depth: OUT, columns: pass.len(), start: None, activated: false };
+            product::<S, T, Sums, _, _, false>(pass.simd(), IN, task, dx.as_flattened_mut());
+        },
+    );
+}
+
+/// A step of plain gradient descent for a single sample, the first column; see [`scalar::sgd_step`].
+#[inline(always)]
+pub(crate) fn sgd_step<T: Real, const IN: usize, const OUT: usize, const B: usize>(
+    (weight, bias): (&mut [[T; OUT]; IN], &mut [T; OUT]),
+    x: &[[T; IN]; B],
+    dy: &[[T; OUT]; B],
+    learning_rate: T,
+    dx: Option<&mut [[T; IN]; B]>,
+) {
+    let ([dy, ..], [x, ..]) = (dy.as_slice(), x.as_slice()) else { return };
+    let dx = dx.and_then(
+        #[inline(always)]
+        |dx| dx.first_mut(),
+    );
+    scalar::sgd_step(weight, bias, x, dy, learning_rate, dx);
+}
+
+/// Compares the loops for CPUs without vector registers with those for vector registers.
+#[cfg(all(test, feature = "reproducible"))]
+mod tests {
+    use super::*;
+    use crate::num::dispatch::{dispatch, level};
+    use crate::prelude::seeded;
+    use rand::Rng;
+
+    /// Forward and backward through a layer with random weights, some of them zero, in a micro-batch of which `len`
+    /// columns are in use.
+    #[inline(always)]
+    fn compare<S: Simd, const IN: usize, const OUT: usize, const B: usize>(simd: S, len: usize) {
+        let mut rng = seeded((IN * 10_000 + OUT * 100 + B) as u64);
+        let mut random = || {
+            let bits = rng.next_u64();
+            if bits.is_multiple_of(7) { 0.0 } else { f32::from_random_bits(bits) - 0.5 }
+        };
+        let (mut weight, mut bias) = ([[0.0f32; OUT]; IN], [0.0f32; OUT]);
+        weight.as_flattened_mut().iter_mut().chain(&mut bias).for_each(|value| *value = random());
+        let (mut x, mut dy) = ([[0.0f32; IN]; B], [[0.0f32; OUT]; B]);
+        x.as_flattened_mut().fill_with(&mut random);
+        // The trainer promises that columns without a sample are zero.
+        dy[..len].as_flattened_mut().fill_with(&mut random);
+        let pass = Pass::<S, B>::new(simd, len);
+        let weights = Weights { weight: &weight, bias: &bias };
+        let same = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits());
+
+        let (mut lanes, mut expected) = ([[0.0f32; OUT]; B], [[0.0f32; OUT]; B]);
+        forward_lanes::<S, f32, Sums, IN, OUT, B>(pass, weights, &x, false, &mut lanes);
+        forward_scalar::<S, f32, Sums, IN, OUT, B>(pass, weights, &x, false, &mut expected);
+        assert!(same(lanes[..len].as_flattened(), expected[..len].as_flattened()), "{IN} to {OUT}, {len} of {B}");
+
+        let (mut weight_lanes, mut bias_lanes, mut dx) = (weight, bias, [[0.0f32; IN]; B]);
+        add_gradient::<S, f32, IN, OUT, B>(pass, &x, &dy, &mut weight_lanes, &mut bias_lanes);
+        input_gradient::<S, f32, IN, OUT, B>(pass, &weight, &dy, &mut dx);
+        let mut expected = [[0.0f32; IN]; B];
+        scalar::transposed_product(&weight, &dy, len, &mut expected);
+        scalar::add_outer(&dy, &x, len, false, &mut weight);
+        scalar::add_columns(&dy, len, false, &mut bias);
+        assert!(same(weight_lanes.as_flattened(), weight.as_flattened()), "{IN} to {OUT}, {len} of {B}: weights");
+        assert!(same(&bias_lanes, &bias), "{IN} to {OUT}, {len} of {B}: biases");
+        assert!(same(dx[..len].as_flattened(), expected[..len].as_flattened()), "{IN} to {OUT}, {len} of {B}: inputs");
+    }
+
+    #[test]
+    fn scalar_loops_add_up_as_lanes_do() {
+        macro_rules! sizes {
+            ($($in:literal $out:literal),+) => {$(
+                dispatch!(level(), simd => {
+                    compare::<_, $in, $out, 1>(simd, 1);
+                    compare::<_, $in, $out, 3>(simd, 3);
+                    compare::<_, $in, $out, 9>(simd, 7);
+                });
+            )+};
+        }
+        sizes!(1 1, 2 1, 7 1, 8 1, 17 1, 40 1, 5 2, 13 2, 14 2, 33 3, 16 3, 3 4, 25 4, 2 8, 3 8, 4 8, 5 8, 4 16, 16 16);
+        sizes!(9 5, 12 7, 32 10, 64 32, 2 33, 7 33, 9 40, 3 64, 1 65, 5 65, 12 70, 24 9, 35 17, 30 20);
+    }
+}
