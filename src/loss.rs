@@ -78,7 +78,8 @@ use crate::kernel::{self, Exponentials, map, map_sum, softmax};
 use crate::layers::Dropout;
 use crate::model::{Batch, Features, Pass, Shape};
 use crate::num::math::{self, divide, maximum, minimum, splat};
-use crate::num::{Lanes, Real, SCALAR, lanes};
+use crate::num::target::LOOPS_IN_LANES;
+use crate::num::{Lanes, Real, lanes};
 use fearless_simd::{Select, Simd, SimdBase, SimdFloat};
 use nalgebra::SMatrix;
 
@@ -332,7 +333,7 @@ pub fn elementwise<S: Simd, T: Real, A: Activation, const OUT: usize, const B: u
 /// vectorized.
 #[inline(always)]
 fn all_finite<T: Real>(values: &[T]) -> bool {
-    if SCALAR {
+    if !LOOPS_IN_LANES {
         return values.iter().all(|value| value.is_finite());
     }
     values.iter().fold(true, |finite, value| finite & value.is_finite())
@@ -382,7 +383,7 @@ macro_rules! regression {
             #[inline(always)]
             fn check_all(&self, targets: &[[T; OUT]]) -> Result<(), (usize, TargetError)> {
                 // All at once, where there are vector registers.
-                if !SCALAR && all_finite(targets.as_flattened()) {
+                if LOOPS_IN_LANES && all_finite(targets.as_flattened()) {
                     return Ok(());
                 }
                 for (index, target) in targets.iter().enumerate() {

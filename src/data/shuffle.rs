@@ -1,6 +1,6 @@
 //! [`Permutation`]: the order of the samples in an epoch, in constant memory.
 
-use crate::num::SCALAR;
+use crate::num::target::LOOPS_IN_LANES;
 use rand::Rng;
 
 /// The most indices that fit into a `u64` with four bits each.
@@ -125,7 +125,7 @@ impl Permutation {
             Order::Listed(list) => return found.map(|position| entry(*list, position)),
             Order::Mixed(mixing) => mixing,
         };
-        if SCALAR || mixing.mask > u64::from(u32::MAX) {
+        if !LOOPS_IN_LANES || mixing.mask > u64::from(u32::MAX) {
             for index in &mut found {
                 *index = self.at(*index);
             }

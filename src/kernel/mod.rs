@@ -14,6 +14,7 @@
 mod column;
 pub(crate) mod dense;
 mod interleave;
+mod moments;
 mod packed;
 mod pass;
 mod plan;
@@ -22,6 +23,7 @@ pub(crate) mod scalar;
 mod size;
 mod softmax;
 
+pub(crate) use moments::mean_and_squares;
 pub use pass::Pass;
 pub(crate) use plan::SMALL_SIZE;
 pub(crate) use softmax::{Exponentials, softmax};

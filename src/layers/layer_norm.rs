@@ -2,13 +2,13 @@
 
 use super::{gain_and_bias, vector};
 use crate::activation::NoActivation;
-use crate::kernel::{MAX_LANES, map, map_sum, scalar, sum};
+use crate::kernel::{map, map_sum, mean_and_squares, scalar, sum};
 use crate::model::layer::Internal;
 use crate::model::{
     Features, InputShape, Kind, Layer, Model, Network, Op, Parameter, Params, Pass, Visit, Visitor, VisitorMut, Zeroed,
 };
 use crate::num::math::{mul_add, square_root};
-use crate::num::{Real, SCALAR, lanes};
+use crate::num::{Real, lanes};
 use fearless_simd::Simd;
 use nalgebra::{ArrayStorage, SMatrix, SVector};
 use rand::Rng;
@@ -86,40 +86,11 @@ impl<const N: usize, T: Real, const EPSILON_NANOS: u64> LayerNorm<N, T, EPSILON_
     #[inline(always)]
     fn visit_buffers_mut<const OTHERS: usize>(&mut self, _: &mut impl VisitorMut<T, OTHERS>) {}
 
-    /// The sum of a sample's features.
-    #[inline(always)]
-    fn sum<S: Simd>(simd: S, features: &[T; N]) -> T {
-        // The same sum, without a buffer for parts of it. A sum that starts with zero is not negative zero.
-        if SCALAR && N <= MAX_LANES { scalar::sum_in_pairs(*features, N) + T::ZERO } else { sum(simd, features) }
-    }
-
     /// The mean and the reciprocal of the standard deviation of a sample.
     #[inline(always)]
     fn moments<S: Simd>(simd: S, x: &[T; N]) -> (T, T) {
         let count = T::from_count(N);
-        let mean = Self::sum(simd, x) / count;
-        let squares = if SCALAR {
-            let squares = scalar::made::<T, N, 1>(
-                #[inline(always)]
-                |_, row| {
-                    let distance = scalar::at(x, row) - mean;
-                    distance * distance
-                },
-            );
-            Self::sum(simd, &squares.data.0[0])
-        } else {
-            map_sum(
-                simd,
-                N,
-                [],
-                [x],
-                #[inline(always)]
-                |[], [x]| {
-                    let distance = x - mean;
-                    ([], distance * distance)
-                },
-            )
-        };
+        let (mean, squares) = mean_and_squares(simd, x);
         let reciprocal = T::ONE / square_root(squares / count + T::of(Self::EPSILON));
         // NaN where the squares overflowed; otherwise the output of such a sample would be the bias.
         (mean, reciprocal + squares * T::ZERO)

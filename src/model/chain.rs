@@ -8,7 +8,8 @@ use crate::model::{
     Aligned, Batch, Description, Element, InputShape, Layer, Model, Network, Op, Params, Pass, Place, Shape, Visit,
     Visitor, VisitorMut, Zeroed,
 };
-use crate::num::{Real, SCALAR};
+use crate::num::Real;
+use crate::num::target::BY_VALUE;
 use fearless_simd::Simd;
 use rand::Rng;
 
@@ -168,7 +169,7 @@ macro_rules! chain {
             ) {
                 $(
                     let mut between;
-                    if SCALAR {
+                    if BY_VALUE {
                         between = Aligned(self.$b.infer_by_value(pass.hidden(), x, Internal));
                     } else {
                         between = Aligned::<Batch<$in, T, MICRO>>::ZEROED;

@@ -8,8 +8,9 @@ use crate::model::{
     Aligned, Batch, Features, InputShape, Kind, Model, Op, Out, Parameter, Pass, Shape, Summary, Trainable, VisitorMut,
     Zeroed,
 };
+use crate::num::Real;
 use crate::num::dispatch::{dispatch, level};
-use crate::num::{Real, SCALAR};
+use crate::num::target::BY_VALUE;
 use fearless_simd::Simd;
 use nalgebra::SMatrix;
 use rand::Rng;
@@ -258,7 +259,7 @@ impl<T: Real, N: Model<Features<IN>, T>, const IN: usize, const B: usize> Column
 
     #[inline(always)]
     fn enter<S: Simd>(&self, simd: S, network: &N) -> Batch<N::Out, T, B> {
-        if SCALAR {
+        if BY_VALUE {
             return network.infer_by_value(Pass::<S, B>::new(simd, B), self, Internal);
         }
         let mut y = Zeroed::ZEROED;

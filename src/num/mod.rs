@@ -11,6 +11,7 @@ pub(crate) mod root;
 #[cfg(feature = "serde")]
 pub(crate) mod serde;
 mod series;
+pub(crate) mod target;
 pub(crate) mod zeroed;
 
 pub use real::{Lanes, Real};

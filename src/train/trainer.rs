@@ -5,8 +5,9 @@ use crate::error::Error;
 use crate::kernel::SMALL_SIZE;
 use crate::loss::Targets;
 use crate::model::{LastActivation, Parameter, Trainable, Visitor, Zeroed, fill, is_finite};
+use crate::num::Real;
 use crate::num::dispatch::{dispatch, level};
-use crate::num::{Real, SCALAR};
+use crate::num::target::{LOOPS_IN_LANES, STEPS_WITHOUT_GRADIENT};
 use crate::optimizer::{Optimizer, OptimizerState};
 use crate::train::Workspace;
 use crate::train::batch::{BatchView, MeanLoss, Sum, cause, cause_in_evaluation, check_together};
@@ -478,7 +479,7 @@ where
                 Err(error) => return Err(cause(network, error)),
             };
             match optimizer.sgd_learning_rate() {
-                Some(learning_rate) if SCALAR => {
+                Some(learning_rate) if STEPS_WITHOUT_GRADIENT => {
                     workspace.sgd_step(simd, network, learning_rate);
                     optimizer.after_step();
                 }
@@ -876,8 +877,10 @@ where
 
     /// Whether a network and a micro-batch are so small that the memory of a step lives only during the step. The
     /// compiler keeps what no other code can see in registers.
-    const IN_REGISTERS: bool =
-        !SCALAR && !cfg!(debug_assertions) && B <= SMALL_SIZE && size_of::<Workspace<N, B>>() + size_of::<N>() <= 2048;
+    const IN_REGISTERS: bool = LOOPS_IN_LANES
+        && !cfg!(debug_assertions)
+        && B <= SMALL_SIZE
+        && size_of::<Workspace<N, B>>() + size_of::<N>() <= 2048;
 }
 
 /// A step of the optimizer after a batch, with the epoch and the batch for error messages.

@@ -6,8 +6,9 @@ use crate::kernel::is_moderate;
 use crate::loss::Targets;
 use crate::model::layer::LearningRate;
 use crate::model::{Aligned, Batch, LastActivation, Pass, Shape, Trainable, Zeroed, fill};
+use crate::num::Real;
 use crate::num::dispatch::{dispatch, level};
-use crate::num::{Real, SCALAR};
+use crate::num::target::RARE_WORK_IS_SHARED;
 use crate::train::batch::{BatchView, MeanLoss, Sum, Totals, cause, cause_in_evaluation, check_together};
 use core::fmt;
 use core::ops::Range;
@@ -493,7 +494,7 @@ impl<N: Trainable, const B: usize> Workspace<N, B> {
             .map_err(|(column, problem)| Error::Target { sample: order.at(begin + column), problem })?;
         if !is_moderate(simd, N::In::as_slice(x), N::In::prefix::<B>(len)) {
             let positions = begin..begin + len;
-            let first = if SCALAR {
+            let first = if RARE_WORK_IS_SHARED {
                 first_not_finite_at::<N::In, _, X>(*inputs, order, positions)
             } else {
                 first_not_finite::<N::In, _, X>(*inputs, positions.map(|position| order.at(position)))
