@@ -34,7 +34,7 @@ fn classes_in_the_order_of_words_or_of_numbers() {
 
 #[test]
 fn iris() {
-    let file = std::fs::File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/iris.csv")).unwrap();
+    let file = std::fs::File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/data/iris.csv")).unwrap();
     let Classified { inputs, classes, names } = Csv::default().classified::<f32, 4>(file).unwrap();
     assert_eq!((inputs.len(), names), (150, vec!["0".to_string(), "1".into(), "2".into()]));
     let mut indices = [0; 150];

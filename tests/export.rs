@@ -122,7 +122,7 @@ where
     fs::write(&source, export::c_source(network, "net", vectors).unwrap()).unwrap();
     fs::write(folder.join(format!("{name}.h")), export::c_header(network, "net").unwrap()).unwrap();
     let real = if size_of::<N::Scalar>() == 4 { "float" } else { "double" };
-    let harness = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/export/harness.c");
+    let harness = Path::new(env!("CARGO_MANIFEST_DIR")).join("export/harness.c");
     let mut compiler = Command::new("cc");
     compiler.args(STRICT).arg("-O2").arg("-DNET_SELF_TEST").arg(format!("-DREAL={real}"));
     compiler.arg(format!("-DNETWORK_FILE=\"{}\"", source.display())).arg(harness).arg("-o").arg(&program);
@@ -299,7 +299,7 @@ fn on_a_microcontroller() {
 fn on_board<N: Exportable<IN, OUT> + Clone + Send + Sync, const IN: usize, const OUT: usize>(name: &str) {
     let (network, mut random): (N, _) = (stirred(3), Stir(seeded(4)));
     let samples: Vec<[N::Scalar; IN]> = (0..20).map(|_| random.sample(2.0)).collect();
-    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/export");
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("export");
     let source = export::c_source(&network, "net", &samples).unwrap();
     // The first of the test's outputs made wrong: the program must report it.
     let (start, end) = source.split_once("net_outputs[20]").unwrap();
@@ -372,7 +372,7 @@ fn networks_in_rust() {
         in_rust::<Nothing<f32>, 4, 4>("nothing"),
         in_rust::<Wide<f32>, 40, 6>("wide"),
     ];
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let package = folder("rust");
     fs::write(package.join("src/main.rs"), format!("#![deny(warnings)]\nfn main() {{}}\n{}", main.concat())).unwrap();
     // As this package is built, so that nothing is built again; with the same versions, and without a network.

@@ -23,7 +23,7 @@ fn other_folder() -> Option<PathBuf> {
 }
 
 fn folder() -> PathBuf {
-    other_folder().unwrap_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/tests/io/fixtures").into())
+    other_folder().unwrap_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/io/fixtures").into())
 }
 
 fn samples<T: Real, const N: usize>(value: &Value) -> Vec<[T; N]> {

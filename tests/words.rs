@@ -29,7 +29,7 @@ fn is_known() -> bool {
 #[test]
 fn error_messages() {
     if is_known() {
-        trybuild::TestCases::new().compile_fail("tests/words/*.rs");
+        trybuild::TestCases::new().compile_fail("words/*.rs");
     }
 }
 
@@ -38,6 +38,6 @@ fn error_messages() {
 #[test]
 fn error_messages_about_files() {
     if is_known() {
-        trybuild::TestCases::new().compile_fail("tests/words_io/*.rs");
+        trybuild::TestCases::new().compile_fail("words_io/*.rs");
     }
 }

@@ -229,10 +229,10 @@ mod file_error {
 ///
 /// type Xor = (Dense<2, 4, Tanh>, Dense<4, 1, Sigmoid>);
 ///
-/// static XOR: Xor = include_weights!("../../../tests/io/fixtures/torch_xor.safetensors");
+/// static XOR: Xor = include_weights!("../../../examples/data/xor.safetensors");
 /// assert!(XOR.predict_one(&[0.0, 1.0])[0] < 1.0);
 ///
-/// const SAME: Xor = include_weights!("../../../tests/io/fixtures/torch_xor.f32", Raw(Precision::F32));
+/// const SAME: Xor = include_weights!("../../../examples/data/xor.f32", Raw(Precision::F32));
 /// assert!(SAME == XOR);
 /// ```
 ///
@@ -243,7 +243,7 @@ mod file_error {
 /// use tuplenet::include_weights;
 /// use tuplenet::prelude::*;
 ///
-/// static WRONG: (Dense<2, 5, Tanh>, Dense<5, 1, Sigmoid>) = include_weights!("../../../tests/io/fixtures/torch_xor.safetensors");
+/// static WRONG: (Dense<2, 5, Tanh>, Dense<5, 1, Sigmoid>) = include_weights!("../../../examples/data/xor.safetensors");
 /// assert!(WRONG.predict_one(&[0.0, 0.0])[0] < 0.5);
 /// ```
 ///
