@@ -2,7 +2,6 @@
 //! tuplenet-benches --bench stack`. Each attempt is a process of its own, because a stack overflow ends one.
 
 use std::process::{Command, Stdio};
-use tuplenet::model::Params;
 use tuplenet::prelude::*;
 
 type Small = (Dense<4, 32, Tanh>, Dense<32, 16, Tanh>, Dense<16, 4, Identity>);

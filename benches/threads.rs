@@ -6,7 +6,7 @@
 
 use rayon::ThreadPoolBuilder;
 use std::time::Instant;
-use tuplenet::model::{Parameter, Params, Visitor};
+use tuplenet::model::{Parameter, Visit, Visitor};
 use tuplenet::prelude::*;
 use tuplenet::train::Parallel;
 
