@@ -154,6 +154,18 @@ pub enum ActivationKind {
     Softmax,
 }
 
+/// Calls the macro `$each` with the names of the library's activations that are computed element by element, which makes
+/// each of them a layer.
+macro_rules! elementwise_activations {
+    ($each:ident) => {
+        $each! {
+            Identity, Relu, LeakyRelu<const PERCENT: u32>, Elu, Selu, Gelu, Silu, Sigmoid, HardSigmoid, Tanh, Softplus,
+            Softsign
+        }
+    };
+}
+pub(crate) use elementwise_activations;
+
 /// Fails to compile for a softmax of one output, which would be constant.
 pub(crate) const fn assert_varies<A: Activation>(outputs: usize) {
     assert!(

@@ -1,10 +1,7 @@
 //! Activations as layers of their own: [`activation_layer!`](crate::activation_layer), and its uses for those of the
 //! library.
 
-use crate::activation::{
-    Activation, Elu, Gelu, HardSigmoid, Identity, LeakyRelu, Relu, Selu, Sigmoid, Silu, Softmax, Softplus, Softsign,
-    Tanh, assert_varies,
-};
+use crate::activation::{Activation, Softmax, assert_varies, elementwise_activations};
 use crate::kernel::map_first;
 use crate::model::layer::Internal;
 use crate::model::{Batch, Features, Layer, Model, Op, Pass, Shape, Zeroed};
@@ -184,6 +181,7 @@ pub fn activate_backward<A: Activation, In: Shape, T: Real, S: Simd, const B: us
 // What the library's activations have beside what the macro writes: their operation, for exporters.
 macro_rules! layers {
     ($($name:ident $(<const $parameter:ident: $kind:ty>)?),+ $(,)?) => {$(
+        use crate::activation::$name;
         activation_layer!($name $(<const $parameter: $kind>)? {
             fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>), _: Internal) {
                 emit(operation::<Self, In, T>());
@@ -199,9 +197,7 @@ fn operation<'a, A: Activation, In: Shape, T>() -> Op<'a, T> {
     }
 }
 
-layers! {
-    Identity, Relu, LeakyRelu<const PERCENT: u32>, Elu, Selu, Gelu, Silu, Sigmoid, HardSigmoid, Tanh, Softplus, Softsign,
-}
+elementwise_activations!(layers);
 
 /// The cache of [`Softmax`] as a layer of its own: nothing, but with a size of one the compiler stops at its value.
 #[derive(Clone, Copy, Debug)]

@@ -47,9 +47,7 @@ use super::names::{Names, Path};
 use super::norm;
 use super::precision::{Precision, read};
 use crate::activation::Activation;
-use crate::activation::{
-    Elu, Gelu, HardSigmoid, Identity, LeakyRelu, Relu, Selu, Sigmoid, Silu, Softmax, Softplus, Softsign, Tanh,
-};
+use crate::activation::elementwise_activations;
 use crate::error::Text;
 use crate::layers::{BatchNorm, Dense, Dropout, Input, LayerNorm, Residual, mixed};
 use crate::model::{Kind, Parameter, Params, Zeroed};
@@ -470,16 +468,15 @@ impl<P: Place, const IN: usize, const OUT: usize, A: Activation, T: Readable> Em
 
 macro_rules! activations {
     ($($name:ident $(<const $parameter:ident: $kind:ty>)?),+ $(,)?) => {$(
+        use crate::activation::$name;
         impl<P: Place $(, const $parameter: $kind)?> Embedded<P> for $name$(<$parameter>)? {
             const VALUE: Self = $name;
             const TENSORS: &'static [Parameter] = &[];
         }
     )+};
 }
-activations! {
-    Identity, Relu, LeakyRelu<const PERCENT: u32>, Elu, Selu, Gelu, Silu, Sigmoid, HardSigmoid, Tanh, Softplus, Softsign,
-    Softmax,
-}
+elementwise_activations!(activations);
+activations!(Softmax);
 
 impl<P: Place, In, T: Real> Embedded<P> for Input<In, T> {
     const VALUE: Self = Zeroed::ZEROED;
