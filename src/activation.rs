@@ -124,18 +124,21 @@ pub enum FusedLoss {
     /// No loss.
     None,
     /// Both cross-entropies: the outputs are logits.
-    EitherCrossEntropy,
+    Either,
     /// Binary cross-entropy: the activation is the logistic sigmoid.
-    BinaryCrossEntropy,
+    Binary,
     /// Cross-entropy: the activation is softmax.
-    CrossEntropy,
+    Classes,
 }
 
-/// The library's activations as values, for code that writes a network in another language.
+/// One of the library's activations as a value, for code that writes a network in another language.
+// Not an enum with their names: a second public name makes the compiler write paths in front of both, and error messages long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[allow(missing_docs, reason = "the names are those of the types here")]
-#[non_exhaustive]
-pub enum ActivationKind {
+pub struct ActivationKind(pub(crate) Function);
+
+/// What [`ActivationKind`] stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Function {
     Identity,
     Relu,
     LeakyRelu {
@@ -154,6 +157,28 @@ pub enum ActivationKind {
     Softmax,
 }
 
+#[allow(missing_docs, reason = "the names are those of the types here")]
+impl ActivationKind {
+    pub const IDENTITY: Self = ActivationKind(Function::Identity);
+    pub const RELU: Self = ActivationKind(Function::Relu);
+    pub const ELU: Self = ActivationKind(Function::Elu);
+    pub const SELU: Self = ActivationKind(Function::Selu);
+    pub const GELU: Self = ActivationKind(Function::Gelu);
+    pub const SILU: Self = ActivationKind(Function::Silu);
+    pub const SIGMOID: Self = ActivationKind(Function::Sigmoid);
+    pub const HARD_SIGMOID: Self = ActivationKind(Function::HardSigmoid);
+    pub const TANH: Self = ActivationKind(Function::Tanh);
+    pub const SOFTPLUS: Self = ActivationKind(Function::Softplus);
+    pub const SOFTSIGN: Self = ActivationKind(Function::Softsign);
+    pub const SOFTMAX: Self = ActivationKind(Function::Softmax);
+
+    /// [`LeakyRelu`] with the factor for negative inputs in per cent.
+    #[must_use]
+    pub const fn leaky_relu(percent: u32) -> Self {
+        ActivationKind(Function::LeakyRelu { percent })
+    }
+}
+
 /// Calls the macro `$each` with the names of the library's activations that are computed element by element, which makes
 /// each of them a layer.
 macro_rules! elementwise_activations {
@@ -169,7 +194,7 @@ pub(crate) use elementwise_activations;
 /// Fails to compile for a softmax of one output, which would be constant.
 pub(crate) const fn assert_varies<A: Activation>(outputs: usize) {
     assert!(
-        outputs > 1 || !matches!(A::FUSED_LOSS, FusedLoss::CrossEntropy),
+        outputs > 1 || !matches!(A::FUSED_LOSS, FusedLoss::Classes),
         "softmax of one output is always 1: take `Sigmoid` with `BinaryCrossEntropy` for binary classification, or an output for each class"
     );
 }
@@ -229,7 +254,7 @@ macro_rules! activation {
         impl Activation for $name {
             type DerivativeFrom = $from;
             type Init = $init;
-            const KIND: Option<ActivationKind> = Some(ActivationKind::$name);
+            const KIND: Option<ActivationKind> = Some(ActivationKind(Function::$name));
             $(const FUSED_LOSS: FusedLoss = $fused;)?
             $(const INLINE: bool = $inline;)?
 
@@ -265,7 +290,7 @@ activation! {
     ///
     /// `y = x`, derivative `1`. PyTorch equivalent: `torch.nn.Identity`.
     #[doc(alias("linear", "nn.Identity"))]
-    Identity, FromOutput, GlorotUniform, fused FusedLoss::EitherCrossEntropy, inline true;
+    Identity, FromOutput, GlorotUniform, fused FusedLoss::Either, inline true;
     |_simd, x| x;
     |simd, _x, _y| splat::<S, T>(simd, 1.0)
 }
@@ -309,7 +334,7 @@ pub struct Relu;
 impl Activation for Relu {
     type DerivativeFrom = FromOutput;
     type Init = HeUniform;
-    const KIND: Option<ActivationKind> = Some(ActivationKind::Relu);
+    const KIND: Option<ActivationKind> = Some(ActivationKind::RELU);
     const INLINE: bool = true;
 
     #[inline(always)]
@@ -342,7 +367,7 @@ pub struct LeakyRelu<const PERCENT: u32 = 1>;
 impl<const PERCENT: u32> Activation for LeakyRelu<PERCENT> {
     type DerivativeFrom = FromOutput;
     type Init = HeUniform;
-    const KIND: Option<ActivationKind> = Some(ActivationKind::LeakyRelu { percent: PERCENT });
+    const KIND: Option<ActivationKind> = Some(ActivationKind::leaky_relu(PERCENT));
     const INLINE: bool = true;
 
     #[inline(always)]
@@ -424,7 +449,7 @@ activation! {
     ///
     /// `y = 1 / (1 + exp(-x))`, derivative `y (1 - y)`. PyTorch equivalent: `torch.nn.Sigmoid`.
     #[doc(alias("logistic", "expit"))]
-    Sigmoid, FromOutput, GlorotUniform, fused FusedLoss::BinaryCrossEntropy;
+    Sigmoid, FromOutput, GlorotUniform, fused FusedLoss::Binary;
     |simd, x| math::sigmoid::<S, T>(simd, x);
     |_simd, _x, y| mul_add(-y, y, y)
 }
@@ -503,8 +528,8 @@ impl Activation for Softmax {
     type Init = GlorotUniform;
     const ELEMENTWISE: bool = false;
     const INLINE: bool = true;
-    const FUSED_LOSS: FusedLoss = FusedLoss::CrossEntropy;
-    const KIND: Option<ActivationKind> = Some(ActivationKind::Softmax);
+    const FUSED_LOSS: FusedLoss = FusedLoss::Classes;
+    const KIND: Option<ActivationKind> = Some(ActivationKind::SOFTMAX);
 
     #[inline(always)]
     fn value<S: Simd, T: Real>(_: S, x: Lanes<S, T>) -> Lanes<S, T> {

@@ -496,7 +496,7 @@ impl BinaryCrossEntropy {
         targets: &[[T; OUT]; B],
     ) -> T {
         let simd = pass.simd();
-        if !matches!(A::FUSED_LOSS, FusedLoss::BinaryCrossEntropy | FusedLoss::EitherCrossEntropy) {
+        if !matches!(A::FUSED_LOSS, FusedLoss::Binary | FusedLoss::Either) {
             return elementwise::<S, T, A, OUT, B>(
                 pass,
                 scale,
@@ -685,7 +685,7 @@ impl CrossEntropy {
         output: &mut [T; OUT],
         target: &[T; OUT],
     ) -> T {
-        if !matches!(A::FUSED_LOSS, FusedLoss::CrossEntropy | FusedLoss::EitherCrossEntropy) {
+        if !matches!(A::FUSED_LOSS, FusedLoss::Classes | FusedLoss::Either) {
             // `elementwise` takes the mean over the outputs; this is the sum.
             let (pass, scale) = (Pass::<S, 1>::new(simd, 1), scale * T::from_count(OUT));
             let (output, target) = (core::array::from_mut(output), core::array::from_ref(target));
@@ -806,7 +806,7 @@ impl<T: Real, C: ClassIndex<OUT>, const OUT: usize> ClassTarget<T, OUT> for C {
         targets: &[C; B],
     ) -> T {
         let simd = pass.simd();
-        if !matches!(A::FUSED_LOSS, FusedLoss::CrossEntropy | FusedLoss::EitherCrossEntropy) {
+        if !matches!(A::FUSED_LOSS, FusedLoss::Classes | FusedLoss::Either) {
             let mut total = T::ZERO;
             for (output, class) in outputs.iter_mut().zip(targets).take(pass.len()) {
                 let mut target = [T::ZERO; OUT];

@@ -490,7 +490,7 @@ fn layers_of_ones_own() {
     impl Activation for AlsoRelu {
         type DerivativeFrom = tuplenet::activation::FromOutput;
         type Init = tuplenet::init::HeUniform;
-        const KIND: Option<ActivationKind> = Some(ActivationKind::Relu);
+        const KIND: Option<ActivationKind> = Some(ActivationKind::RELU);
         fn value<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
             Relu::value::<S, T>(simd, x)
         }

@@ -485,7 +485,7 @@ impl<const N: usize, T: Real> Layer<Features<N>, T> for BatchNorm<N, T> {
     }
 
     fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>), _: Internal) {
-        emit(Op::BatchNorm {
+        emit(Op::BatchNormalization {
             weight: self.weight.as_slice(),
             bias: self.bias.as_slice(),
             mean: self.running_mean.as_slice(),

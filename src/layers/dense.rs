@@ -163,7 +163,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Zeroed for Dense
 
 impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Params for Dense<IN, OUT, A, T> {
     const PARAMETERS: usize = OUT * IN + OUT;
-    const MODULES: usize = if matches!(A::FUSED_LOSS, FusedLoss::EitherCrossEntropy) { 1 } else { 2 };
+    const MODULES: usize = if matches!(A::FUSED_LOSS, FusedLoss::Either) { 1 } else { 2 };
 
     fn initialize<R: Rng>(&mut self, rng: &mut R) {
         A::Init::default().fill_layer::<T, R, IN, OUT>(rng, self.weight.as_mut_slice());
@@ -331,7 +331,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
     fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>), _: Internal) {
         let (weight, bias) = (self.weight.as_slice(), self.bias.as_slice());
         emit(match A::KIND {
-            Some(function) => Op::Dense { inputs: IN, outputs: OUT, weight, bias, function },
+            Some(function) => Op::Linear { inputs: IN, outputs: OUT, weight, bias, function },
             None => Op::Unknown { name: core::any::type_name::<A>() },
         });
     }

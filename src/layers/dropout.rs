@@ -166,6 +166,6 @@ impl<In: Shape, T: Real, const PERCENT: u32> Layer<In, T> for Dropout<PERCENT> {
     }
 
     fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>), _: Internal) {
-        emit(Op::Dropout { size: In::LEN, percent: PERCENT, seed: self.seed });
+        emit(Op::InvertedDropout { size: In::LEN, percent: PERCENT, seed: self.seed });
     }
 }

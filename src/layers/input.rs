@@ -108,6 +108,6 @@ impl<In: Shape, T: Real> Layer<In, T> for Input<In, T> {
     }
 
     fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>), _: Internal) {
-        emit(Op::Input { size: In::LEN });
+        emit(Op::Source { size: In::LEN });
     }
 }

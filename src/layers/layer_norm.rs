@@ -259,6 +259,6 @@ impl<const N: usize, T: Real, const EPSILON_NANOS: u64> Layer<Features<N>, T> fo
 
     fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>), _: Internal) {
         let (weight, bias) = (self.weight.as_slice(), self.bias.as_slice());
-        emit(Op::LayerNorm { weight, bias, epsilon_nanos: EPSILON_NANOS });
+        emit(Op::LayerNormalization { weight, bias, epsilon_nanos: EPSILON_NANOS });
     }
 }

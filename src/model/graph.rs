@@ -7,11 +7,11 @@
 //! let network = <(Dense<2, 8, Tanh>, Dense<8, 1, Sigmoid>)>::new(&mut seeded(0));
 //! let mut functions = Vec::new();
 //! network.graph(&mut |op| {
-//!     if let Op::Dense { function, .. } = op {
+//!     if let Op::Linear { function, .. } = op {
 //!         functions.push(function);
 //!     }
 //! });
-//! assert_eq!(functions, [ActivationKind::Tanh, ActivationKind::Sigmoid]);
+//! assert_eq!(functions, [ActivationKind::TANH, ActivationKind::SIGMOID]);
 //! ```
 
 use crate::activation::ActivationKind;
@@ -19,11 +19,13 @@ use crate::activation::ActivationKind;
 /// An operation of the graph: what a layer computes in prediction. A chain or a
 /// [`Residual`](crate::layers::Residual) reports its begin, then the operations inside it, and then its end. Slices
 /// hold one element for each feature, unless stated otherwise.
+// No variant has the name of a layer: a second public name makes the compiler write paths in front of both, and error
+// messages long.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Op<'a, T> {
     /// `y = f(W x + b)`: a [`Dense`](crate::layers::Dense) layer.
-    Dense {
+    Linear {
         /// The number of inputs.
         inputs: usize,
         /// The number of outputs.
@@ -43,12 +45,12 @@ pub enum Op<'a, T> {
         function: ActivationKind,
     },
     /// `y = x`: an [`Input`](crate::layers::Input).
-    Input {
+    Source {
         /// The number of features.
         size: usize,
     },
     /// `y = x`: a [`Dropout`](crate::layers::Dropout) layer.
-    Dropout {
+    InvertedDropout {
         /// The number of features.
         size: usize,
         /// The probability with which training zeroes an activation, in per cent.
@@ -57,7 +59,7 @@ pub enum Op<'a, T> {
         seed: u64,
     },
     /// `y = (x - mean) / root(variance + epsilon) * weight + bias`: a [`BatchNorm`](crate::layers::BatchNorm) layer.
-    BatchNorm {
+    BatchNormalization {
         /// The gains.
         weight: &'a [T],
         /// The biases.
@@ -72,7 +74,7 @@ pub enum Op<'a, T> {
         epsilon: T,
     },
     /// The same with the mean and variance of the sample: a [`LayerNorm`](crate::layers::LayerNorm) layer.
-    LayerNorm {
+    LayerNormalization {
         /// The gains.
         weight: &'a [T],
         /// The biases.

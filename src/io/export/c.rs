@@ -3,7 +3,7 @@
 use super::rust::type_of;
 use super::test_vectors::TestVectors;
 use super::{ExportError, Exportable, Graph, lines, row, wrapped};
-use crate::activation::ActivationKind;
+use crate::activation::{ActivationKind, Function};
 use crate::activation::{SELU_ALPHA, SELU_SCALE};
 use crate::data::Inputs;
 use crate::model::Op;
@@ -273,7 +273,7 @@ impl<'n> Program<'n> {
             real: real::<T>(),
             place: Place::Input,
             size: graph.inputs,
-            dense: graph.parts.iter().filter(|part| matches!(part, Op::Dense { .. })).count(),
+            dense: graph.parts.iter().filter(|part| matches!(part, Op::Linear { .. })).count(),
             outputs: graph.outputs,
             buffers: [0; 2],
             kept: Vec::new(),
@@ -289,7 +289,7 @@ impl<'n> Program<'n> {
         let name = self.name;
         for (index, part) in graph.parts.iter().enumerate() {
             match *part {
-                Op::Dense { inputs, outputs, weight, bias, function } => {
+                Op::Linear { inputs, outputs, weight, bias, function } => {
                     let rows = (0..outputs).flat_map(|index| row(weight, outputs, index));
                     self.table("weight", index, outputs * inputs, rows);
                     self.table("bias", index, outputs, bias.iter().copied());
@@ -312,13 +312,13 @@ impl<'n> Program<'n> {
                     self.activate::<T>(function);
                 }
                 Op::Apply { function, .. } => self.activate::<T>(function),
-                Op::BatchNorm { weight, bias, mean, variance, epsilon, .. } => {
+                Op::BatchNormalization { weight, bias, mean, variance, epsilon, .. } => {
                     let [scale, shift] = lines(weight, bias, mean, variance, epsilon);
                     self.table("scale", index, scale.len(), scale.into_iter());
                     self.table("shift", index, shift.len(), shift.into_iter());
                     self.each(|x| format!("{x} = {x} * {name}_scale_{index}[i] + {name}_shift_{index}[i]"));
                 }
-                Op::LayerNorm { weight, bias, epsilon_nanos } => {
+                Op::LayerNormalization { weight, bias, epsilon_nanos } => {
                     self.table("weight", index, weight.len(), weight.iter().copied());
                     self.table("bias", index, bias.len(), bias.iter().copied());
                     self.needs.insert("normalize");
@@ -345,7 +345,11 @@ impl<'n> Program<'n> {
                     self.each(|x| format!("{x} += kept_{depth}[i]"));
                 }
                 // What is unknown is in no graph.
-                Op::Input { .. } | Op::Dropout { .. } | Op::ChainBegins | Op::ChainEnds | Op::Unknown { .. } => {}
+                Op::Source { .. }
+                | Op::InvertedDropout { .. }
+                | Op::ChainBegins
+                | Op::ChainEnds
+                | Op::Unknown { .. } => {}
             }
         }
         if self.place != Place::Output {
@@ -387,30 +391,30 @@ impl<'n> Program<'n> {
 
     fn activate<T: Real>(&mut self, function: ActivationKind) {
         let name = self.name;
-        let (chunk, called) = match function {
-            ActivationKind::Identity => return,
-            ActivationKind::LeakyRelu { percent } => {
+        let (chunk, called) = match function.0 {
+            Function::Identity => return,
+            Function::LeakyRelu { percent } => {
                 let factor = literal(T::of(f64::from(percent) / 100.0));
                 return self.each(|x| format!("{x} = {x} > {} ? {x} : {x} * {factor}", literal(T::ZERO)));
             }
-            ActivationKind::Softmax => {
+            Function::Softmax => {
                 self.needs.insert("softmax");
                 self.own();
                 self.body += &format!("    {name}_softmax({}, {});\n", self.size, self.place.name());
                 return;
             }
-            ActivationKind::Tanh if is_float::<T>() => ("tanh_float", "tanh"),
-            ActivationKind::Tanh => ("tanh_double", "tanh"),
-            ActivationKind::Relu => ("relu", "relu"),
-            ActivationKind::Elu => ("elu", "elu"),
-            ActivationKind::Selu => ("selu", "selu"),
-            ActivationKind::Gelu => ("gelu", "gelu"),
-            ActivationKind::Silu => ("silu", "silu"),
-            ActivationKind::Sigmoid => ("sigmoid", "sigmoid"),
+            Function::Tanh if is_float::<T>() => ("tanh_float", "tanh"),
+            Function::Tanh => ("tanh_double", "tanh"),
+            Function::Relu => ("relu", "relu"),
+            Function::Elu => ("elu", "elu"),
+            Function::Selu => ("selu", "selu"),
+            Function::Gelu => ("gelu", "gelu"),
+            Function::Silu => ("silu", "silu"),
+            Function::Sigmoid => ("sigmoid", "sigmoid"),
             // Without a line that would make it the sigmoid of a network called `.._hard`.
-            ActivationKind::HardSigmoid => ("hardsigmoid", "hardsigmoid"),
-            ActivationKind::Softplus => ("softplus", "softplus"),
-            ActivationKind::Softsign => ("softsign", "softsign"),
+            Function::HardSigmoid => ("hardsigmoid", "hardsigmoid"),
+            Function::Softplus => ("softplus", "softplus"),
+            Function::Softsign => ("softsign", "softsign"),
         };
         self.needs.insert(chunk);
         self.each(|x| format!("{x} = {name}_{called}({x})"));

@@ -236,11 +236,11 @@ fn check<T: Real>(parts: &[Op<T>]) -> Result<(), ExportError> {
             }),
         };
         match *part {
-            Op::Dense { outputs, weight, bias, .. } => {
+            Op::Linear { outputs, weight, bias, .. } => {
                 finite("weight", weight, outputs)?;
                 finite("bias", bias, outputs)?;
             }
-            Op::BatchNorm { weight, bias, mean, variance, epsilon, .. } => {
+            Op::BatchNormalization { weight, bias, mean, variance, epsilon, .. } => {
                 for (name, values) in
                     [("weight", weight), ("bias", bias), ("running_mean", mean), ("running_variance", variance)]
                 {
@@ -250,8 +250,10 @@ fn check<T: Real>(parts: &[Op<T>]) -> Result<(), ExportError> {
                 finite("scale", &scale, scale.len())?;
                 finite("shift", &shift, shift.len())?;
             }
-            Op::LayerNorm { epsilon_nanos: 0, .. } => return Err(ExportError::Epsilon { place: place("epsilon") }),
-            Op::LayerNorm { weight, bias, .. } => {
+            Op::LayerNormalization { epsilon_nanos: 0, .. } => {
+                return Err(ExportError::Epsilon { place: place("epsilon") });
+            }
+            Op::LayerNormalization { weight, bias, .. } => {
                 finite("weight", weight, weight.len())?;
                 finite("bias", bias, bias.len())?;
             }
@@ -265,7 +267,7 @@ fn check<T: Real>(parts: &[Op<T>]) -> Result<(), ExportError> {
                 around.pop();
             }
             Op::Unknown { name } => return Err(ExportError::Unknown { name: Short(name).to_string() }),
-            Op::Input { .. } | Op::Apply { .. } | Op::Dropout { .. } => {}
+            Op::Source { .. } | Op::Apply { .. } | Op::InvertedDropout { .. } => {}
         }
         if let (Some(index), Some(true)) = (path.last_mut(), around.last()) {
             *index += 1;

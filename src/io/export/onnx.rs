@@ -1,7 +1,7 @@
 //! ONNX files.
 
 use super::{ExportError, Exportable, Graph, row};
-use crate::activation::{ActivationKind, SELU_ALPHA, SELU_SCALE};
+use crate::activation::{ActivationKind, Function, SELU_ALPHA, SELU_SCALE};
 use crate::model::Op;
 use crate::num::Real;
 use alloc::format;
@@ -191,7 +191,7 @@ impl OnnxGraph {
             onnx.tensor(format!("{name}_{index}"), &[values.len()], values.iter().copied())
         };
         match *part {
-            Op::Dense { inputs, outputs, weight, bias, function } => {
+            Op::Linear { inputs, outputs, weight, bias, function } => {
                 let rows = (0..outputs).flat_map(|index| row(weight, outputs, index));
                 let weight = self.tensor(format!("weight_{index}"), &[outputs, inputs], rows);
                 let bias = vector(self, "bias", bias);
@@ -199,13 +199,13 @@ impl OnnxGraph {
                 self.activate::<T>(function);
             }
             Op::Apply { function, .. } => self.activate::<T>(function),
-            Op::BatchNorm { weight, bias, mean, variance, epsilon, .. } => {
+            Op::BatchNormalization { weight, bias, mean, variance, epsilon, .. } => {
                 let names = [("scale", weight), ("bias", bias), ("mean", mean), ("variance", variance)]
                     .map(|(name, values)| vector(self, name, values));
                 let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
                 self.then("BatchNormalization", &names, vec![float("epsilon", epsilon.exact())]);
             }
-            Op::LayerNorm { weight, bias, epsilon_nanos } => {
+            Op::LayerNormalization { weight, bias, epsilon_nanos } => {
                 let (weight, bias) = (vector(self, "scale", weight), vector(self, "bias", bias));
                 let attributes = vec![
                     whole("axis", -1),
@@ -222,7 +222,7 @@ impl OnnxGraph {
                 }
             }
             // What is unknown is in no graph.
-            Op::Input { .. } | Op::Dropout { .. } | Op::ChainBegins | Op::ChainEnds | Op::Unknown { .. } => {}
+            Op::Source { .. } | Op::InvertedDropout { .. } | Op::ChainBegins | Op::ChainEnds | Op::Unknown { .. } => {}
         }
     }
 
@@ -243,17 +243,17 @@ impl OnnxGraph {
     fn activate<T: Real>(&mut self, function: ActivationKind) {
         let single = data_type::<T>() == 1;
         let x = self.now.clone();
-        match function {
-            ActivationKind::Identity => {}
-            ActivationKind::Relu => self.then("Relu", &[], Vec::new()),
-            ActivationKind::Sigmoid => self.then("Sigmoid", &[], Vec::new()),
-            ActivationKind::Tanh => self.then("Tanh", &[], Vec::new()),
-            ActivationKind::Softmax => self.then("Softmax", &[], vec![whole("axis", -1)]),
-            ActivationKind::Silu => {
+        match function.0 {
+            Function::Identity => {}
+            Function::Relu => self.then("Relu", &[], Vec::new()),
+            Function::Sigmoid => self.then("Sigmoid", &[], Vec::new()),
+            Function::Tanh => self.then("Tanh", &[], Vec::new()),
+            Function::Softmax => self.then("Softmax", &[], vec![whole("axis", -1)]),
+            Function::Silu => {
                 self.then("Sigmoid", &[], Vec::new());
                 self.then("Mul", &[&x], Vec::new());
             }
-            ActivationKind::Gelu => {
+            Function::Gelu => {
                 let (root, one, half) = (consts::FRAC_1_SQRT_2, self.constant::<T>(1.0), self.constant::<T>(0.5));
                 let root = self.constant::<T>(root);
                 self.then("Mul", &[&root], Vec::new());
@@ -268,7 +268,7 @@ impl OnnxGraph {
                 self.then("Mul", &[&x], Vec::new());
                 self.then("Mul", &[&half], Vec::new());
             }
-            ActivationKind::LeakyRelu { percent } => {
+            Function::LeakyRelu { percent } => {
                 let factor = f64::from(percent) / 100.0;
                 if single {
                     return self.then("LeakyRelu", &[], vec![float("alpha", factor)]);
@@ -276,23 +276,23 @@ impl OnnxGraph {
                 let factors = self.constant::<T>(factor);
                 self.then("PRelu", &[&factors], Vec::new());
             }
-            ActivationKind::Elu if single => self.then("Elu", &[], Vec::new()),
-            ActivationKind::Elu => self.exponential::<T>(1.0, 1.0),
-            ActivationKind::Selu if single => {
+            Function::Elu if single => self.then("Elu", &[], Vec::new()),
+            Function::Elu => self.exponential::<T>(1.0, 1.0),
+            Function::Selu if single => {
                 self.then("Selu", &[], vec![float("alpha", SELU_ALPHA), float("gamma", SELU_SCALE)]);
             }
-            ActivationKind::Selu => self.exponential::<T>(SELU_SCALE, SELU_SCALE * SELU_ALPHA),
-            ActivationKind::HardSigmoid if single => {
+            Function::Selu => self.exponential::<T>(SELU_SCALE, SELU_SCALE * SELU_ALPHA),
+            Function::HardSigmoid if single => {
                 self.then("HardSigmoid", &[], vec![float("alpha", 1.0 / 6.0), float("beta", 0.5)]);
             }
-            ActivationKind::HardSigmoid => {
+            Function::HardSigmoid => {
                 let [sixth, half, zero, one] = [1.0 / 6.0, 0.5, 0.0, 1.0].map(|value| self.constant::<T>(value));
                 self.then("Mul", &[&sixth], Vec::new());
                 self.then("Add", &[&half], Vec::new());
                 self.then("Clip", &[&zero, &one], Vec::new());
             }
-            ActivationKind::Softplus if single => self.then("Softplus", &[], Vec::new()),
-            ActivationKind::Softplus => {
+            Function::Softplus if single => self.then("Softplus", &[], Vec::new()),
+            Function::Softplus => {
                 let (zero, one) = (self.constant::<T>(0.0), self.constant::<T>(1.0));
                 let positive = self.node("Max", &[&x, &zero], Vec::new());
                 for operator in ["Abs", "Neg", "Exp"] {
@@ -302,8 +302,8 @@ impl OnnxGraph {
                 self.then("Log", &[], Vec::new());
                 self.then("Add", &[&positive], Vec::new());
             }
-            ActivationKind::Softsign if single => self.then("Softsign", &[], Vec::new()),
-            ActivationKind::Softsign => {
+            Function::Softsign if single => self.then("Softsign", &[], Vec::new()),
+            Function::Softsign => {
                 let one = self.constant::<T>(1.0);
                 let size = self.node("Abs", &[&x], Vec::new());
                 let divisor = self.node("Add", &[&size, &one], Vec::new());

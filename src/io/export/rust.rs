@@ -2,7 +2,7 @@
 
 use super::test_vectors::TestVectors;
 use super::{ExportError, Exportable, Graph, wrapped};
-use crate::activation::ActivationKind;
+use crate::activation::{ActivationKind, Function};
 use crate::data::Inputs;
 use crate::layers::EPSILON;
 use crate::model::Op;
@@ -167,21 +167,21 @@ pub(super) struct Used {
 
 impl Used {
     fn function(&mut self, function: ActivationKind) -> String {
-        let (name, arguments) = match function {
-            ActivationKind::Identity => ("Identity", String::new()),
-            ActivationKind::Relu => ("Relu", String::new()),
-            ActivationKind::LeakyRelu { percent: 1 } => ("LeakyRelu", String::new()),
-            ActivationKind::LeakyRelu { percent } => ("LeakyRelu", format!("<{percent}>")),
-            ActivationKind::Elu => ("Elu", String::new()),
-            ActivationKind::Selu => ("Selu", String::new()),
-            ActivationKind::Gelu => ("Gelu", String::new()),
-            ActivationKind::Silu => ("Silu", String::new()),
-            ActivationKind::Sigmoid => ("Sigmoid", String::new()),
-            ActivationKind::HardSigmoid => ("HardSigmoid", String::new()),
-            ActivationKind::Tanh => ("Tanh", String::new()),
-            ActivationKind::Softplus => ("Softplus", String::new()),
-            ActivationKind::Softsign => ("Softsign", String::new()),
-            ActivationKind::Softmax => ("Softmax", String::new()),
+        let (name, arguments) = match function.0 {
+            Function::Identity => ("Identity", String::new()),
+            Function::Relu => ("Relu", String::new()),
+            Function::LeakyRelu { percent: 1 } => ("LeakyRelu", String::new()),
+            Function::LeakyRelu { percent } => ("LeakyRelu", format!("<{percent}>")),
+            Function::Elu => ("Elu", String::new()),
+            Function::Selu => ("Selu", String::new()),
+            Function::Gelu => ("Gelu", String::new()),
+            Function::Silu => ("Silu", String::new()),
+            Function::Sigmoid => ("Sigmoid", String::new()),
+            Function::HardSigmoid => ("HardSigmoid", String::new()),
+            Function::Tanh => ("Tanh", String::new()),
+            Function::Softplus => ("Softplus", String::new()),
+            Function::Softsign => ("Softsign", String::new()),
+            Function::Softmax => ("Softmax", String::new()),
         };
         self.activations.insert(name);
         format!("{name}{arguments}")
@@ -194,17 +194,17 @@ pub(super) fn type_of<T: Real>(graph: &Graph<T>, used: &mut Used) -> String {
     let mut text = String::new();
     for (index, part) in graph.parts.iter().enumerate() {
         let (layer, words) = match *part {
-            Op::Dense { inputs, outputs, function, .. } => {
+            Op::Linear { inputs, outputs, function, .. } => {
                 ("Dense", format!("Dense<{inputs}, {outputs}, {}{real}>", used.function(function)))
             }
-            Op::Input { size } => ("Input", format!("Input<tuplenet::model::Features<{size}>{real}>")),
+            Op::Source { size } => ("Input", format!("Input<tuplenet::model::Features<{size}>{real}>")),
             Op::Apply { function, .. } => ("", used.function(function)),
-            Op::Dropout { percent, .. } => ("Dropout", format!("Dropout<{percent}>")),
-            Op::BatchNorm { weight, .. } => ("BatchNorm", format!("BatchNorm<{}{real}>", weight.len())),
-            Op::LayerNorm { weight, epsilon_nanos: 10_000, .. } => {
+            Op::InvertedDropout { percent, .. } => ("Dropout", format!("Dropout<{percent}>")),
+            Op::BatchNormalization { weight, .. } => ("BatchNorm", format!("BatchNorm<{}{real}>", weight.len())),
+            Op::LayerNormalization { weight, epsilon_nanos: 10_000, .. } => {
                 ("LayerNorm", format!("LayerNorm<{}{real}>", weight.len()))
             }
-            Op::LayerNorm { weight, epsilon_nanos, .. } => {
+            Op::LayerNormalization { weight, epsilon_nanos, .. } => {
                 ("LayerNorm", format!("LayerNorm<{}, {}, {epsilon_nanos}>", weight.len(), self::real::<T>()))
             }
             Op::ResidualBegins { .. } => ("Residual", "Residual<".to_string()),
@@ -241,7 +241,7 @@ fn expression<T: Real>(graph: &Graph<T>) -> String {
             arrays.iter().map(array).collect()
         };
         let words = match *part {
-            Op::Dense { outputs, weight, bias, .. } => {
+            Op::Linear { outputs, weight, bias, .. } => {
                 let column = |column: &[T]| {
                     format!("{inner}    [\n{}{inner}    ],\n", numbers(&format!("{inner}        "), column))
                 };
@@ -249,14 +249,14 @@ fn expression<T: Real>(graph: &Graph<T>) -> String {
                 let bias = arrays(&[bias]);
                 format!("tuplenet::layers::Dense::from_columns(\n{inner}[\n{columns}{inner}],\n{bias}{indent})")
             }
-            Op::Input { .. } => "tuplenet::model::Zeroed::ZEROED".to_string(),
+            Op::Source { .. } => "tuplenet::model::Zeroed::ZEROED".to_string(),
             Op::Apply { function, .. } => {
                 // The value has the type's name without its parameter.
                 let name = Used::default().function(function);
                 format!("tuplenet::activation::{}", name.split('<').next().unwrap_or(&name))
             }
-            Op::Dropout { seed, .. } => format!("tuplenet::layers::Dropout::new({seed})"),
-            Op::BatchNorm { weight, bias, mean, variance, num_batches_tracked, epsilon } => {
+            Op::InvertedDropout { seed, .. } => format!("tuplenet::layers::Dropout::new({seed})"),
+            Op::BatchNormalization { weight, bias, mean, variance, num_batches_tracked, epsilon } => {
                 // A layer of the user's may add another number to the variance than ours.
                 let difference = epsilon.exact() - T::of(EPSILON).exact();
                 let moved: Vec<T>;
@@ -270,7 +270,7 @@ fn expression<T: Real>(graph: &Graph<T>) -> String {
                 let norm = format!("tuplenet::layers::BatchNorm::from_arrays(\n{arrays}{indent})");
                 format!("tuplenet::layers::BatchNorm {{ num_batches_tracked: {num_batches_tracked}, ..{norm} }}")
             }
-            Op::LayerNorm { weight, bias, .. } => {
+            Op::LayerNormalization { weight, bias, .. } => {
                 format!("tuplenet::layers::LayerNorm::from_arrays(\n{}{indent})", arrays(&[weight, bias]))
             }
             Op::ChainBegins => "(".to_string(),

@@ -1,7 +1,7 @@
 //! [`TestVectors`]: samples, the network's outputs, and their tolerance for rounding.
 
 use super::{ExportError, Exportable, Graph};
-use crate::activation::ActivationKind;
+use crate::activation::Function;
 use crate::data::Inputs;
 use crate::model::{Features, Op, Parameter, VisitorMut};
 use crate::num::Real;
@@ -86,8 +86,8 @@ impl<T: Real, const IN: usize, const OUT: usize> TestVectors<T, IN, OUT> {
 /// [`sigmoid`](crate::num::math::sigmoid).
 fn has_coarse_sigmoid<T: Real>(graph: &Graph<T>) -> bool {
     let is_coarse = |part: &Op<T>| match part {
-        Op::Dense { function, .. } | Op::Apply { function, .. } => {
-            matches!(function, ActivationKind::Sigmoid | ActivationKind::Silu)
+        Op::Linear { function, .. } | Op::Apply { function, .. } => {
+            matches!(function.0, Function::Sigmoid | Function::Silu)
         }
         _ => false,
     };
