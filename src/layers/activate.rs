@@ -72,7 +72,7 @@ macro_rules! activation_layer {
             const MACS: Option<usize> = Some(0);
 
             #[inline(always)]
-            fn infer<S: $crate::simd::Simd, const B: usize>(
+            fn infer<S: $crate::model::Simd, const B: usize>(
                 &self,
                 pass: $crate::model::Pass<S, B>,
                 x: &$crate::model::Batch<In, T, B>,
@@ -89,7 +89,7 @@ macro_rules! activation_layer {
             type LastActivation = Self;
 
             #[inline(always)]
-            fn backward<S: $crate::simd::Simd, const B: usize>(
+            fn backward<S: $crate::model::Simd, const B: usize>(
                 &self,
                 pass: $crate::model::Pass<S, B>,
                 xy: (&$crate::model::Batch<In, T, B>, &$crate::model::Batch<In, T, B>),

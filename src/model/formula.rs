@@ -94,7 +94,7 @@ macro_rules! formula_layer {
             type Out = <$layer as $crate::model::Formula>::Out;
 
             #[inline(always)]
-            fn infer<S: $crate::simd::Simd, const B: usize>(
+            fn infer<S: $crate::model::Simd, const B: usize>(
                 &self,
                 pass: $crate::model::Pass<S, B>,
                 x: &$crate::model::BatchIn<$layer, B>,
@@ -112,7 +112,7 @@ macro_rules! formula_layer {
             type LastActivation = $crate::activation::NoActivation;
 
             #[inline(always)]
-            fn backward<S: $crate::simd::Simd, const B: usize>(
+            fn backward<S: $crate::model::Simd, const B: usize>(
                 &self,
                 pass: $crate::model::Pass<S, B>,
                 xy: (&$crate::model::BatchIn<$layer, B>, &$crate::model::BatchOut<$layer, B>),

@@ -29,3 +29,7 @@ pub use network::{Columns, Network};
 pub use parameters::Values;
 pub use params::{Element, Kind, Parameter, Params, Visit, Visitor, VisitorMut, fill, is_finite};
 pub use summary::{Cost, Description, Place, Summary};
+
+// For what macros write in the code of users.
+#[doc(hidden)]
+pub use {fearless_simd::Simd, rand::Rng};

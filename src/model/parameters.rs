@@ -119,7 +119,7 @@ macro_rules! parameters {
                 + <$values as $crate::model::Values<$T>>::ROWS * <$values as $crate::model::Values<$T>>::COLUMNS
             )+;
 
-            fn initialize<R: $crate::prelude::Rng>(&mut self, rng: &mut R) {
+            fn initialize<R: $crate::model::Rng>(&mut self, rng: &mut R) {
                 $($crate::parameters!(@initialize self rng $field $values, $T, $kind $(, $rng $initial)?);)+
             }
         }
