@@ -145,6 +145,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Zeroed for Dense
 impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Params for Dense<IN, OUT, A, T> {
     type Scalar = T;
     const PARAMETERS: usize = OUT * IN + OUT;
+    const IS_COMPILED: bool = true;
     const MODULES: usize = if matches!(A::FUSED_LOSS, FusedLoss::EitherCrossEntropy) { 1 } else { 2 };
 
     #[inline(always)]

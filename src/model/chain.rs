@@ -79,6 +79,7 @@ macro_rules! chain {
             type Scalar = $first::Scalar;
             const PARAMETERS: usize = $first::PARAMETERS $(+ $rest::PARAMETERS)+;
             const IS_CHAIN: bool = true;
+            const IS_COMPILED: bool = $first::IS_COMPILED $(&& $rest::IS_COMPILED)+;
             const TOGETHER: usize = {
                 let mut most = $first::TOGETHER;
                 $(

@@ -3,11 +3,12 @@
 use crate::data::{Inputs, Samples, micro_batch_in_place};
 use crate::error::Error;
 use crate::init::Init;
+use crate::model::params::is_inlined;
 use crate::model::{
     Aligned, Batch, Features, HasScalar, InputShape, Kind, Layer, Parameter, Params, Pass, Shape, Summary, VisitorMut,
     Zeroed,
 };
-use crate::num::dispatch::{dispatch, level};
+use crate::num::dispatch::dispatch_or_call;
 use crate::num::{Real, SCALAR};
 use fearless_simd::Simd;
 use nalgebra::SMatrix;
@@ -138,7 +139,7 @@ pub trait Network: Sized {
         Self: Params,
         X: Columns<Self, B> + ?Sized,
     {
-        dispatch!(level(), simd => x.enter(simd, self))
+        dispatch_or_call!(is_inlined::<Self>(B), simd => x.enter(simd, self))
     }
 
     /// Predicts the outputs for one sample.
@@ -198,7 +199,7 @@ pub trait Network: Sized {
         Self: Layer<Features<IN>, Out = Features<OUT>>,
     {
         check_places(inputs, outputs)?;
-        dispatch!(level(), simd => predict_all(simd, self, inputs, 0, outputs));
+        dispatch_or_call!(is_inlined::<Self>(MICRO_BATCH), simd => predict_all(simd, self, inputs, 0, outputs));
         Ok(())
     }
 }

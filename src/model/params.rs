@@ -2,6 +2,7 @@
 //! parameters serves initialization, optimizers, counting, clipping and saving.
 
 use crate::error::NotFinite;
+use crate::kernel::LARGE;
 use crate::num::Real;
 use crate::num::zeroed::Zeroed;
 use rand::Rng;
@@ -156,6 +157,10 @@ pub trait Params: Zeroed {
     /// of theirs.
     const TOGETHER: usize = 1;
 
+    /// Whether all that takes long is compiled in this crate, so that a program that uses it only compiles calls.
+    #[doc(hidden)]
+    const IS_COMPILED: bool = false;
+
     /// The size of parameters and other state in bytes: what a network uses of flash, or of RAM.
     const BYTES: usize = size_of::<Self>();
 
@@ -252,4 +257,10 @@ pub fn is_finite<N: Params>(network: &N) -> bool {
     let mut finite = Finite(true);
     network.visit(&mut finite);
     finite.0
+}
+
+/// Whether a network's code is inlined into the code that uses it, for a micro-batch of `columns`, and not compiled as
+/// calls: it is small, or has layers that this crate has not compiled.
+pub(crate) const fn is_inlined<N: Params>(columns: usize) -> bool {
+    !N::IS_COMPILED || N::PARAMETERS * columns < LARGE
 }

@@ -1,11 +1,13 @@
 //! [`Workspace`]: the memory of one training step, owned by the caller and reused.
 
+use crate::activation::Activation;
 use crate::data::{Inputs, Permutation, Samples, check_data, micro_batch_in_place};
 use crate::error::{Error, NotFinite};
 use crate::kernel::is_moderate;
 use crate::loss::Targets;
+use crate::model::params::is_inlined;
 use crate::model::{Aligned, Batch, Features, InputShape, LastActivation, Layer, Pass, Shape, Zeroed, fill};
-use crate::num::dispatch::{dispatch, level};
+use crate::num::dispatch::{dispatch, dispatch_or_call, is_glue, level};
 use crate::num::{Real, SCALAR};
 use crate::train::batch::{BatchView, MeanLoss, Sum, Totals, cause, cause_in_evaluation, check_together};
 use core::fmt;
@@ -66,6 +68,38 @@ fn first_not_finite<T: Real, X: Inputs<T, IN> + ?Sized, const IN: usize>(
         inputs.copy(sample, &mut x);
         NotFinite::first_of(&x).map(|(column, found)| (sample, column, found))
     })
+}
+
+/// [`Targets::evaluate`], in code of its own for each instruction set where that of the pass is compiled once for all.
+#[inline(always)]
+fn evaluate<S: Simd, T: Real, L, Y, A: Activation, const OUT: usize, const B: usize>(
+    loss: &L,
+    pass: Pass<S, B>,
+    scale: T,
+    outputs: &mut [[T; OUT]; B],
+    targets: &[Y::Item; B],
+) -> T
+where
+    Y: Targets<T, L, A, OUT> + ?Sized,
+{
+    #[inline(never)]
+    fn apart<S: Simd, T: Real, L, Y, A: Activation, const OUT: usize, const B: usize>(
+        loss: &L,
+        pass: Pass<S, B>,
+        scale: T,
+        outputs: &mut [[T; OUT]; B],
+        targets: &[Y::Item; B],
+    ) -> T
+    where
+        Y: Targets<T, L, A, OUT> + ?Sized,
+    {
+        dispatch!(level(), simd => Y::evaluate::<_, B>(loss, pass.with_simd(simd), scale, outputs, targets))
+    }
+    if const { is_glue::<S>() } {
+        apart::<S, T, L, Y, A, OUT, B>(loss, pass, scale, outputs, targets)
+    } else {
+        Y::evaluate::<S, B>(loss, pass, scale, outputs, targets)
+    }
 }
 
 /// [`first_not_finite`] as one function for all passes, for a microcontroller with little flash. Where a pass is in
@@ -146,7 +180,7 @@ impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Workspace<N, 
     /// `x`: `IN` by `B`, one sample a column; returns `OUT` by `B`.
     pub fn forward(&mut self, network: &N, x: &Batch<N::In, N::Scalar, B>) -> &Batch<N::Out, N::Scalar, B> {
         self.input.0.clone_from(x);
-        dispatch!(level(), simd => network.forward(Pass::new(simd, B), &self.input.0, &mut self.cache));
+        dispatch_or_call!(is_inlined::<N>(B), simd => network.forward(Pass::new(simd, B), &self.input.0, &mut self.cache));
         N::output(&self.cache)
     }
 
@@ -158,7 +192,7 @@ impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Workspace<N, 
     /// `output_gradient`: `OUT` by `B`, one sample a column.
     pub fn backward(&mut self, network: &N, output_gradient: &Batch<N::Out, N::Scalar, B>, gradient: &mut N) {
         self.output_gradient.0.clone_from(output_gradient);
-        dispatch!(level(), simd => network.backward(
+        dispatch_or_call!(is_inlined::<N>(B), simd => network.backward(
             Pass::new(simd, B), &self.input.0, &mut self.cache, &mut self.output_gradient.0, gradient, None,
         ));
     }
@@ -176,7 +210,7 @@ impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Workspace<N, 
     ) -> Batch<N::In, N::Scalar, B> {
         self.output_gradient.0.clone_from(output_gradient);
         let mut input_gradient = Zeroed::ZEROED;
-        dispatch!(level(), simd => network.backward(
+        dispatch_or_call!(is_inlined::<N>(B), simd => network.backward(
             Pass::new(simd, B), &self.input.0, &mut self.cache, &mut self.output_gradient.0, gradient,
             Some(&mut input_gradient),
         ));
@@ -208,7 +242,7 @@ impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Workspace<N, 
         let count = check_data(inputs, targets)?;
         let order = &Permutation::identity(count);
         let view = BatchView::all(inputs, targets, order, 0);
-        let mean = dispatch!(level(), simd => self.evaluate(simd, network, loss, view));
+        let mean = dispatch_or_call!(is_inlined::<N>(B), simd => self.evaluate(simd, network, loss, view));
         mean.map_err(|error| cause_in_evaluation(network, error))?.loss(0)
     }
 
@@ -240,7 +274,7 @@ impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Workspace<N, 
         let result = check_together::<N, B>(count, count).and_then(|()| {
             let order = &Permutation::identity(count);
             let view = BatchView::all(inputs, targets, order, 0);
-            dispatch!(level(), simd => self.accumulate(simd, network, loss, view, gradient))
+            dispatch_or_call!(is_inlined::<N>(B), simd => self.accumulate(simd, network, loss, view, gradient))
         });
         let result = result.and_then(|mean| mean.loss(0));
         if result.is_err() {
@@ -495,7 +529,7 @@ impl<N: InputShape + Layer<<N as InputShape>::In>, const B: usize> Workspace<N, 
                 sum += Y::evaluate::<S, 1>(loss, Pass::new(simd, 1), scale, output_gradient, target);
             }
         } else {
-            sum = Y::evaluate::<S, B>(loss, pass, scale, output_gradients, pass_targets);
+            sum = evaluate::<S, _, _, Y, _, OUT, B>(loss, pass, scale, output_gradients, pass_targets);
         }
         if let Some(gradient) = gradient {
             N::Out::clear_from(&mut self.output_gradient.0, len);
