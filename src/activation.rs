@@ -30,11 +30,12 @@
 //! ```
 
 use crate::init::{GlorotUniform, HeUniform, Init, LecunNormal};
+use crate::kernel::compiled::{Recast, compiled};
 use crate::kernel::{self, Elementwise, Pass, map};
 use crate::num::math::{self, maximum, minimum, mul_add, splat};
 use crate::num::zeroed::Zeroed;
 use crate::num::{Lanes, Real};
-use fearless_simd::{Select, Simd, SimdBase};
+use fearless_simd::{Level, Select, Simd, SimdBase};
 
 /// An activation function, applied to every output of a layer, on vector lanes.
 ///
@@ -116,6 +117,131 @@ impl<A: Activation> Elementwise for A {
     fn backward<S: Simd, T: Real>(simd: S, dy: Lanes<S, T>, x: Lanes<S, T>, y: Lanes<S, T>) -> Lanes<S, T> {
         <A as Activation>::backward::<S, T>(simd, dy, x, y)
     }
+
+    const RELU: bool = matches!(A::KIND, Some(ActivationKind(Function::Relu)));
+
+    #[inline(always)]
+    fn value_of_all<T: Real>(level: Level, values: &mut [T]) {
+        match A::KIND {
+            // The value of softmax comes later.
+            Some(ActivationKind(Function::Identity | Function::Softmax)) => {}
+            Some(kind) => value_by_kind(level, kind, values),
+            None => ByType::<A>::value_of_all(level, values),
+        }
+    }
+
+    #[inline(always)]
+    fn backward_of_all<T: Real>(level: Level, dy: &mut [T], x: &[T], y: &[T]) {
+        match A::KIND {
+            Some(ActivationKind(Function::Identity)) => {}
+            Some(kind) => backward_by_kind(level, kind, dy, x, y),
+            None => ByType::<A>::backward_of_all(level, dy, x, y),
+        }
+    }
+}
+
+/// An activation that this crate has not compiled.
+struct ByType<A>(core::marker::PhantomData<A>);
+
+impl<A: Activation> Elementwise for ByType<A> {
+    const SHORT: bool = A::INLINE;
+
+    #[inline(always)]
+    fn value<S: Simd, T: Real>(simd: S, x: Lanes<S, T>) -> Lanes<S, T> {
+        <A as Activation>::value::<S, T>(simd, x)
+    }
+
+    #[inline(always)]
+    fn backward<S: Simd, T: Real>(simd: S, dy: Lanes<S, T>, x: Lanes<S, T>, y: Lanes<S, T>) -> Lanes<S, T> {
+        <A as Activation>::backward::<S, T>(simd, dy, x, y)
+    }
+}
+
+impl<U> Recast<U> for ActivationKind {
+    type To = Self;
+
+    #[inline(always)]
+    fn recast(self) -> Option<Self> {
+        Some(self)
+    }
+}
+
+compiled! {
+    /// Replaces each value `x` by the value of an activation there; that of softmax is the identity.
+    value_by_kind(kind: ActivationKind, values: &mut [T]) = value_by_kind_of;
+    /// Replaces each gradient by the output `y` by the gradient by the input `x`.
+    backward_by_kind(kind: ActivationKind, dy: &mut [T], x: &[T], y: &[T]) = backward_by_kind_of;
+}
+
+// The expression for each kind of activation, whose type is `A` in it; the factor of the leaky rectified linear unit is known
+// at run time only.
+macro_rules! by_kind {
+    ($kind:expr, |$percent:ident| $leaky:expr, $do:ident, $($name:ident)+) => {
+        match $kind.0 {
+            $(Function::$name => $do!($name),)+
+            Function::LeakyRelu { percent: $percent } => $leaky,
+        }
+    };
+}
+
+#[inline(always)]
+fn value_by_kind_of<S: Simd, T: Real>(simd: S, kind: ActivationKind, values: &mut [T]) {
+    macro_rules! values {
+        ($name:ident) => {
+            map(
+                simd,
+                [values],
+                [],
+                #[inline(always)]
+                |[x], []| [<$name as Activation>::value::<S, T>(simd, x)],
+            )
+        };
+    }
+    by_kind!(
+        kind,
+        |percent| {
+            let factor = splat::<S, T>(simd, f64::from(percent) / 100.0);
+            map(
+                simd,
+                [values],
+                [],
+                #[inline(always)]
+                |[x], []| [by_sign::<S, T>(simd, x, x, x * factor)],
+            );
+        },
+        values,
+        Identity Relu Elu Selu Gelu Silu Sigmoid HardSigmoid Tanh Softplus Softsign Softmax
+    );
+}
+
+#[inline(always)]
+fn backward_by_kind_of<S: Simd, T: Real>(simd: S, kind: ActivationKind, dy: &mut [T], x: &[T], y: &[T]) {
+    macro_rules! gradients {
+        ($name:ident) => {
+            map(
+                simd,
+                [dy],
+                [x, y],
+                #[inline(always)]
+                |[dy], [x, y]| [<$name as Activation>::backward::<S, T>(simd, dy, x, y)],
+            )
+        };
+    }
+    by_kind!(
+        kind,
+        |percent| {
+            let (one, factor) = (splat::<S, T>(simd, 1.0), splat::<S, T>(simd, f64::from(percent) / 100.0));
+            map(
+                simd,
+                [dy],
+                [y],
+                #[inline(always)]
+                |[dy], [y]| [dy * by_sign::<S, T>(simd, y, one, factor)],
+            );
+        },
+        gradients,
+        Identity Relu Elu Selu Gelu Silu Sigmoid HardSigmoid Tanh Softplus Softsign Softmax
+    );
 }
 
 /// The loss that an activation is fused with.

@@ -1,5 +1,6 @@
 //! The passes of a fully connected layer. Which kernels compute them, [`Plan`] says.
 
+use super::compiled::{self, LayerSize};
 use super::plan::{Forward, Plan, SMALL_SIZE};
 use super::product::{add_columns, add_transposed, dot_products, product, transpose};
 use super::size::{Const, Matrix};
@@ -7,7 +8,7 @@ use super::{
     ColumnProduct, Columns, Elementwise, MAX_LANES, Pass, Product, Rows, map, map_first, packed_product,
     product_with_column, scalar,
 };
-use crate::num::dispatch::call;
+use crate::num::dispatch::{call, is_glue, level_in};
 use crate::num::{Lanes, Real, SCALAR};
 use core::marker::PhantomData;
 use fearless_simd::Simd;
@@ -27,7 +28,7 @@ impl<S: Simd, T: Real, const IN: usize, const OUT: usize, const B: usize> Planne
 }
 
 /// The sums of a product without an activation.
-struct Sums;
+pub(super) struct Sums;
 
 impl Elementwise for Sums {
     const SHORT: bool = true;
@@ -52,6 +53,13 @@ pub(crate) fn forward<S: Simd, T: Real, A: Elementwise, const IN: usize, const O
     activated: bool,
     y: &mut [[T; OUT]; B],
 ) {
+    if const { Planned::<S, T, IN, OUT, B>::PLAN.compiled } {
+        forward_compiled::<S, T, A, IN, OUT, B>(pass, weights, x, activated && A::RELU, y);
+        if activated && !A::RELU {
+            activate::<S, T, A, OUT, B>(pass, y);
+        }
+        return;
+    }
     let fused = const { Planned::<S, T, IN, OUT, B>::PLAN.fuses(A::SHORT) };
     if SCALAR {
         forward_scalar::<S, T, A, IN, OUT, B>(pass, weights, x, activated && fused, y);
@@ -61,6 +69,34 @@ pub(crate) fn forward<S: Simd, T: Real, A: Elementwise, const IN: usize, const O
     if activated && !fused {
         activate::<S, T, A, OUT, B>(pass, y);
     }
+}
+
+/// The sizes of a layer and of its micro-batch.
+#[inline(always)]
+fn size<S: Simd, const IN: usize, const OUT: usize, const B: usize>(pass: Pass<S, B>, relu: bool) -> LayerSize {
+    LayerSize { inputs: IN, outputs: OUT, capacity: B, columns: pass.len(), relu }
+}
+
+/// [`forward`], compiled in this crate, with no activation but ReLU.
+#[inline(always)]
+fn forward_compiled<S: Simd, T: Real, A: Elementwise, const IN: usize, const OUT: usize, const B: usize>(
+    pass: Pass<S, B>,
+    Weights { weight, bias }: Weights<T, IN, OUT>,
+    x: &[[T; IN]; B],
+    relu: bool,
+    y: &mut [[T; OUT]; B],
+) {
+    let mut four_rows;
+    let scratch = match const { Planned::<S, T, IN, OUT, B>::PLAN.forward } {
+        Forward::Column { .. } | Forward::Columns { group: 0, .. } => &mut [],
+        Forward::DotProducts | Forward::Columns { .. } => {
+            four_rows = [[T::ZERO; 4]; IN];
+            four_rows.as_flattened_mut()
+        }
+    };
+    let (level, size) = (level_in(pass.simd()), size::<S, IN, OUT, B>(pass, relu));
+    let (weight, x, y) = (weight.as_flattened(), x.as_flattened(), y.as_flattened_mut());
+    compiled::forward(level, size, weight, bias, x, y, scratch);
 }
 
 /// [`forward`] in lanes, with an activation only where it is fused.
@@ -87,7 +123,8 @@ fn forward_lanes<S: Simd, T: Real, A: Elementwise, const IN: usize, const OUT: u
             if const { matches!(Planned::<S, T, IN, OUT, B>::PLAN.forward, Forward::DotProducts) } {
                 let mut rows = [[T::ZERO; IN]; OUT];
                 transpose(simd, left, right.rows, rows.as_flattened_mut());
-                return dot_products::<S, T, OUT, IN, B>(simd, columns, &rows, right.values, bias, result);
+                let rows = Matrix { values: rows.as_flattened(), rows: right.rows };
+                return dot_products(simd, (columns, B), rows, right.values, bias, result);
             }
             if const { matches!(Planned::<S, T, IN, OUT, B>::PLAN.forward, Forward::Column { .. }) } {
                 let product = ColumnProduct { left, right: right.values, start: bias, activated };
@@ -201,6 +238,9 @@ pub(crate) fn activate<S: Simd, T: Real, A: Elementwise, const OUT: usize, const
         }
         return;
     }
+    if const { is_glue::<S>() } {
+        return A::value_of_all(level_in(simd), &mut y.as_flattened_mut()[..len * OUT]);
+    }
     map_first(
         simd,
         len * OUT,
@@ -220,6 +260,10 @@ pub(crate) fn activation_gradient<S: Simd, T: Real, A: Elementwise, const OUT: u
     dy: &mut [[T; OUT]; B],
 ) {
     let (simd, len) = (pass.simd(), pass.len());
+    if const { is_glue::<S>() } {
+        let (sums, y) = (&sums.as_flattened()[..len * OUT], &y.as_flattened()[..len * OUT]);
+        return A::backward_of_all(level_in(simd), &mut dy.as_flattened_mut()[..len * OUT], sums, y);
+    }
     // The number of inputs has no influence.
     if !const { Planned::<S, T, 1, OUT, B>::PLAN.by_column } || len == 1 {
         map_first(
@@ -256,6 +300,15 @@ pub(crate) fn add_gradient<S: Simd, T: Real, const IN: usize, const OUT: usize, 
     if SCALAR {
         scalar::add_outer(dy, x, pass.len(), pass.gradient_is_zero(), weight);
         return scalar::add_columns(dy, pass.len(), pass.gradient_is_zero(), bias);
+    }
+    if const { Planned::<S, T, IN, OUT, B>::PLAN.compiled } {
+        let (level, size) = (level_in(pass.simd()), size::<S, IN, OUT, B>(pass, false));
+        let (x, dy) = (x.as_flattened(), dy.as_flattened());
+        if B <= SMALL_SIZE && pass.gradient_is_zero() {
+            // A sum that is added to negative zero is set.
+            weight.as_flattened_mut().fill(-T::ZERO);
+        }
+        return compiled::add_gradient(level, size, x, dy, weight.as_flattened_mut(), bias);
     }
     call(
         pass.simd(),
@@ -311,6 +364,12 @@ pub(crate) fn input_gradient<S: Simd, T: Real, const IN: usize, const OUT: usize
     if SCALAR {
         return scalar::transposed_product(weight, dy, pass.len(), dx);
     }
+    if const { Planned::<S, T, IN, OUT, B>::PLAN.compiled } {
+        let mut transposed = [[T::ZERO; IN]; OUT];
+        let (level, size) = (level_in(pass.simd()), size::<S, IN, OUT, B>(pass, false));
+        let (weight, dy, dx) = (weight.as_flattened(), dy.as_flattened(), dx.as_flattened_mut());
+        return compiled::input_gradient(level, size, weight, dy, dx, transposed.as_flattened_mut());
+    }
     call(
         pass.simd(),
         const { Planned::<S, T, IN, OUT, B>::PLAN.apart },
@@ -346,12 +405,17 @@ pub(crate) fn sgd_step<T: Real, const IN: usize, const OUT: usize, const B: usiz
 }
 
 /// Compares the loops for CPUs without vector registers with those for vector registers.
-#[cfg(all(test, feature = "reproducible"))]
+#[cfg(all(test, feature = "std", feature = "reproducible"))]
 mod tests {
     use super::*;
+    use crate::num::dispatch::tests::levels;
     use crate::num::dispatch::{dispatch, level};
     use crate::prelude::seeded;
+    use fearless_simd::Level;
     use rand::Rng;
+    extern crate std;
+    use std::vec;
+    use std::vec::Vec;
 
     /// Forward and backward through a layer with random weights, some of them zero, in a micro-batch of which `len`
     /// columns are in use.
@@ -380,6 +444,18 @@ mod tests {
         let (mut weight_lanes, mut bias_lanes, mut dx) = (weight, bias, [[0.0f32; IN]; B]);
         add_gradient::<S, f32, IN, OUT, B>(pass, &x, &dy, &mut weight_lanes, &mut bias_lanes);
         input_gradient::<S, f32, IN, OUT, B>(pass, &weight, &dy, &mut dx);
+        let size = LayerSize { inputs: IN, outputs: OUT, capacity: B, columns: len, relu: false };
+        for level in levels() {
+            let [y, dx_of_all, weight_of_all, bias_of_all] =
+                run(level, size, [weight.as_flattened(), x.as_flattened(), dy.as_flattened()], &bias);
+            assert!(same(&y, expected[..len].as_flattened()), "{IN} to {OUT}, {len} of {B}: compiled");
+            assert!(same(&dx_of_all, dx[..len].as_flattened()), "{IN} to {OUT}, {len} of {B}: inputs, compiled");
+            assert!(
+                same(&weight_of_all, weight_lanes.as_flattened()),
+                "{IN} to {OUT}, {len} of {B}: weights, compiled"
+            );
+            assert!(same(&bias_of_all, &bias_lanes), "{IN} to {OUT}, {len} of {B}: biases, compiled");
+        }
         let mut expected = [[0.0f32; IN]; B];
         scalar::transposed_product(&weight, &dy, len, &mut expected);
         scalar::add_outer(&dy, &x, len, false, &mut weight);
@@ -387,6 +463,43 @@ mod tests {
         assert!(same(weight_lanes.as_flattened(), weight.as_flattened()), "{IN} to {OUT}, {len} of {B}: weights");
         assert!(same(&bias_lanes, &bias), "{IN} to {OUT}, {len} of {B}: biases");
         assert!(same(dx[..len].as_flattened(), expected[..len].as_flattened()), "{IN} to {OUT}, {len} of {B}: inputs");
+    }
+
+    /// Outputs, gradient by the inputs, and the sums of parameters and their gradients, by what is compiled in this crate.
+    fn run(level: Level, size: LayerSize, [weight, x, dy]: [&[f32]; 3], bias: &[f32]) -> [Vec<f32>; 4] {
+        let LayerSize { inputs, outputs, capacity, columns, .. } = size;
+        let (mut y, mut dx) = (vec![0.0; outputs * capacity], vec![0.0; inputs * capacity]);
+        let mut scratch = vec![0.0; inputs * outputs.max(4)];
+        compiled::forward(level, size, weight, bias, x, &mut y, &mut scratch);
+        compiled::input_gradient(level, size, weight, dy, &mut dx, &mut scratch);
+        let (mut weight, mut bias) = (weight.to_vec(), bias.to_vec());
+        compiled::add_gradient(level, size, x, dy, &mut weight, &mut bias);
+        y.truncate(outputs * columns);
+        dx.truncate(inputs * columns);
+        [y, dx, weight, bias]
+    }
+
+    /// What is compiled for all sizes has the same bits on every instruction set.
+    #[test]
+    fn all_sizes_up_to_40_on_every_level() {
+        let mut rng = seeded(0);
+        let mut values = || f32::from_random_bits(rng.next_u64()) - 0.5;
+        let mut random = |count| (0..count).map(|_| values()).collect::<Vec<_>>();
+        for (inputs, outputs) in (1..=40).flat_map(|inputs| (1..=40).map(move |outputs| (inputs, outputs))) {
+            let (weight, bias) = (random(inputs * outputs), random(outputs));
+            for (capacity, columns) in [(1, 1), (4, 3), (9, 9), (32, 29)] {
+                let (x, dy) = (random(inputs * capacity), random(outputs * capacity));
+                let size = LayerSize { inputs, outputs, capacity, columns, relu: capacity == 9 };
+                let bits = |level| {
+                    run(level, size, [&weight, &x, &dy], &bias)
+                        .map(|values| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>())
+                };
+                let expected = bits(Level::baseline());
+                for level in levels() {
+                    assert!(bits(level) == expected, "{size:?} on {level:?}");
+                }
+            }
+        }
     }
 
     #[test]

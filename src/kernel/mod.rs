@@ -12,6 +12,7 @@
 // call has its own space on the stack, and a test's thread has two megabytes of stack.
 
 mod column;
+pub(crate) mod compiled;
 pub(crate) mod dense;
 mod interleave;
 mod moments;
@@ -25,15 +26,16 @@ mod softmax;
 
 pub(crate) use moments::mean_and_squares;
 pub use pass::Pass;
-pub(crate) use plan::SMALL_SIZE;
+pub(crate) use plan::{LARGE, SMALL_SIZE};
 pub(crate) use softmax::{Exponentials, softmax};
 
 use column::{ColumnProduct, product_with_column};
 use packed::packed_product;
 use product::{Columns, Product, Rows};
 
+use crate::num::dispatch::{dispatch, is_glue, level_in};
 use crate::num::{Lanes, Real, SCALAR, first_lane, lanes};
-use fearless_simd::{Select, Simd, SimdBase, SimdFloat, SimdMask};
+use fearless_simd::{Level, Select, Simd, SimdBase, SimdFloat, SimdMask};
 use scalar::each;
 
 /// The lanes of the widest vector register: 16 of `f32`.
@@ -49,6 +51,33 @@ pub(crate) trait Elementwise: 'static {
 
     /// The gradient by `x`, from the gradient by `y`, the value at `x`.
     fn backward<S: Simd, T: Real>(simd: S, dy: Lanes<S, T>, x: Lanes<S, T>, y: Lanes<S, T>) -> Lanes<S, T>;
+
+    /// Whether this is the positive part, which what is compiled in this crate computes with the sums.
+    const RELU: bool = false;
+
+    /// Replaces each value `x` by the value there, with an instruction set of the CPU.
+    #[inline(always)]
+    fn value_of_all<T: Real>(level: Level, values: &mut [T]) {
+        dispatch!(level, simd => map(
+            simd,
+            [values],
+            [],
+            #[inline(always)]
+            |[x], []| [Self::value::<_, T>(simd, x)],
+        ));
+    }
+
+    /// Replaces each gradient by `y` by the gradient by `x`, with an instruction set of the CPU.
+    #[inline(always)]
+    fn backward_of_all<T: Real>(level: Level, dy: &mut [T], x: &[T], y: &[T]) {
+        dispatch!(level, simd => map(
+            simd,
+            [dy],
+            [x, y],
+            #[inline(always)]
+            |[dy], [x, y]| [Self::backward::<_, T>(simd, dy, x, y)],
+        ));
+    }
 }
 
 /// A vector register with elements of type `T`: [`Lanes`], or [`Real::Half`].
@@ -445,8 +474,21 @@ pub fn dot<S: Simd, T: Real>(simd: S, a: &[T], b: &[T]) -> T {
 /// Whether the first `count` values are all below 2^32, or 2^256 for `f64`, so that products of two and their
 /// squares are finite. Some values behind them, up to whole registers, count too. Also `false` if the sum of many
 /// is too large: the caller checks again then.
-#[cfg_attr(not(debug_assertions), inline(always))]
+#[inline(always)]
 pub(crate) fn is_moderate<S: Simd, T: Real>(simd: S, values: &[T], count: usize) -> bool {
+    if const { is_glue::<S>() } {
+        return moderate(level_in(simd), values, count);
+    }
+    is_moderate_in_lanes(simd, values, count)
+}
+
+compiled::compiled! {
+    /// [`is_moderate`].
+    moderate(values: &[T], count: usize) -> bool = is_moderate_in_lanes;
+}
+
+#[cfg_attr(not(debug_assertions), inline(always))]
+fn is_moderate_in_lanes<S: Simd, T: Real>(simd: S, values: &[T], count: usize) -> bool {
     if SCALAR {
         let sum = values.iter().take(count).fold(-T::ZERO, |sum, &value| sum + value * large::<T>());
         return (sum * T::ZERO) == T::ZERO;

@@ -51,6 +51,14 @@ impl<S: Simd, const B: usize> Pass<S, B> {
         Pass { logits: false, ..self }
     }
 
+    /// The same pass with another instruction set of the CPU.
+    #[inline(always)]
+    #[must_use]
+    pub(crate) fn with_simd<R: Simd>(self, simd: R) -> Pass<R, B> {
+        let Pass { len, offset, logits, zero, .. } = self;
+        Pass { simd, len, offset, logits, zero }
+    }
+
     /// The proof that the CPU has the instruction set `S`.
     #[inline(always)]
     pub fn simd(self) -> S {

@@ -3,6 +3,7 @@
 //!
 //! What changes the order of a sum depends on sizes only: [`Forward`]. The rest is for speed and for the size of a program.
 
+use crate::num::dispatch::is_glue;
 use crate::num::{Lanes, Real, SCALAR};
 use core::fmt;
 use fearless_simd::{Simd, SimdBase};
@@ -12,6 +13,11 @@ use super::MAX_LANES;
 /// Up to so many products are summed in less time than the CPU needs until it can load what it has just stored,
 /// unless it is loaded in the same pieces. Beyond, the arithmetic dominates.
 pub(crate) const SMALL_SIZE: usize = 8;
+
+/// From so many products on, a layer or a network calls what is compiled in this crate. With fewer its loops are compiled in the
+/// program that uses it, for its sizes, which takes that program's compiler some seconds, and less time when it runs: of networks with
+/// a hundredth as many products a step takes 20 to 40 % longer by calls (W3 and W4 of `benches/peers`, AVX-512).
+pub(crate) const LARGE: usize = 1 << 17;
 
 /// The vector registers of an instruction set, for a scalar type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +88,8 @@ pub(crate) struct Plan {
     /// Whether an activation of a few instructions is. For a long one with many rows that would be a lot of code; it is a
     /// pass of its own then.
     pub fuses_short: bool,
+    /// Whether products are compiled in this crate.
+    pub compiled: bool,
     /// Whether products are functions of their own. All of a network's products in one function make one so large
     /// that the compiler takes minutes for it; those of a single sample or of a small layer take less time than a
     /// call.
@@ -96,12 +104,13 @@ pub(crate) struct Plan {
 impl Plan {
     /// The plan for the instruction set `S`.
     pub const fn of<S: Simd, T: Real>(inputs: usize, outputs: usize, columns: usize) -> Self {
-        Self::new(inputs, outputs, columns, Vectors::of::<S, T>())
+        let plan = Self::new(inputs, outputs, columns, Vectors::of::<S, T>());
+        Plan { compiled: plan.compiled || is_glue::<S>(), ..plan }
     }
 
     /// The plan for these vector registers.
     pub const fn new(inputs: usize, outputs: usize, columns: usize, vectors: Vectors) -> Self {
-        let dot_products = outputs <= 4 && inputs > 6 * outputs;
+        let dot_products = is_dot_products(inputs, outputs);
         let forward = if dot_products && columns <= SMALL_SIZE {
             Forward::DotProducts
         } else if columns == 1 {
@@ -126,6 +135,7 @@ impl Plan {
             one_by_one,
             fuses_all: if SCALAR { one_by_one } else { fuses && columns == 1 },
             fuses_short: if SCALAR { columns == 1 } else { fuses },
+            compiled: !SCALAR && inputs * outputs * columns >= LARGE,
             apart: columns > SMALL_SIZE && inputs * outputs >= 64,
             across_inputs: (outputs <= 4 && inputs >= 2 * outputs) || across_inputs,
             by_column: !SCALAR && columns > 1 && columns <= SMALL_SIZE && outputs < vectors.lanes,
@@ -136,6 +146,11 @@ impl Plan {
     pub const fn fuses(self, short: bool) -> bool {
         self.fuses_all || (self.fuses_short && short)
     }
+}
+
+/// Whether there are so few outputs that, for few columns, lanes run across the inputs.
+pub(crate) const fn is_dot_products(inputs: usize, outputs: usize) -> bool {
+    outputs <= 4 && inputs > 6 * outputs
 }
 
 /// The number of sums into which the sum of a row is split, for a single column.
@@ -179,7 +194,8 @@ impl fmt::Display for Plan {
         for (said, what) in [
             (self.fuses_all, "activated"),
             (self.fuses_short, "activated if short"),
-            (self.apart, "apart"),
+            (self.compiled, "compiled"),
+            (self.apart && !self.compiled, "apart"),
             (self.across_inputs, "gradient across inputs"),
             (self.by_column, "derivatives by column"),
         ] {

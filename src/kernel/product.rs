@@ -1,7 +1,7 @@
 //! Products of matrices whose left factor is stored column by column: lanes run across its rows.
 
 use super::plan::{SMALL_SIZE, Vectors};
-use super::size::{Const, Cursor, Matrix, Size, is_at_most, may_be_below, may_reach};
+use super::size::{Const, Cursor, Matrix, Size, is_at_most, may_be_below, may_reach, unrolled};
 use super::{
     Elementwise, MAX_LANES, Register, four_sums_of_16, lane_indices, load, load_part, map, store, store_part, sum_of_16,
 };
@@ -356,6 +356,15 @@ fn block<
             }
         }
     }
+    if const { M::KNOWN.is_none() } {
+        return store_columns::<S, T, A, V, NARROW, REGISTERS, COLUMNS, ADDED>(
+            simd,
+            sums,
+            (rows, first),
+            activated,
+            result,
+        );
+    }
     if const { NARROW && !R::FRESH && !ADDED } {
         // The lanes of a register beyond the rows are overwritten by the next columns. Loops that store the
         // registers in pieces are too long for the compiler to unroll, and then it keeps the sums in memory.
@@ -386,6 +395,53 @@ fn block<
             set_rows::<S, T, V, REGISTERS>(&sums[n], result, first);
         }
     }
+}
+
+/// Stores the sums of a block to their rows, from `first` on, of `COLUMNS` columns of `rows` rows, a number that only run time knows.
+#[inline(always)]
+fn store_columns<
+    S: Simd,
+    T: Real,
+    A: Elementwise,
+    V: Register<S, T>,
+    const NARROW: bool,
+    const REGISTERS: usize,
+    const COLUMNS: usize,
+    const ADDED: bool,
+>(
+    simd: S,
+    mut sums: [[V; REGISTERS]; COLUMNS],
+    (rows, first): (usize, usize),
+    activated: bool,
+    mut result: &mut [T],
+) {
+    if activated {
+        unrolled!(COLUMNS, n => for r in 0..REGISTERS {
+            sums[n][r] = activate::<S, T, A, V>(simd, sums[n][r]);
+        });
+    }
+    unrolled!(COLUMNS, n => if NARROW {
+        if !ADDED && result.len() >= V::LEN {
+            // The lanes beyond the rows are overwritten by the next columns.
+            store::<S, T, V>(sums[n][0], result);
+        } else {
+            let result = &mut result[..rows];
+            let old = if ADDED { load_part::<S, T, V>(simd, result) } else { V::splat(simd, -T::ZERO) };
+            store_part::<S, T, V>(old + sums[n][0], result);
+        }
+        result = result.get_mut(rows..).unwrap_or_default();
+    } else {
+        let Some((column, others)) = result.split_at_mut_checked(rows) else { return };
+        if ADDED {
+            add_rows::<S, T, V, REGISTERS>(simd, &sums[n], column, first);
+        } else {
+            for r in 0..REGISTERS {
+                store::<S, T, V>(sums[n][r], &mut column[begin(V::LEN, rows, first, r)..]);
+            }
+        }
+        result = others;
+    });
+    let _ = result;
 }
 
 /// The value of the activation `A` in each lane.
@@ -524,6 +580,9 @@ pub(crate) fn transpose<S: Simd, T: Real, M: Size, C: Size>(
     }
     let height = if all_rows < lanes { all_rows } else { lanes };
     let width = if all_columns < lanes { all_columns } else { lanes };
+    if const { M::KNOWN.is_none() || C::KNOWN.is_none() } && height == lanes && width == lanes {
+        return transpose_squares(simd, (values, all_rows), all_columns, result);
+    }
     // Squares of a register's length. The last in each direction ends with the matrix.
     for row in (0..all_rows).step_by(lanes) {
         let row = if row + height > all_rows { all_rows - height } else { row };
@@ -548,6 +607,32 @@ pub(crate) fn transpose<S: Simd, T: Real, M: Size, C: Size>(
                     }
                 }
             }
+        }
+    }
+}
+
+/// [`transpose`] of a matrix of `rows` rows and `columns` columns, both no less than a register has lanes.
+#[inline(always)]
+fn transpose_squares<S: Simd, T: Real>(simd: S, (matrix, rows): (&[T], usize), columns: usize, result: &mut [T]) {
+    let lanes = Lanes::<S, T>::LEN;
+    for row in (0..rows).step_by(lanes) {
+        let row = begin(lanes, rows, row, 0);
+        for column in (0..columns).step_by(lanes) {
+            let column = begin(lanes, columns, column, 0);
+            let mut square = [Lanes::<S, T>::splat(simd, T::ZERO); MAX_LANES];
+            let mut from = &matrix[column * rows + row..];
+            unrolled!(Lanes::<S, T>::LEN, i => {
+                square[i] = load(simd, from);
+                from = from.get(rows..).unwrap_or_default();
+            });
+            let _ = from;
+            transpose_square::<S, T>(&mut square);
+            let mut to = &mut result[row * columns + column..];
+            unrolled!(Lanes::<S, T>::LEN, i => {
+                store(square[i], to);
+                to = to.get_mut(columns..).unwrap_or_default();
+            });
+            let _ = to;
         }
     }
 }
@@ -622,56 +707,60 @@ pub(crate) fn add_columns<S: Simd, T: Real, M: Size>(simd: S, matrix: Matrix<T, 
     }
 }
 
-/// Sets the first `columns` of the `CAPACITY` columns of `result`, which has `ROWS` rows, to `start + left * right`,
-/// where `left` is stored row by row and `right` column by column, with `DEPTH` elements in each. For few rows.
+/// Sets the first `columns` of the `capacity` columns of `result`, which has up to four rows, to `start + left * right`. The columns of `left`
+/// are the rows of the left factor, as many as `start` has elements. For few rows.
 ///
 /// Each element of the result is the sum of 16 sums, as in [`map_sum`](super::map_sum).
 #[cfg_attr(not(debug_assertions), inline(always))]
-pub(crate) fn dot_products<S: Simd, T: Real, const ROWS: usize, const DEPTH: usize, const CAPACITY: usize>(
+pub(crate) fn dot_products<S: Simd, T: Real, D: Size>(
     simd: S,
-    columns: usize,
-    left: &[[T; DEPTH]; ROWS],
+    (columns, capacity): (usize, usize),
+    left: Matrix<T, D>,
     right: &[T],
     start: &[T],
     result: &mut [T],
 ) {
-    let (start, mut column) = (&start[..ROWS], 0);
+    let (rows, depth) = (start.len(), left.rows.get());
+    let mut column = 0;
     // Four at a time, stored together, because the code that loads them next loads more than one.
-    while column < columns && column + 4 <= CAPACITY {
-        let mut four = [[T::ZERO; ROWS]; 4];
-        for row in 0..ROWS {
-            let mut products = [[Lanes::<S, T>::splat(simd, T::ZERO); MAX_LANES / 2]; 4];
-            for i in 0..4 {
-                products[i] = dot(simd, &left[row], &right[(column + i) * DEPTH..]);
-            }
-            let sums = four_sums_of_16(products);
-            for i in 0..4 {
-                four[i][row] = start[row] + sums[i];
+    while column < columns && column + 4 <= capacity {
+        let mut four = [T::ZERO; 16];
+        for row in 0..4 {
+            if row < rows {
+                let mut products = [[Lanes::<S, T>::splat(simd, T::ZERO); MAX_LANES / 2]; 4];
+                for i in 0..4 {
+                    products[i] =
+                        dot(simd, &left.values[row * depth..][..depth], &right[(column + i) * depth..][..depth]);
+                }
+                let sums = four_sums_of_16(products);
+                for i in 0..4 {
+                    four[i * rows + row] = start[row] + sums[i];
+                }
             }
         }
-        result[column * ROWS..][..4 * ROWS].copy_from_slice(four.as_flattened());
+        result[column * rows..][..4 * rows].copy_from_slice(&four[..4 * rows]);
         column += 4;
     }
     while column < columns {
-        for row in 0..ROWS {
-            let products = dot(simd, &left[row], &right[column * DEPTH..]);
-            result[column * ROWS + row] = start[row] + sum_of_16(products);
+        for row in 0..rows {
+            let products = dot(simd, &left.values[row * depth..][..depth], &right[column * depth..][..depth]);
+            result[column * rows + row] = start[row] + sum_of_16(products);
         }
         column += 1;
     }
 }
 
-/// The products with the first elements of `b`, added up in 16 sums.
+/// The products of two slices of the same length, added up in 16 sums.
 #[inline(always)]
-fn dot<S: Simd, T: Real, const DEPTH: usize>(simd: S, a: &[T; DEPTH], b: &[T]) -> [Lanes<S, T>; MAX_LANES / 2] {
-    let (lanes, b) = (Lanes::<S, T>::LEN, &b[..DEPTH]);
+fn dot<S: Simd, T: Real>(simd: S, a: &[T], b: &[T]) -> [Lanes<S, T>; MAX_LANES / 2] {
+    let (lanes, depth) = (Lanes::<S, T>::LEN, a.len());
     let mut sums = [Lanes::<S, T>::splat(simd, T::ZERO); MAX_LANES / 2];
-    for first in (0..DEPTH).step_by(MAX_LANES) {
+    for first in (0..depth).step_by(MAX_LANES) {
         for i in 0..MAX_LANES / lanes {
             let begin = first + i * lanes;
-            if begin + lanes <= DEPTH {
+            if begin + lanes <= depth {
                 sums[i] = mul_add(load(simd, &a[begin..]), load(simd, &b[begin..]), sums[i]);
-            } else if begin < DEPTH {
+            } else if begin < depth {
                 sums[i] = mul_add(load_part(simd, &a[begin..]), load_part(simd, &b[begin..]), sums[i]);
             }
         }

@@ -93,3 +93,21 @@ impl<'a, T, N: Size> Cursor<'a, T, N> {
         Some(column)
     }
 }
+
+// The body is executed for the first `$count` of 16, without a loop, where a loop would be too long for the compiler to unroll it: a
+// register of an array that a loop indexes is in memory.
+macro_rules! unrolled {
+    ($count:expr, $i:ident => $do:expr) => {
+        unrolled!(@ [0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15] $count, $i => $do)
+    };
+    (@ [$($index:literal)+] $count:expr, $i:ident => $do:expr) => {
+        const { assert!($count <= 16) };
+        $(
+            if const { $index < $count } {
+                let $i = $index;
+                $do;
+            }
+        )+
+    };
+}
+pub(super) use unrolled;

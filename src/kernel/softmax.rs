@@ -1,7 +1,11 @@
 //! Softmax of columns: of one, or of as many at once as a register has lanes.
 
+use super::compiled::{LayerSize, compiled};
 use super::interleave::{rows_of, set_columns};
-use super::{MAX_LANES, map, map_sum, scalar, store};
+use super::product::transpose;
+use super::size::Matrix;
+use super::{MAX_LANES, load, map, map_sum, scalar, store, store_part};
+use crate::num::dispatch::{is_glue, level_in};
 use crate::num::math::{divide, exp_negative};
 use crate::num::{Lanes, Real, SCALAR, first_lane, lanes};
 use fearless_simd::{Simd, SimdBase};
@@ -26,6 +30,14 @@ pub(crate) fn softmax<S: Simd, T: Real, const SIZE: usize, const B: usize>(
     matrix: &mut [[T; SIZE]; B],
     scale: T,
 ) -> Exponentials<T, B> {
+    if const { is_glue::<S>() } {
+        let (mut exponentials, mut scratch) = ([[T::ZERO; B], [T::ONE; B]], [[T::ZERO; SIZE]; MAX_LANES]);
+        let size = LayerSize { inputs: 0, outputs: SIZE, capacity: B, columns: len, relu: false };
+        let (matrix, exponentials_of) = (matrix.as_flattened_mut(), exponentials.as_flattened_mut());
+        softmax_of_all(level_in(simd), size, [scale], matrix, exponentials_of, scratch.as_flattened_mut());
+        let [largest, sum] = exponentials;
+        return Exponentials { largest, sum };
+    }
     let mut exponentials = Exponentials { largest: [T::ZERO; B], sum: [T::ONE; B] };
     if SCALAR || B < MIN_COLUMNS_IN_LANES {
         for column in 0..B {
@@ -60,41 +72,127 @@ pub(crate) fn softmax<S: Simd, T: Real, const SIZE: usize, const B: usize>(
     exponentials
 }
 
+compiled! {
+    /// [`softmax`] of the columns of a matrix with `size.outputs` rows. `exponentials` has space for the largest logit of each column and
+    /// then for each sum, and `scratch` for 16 columns.
+    softmax_of_all(size: LayerSize, scale: [T; 1], matrix: &mut [T], exponentials: &mut [T], scratch: &mut [T])
+        = softmax_of_columns;
+}
+
+#[inline(always)]
+fn softmax_of_columns<S: Simd, T: Real>(
+    simd: S,
+    LayerSize { outputs: rows, capacity, columns, .. }: LayerSize,
+    [scale]: [T; 1],
+    matrix: &mut [T],
+    exponentials: &mut [T],
+    scratch: &mut [T],
+) {
+    let (largest_of, sum_of) = exponentials.split_at_mut(capacity);
+    if capacity < MIN_COLUMNS_IN_LANES {
+        for (index, logits) in matrix.chunks_exact_mut(rows).enumerate().take(columns) {
+            (largest_of[index], sum_of[index]) = softmax_of_slice(simd, logits, scale);
+        }
+        return;
+    }
+    let lanes = Lanes::<S, T>::LEN;
+    let scratch = &mut scratch[..rows * lanes];
+    let mut first = 0;
+    while first < columns {
+        let count = if capacity - first < lanes { capacity - first } else { lanes };
+        let logits = &mut matrix[first * rows..][..count * rows];
+        // Row by row.
+        if count == lanes {
+            transpose(simd, Matrix { values: logits, rows }, lanes, scratch);
+        } else {
+            for (column, logits) in logits.chunks_exact(rows).enumerate() {
+                for (row, &logit) in logits.iter().enumerate() {
+                    scratch[row * lanes + column] = logit;
+                }
+            }
+        }
+        let mut largest = load::<S, T, Lanes<S, T>>(simd, scratch);
+        for row in scratch.chunks_exact(lanes) {
+            largest = largest.max(load::<S, T, Lanes<S, T>>(simd, row));
+        }
+        let mut sum = Lanes::<S, T>::splat(simd, T::ZERO);
+        for row in scratch.chunks_exact_mut(lanes) {
+            let exponential = exp_negative::<S, T>(simd, load::<S, T, Lanes<S, T>>(simd, row) - largest);
+            sum += exponential;
+            store::<S, T, _>(exponential, row);
+        }
+        let factor = divide::<S, T>(Lanes::<S, T>::splat(simd, scale), sum);
+        for row in scratch.chunks_exact_mut(lanes) {
+            store::<S, T, _>(load::<S, T, Lanes<S, T>>(simd, row) * factor, row);
+        }
+        if count == lanes {
+            transpose(simd, Matrix { values: &*scratch, rows: lanes }, rows, logits);
+        } else {
+            for (column, logits) in logits.chunks_exact_mut(rows).enumerate() {
+                for (row, logit) in logits.iter_mut().enumerate() {
+                    *logit = scratch[row * lanes + column];
+                }
+            }
+        }
+        store_part::<S, T, _>(largest, &mut largest_of[first..][..count]);
+        store_part::<S, T, _>(sum, &mut sum_of[first..][..count]);
+        first += lanes;
+    }
+}
+
 /// [`softmax`] of one column.
 #[inline(always)]
 fn softmax_of_one<S: Simd, T: Real, const SIZE: usize>(simd: S, logits: &mut [T; SIZE], scale: T) -> (T, T) {
+    if !SCALAR || SIZE > MAX_LANES {
+        return softmax_of_slice(simd, logits, scale);
+    }
+    let largest = largest_of(logits);
+    // The same sum, without a buffer for parts of it.
+    for logit in logits.iter_mut() {
+        let below = lanes::<S, T>(simd, *logit - largest);
+        *logit = first_lane::<S, T>(exp_negative::<S, T>(simd, below));
+    }
+    let sum = scalar::sum_in_pairs(*logits, SIZE);
+    scale_all(simd, logits, scale / sum);
+    (largest, sum)
+}
+
+#[inline(always)]
+fn largest_of<T: Real>(logits: &[T]) -> T {
     let mut largest = T::neg_infinity();
-    for &logit in logits.iter() {
+    for &logit in logits {
         largest = if logit > largest { logit } else { largest };
     }
-    let sum = if SCALAR && SIZE <= MAX_LANES {
-        // The same sum, without a buffer for parts of it.
-        for logit in logits.iter_mut() {
-            let below = lanes::<S, T>(simd, *logit - largest);
-            *logit = first_lane::<S, T>(exp_negative::<S, T>(simd, below));
-        }
-        scalar::sum_in_pairs(*logits, SIZE)
-    } else {
-        map_sum(
-            simd,
-            SIZE,
-            [&mut *logits],
-            [],
-            #[inline(always)]
-            |[x], []| {
-                let e = exp_negative::<S, T>(simd, x - lanes::<S, T>(simd, largest));
-                ([e], e)
-            },
-        )
-    };
-    let scale = scale / sum;
+    largest
+}
+
+#[inline(always)]
+fn scale_all<S: Simd, T: Real>(simd: S, values: &mut [T], factor: T) {
     map(
         simd,
-        [logits],
+        [values],
         [],
         #[inline(always)]
-        |[e], []| [e * lanes::<S, T>(simd, scale)],
+        |[value], []| [value * lanes::<S, T>(simd, factor)],
     );
+}
+
+/// [`softmax`] of one column in lanes.
+#[inline(always)]
+fn softmax_of_slice<S: Simd, T: Real>(simd: S, logits: &mut [T], scale: T) -> (T, T) {
+    let (largest, count) = (largest_of(logits), logits.len());
+    let sum = map_sum(
+        simd,
+        count,
+        [&mut *logits],
+        [],
+        #[inline(always)]
+        |[x], []| {
+            let e = exp_negative::<S, T>(simd, x - lanes::<S, T>(simd, largest));
+            ([e], e)
+        },
+    );
+    scale_all(simd, logits, scale / sum);
     (largest, sum)
 }
 

@@ -230,6 +230,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Dense<IN, OUT, A
 impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Model<Features<IN>, T> for Dense<IN, OUT, A, T> {
     type Out = Features<OUT>;
     const MACS: Option<usize> = Some(IN * OUT);
+    const IS_COMPILED: bool = true;
 
     #[inline(always)]
     fn infer<S: Simd, const B: usize>(&self, pass: Pass<S, B>, x: &SMatrix<T, IN, B>, y: &mut SMatrix<T, OUT, B>) {

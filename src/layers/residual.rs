@@ -2,7 +2,7 @@
 
 use crate::activation::NoActivation;
 use crate::kernel::map_first;
-use crate::model::layer::Internal;
+use crate::model::layer::{Internal, backward, forward, infer};
 use crate::model::{
     Batch, Description, Element, InputShape, Layer, Model, Network, Op, Params, Pass, Place, Shape, Visit, Visitor,
     VisitorMut, Zeroed,
@@ -142,10 +142,12 @@ fn add<In: Shape, T: Real, S: Simd, const B: usize>(pass: Pass<S, B>, x: &Batch<
 #[diagnostic::do_not_recommend]
 impl<In: Shape, T: Real, L: Model<In, T, Out = In>> Model<In, T> for Residual<L> {
     type Out = In;
+    // The inner layer is, or is called in code of its own.
+    const IS_COMPILED: bool = true;
 
     #[inline(always)]
     fn infer<S: Simd, const B: usize>(&self, pass: Pass<S, B>, x: &Batch<In, T, B>, y: &mut Batch<In, T, B>) {
-        self.0.infer(pass.hidden(), x, y);
+        infer(&self.0, pass.hidden(), x, y);
         add::<In, T, S, B>(pass, x, y);
     }
 
@@ -175,7 +177,7 @@ impl<In: Shape, T: Real, L: Layer<In, T> + Model<In, T, Out = In>> Layer<In, T> 
         y: &mut Batch<In, T, B>,
         cache: &mut Self::Cache<B>,
     ) {
-        self.0.forward(pass.hidden(), x, &mut cache.output, &mut cache.inside);
+        forward(&self.0, pass.hidden(), x, &mut cache.output, &mut cache.inside);
         y.clone_from(&cache.output);
         add::<In, T, S, B>(pass, x, y);
     }
@@ -191,11 +193,11 @@ impl<In: Shape, T: Real, L: Layer<In, T> + Model<In, T, Out = In>> Layer<In, T> 
         dx: Option<&mut Batch<In, T, B>>,
     ) {
         let Some(dx) = dx else {
-            return self.0.backward(pass.hidden(), (x, output), inside, dy, &mut gradient.0, None);
+            return backward(&self.0, pass.hidden(), (x, output), inside, dy, &mut gradient.0, None);
         };
         // The inner layer may overwrite its gradient.
         let mut copy = dy.clone();
-        self.0.backward(pass.hidden(), (x, output), inside, &mut copy, &mut gradient.0, Some(&mut *dx));
+        backward(&self.0, pass.hidden(), (x, output), inside, &mut copy, &mut gradient.0, Some(&mut *dx));
         add::<In, T, S, B>(pass, dy, dx);
     }
 

@@ -2,7 +2,7 @@
 //!
 //! `(A, B)` is a chain, so `(A, (B, C))` nests to any depth; flat tuples of up to eight layers compute the same.
 
-use crate::model::layer::{Internal, LearningRate};
+use crate::model::layer::{Internal, LearningRate, backward, forward, infer};
 use crate::model::summary::CHAIN;
 use crate::model::{
     Aligned, Batch, Description, Element, InputShape, Layer, Model, Network, Op, Params, Pass, Place, Shape, Visit,
@@ -159,6 +159,8 @@ macro_rules! chain {
             $($layer: Model<$in, T>),+
         {
             type Out = Out<$last, $last_in, T>;
+            // Each layer is, or is called in code of its own.
+            const IS_COMPILED: bool = true;
 
             #[inline(always)]
             fn infer<S: Simd, const MICRO: usize>(
@@ -173,11 +175,11 @@ macro_rules! chain {
                         between = Aligned(self.$b.infer_by_value(pass.hidden(), x, Internal));
                     } else {
                         between = Aligned::<Batch<$in, T, MICRO>>::ZEROED;
-                        self.$b.infer(pass.hidden(), x, &mut between.0);
+                        infer(&self.$b, pass.hidden(), x, &mut between.0);
                     }
                     let x = &between.0;
                 )+
-                self.$l.infer(pass, x, y);
+                infer(&self.$l, pass, x, y);
             }
 
             #[inline(always)]
@@ -216,10 +218,10 @@ macro_rules! chain {
             ) {
                 let ChainCache { caches, outputs, .. } = cache;
                 $(
-                    self.$b.forward(pass.hidden(), x, &mut outputs.$b.0, &mut caches.$b);
+                    forward(&self.$b, pass.hidden(), x, &mut outputs.$b.0, &mut caches.$b);
                     let x = &outputs.$b.0;
                 )+
-                self.$l.forward(pass, x, y, &mut caches.$l);
+                forward(&self.$l, pass, x, y, &mut caches.$l);
             }
 
             #[inline(always)]
@@ -236,14 +238,14 @@ macro_rules! chain {
                 $(
                     let here = if $k == $l { pass } else { pass.hidden() };
                     let (before, before_dy) = (&outputs.$j.0, Some(&mut gradients.$j.0));
-                    self.$k.backward(here, (before, y), &mut caches.$k, dy, &mut gradient.$k, before_dy);
+                    backward(&self.$k, here, (before, y), &mut caches.$k, dy, &mut gradient.$k, before_dy);
                     let (y, dy) = (&outputs.$j.0, &mut gradients.$j.0);
                     // An earlier micro-batch may have left values there, and `Pass::len` promises zeros.
                     if pass.len() < MICRO {
                         <$back_in as Shape>::clear_from(dy, pass.len());
                     }
                 )+
-                self.$zero.backward(pass.hidden(), (x, y), &mut caches.$zero, dy, &mut gradient.$zero, dx);
+                backward(&self.$zero, pass.hidden(), (x, y), &mut caches.$zero, dy, &mut gradient.$zero, dx);
             }
 
             #[inline(always)]

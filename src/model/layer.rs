@@ -2,8 +2,9 @@
 //! that do not match.
 
 use crate::activation::Activation;
-use crate::kernel::{Pass, map_columns};
+use crate::kernel::{LARGE, Pass, map_columns};
 use crate::model::{Batch, Description, Op, Parameter, Place, Shape, Visit, VisitorMut, Zeroed};
+use crate::num::dispatch::{dispatch, is_glue, level};
 use crate::num::math::mul_add;
 use crate::num::{Real, lanes};
 use fearless_simd::Simd;
@@ -30,6 +31,10 @@ pub trait Model<In: Shape, T: Real> {
     /// Multiply-accumulate operations (MACs) for the prediction of one sample, without activations; `None`, the default,
     /// if they are not known. A layer that only holds other layers has none of its own.
     const MACS: Option<usize> = None;
+
+    /// Whether all that takes long is compiled in this crate, so that a program that uses it only compiles calls.
+    #[doc(hidden)]
+    const IS_COMPILED: bool = false;
 
     /// Computes the output `y` of `x` in prediction.
     fn infer<S: Simd, const B: usize>(&self, pass: Pass<S, B>, x: &Batch<In, T, B>, y: &mut Batch<Self::Out, T, B>);
@@ -142,6 +147,93 @@ pub trait Layer<In: Shape, T: Real>: Model<In, T> + Visit<T> {
     #[doc(hidden)]
     fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>), _: Internal) {
         emit(Op::Unknown { name: core::any::type_name::<Self>() });
+    }
+}
+
+/// Whether a network's code is inlined into the code that uses it, for a micro-batch of `columns`, and not compiled as calls:
+/// it is small, or a layer that this crate has not compiled.
+pub(crate) const fn is_inlined<In: Shape, T: Real, N: Model<In, T>>(columns: usize) -> bool {
+    !N::IS_COMPILED || size_of::<N>() / size_of::<T>() * columns < LARGE
+}
+
+/// [`Model::infer`] of a layer inside another. Where the code around it is compiled once for all instruction sets, a layer
+/// that this crate has not compiled has code of its own for each.
+#[inline(always)]
+pub(crate) fn infer<In: Shape, T: Real, L: Model<In, T>, S: Simd, const B: usize>(
+    layer: &L,
+    pass: Pass<S, B>,
+    x: &Batch<In, T, B>,
+    y: &mut Batch<L::Out, T, B>,
+) {
+    #[inline(never)]
+    fn apart<In: Shape, T: Real, L: Model<In, T>, S: Simd, const B: usize>(
+        layer: &L,
+        pass: Pass<S, B>,
+        x: &Batch<In, T, B>,
+        y: &mut Batch<L::Out, T, B>,
+    ) {
+        dispatch!(level(), simd => layer.infer(pass.with_simd(simd), x, y));
+    }
+    if const { is_glue::<S>() && !L::IS_COMPILED } {
+        apart::<In, T, L, S, B>(layer, pass, x, y);
+    } else {
+        layer.infer(pass, x, y);
+    }
+}
+
+/// [`Layer::forward`], likewise.
+#[inline(always)]
+pub(crate) fn forward<In: Shape, T: Real, L: Layer<In, T>, S: Simd, const B: usize>(
+    layer: &L,
+    pass: Pass<S, B>,
+    x: &Batch<In, T, B>,
+    y: &mut Batch<L::Out, T, B>,
+    cache: &mut L::Cache<B>,
+) {
+    #[inline(never)]
+    fn apart<In: Shape, T: Real, L: Layer<In, T>, S: Simd, const B: usize>(
+        layer: &L,
+        pass: Pass<S, B>,
+        x: &Batch<In, T, B>,
+        y: &mut Batch<L::Out, T, B>,
+        cache: &mut L::Cache<B>,
+    ) {
+        dispatch!(level(), simd => layer.forward(pass.with_simd(simd), x, y, cache));
+    }
+    if const { is_glue::<S>() && !L::IS_COMPILED } {
+        apart::<In, T, L, S, B>(layer, pass, x, y, cache);
+    } else {
+        layer.forward(pass, x, y, cache);
+    }
+}
+
+/// [`Layer::backward`], likewise.
+#[inline(always)]
+pub(crate) fn backward<In: Shape, T: Real, L: Layer<In, T>, S: Simd, const B: usize>(
+    layer: &L,
+    pass: Pass<S, B>,
+    xy: (&Batch<In, T, B>, &Batch<L::Out, T, B>),
+    cache: &mut L::Cache<B>,
+    dy: &mut Batch<L::Out, T, B>,
+    gradient: &mut L,
+    dx: Option<&mut Batch<In, T, B>>,
+) {
+    #[inline(never)]
+    fn apart<In: Shape, T: Real, L: Layer<In, T>, S: Simd, const B: usize>(
+        layer: &L,
+        pass: Pass<S, B>,
+        xy: (&Batch<In, T, B>, &Batch<L::Out, T, B>),
+        cache: &mut L::Cache<B>,
+        dy: &mut Batch<L::Out, T, B>,
+        gradient: &mut L,
+        dx: Option<&mut Batch<In, T, B>>,
+    ) {
+        dispatch!(level(), simd => layer.backward(pass.with_simd(simd), xy, cache, dy, gradient, dx));
+    }
+    if const { is_glue::<S>() && !L::IS_COMPILED } {
+        apart::<In, T, L, S, B>(layer, pass, xy, cache, dy, gradient, dx);
+    } else {
+        layer.backward(pass, xy, cache, dy, gradient, dx);
     }
 }
 

@@ -4,12 +4,13 @@ use crate::data::{Inputs, Samples, micro_batch_in_place};
 use crate::error::Error;
 use crate::init::{GlorotUniform, Init};
 use crate::model::layer::Internal;
+use crate::model::layer::is_inlined;
 use crate::model::{
     Aligned, Batch, Features, InputShape, Kind, Model, Op, Out, Parameter, Pass, Shape, Summary, Trainable, VisitorMut,
     Zeroed,
 };
 use crate::num::Real;
-use crate::num::dispatch::{dispatch, level};
+use crate::num::dispatch::{dispatch, dispatch_or_call, level};
 use crate::num::target::BY_VALUE;
 use fearless_simd::Simd;
 use nalgebra::SMatrix;
@@ -139,7 +140,7 @@ pub trait Network: Sized {
     where
         X: Columns<Self, B> + ?Sized,
     {
-        dispatch!(level(), simd => x.enter(simd, self))
+        dispatch_or_call!(X::IS_INLINED, simd => x.enter(simd, self))
     }
 
     /// Predicts the outputs for one sample.
@@ -198,7 +199,7 @@ pub trait Network: Sized {
         Self: InputShape + Model<<Self as InputShape>::In, <Self as InputShape>::Scalar>,
     {
         check_places(inputs, outputs)?;
-        dispatch!(level(), simd => predict_all(simd, self, inputs, 0, outputs));
+        dispatch_or_call!(is_inlined::<Self::In, Self::Scalar, Self>(MICRO_BATCH), simd => predict_all(simd, self, inputs, 0, outputs));
         Ok(())
     }
 
@@ -249,6 +250,10 @@ pub trait Columns<N, const B: usize> {
     /// The shape of the network's output.
     type Out: Shape;
 
+    /// Whether the prediction is inlined whole into the caller's code, because there is so little to do.
+    #[doc(hidden)]
+    const IS_INLINED: bool;
+
     /// The network's output.
     fn enter<S: Simd>(&self, simd: S, network: &N) -> Batch<Self::Out, Self::Scalar, B>;
 }
@@ -256,6 +261,7 @@ pub trait Columns<N, const B: usize> {
 impl<T: Real, N: Model<Features<IN>, T>, const IN: usize, const B: usize> Columns<N, B> for SMatrix<T, IN, B> {
     type Scalar = T;
     type Out = N::Out;
+    const IS_INLINED: bool = is_inlined::<Features<IN>, T, N>(B);
 
     #[inline(always)]
     fn enter<S: Simd>(&self, simd: S, network: &N) -> Batch<N::Out, T, B> {
@@ -271,6 +277,7 @@ impl<T: Real, N: Model<Features<IN>, T>, const IN: usize, const B: usize> Column
 impl<T: Real, N: Model<Features<IN>, T>, const IN: usize> Columns<N, 1> for [T; IN] {
     type Scalar = T;
     type Out = N::Out;
+    const IS_INLINED: bool = is_inlined::<Features<IN>, T, N>(1);
 
     #[inline(always)]
     fn enter<S: Simd>(&self, simd: S, network: &N) -> Batch<N::Out, T, 1> {
@@ -287,6 +294,7 @@ where
 {
     type Scalar = T;
     type Out = Features<IN>;
+    const IS_INLINED: bool = true;
 
     fn enter<S: Simd>(&self, _: S, _: &N) -> Batch<Features<IN>, T, 1> {
         Zeroed::ZEROED

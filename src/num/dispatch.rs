@@ -1,6 +1,7 @@
 //! Instruction set dispatch: the best vector instructions that the CPU has, found at run time.
 
-use fearless_simd::{Level, Simd};
+use crate::num::{Lanes, SCALAR};
+use fearless_simd::{Level, Simd, SimdBase};
 
 /// The best instruction set that the CPU is known to have; without the feature `std` the one that the program is
 /// compiled for.
@@ -65,6 +66,77 @@ macro_rules! dispatch {
 }
 
 pub(crate) use dispatch;
+
+/// `dispatch_or_call!(inlined, simd => call(simd, ..))` dispatches the call if the constant `inlined` is true. Otherwise the call is
+/// compiled once, as [glue](is_glue).
+#[cfg(all(target_arch = "x86_64", not(tuplenet_scalar)))]
+macro_rules! dispatch_or_call {
+    ($inlined:expr, $simd:ident => $call:expr) => {
+        if const { $inlined } {
+            $crate::num::dispatch::dispatch!($crate::num::dispatch::level(), $simd => $call)
+        } else {
+            let Some($simd) = fearless_simd::Level::baseline().as_sse2() else {
+                unreachable!("every x86-64 has SSE2")
+            };
+            // A function, which `?` and `return` leave.
+            $crate::num::dispatch::run(
+                #[inline(always)]
+                || $call,
+            )
+        }
+    };
+}
+
+/// `call_if!(glue, simd, other => call(other, ..))` compiles the call as [glue](is_glue) if the constant `glue` is true, otherwise for the
+/// instruction set of `simd`.
+#[cfg(all(target_arch = "x86_64", not(tuplenet_scalar)))]
+macro_rules! call_if {
+    ($glue:expr, $simd:ident, $other:ident => $call:expr) => {
+        if const { $glue } {
+            $crate::num::dispatch::dispatch_or_call!(false, $other => $call)
+        } else {
+            let $other = $simd;
+            $call
+        }
+    };
+}
+
+#[cfg(not(all(target_arch = "x86_64", not(tuplenet_scalar))))]
+macro_rules! call_if {
+    ($glue:expr, $simd:ident, $other:ident => $call:expr) => {{
+        let $other = $simd;
+        $call
+    }};
+}
+
+pub(crate) use call_if;
+
+#[cfg(not(all(target_arch = "x86_64", not(tuplenet_scalar))))]
+macro_rules! dispatch_or_call {
+    ($inlined:expr, $simd:ident => $call:expr) => {
+        $crate::num::dispatch::dispatch!($crate::num::dispatch::level(), $simd => $call)
+    };
+}
+
+pub(crate) use dispatch_or_call;
+
+/// Calls `work`.
+#[inline(always)]
+pub(crate) fn run<R>(work: impl FnOnce() -> R) -> R {
+    work()
+}
+
+/// Whether code for the instruction set `S` has no loops of its own: it is compiled once, for the narrowest registers, and calls
+/// what is compiled in this crate for [`level_in`]. On a CPU that has no others, all code is of this kind.
+pub(crate) const fn is_glue<S: Simd>() -> bool {
+    cfg!(target_arch = "x86_64") && !SCALAR && Lanes::<S, f32>::LEN == 4
+}
+
+/// The instruction set of what code for `S` calls.
+#[inline(always)]
+pub(crate) fn level_in<S: Simd>(simd: S) -> Level {
+    if const { is_glue::<S>() } { level() } else { simd.level() }
+}
 
 /// Calls `work`, in a separate function if `apart`: a compiler takes far longer for one large function than for its
 /// parts.

@@ -131,7 +131,7 @@ pub use state::{OptimizerState, PerParameter, StateLayout, States};
 use crate::error::{Error, not_negative, setting};
 use crate::model::{Parameter, Visit, Zeroed};
 use crate::num::Real;
-use crate::num::dispatch::{dispatch, level};
+use crate::num::dispatch::{dispatch, is_glue, level};
 use fearless_simd::Simd;
 use num_traits::float::FloatCore;
 use schedule::Schedule;
@@ -263,7 +263,11 @@ pub trait Optimizer: Sized {
         gradient: &mut N,
         state: &mut OptimizerState<Self, N>,
     ) {
-        self.transform(simd, network, gradient);
+        if const { is_glue::<S>() } {
+            dispatch!(level(), simd => self.transform(simd, network, gradient));
+        } else {
+            self.transform(simd, network, gradient);
+        }
         state.update(simd, self, network, gradient);
     }
 

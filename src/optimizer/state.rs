@@ -3,6 +3,7 @@
 use super::Optimizer;
 use crate::model::{Parameter, Params, Visit, VisitorMut, Zeroed, is_finite};
 use crate::num::Real;
+use crate::num::dispatch::{dispatch, is_glue, level};
 use fearless_simd::Simd;
 
 /// [`Optimizer::State`] of `VALUES` values for each parameter, at most three. 0 for plain gradient descent, 1 for
@@ -90,7 +91,22 @@ macro_rules! states {
                 weights: &mut [O::Scalar],
                 [gradient, $($state),*]: [&mut [O::Scalar]; $all],
             ) {
-                self.optimizer.update(self.simd, self.shared, parameter, weights, gradient, [$($state),*]);
+                /// In code of its own for each instruction set, once for all slices.
+                #[inline(never)]
+                fn apart<O: Optimizer<State = States<$values>>>(
+                    (optimizer, shared): (&O, &O::Shared),
+                    parameter: Parameter,
+                    weights: &mut [O::Scalar],
+                    gradient: &mut [O::Scalar],
+                    states: [&mut [O::Scalar]; $values],
+                ) {
+                    dispatch!(level(), simd => optimizer.update(simd, shared, parameter, weights, gradient, states));
+                }
+                if const { is_glue::<S>() } {
+                    apart((self.optimizer, self.shared), parameter, weights, gradient, [$($state),*]);
+                } else {
+                    self.optimizer.update(self.simd, self.shared, parameter, weights, gradient, [$($state),*]);
+                }
             }
         }
     )+};

@@ -4,9 +4,10 @@ use crate::data::{Inputs, Permutation, check_data};
 use crate::error::Error;
 use crate::kernel::SMALL_SIZE;
 use crate::loss::Targets;
+use crate::model::layer::is_inlined;
 use crate::model::{LastActivation, Parameter, Trainable, Visitor, Zeroed, fill, is_finite};
 use crate::num::Real;
-use crate::num::dispatch::{dispatch, level};
+use crate::num::dispatch::{call_if, dispatch_or_call};
 use crate::num::target::{LOOPS_IN_LANES, STEPS_WITHOUT_GRADIENT};
 use crate::optimizer::{Optimizer, OptimizerState};
 use crate::train::Workspace;
@@ -472,7 +473,7 @@ where
             <[Y]>::check_loss(&self.loss)?;
         }
         check_together::<N, B>(1, 1)?;
-        dispatch!(level(), simd => {
+        dispatch_or_call!(is_inlined::<N::In, N::Scalar, N>(B), simd => {
             let Trainer { network, loss, workspace, gradient, optimizer, state, .. } = self;
             let loss = match workspace.output_gradient_of_one(simd, network, loss, sample, epoch) {
                 Ok(loss) => loss,
@@ -649,7 +650,7 @@ where
         Y: ?Sized,
     {
         let epoch = view.epoch;
-        match dispatch!(level(), simd => self.step_on(simd, executor, view)) {
+        match dispatch_or_call!(is_inlined::<N::In, N::Scalar, N>(B), simd => self.step_on(simd, executor, view)) {
             Ok(mean) => mean.loss(epoch),
             Err(error) => Err(cause(&self.network, error)),
         }
@@ -704,7 +705,7 @@ where
             return Err(Error::WeightNotFinite);
         }
         let fit = FitOptions { epochs: 1, batch_size, shuffle: true };
-        let result = dispatch!(level(), simd => self.epoch_on(simd, executor, inputs, targets, count, &fit));
+        let result = dispatch_or_call!(is_inlined::<N::In, N::Scalar, N>(B), simd => self.epoch_on(simd, executor, inputs, targets, count, &fit));
         let loss = result.map_err(|error| cause_in_run(&self.network, error))?;
         self.check_state(count, batch_size)?;
         Ok(loss)
@@ -721,7 +722,8 @@ where
         let order = &Permutation::identity(count);
         let view = BatchView::all(inputs, targets, order, 0);
         let Trainer { network, loss, workspace, .. } = self;
-        match dispatch!(level(), simd => executor.evaluate(simd, workspace, network, loss, view)) {
+        match dispatch_or_call!(is_inlined::<N::In, N::Scalar, N>(B), simd => executor.evaluate(simd, workspace, network, loss, view))
+        {
             Ok(mean) => mean.loss(0),
             Err(error) => Err(cause_in_evaluation(&self.network, error)),
         }
@@ -756,7 +758,7 @@ where
         }
         let begin = callback.begin(self)?;
         // One dispatch for all epochs: a dispatch costs more than a step of a small network.
-        let result = dispatch!(level(), simd => {
+        let result = dispatch_or_call!(is_inlined::<N::In, N::Scalar, N>(B), simd => {
             let mut report = FitReport { epochs: 0, loss: N::Scalar::nan() };
             if begin.is_break() {
                 return Ok(report);
@@ -769,7 +771,10 @@ where
                     Some((inputs, targets)) => {
                         let order = &Permutation::identity(inputs.count());
                         let view = BatchView::all(inputs, targets, order, epoch);
-                        let mean = executor.evaluate(simd, &mut self.workspace, &self.network, &self.loss, view)?;
+                        let (workspace, network, loss) = (&mut self.workspace, &self.network, &self.loss);
+                        let mean = call_if!(Self::IS_RARE, simd, simd => {
+                            executor.evaluate(simd, workspace, network, loss, view)
+                        })?;
                         Some(mean.loss(epoch)?)
                     }
                     None => None,
@@ -870,10 +875,16 @@ where
                 executor.accumulate_micro_batch(simd, &mut workspace, step.network, loss, view, &mut gradient)?;
             return step.take(simd, mean, workspace.large, &mut gradient);
         }
-        let mean = executor.accumulate(simd, workspace, step.network, loss, view, gradient)?;
-        let large = core::mem::take(&mut workspace.large);
-        step.take(simd, mean, large, gradient)
+        call_if!(Self::IS_RARE, simd, simd => {
+            let mean = executor.accumulate(simd, workspace, step.network, loss, view, gradient)?;
+            let large = core::mem::take(&mut workspace.large);
+            step.take(simd, mean, large, gradient)
+        })
     }
+
+    /// Whether batches that do not fill the micro-batch, and validation, are calls of what is compiled in this crate: a batch of so
+    /// small a network usually fills its micro-batch, and the same pass in four variants takes the compiler a minute.
+    const IS_RARE: bool = Self::IN_REGISTERS && N::IS_COMPILED;
 
     /// Whether a network and a micro-batch are so small that the memory of a step lives only during the step. The
     /// compiler keeps what no other code can see in registers.

@@ -1,13 +1,14 @@
 //! [`Workspace`]: the memory of one training step, owned by the caller and reused.
 
+use crate::activation::Activation;
 use crate::data::{Inputs, Permutation, Samples, check_data, micro_batch_in_place};
 use crate::error::{Error, NotFinite};
 use crate::kernel::is_moderate;
 use crate::loss::Targets;
-use crate::model::layer::LearningRate;
+use crate::model::layer::{LearningRate, is_inlined};
 use crate::model::{Aligned, Batch, LastActivation, Pass, Shape, Trainable, Zeroed, fill};
 use crate::num::Real;
-use crate::num::dispatch::{dispatch, level};
+use crate::num::dispatch::{dispatch, dispatch_or_call, is_glue, level};
 use crate::num::target::RARE_WORK_IS_SHARED;
 use crate::train::batch::{BatchView, MeanLoss, Sum, Totals, cause, cause_in_evaluation, check_together};
 use core::fmt;
@@ -73,6 +74,38 @@ fn first_not_finite<In: Shape, T: Real, X: Inputs<T, In> + ?Sized>(
         inputs.copy(sample, &mut x);
         NotFinite::first_of(In::numbers(&x)).map(|(column, found)| (sample, column, found))
     })
+}
+
+/// [`Targets::evaluate`], in code of its own for each instruction set where that of the pass is compiled once for all.
+#[inline(always)]
+fn evaluate<S: Simd, T: Real, L, Y, A: Activation, Out: Shape, const B: usize>(
+    loss: &L,
+    pass: Pass<S, B>,
+    scale: T,
+    outputs: &mut Batch<Out, T, B>,
+    targets: &[Y::Item; B],
+) -> T
+where
+    Y: Targets<T, L, A, Out> + ?Sized,
+{
+    #[inline(never)]
+    fn apart<S: Simd, T: Real, L, Y, A: Activation, Out: Shape, const B: usize>(
+        loss: &L,
+        pass: Pass<S, B>,
+        scale: T,
+        outputs: &mut Batch<Out, T, B>,
+        targets: &[Y::Item; B],
+    ) -> T
+    where
+        Y: Targets<T, L, A, Out> + ?Sized,
+    {
+        dispatch!(level(), simd => Y::evaluate::<_, B>(loss, pass.with_simd(simd), scale, outputs, targets))
+    }
+    if const { is_glue::<S>() } {
+        apart::<S, T, L, Y, A, Out, B>(loss, pass, scale, outputs, targets)
+    } else {
+        Y::evaluate::<S, B>(loss, pass, scale, outputs, targets)
+    }
 }
 
 /// [`first_not_finite`] as one function for all passes, for a microcontroller with little flash. Where a pass is in
@@ -173,7 +206,7 @@ impl<N: Trainable, const B: usize> Workspace<N, B> {
     /// `x`: `IN` by `B`, one sample a column; returns `OUT` by `B`.
     pub fn forward(&mut self, network: &N, x: &Batch<N::In, N::Scalar, B>) -> &Batch<N::Out, N::Scalar, B> {
         self.input.0.clone_from(x);
-        dispatch!(level(), simd => network.forward(
+        dispatch_or_call!(is_inlined::<N::In, N::Scalar, N>(B), simd => network.forward(
             Pass::new(simd, B), &self.input.0, &mut self.output.0, &mut self.cache,
         ));
         &self.output.0
@@ -187,7 +220,7 @@ impl<N: Trainable, const B: usize> Workspace<N, B> {
     /// `output_gradient`: `OUT` by `B`, one sample a column.
     pub fn backward(&mut self, network: &N, output_gradient: &Batch<N::Out, N::Scalar, B>, gradient: &mut N) {
         self.output_gradient.0.clone_from(output_gradient);
-        dispatch!(level(), simd => network.backward(
+        dispatch_or_call!(is_inlined::<N::In, N::Scalar, N>(B), simd => network.backward(
             Pass::new(simd, B), (&self.input.0, &self.output.0), &mut self.cache, &mut self.output_gradient.0, gradient,
             None,
         ));
@@ -206,7 +239,7 @@ impl<N: Trainable, const B: usize> Workspace<N, B> {
     ) -> Batch<N::In, N::Scalar, B> {
         self.output_gradient.0.clone_from(output_gradient);
         let mut input_gradient = Zeroed::ZEROED;
-        dispatch!(level(), simd => network.backward(
+        dispatch_or_call!(is_inlined::<N::In, N::Scalar, N>(B), simd => network.backward(
             Pass::new(simd, B), (&self.input.0, &self.output.0), &mut self.cache, &mut self.output_gradient.0, gradient,
             Some(&mut input_gradient),
         ));
@@ -232,7 +265,8 @@ impl<N: Trainable, const B: usize> Workspace<N, B> {
         let count = check_data(inputs, targets)?;
         let order = &Permutation::identity(count);
         let view = BatchView::all(inputs, targets, order, 0);
-        let mean = dispatch!(level(), simd => self.evaluate(simd, network, loss, view));
+        let mean =
+            dispatch_or_call!(is_inlined::<N::In, N::Scalar, N>(B), simd => self.evaluate(simd, network, loss, view));
         mean.map_err(|error| cause_in_evaluation(network, error))?.loss(0)
     }
 
@@ -264,7 +298,7 @@ impl<N: Trainable, const B: usize> Workspace<N, B> {
         let result = check_together::<N, B>(count, count).and_then(|()| {
             let order = &Permutation::identity(count);
             let view = BatchView::all(inputs, targets, order, 0);
-            dispatch!(level(), simd => self.accumulate(simd, network, loss, view, gradient))
+            dispatch_or_call!(is_inlined::<N::In, N::Scalar, N>(B), simd => self.accumulate(simd, network, loss, view, gradient))
         });
         let result = result.and_then(|mean| mean.loss(0));
         if result.is_err() {
@@ -524,7 +558,7 @@ impl<N: Trainable, const B: usize> Workspace<N, B> {
                 pass_targets,
             )
         } else {
-            Y::evaluate::<S, B>(loss, pass, scale, outputs, pass_targets)
+            evaluate::<S, _, _, Y, _, N::Out, B>(loss, pass, scale, outputs, pass_targets)
         };
         if let Some(gradient) = gradient {
             N::Out::clear_from(&mut self.output_gradient.0, len);

@@ -82,7 +82,7 @@ where
 
     let mut text = format!(
         "// A network of tuplenet, written by tuplenet {}. Not to be changed by hand.\n\
-         // It is a module: `mod network;` for a file network.rs, or
+         // It is a module: `mod network;` for a file network.rs, or\n\
          // `mod network {{ include!(\"network.rs\"); }}`.\n\n",
         env!("CARGO_PKG_VERSION")
     );
