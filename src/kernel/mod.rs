@@ -12,12 +12,14 @@
 // call has its own space on the stack, and a test's thread has two megabytes of stack.
 
 mod column;
+pub(crate) mod convolution;
 pub(crate) mod dense;
 mod interleave;
 mod moments;
 mod packed;
 mod pass;
 mod plan;
+pub(crate) mod pooling;
 mod product;
 pub(crate) mod scalar;
 mod size;
