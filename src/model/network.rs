@@ -5,8 +5,8 @@ use crate::error::Error;
 use crate::init::{GlorotUniform, Init};
 use crate::model::layer::Internal;
 use crate::model::{
-    Aligned, Batch, Features, InputShape, Kind, Model, Op, Out, Parameter, Pass, Shape, Summary, Trainable, VisitorMut,
-    Zeroed,
+    Aligned, Batch, Features, Image, InputShape, Kind, Model, Op, Out, Parameter, Pass, Shape, Summary, Trainable,
+    VisitorMut, Zeroed,
 };
 use crate::num::Real;
 use crate::num::dispatch::{dispatch, level};
@@ -275,6 +275,32 @@ impl<T: Real, N: Model<Features<IN>, T>, const IN: usize> Columns<N, 1> for [T; 
     #[inline(always)]
     fn enter<S: Simd>(&self, simd: S, network: &N) -> Batch<N::Out, T, 1> {
         bytemuck::must_cast_ref::<_, SMatrix<T, IN, 1>>(self).enter(simd, network)
+    }
+}
+
+impl<T: Real, N: Model<Image<C, H, W>, T>, const C: usize, const H: usize, const W: usize> Columns<N, 1>
+    for [[[T; W]; H]; C]
+{
+    type Scalar = T;
+    type Out = N::Out;
+
+    #[inline(always)]
+    fn enter<S: Simd>(&self, simd: S, network: &N) -> Batch<N::Out, T, 1> {
+        bytemuck::must_cast_ref::<_, [[[[T; 1]; W]; H]; C]>(self).enter(simd, network)
+    }
+}
+
+impl<T: Real, N: Model<Image<C, H, W>, T>, const C: usize, const H: usize, const W: usize, const B: usize> Columns<N, B>
+    for [[[[T; B]; W]; H]; C]
+{
+    type Scalar = T;
+    type Out = N::Out;
+
+    #[inline(always)]
+    fn enter<S: Simd>(&self, simd: S, network: &N) -> Batch<N::Out, T, B> {
+        let mut y = Zeroed::ZEROED;
+        network.infer(Pass::<S, B>::new(simd, B), self, &mut y);
+        y
     }
 }
 
