@@ -16,7 +16,8 @@
 /// | `GlobalAveragePool`, `Flatten`, `BatchNorm`, `LayerNorm` | the layers of these names; `LayerNorm` of features |
 /// | `Upsample<K>` | [`Upsample`](crate::layers::Upsample) |
 /// | `Unflatten<C, H, W>` | [`Unflatten`](crate::layers::Unflatten) |
-/// | any other type: `Dropout<20>`, `Relu`, `Residual<..>` | itself; it keeps the shape |
+/// | `Dropout<20>` | [`Dropout`](crate::layers::Dropout) |
+/// | any other type in scope: `Relu`, `Residual<..>` | itself; it keeps the shape |
 ///
 /// A size may be a constant's name, or an expression in braces. More than eight layers are nested.
 ///
@@ -235,6 +236,10 @@ macro_rules! network {
     };
     (@ [$($done:ty,)*] Features[$n:expr] LayerNorm $(, $($more:tt)*)?) => {
         $crate::network!(@ [$($done,)* $crate::layers::LayerNorm<{$n}>,] Features[{$n}] $($($more)*)?)
+    };
+
+    (@ [$($done:ty,)*] $shape:ident[$($sizes:tt)*] Dropout<$p:tt> $(, $($more:tt)*)?) => {
+        $crate::network!(@ [$($done,)* $crate::layers::Dropout<$p>,] $shape[$($sizes)*] $($($more)*)?)
     };
 
     // What does not fit.
