@@ -24,15 +24,18 @@ const SEEDS: u64 = 5;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (rows, labels) = csv::read::<64>("digits.csv")?;
     // Pixels are between 0 and 16.
-    let images: Vec<[[[f32; 8]; 8]; 1]> =
-        rows.iter().map(|row| [core::array::from_fn(|y| core::array::from_fn(|x| row[8 * y + x] / 8.0 - 1.0))]).collect();
+    let images: Vec<[[[f32; 8]; 8]; 1]> = rows
+        .iter()
+        .map(|row| [core::array::from_fn(|y| core::array::from_fn(|x| row[8 * y + x] / 8.0 - 1.0))])
+        .collect();
     println!("{}\n", LeNet::summary());
 
     let mut accuracies = Vec::new();
     for seed in 0..SEEDS {
         let mut indices = vec![0; images.len()];
         let (train, test) = stratified_split::<10, _>(&labels, &mut indices, 0.2, &mut seeded(seed))?;
-        let (test_images, test_labels) = (Subset { data: &images, indices: test }, Subset { data: &labels, indices: test });
+        let (test_images, test_labels) =
+            (Subset { data: &images, indices: test }, Subset { data: &labels, indices: test });
         let (images, labels) = (Subset { data: &images, indices: train }, Subset { data: &labels, indices: train });
 
         let network = LeNet::new(&mut seeded(seed));

@@ -1075,13 +1075,17 @@ mod plain {
                 for row in 0..rows {
                     for column in 0..columns {
                         let to = first * plane + (row * columns + column) * batch;
+                        let taps = taps_of(gather, [row, column]);
                         for sample in 0..gather.len.min(batch) {
                             let mut sum = gather.start_of(first);
                             for c in 0..gather.depth {
                                 let source = (group * gather.depth + c) * source_plane + sample;
                                 let [by_source, by_result, by_group] = gather.strides;
                                 let weight = c * by_source + channel * by_result + group * by_group;
-                                sum = add_taps(gather, [source, weight], [row, column], sum);
+                                sum = match &taps {
+                                    Some(taps) => add_row_by_row(gather, taps, [source, weight], sum),
+                                    None => add_taps(gather, [source, weight], [row, column], sum),
+                                };
                             }
                             if gather.activated {
                                 sum = scalar::value::<S, T, A>(simd, sum);
@@ -1094,6 +1098,77 @@ mod plain {
                 }
             }
         }
+    }
+
+    /// The taps of a convolution that read no padding at some position: those of a rectangle.
+    struct TapsOfPosition {
+        /// The first element that is read, in a channel of the source, and the distances of rows and columns.
+        at: usize,
+        steps: [usize; 2],
+        /// The same in the weights.
+        weight: usize,
+        weight_steps: [usize; 2],
+        /// The numbers of rows and columns.
+        counts: [usize; 2],
+    }
+
+    /// The taps at a position, except those of a transposed convolution.
+    #[inline(always)]
+    fn taps_of<T: Real>(gather: &Gather<'_, T>, position: [usize; 2]) -> Option<TapsOfPosition> {
+        if gather.transposed {
+            return None;
+        }
+        let ([rows, columns], batch) = (gather.axes, gather.geometry.batch);
+        let ((first_row, row_count), (first_column, column_count)) =
+            (range_of(rows, position[0]), range_of(columns, position[1]));
+        let row = rows.input(position[0], first_row).unwrap_or(0);
+        let column = columns.input(position[1], first_column).unwrap_or(0);
+        let tap_size = weights_of_tap(gather);
+        Some(TapsOfPosition {
+            at: (row * columns.length + column) * batch,
+            steps: [rows.dilation * columns.length * batch, columns.dilation * batch],
+            weight: (first_row * columns.kernel + first_column) * tap_size,
+            weight_steps: [columns.kernel * tap_size, tap_size],
+            counts: [row_count, column_count],
+        })
+    }
+
+    /// The first tap that reads an input for an output, and how many do.
+    #[inline(always)]
+    fn range_of(axis: Axis, output: usize) -> (usize, usize) {
+        let mut first = 0;
+        while first < axis.kernel && axis.input(output, first).is_none() {
+            first += 1;
+        }
+        let mut end = first;
+        while end < axis.kernel && axis.input(output, end).is_some() {
+            end += 1;
+        }
+        (first, end - first)
+    }
+
+    /// Adds the products of one channel of the source.
+    #[inline(always)]
+    fn add_row_by_row<T: Real>(
+        gather: &Gather<'_, T>,
+        taps: &TapsOfPosition,
+        [source, weight]: [usize; 2],
+        mut sum: T,
+    ) -> T {
+        let (mut source, mut weight) = (source + taps.at, weight + taps.weight);
+        for _ in 0..taps.counts[0] {
+            let (mut at, mut weight_at) = (source, weight);
+            for _ in 0..taps.counts[1] {
+                if let (Some(&x), Some(&weight)) = (gather.source.get(at), gather.weight.get(weight_at)) {
+                    sum += x * weight;
+                }
+                at += taps.steps[1];
+                weight_at += taps.weight_steps[1];
+            }
+            source += taps.steps[0];
+            weight += taps.weight_steps[0];
+        }
+        sum
     }
 
     /// Adds the products of one channel of the source.
@@ -1243,6 +1318,7 @@ mod plain {
 #[cfg(all(test, feature = "std"))]
 mod tests {
     use super::*;
+    use crate::num::dispatch::dispatch;
     use crate::num::dispatch::tests::levels;
     use rand::rngs::Xoshiro128PlusPlus;
     use rand::{Rng, SeedableRng};
@@ -1419,7 +1495,7 @@ mod tests {
         let start = T::of(0.5);
         let expected = expected(&case, start);
         for level in levels() {
-            let found = fearless_simd::dispatch!(level, simd => computed(simd, &case, start));
+            let found = dispatch!(level, simd => computed(simd, &case, start));
             for (what, (found, expected)) in ["outputs", "dx", "dw", "db"].iter().zip(found.iter().zip(&expected)) {
                 for (index, (found, expected)) in found.iter().zip(expected).enumerate() {
                     let difference = (found.exact() - expected).abs();
@@ -1467,7 +1543,7 @@ mod tests {
         case.dy = values(&mut rng, 3 * 4 * 2 * 8);
         let expected = expected(&case, 0.0);
         for level in levels() {
-            let found = fearless_simd::dispatch!(level, simd => computed(simd, &case, 0.0));
+            let found = dispatch!(level, simd => computed(simd, &case, 0.0));
             for (found, expected) in found.iter().flatten().zip(expected.iter().flatten()) {
                 assert!((found - expected).abs() < 1e-12 * (1.0 + expected.abs()), "{level:?}");
             }
@@ -1480,10 +1556,10 @@ mod tests {
         for seed in 0..60 {
             let mut case = case::<f64>(&mut Xoshiro128PlusPlus::seed_from_u64(1000 + seed));
             let level = levels()[1];
-            let [_, dx, dw, db] = fearless_simd::dispatch!(level, simd => computed(simd, &case, 0.0));
+            let [_, dx, dw, db] = dispatch!(level, simd => computed(simd, &case, 0.0));
             let total = |case: &Case<f64>| -> f64 {
                 let mut y = std::vec![0.0; case.dy.len()];
-                fearless_simd::dispatch!(level, simd => convolution::<_, f64, Ramp>(
+                dispatch!(level, simd => convolution::<_, f64, Ramp>(
                     simd, &case.geometry, case.len, [&case.x, &case.weight, &case.bias], false, &mut y,
                 ));
                 y.iter().zip(&case.dy).map(|(y, dy)| if *dy == 0.0 { 0.0 } else { y * dy }).sum()
@@ -1540,7 +1616,7 @@ mod tests {
                 activated: true,
             };
             let baseline = fearless_simd::Level::baseline();
-            fearless_simd::dispatch!(baseline, simd => plain::gathered::<_, T, Ramp>(simd, &gather, &mut y));
+            dispatch!(baseline, simd => plain::gathered::<_, T, Ramp>(simd, &gather, &mut y));
             gather = Gather {
                 transposed: true,
                 depth: height,
@@ -1551,7 +1627,7 @@ mod tests {
                 activated: false,
                 ..gather
             };
-            fearless_simd::dispatch!(baseline, simd => plain::gathered::<_, T, Ramp>(simd, &gather, &mut dx));
+            dispatch!(baseline, simd => plain::gathered::<_, T, Ramp>(simd, &gather, &mut dx));
             let parts = parts_of::<T>(geometry.batch);
             if parts == 1 {
                 plain::add_weight_products(geometry, *len, x, dy, &mut dw);
@@ -1560,13 +1636,141 @@ mod tests {
             }
             plain::add_bias_sums(geometry.output_plane() / geometry.batch, geometry.batch, *len, parts, dy, &mut db);
             for level in levels() {
-                let found = fearless_simd::dispatch!(level, simd => computed(simd, &case, start));
+                let found = dispatch!(level, simd => computed(simd, &case, start));
                 assert!(found == [y.clone(), dx.clone(), dw.clone(), db.clone()], "{level:?}, {len} of {geometry:?}");
             }
         }
         for seed in 0..300 {
             compare::<f32>(seed);
             compare::<f64>(seed);
+        }
+    }
+
+    /// What PyTorch computes: `tests/golden/convolutions.py` says how the lines are made.
+    mod pytorch {
+        use super::*;
+        use crate::kernel::pooling::{Divisor, average_pool, average_pool_gradient, max_pool, max_pool_gradient};
+
+        fn values<T: Real>(seed: u32, count: usize) -> Vec<T> {
+            let mut state = seed.wrapping_mul(2_654_435_761);
+            let next = |_| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                T::of(f64::from(state) / f64::from(1u32 << 31) - 1.0)
+            };
+            (0..count).map(next).collect()
+        }
+
+        /// From PyTorch's `[batch][channels][pixels]` to `[channels][pixels][batch]`, or back.
+        fn samples_together<T: Real>(batch: usize, image: &[T]) -> Vec<T> {
+            let len = image.len() / batch;
+            (0..image.len()).map(|index| image[index % batch * len + index / batch]).collect()
+        }
+
+        fn samples_apart<T: Real>(batch: usize, image: &[T]) -> Vec<T> {
+            let len = image.len() / batch;
+            (0..image.len()).map(|index| image[index % len * batch + index / len]).collect()
+        }
+
+        /// From PyTorch's `[outputs][inputs][taps]` to `[taps][inputs][outputs]`.
+        fn taps_first<T: Real>(taps: usize, outputs: usize, weight: &[T]) -> Vec<T> {
+            let inputs = weight.len() / taps / outputs;
+            let from =
+                |index: usize| (index % outputs * inputs + index / outputs % inputs) * taps + index / outputs / inputs;
+            (0..weight.len()).map(|index| weight[from(index)]).collect()
+        }
+
+        /// The inverse of [`taps_first`]: the same with taps and outputs exchanged.
+        fn outputs_first<T: Real>(taps: usize, outputs: usize, weight: &[T]) -> Vec<T> {
+            taps_first(outputs, taps, weight)
+        }
+
+        fn compare<T: Real>(line: usize, text: &str, tolerance: f64) {
+            let mut words = text.split(' ');
+            let kind = words.next().unwrap();
+            let mut sizes = [0usize; 14];
+            for size in &mut sizes {
+                *size = words.next().unwrap().parse().unwrap();
+            }
+            let expected: Vec<f64> = words.map(|word| word.parse().unwrap()).collect();
+            let [batch, channels, outputs, h, w, kh, kw, sh, sw, ph, pw, dh, dw, groups] = sizes;
+            let (reach, seed) = ([dh * (kh - 1) + 1, dw * (kw - 1) + 1], 64 * line as u32);
+            let geometry = &Geometry {
+                batch,
+                channels,
+                outputs,
+                size: [h, w],
+                output_size: [(h + 2 * ph - reach[0]) / sh + 1, (w + 2 * pw - reach[1]) / sw + 1],
+                kernel: [kh, kw],
+                stride: [sh, sw],
+                padding: [ph, pw],
+                dilation: [dh, dw],
+                groups,
+            };
+            let (input, output) = (channels * geometry.input_plane(), outputs * geometry.output_plane());
+            let is_transposed = kind == "transposed";
+            let (from, to) = if is_transposed { (output, input) } else { (input, output) };
+            let x = samples_together(batch, &values::<T>(seed, from));
+            let weight = taps_first(kh * kw, outputs, &values::<T>(seed + 1, kh * kw * channels / groups * outputs));
+            let bias = values::<T>(seed + 2, if is_transposed { channels } else { outputs });
+            let dy = samples_together(batch, &values::<T>(seed + 3, to));
+            for level in levels() {
+                let (mut y, mut dx) = (std::vec![T::nan(); to], std::vec![T::nan(); from]);
+                let (mut d_weight, mut d_bias) = (std::vec![T::ZERO; weight.len()], std::vec![T::ZERO; bias.len()]);
+                let mut space = weight.clone();
+                let pixels = to / batch / bias.len();
+                dispatch!(level, simd => match kind {
+                    "convolution" => {
+                        convolution::<_, T, Ramp>(simd, geometry, batch, [&x, &weight, &bias], false, &mut y);
+                        let factors = [&dy[..], &weight, &[]];
+                        transposed_convolution::<_, T, Ramp>(
+                            simd, geometry, batch, factors, &mut space, false, &mut dx,
+                        );
+                        weight_gradient(simd, geometry, batch, [&x, &dy], &mut d_weight);
+                        bias_gradient(simd, pixels, batch, batch, &dy, &mut d_bias);
+                    }
+                    "transposed" => {
+                        let factors = [&x[..], &weight, &bias];
+                        transposed_convolution::<_, T, Ramp>(
+                            simd, geometry, batch, factors, &mut space, false, &mut y,
+                        );
+                        convolution::<_, T, Ramp>(simd, geometry, batch, [&dy, &weight, &[]], false, &mut dx);
+                        weight_gradient(simd, geometry, batch, [&dy, &x], &mut d_weight);
+                        bias_gradient(simd, pixels, batch, batch, &dy, &mut d_bias);
+                    }
+                    "max" => {
+                        max_pool(simd, geometry, batch, &x, &mut y);
+                        max_pool_gradient(simd, geometry, batch, [&x, &y, &dy], &mut dx);
+                    }
+                    _ => {
+                        average_pool(simd, geometry, Divisor::Window, batch, &x, &mut y);
+                        average_pool_gradient(simd, geometry, Divisor::Window, batch, &dy, &mut dx);
+                    }
+                });
+                let d_weight = outputs_first(kh * kw, outputs, &d_weight);
+                let found = [samples_apart(batch, &y), samples_apart(batch, &dx), d_weight, d_bias];
+                for (tensor, expected) in expected.chunks(3).enumerate() {
+                    let values_found = &found[tensor];
+                    for (i, expected) in expected.iter().enumerate() {
+                        let factors = values::<f64>(seed + 8 + (3 * tensor + i) as u32, values_found.len());
+                        let sum: f64 = values_found.iter().zip(&factors).map(|(a, b)| a.exact() * b).sum();
+                        let found = sum / (values_found.len() as f64).sqrt();
+                        assert!(
+                            (found - expected).abs() < tolerance * (1.0 + expected.abs()),
+                            "{level:?}, tensor {tensor} of line {line}: {found} instead of {expected}: {text}"
+                        );
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn convolutions_and_poolings() {
+            let lines = include_str!("../../tests/golden/convolutions.txt").lines().enumerate();
+            assert_eq!(lines.clone().count(), 300);
+            for (line, text) in lines {
+                compare::<f64>(line, text, 1e-10);
+                compare::<f32>(line, text, 1e-5);
+            }
         }
     }
 }

@@ -435,6 +435,7 @@ fn apart<S: Simd>(simd: S, work: impl FnOnce()) {
 #[cfg(all(test, feature = "std"))]
 mod tests {
     use super::*;
+    use crate::num::dispatch::dispatch;
     use crate::num::dispatch::tests::levels;
     use rand::rngs::Xoshiro128PlusPlus;
     use rand::{Rng, SeedableRng};
@@ -530,7 +531,7 @@ mod tests {
         };
         for level in levels() {
             let (mut y, mut dx) = (std::vec![T::nan(); dy.len()], std::vec![T::nan(); x.len()]);
-            fearless_simd::dispatch!(level, simd => {
+            dispatch!(level, simd => {
                 max_pool(simd, &geometry, len, &x, &mut y);
                 max_pool_gradient(simd, &geometry, len, [&x, &y, &dy], &mut dx);
             });
@@ -545,7 +546,7 @@ mod tests {
             same("max", &y, &y_wanted);
             same("max, dx", &dx, &dx_wanted);
             for divisor in [Divisor::Window, Divisor::Inputs] {
-                fearless_simd::dispatch!(level, simd => {
+                dispatch!(level, simd => {
                     average_pool(simd, &geometry, divisor, len, &x, &mut y);
                     average_pool_gradient(simd, &geometry, divisor, len, &dy, &mut dx);
                 });
@@ -567,7 +568,7 @@ mod tests {
             }
             let pixels = geometry.size[0] * geometry.size[1];
             let mut means = std::vec![T::nan(); geometry.channels * batch];
-            fearless_simd::dispatch!(level, simd => mean_of_pixels(simd, pixels, batch, len, &x, &mut means));
+            dispatch!(level, simd => mean_of_pixels(simd, pixels, batch, len, &x, &mut means));
             let mut wanted = std::vec![0.0; means.len()];
             for (index, x) in x.iter().enumerate() {
                 wanted[index / (pixels * batch) * batch + index % batch] += x.exact() / pixels as f64;
@@ -604,7 +605,7 @@ mod tests {
                 let mut x = [1.0f32; 48];
                 x[place * 16 + 5] = f32::NAN;
                 let mut y = [0.0; 16];
-                fearless_simd::dispatch!(level, simd => max_pool(simd, &geometry, 16, &x, &mut y));
+                dispatch!(level, simd => max_pool(simd, &geometry, 16, &x, &mut y));
                 assert!(y.iter().enumerate().all(|(index, y)| y.is_nan() == (index == 5)), "{level:?}, {y:?}");
             }
         }
@@ -629,7 +630,7 @@ mod tests {
         for level in levels() {
             let (mut y, mut dx) = (std::vec![0.0; dy.len()], std::vec![f64::NAN; x.len()]);
             upsample(&geometry, &x, &mut y);
-            fearless_simd::dispatch!(level, simd => upsample_gradient(simd, &geometry, 3, &dy, &mut dx));
+            dispatch!(level, simd => upsample_gradient(simd, &geometry, 3, &dy, &mut dx));
             let mut wanted = std::vec![0.0; x.len()];
             for (index, y) in y.iter().enumerate() {
                 let (pixel, sample) = (index / 3, index % 3);
