@@ -169,6 +169,20 @@ impl<T: Real, const N: usize> Sample<T> for [T; N] {
     }
 }
 
+impl<T: Real, const W: usize, const H: usize, const C: usize> Sample<T> for [[[T; W]; H]; C] {
+    type Item = [[[T; W]; H]; C];
+
+    #[inline(always)]
+    fn copy(&self, to: &mut [[[T; W]; H]; C]) {
+        *to = *self;
+    }
+
+    #[inline(always)]
+    fn in_place(samples: &[Self]) -> Option<&[[[[T; W]; H]; C]]> {
+        Some(samples)
+    }
+}
+
 impl<T: Real, const N: usize> Sample<T> for SVector<T, N> {
     type Item = [T; N];
     #[inline(always)]

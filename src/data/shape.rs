@@ -1,4 +1,5 @@
-//! Shapes of the data between layers: [`Features<N>`], a column of `N` features for each sample.
+//! Shapes of the data between layers: [`Features<N>`], a column of `N` features for each sample, and
+//! [`Image<C, H, W>`].
 
 use crate::num::Real;
 use crate::num::zeroed::Zeroed;
@@ -7,7 +8,7 @@ use nalgebra::SMatrix;
 /// The shape of the data between two layers, without the scalar type and the number of samples: what one sample is to a
 /// user, how a micro-batch of samples lies in memory, and how one becomes the other.
 ///
-/// A layer that treats every number alike, such as an activation, accepts any shape: it goes over
+/// A layer that treats every element alike, such as an activation, accepts any shape: it goes over
 /// [`as_slice`](Self::as_slice).
 pub trait Shape: 'static {
     /// One sample, as users and files have it.
@@ -16,22 +17,22 @@ pub trait Shape: 'static {
     /// `B` samples of this shape, as layers compute with them.
     type Batch<T: Real, const B: usize>: Zeroed + Clone + Send + Sync;
 
-    /// The numbers of one sample.
+    /// How many elements one sample has.
     const LEN: usize;
 
-    /// The numbers of one sample, in the order of files.
-    fn numbers<T: Real>(sample: &Self::Sample<T>) -> &[T];
+    /// The elements of one sample, in the order of files.
+    fn elements<T: Real>(sample: &Self::Sample<T>) -> &[T];
 
-    /// All numbers of a batch, in the order in which they are in memory.
+    /// All elements of a batch, in the order in which they are in memory.
     fn as_slice<T: Real, const B: usize>(batch: &Self::Batch<T, B>) -> &[T];
 
-    /// All numbers of a batch, to be changed.
+    /// All elements of a batch, to be changed.
     fn as_mut_slice<T: Real, const B: usize>(batch: &mut Self::Batch<T, B>) -> &mut [T];
 
-    /// How many numbers of [`as_slice`](Self::as_slice), from the first on, hold the first `len` of `B` samples.
+    /// How many elements of [`as_slice`](Self::as_slice), from the first on, hold the first `len` of `B` samples.
     fn prefix<const B: usize>(len: usize) -> usize;
 
-    /// Where the number at `index` of [`as_slice`](Self::as_slice) is among the numbers of all samples, one sample after the
+    /// Where the element at `index` of [`as_slice`](Self::as_slice) is among those of all samples, one sample after the
     /// other.
     fn place<const B: usize>(index: usize) -> usize;
 
@@ -76,7 +77,7 @@ impl<const N: usize> Shape for Features<N> {
     const LEN: usize = N;
 
     #[inline(always)]
-    fn numbers<T: Real>(sample: &[T; N]) -> &[T] {
+    fn elements<T: Real>(sample: &[T; N]) -> &[T] {
         sample
     }
 
@@ -133,4 +134,116 @@ impl<const N: usize> Shape for Features<N> {
             column.fill(T::ZERO);
         }
     }
+}
+
+/// An image for each sample: `C` channels of `H` rows and `W` columns of pixels, `[[[T; W]; H]; C]`, as PyTorch has it. A
+/// batch is `[[[[T; B]; W]; H]; C]`, so that the samples of a pixel are side by side, each in a lane of its own.
+///
+/// # Examples
+///
+/// ```
+/// use tuplenet::layers::{Conv2d, Flatten, MaxPool};
+/// use tuplenet::prelude::*;
+///
+/// type Edges = Image<4, 6, 6>;
+/// type Small = Image<4, 3, 3>;
+/// type Net = (Conv2d<Image<1, 8, 8>, Edges, 3, Relu>, MaxPool<Edges, Small, 2>, Flatten<Small, 36>, Dense<36, 10, Softmax>);
+///
+/// let network = Net::new(&mut seeded(0));
+/// let image = [[[0.5; 8]; 8]];
+/// assert!((network.predict_one(&image).iter().sum::<f32>() - 1.0).abs() < 1e-6);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[doc(alias("tensor", "NCHW", "picture"))]
+pub struct Image<const C: usize, const H: usize, const W: usize>;
+
+impl<const C: usize, const H: usize, const W: usize> Shape for Image<C, H, W> {
+    type Sample<T: Real> = [[[T; W]; H]; C];
+    type Batch<T: Real, const B: usize> = [[[[T; B]; W]; H]; C];
+    const LEN: usize = C * H * W;
+
+    #[inline(always)]
+    fn elements<T: Real>(sample: &[[[T; W]; H]; C]) -> &[T] {
+        sample.as_flattened().as_flattened()
+    }
+
+    #[inline(always)]
+    fn as_slice<T: Real, const B: usize>(batch: &[[[[T; B]; W]; H]; C]) -> &[T] {
+        batch.as_flattened().as_flattened().as_flattened()
+    }
+
+    #[inline(always)]
+    fn as_mut_slice<T: Real, const B: usize>(batch: &mut [[[[T; B]; W]; H]; C]) -> &mut [T] {
+        batch.as_flattened_mut().as_flattened_mut().as_flattened_mut()
+    }
+
+    // Every pixel has all samples.
+    #[inline(always)]
+    fn prefix<const B: usize>(len: usize) -> usize {
+        if len == 0 { 0 } else { C * H * W * B }
+    }
+
+    #[inline(always)]
+    fn place<const B: usize>(index: usize) -> usize {
+        (index % B) * (C * H * W) + index / B
+    }
+
+    #[inline(always)]
+    fn set<T: Real, const B: usize>(batch: &mut [[[[T; B]; W]; H]; C], column: usize, sample: &[[[T; W]; H]; C]) {
+        for (pixel, value) in batch.as_flattened_mut().as_flattened_mut().iter_mut().zip(Self::elements(sample)) {
+            if let Some(to) = pixel.get_mut(column) {
+                *to = *value;
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn get<T: Real, const B: usize>(batch: &[[[[T; B]; W]; H]; C], column: usize) -> [[[T; W]; H]; C] {
+        let mut sample = [[[T::ZERO; W]; H]; C];
+        let values = sample.as_flattened_mut().as_flattened_mut();
+        for (value, pixel) in values.iter_mut().zip(batch.as_flattened().as_flattened()) {
+            *value = pixel.get(column).copied().unwrap_or(T::ZERO);
+        }
+        sample
+    }
+
+    #[inline(always)]
+    fn in_place<T: Real, const B: usize>(samples: &[[[[T; W]; H]; C]; B]) -> Option<&[[[[T; B]; W]; H]; C]> {
+        if B == 1 { Some(bytemuck::must_cast_ref(samples)) } else { None }
+    }
+
+    #[inline(always)]
+    fn samples_mut<T: Real, const B: usize>(batch: &mut [[[[T; B]; W]; H]; C]) -> Option<&mut [[[[T; W]; H]; C]; B]> {
+        if B == 1 { Some(bytemuck::must_cast_mut(batch)) } else { None }
+    }
+
+    #[inline(always)]
+    fn in_place_mut<T: Real, const B: usize>(
+        samples: &mut [[[[T; W]; H]; C]; B],
+    ) -> Option<&mut [[[[T; B]; W]; H]; C]> {
+        if B == 1 { Some(bytemuck::must_cast_mut(samples)) } else { None }
+    }
+
+    #[inline(always)]
+    fn clear_from<T: Real, const B: usize>(batch: &mut [[[[T; B]; W]; H]; C], len: usize) {
+        for pixel in batch.as_flattened_mut().as_flattened_mut() {
+            for value in pixel.iter_mut().skip(len) {
+                *value = T::ZERO;
+            }
+        }
+    }
+}
+
+/// The shape of images, for layers whose types store something for each channel.
+pub trait Grid: Shape {
+    /// Channels, rows, columns.
+    const SIZES: [usize; 3];
+
+    /// An array with an element for each channel.
+    type PerChannel<E: Copy + 'static>: Copy + 'static;
+}
+
+impl<const C: usize, const H: usize, const W: usize> Grid for Image<C, H, W> {
+    const SIZES: [usize; 3] = [C, H, W];
+    type PerChannel<E: Copy + 'static> = [E; C];
 }

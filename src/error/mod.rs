@@ -3,10 +3,8 @@
 //! `Debug` of every error prints the same message as `Display`, so that `unwrap` and `fn main() -> Result<(),
 //! Error>` show it.
 
-#[cfg(any(feature = "checkpoint", feature = "safetensors"))]
 mod text;
 
-#[cfg(any(feature = "checkpoint", feature = "safetensors"))]
 pub use text::Text;
 
 use crate::num::Real;

@@ -16,6 +16,7 @@ impl<const CAPACITY: usize> Text<CAPACITY> {
         Text { length: 0, bytes: [0; CAPACITY] }
     }
 
+    #[cfg(any(feature = "checkpoint", feature = "safetensors"))]
     /// The end of a text, after three dots if it does not fit.
     pub(crate) const fn end_of(text: &str) -> Self {
         let (mut result, bytes) = (Self::new(), text.as_bytes());
@@ -47,7 +48,6 @@ impl<const CAPACITY: usize> Text<CAPACITY> {
     }
 
     /// Appends an integer.
-    #[cfg(feature = "safetensors")]
     pub(crate) const fn push_number(&mut self, mut number: u64) -> bool {
         let (mut digits, mut first) = ([0; 20], 20);
         loop {

@@ -13,12 +13,14 @@
 
 mod column;
 pub(crate) mod compiled;
+pub(crate) mod convolution;
 pub(crate) mod dense;
 mod interleave;
 mod moments;
 mod packed;
 mod pass;
 mod plan;
+pub(crate) mod pooling;
 mod product;
 pub(crate) mod scalar;
 mod size;

@@ -36,7 +36,8 @@ use rand::Rng;
 ///
 /// # Shapes
 ///
-/// `N` features in, `N` features out.
+/// `N` features in, `N` features out. Or an image with `N` channels in, and the same out: then mean and variance of a
+/// channel are those of the pixels of all samples (PyTorch: `torch.nn.BatchNorm2d`).
 ///
 /// # Formula
 ///
@@ -87,7 +88,7 @@ pub struct BatchNorm<const N: usize, T = f32> {
 }
 
 /// How far the running statistics move towards those of a micro-batch.
-const MOMENTUM: f64 = 0.1;
+pub(super) const MOMENTUM: f64 = 0.1;
 
 impl<const N: usize, T: Real> BatchNorm<N, T> {
     /// Creates the layer from gains, biases, and the running mean and variance.
@@ -221,14 +222,14 @@ fold!(f64, root_of_f64);
 
 /// Scale and shift of a feature in prediction.
 #[inline(always)]
-fn line<T: Real>(weight: T, bias: T, mean: T, variance: T) -> [T; 2] {
+pub(super) fn line<T: Real>(weight: T, bias: T, mean: T, variance: T) -> [T; 2] {
     let scale = weight * reciprocal(variance);
     [scale, bias - mean * scale]
 }
 
 /// 1 / standard deviation.
 #[inline(always)]
-fn reciprocal<T: Real>(variance: T) -> T {
+pub(super) fn reciprocal<T: Real>(variance: T) -> T {
     T::ONE / square_root(variance + T::of(EPSILON))
 }
 
@@ -311,10 +312,10 @@ impl<const N: usize, T> Network for BatchNorm<N, T> {}
 /// What [`BatchNorm`] stores for its backward pass: the statistics of the micro-batch.
 #[derive(Clone)]
 pub struct BatchNormCache<T: Real, const N: usize> {
-    mean: SVector<T, N>,
+    pub(super) mean: SVector<T, N>,
     /// With the number of samples as divisor.
-    variance: SVector<T, N>,
-    reciprocal: SVector<T, N>,
+    pub(super) variance: SVector<T, N>,
+    pub(super) reciprocal: SVector<T, N>,
 }
 
 impl<T: Real, const N: usize> core::fmt::Debug for BatchNormCache<T, N> {

@@ -8,6 +8,9 @@
 //! | [`BatchNorm`] | batch normalization: zero mean and unit variance for every feature over the batch |
 //! | [`LayerNorm`] | layer normalization: zero mean and unit variance for every sample |
 //! | [`Input`] | the shape of the input, before a layer that takes any |
+//! | [`Conv2d`], [`GroupedConv2d`], [`DepthwiseConv2d`], [`ConvTranspose2d`] | convolutions of images |
+//! | [`MaxPool`], [`AveragePool`], [`GlobalAveragePool`], [`Upsample`] | from images to smaller and larger ones |
+//! | [`Flatten`], [`Unflatten`] | from an image to features, and back |
 //! | [`Residual`] | residual (skip) connection around other layers |
 //!
 //! # Examples
@@ -24,12 +27,16 @@
 
 mod activate;
 mod batch_norm;
+mod batch_norm_image;
+mod conv2d;
 mod dense;
 mod dropout;
 mod fold;
 mod input;
 mod layer_norm;
+mod pool;
 mod residual;
+mod window;
 
 use crate::model::{Kind, Parameter};
 
@@ -37,13 +44,16 @@ pub use activate::SoftmaxCache;
 #[doc(hidden)]
 pub use activate::{activate, activate_backward};
 pub use batch_norm::{BatchNorm, BatchNormCache};
+pub use conv2d::{Conv2d, ConvCache, ConvTranspose2d, DepthwiseConv2d, GroupedConv2d};
 pub use dense::{Dense, DenseCache};
 pub use dropout::Dropout;
 #[cfg(feature = "safetensors")]
 pub(crate) use dropout::mixed;
 pub use input::Input;
 pub use layer_norm::{LayerNorm, LayerNormCache};
+pub use pool::{AveragePool, Flatten, GlobalAveragePool, MaxPool, Unflatten, Upsample};
 pub use residual::Residual;
+pub use window::{positions, spread, volume};
 
 /// What is added to a variance before its root is taken, so that a constant feature does not divide by zero:
 /// PyTorch's value.

@@ -9,7 +9,7 @@ use fearless_simd::Simd;
 /// lanes, or with several samples at once, is an `impl` of [`Model`](crate::model::Model) and
 /// [`Layer`](crate::model::Layer) instead.
 pub trait Formula: Params {
-    /// The type of the numbers.
+    /// The scalar type: `f32` or `f64`.
     type Scalar: Real;
     /// The shape of a sample that comes in, such as [`Features<N>`](crate::model::Features).
     type In: Shape;

@@ -9,11 +9,12 @@ mod from_to;
 mod graph;
 pub(crate) mod layer;
 pub(crate) mod network;
+mod network_macro;
 mod parameters;
 pub(crate) mod params;
 pub(crate) mod summary;
 
-pub use crate::data::shape::{Batch, Features, Shape};
+pub use crate::data::shape::{Batch, Features, Grid, Image, Shape};
 pub use crate::kernel::Pass;
 pub use crate::num::zeroed::{Aligned, Zeroed};
 pub use chain::ChainCache;

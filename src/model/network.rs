@@ -6,8 +6,8 @@ use crate::init::{GlorotUniform, Init};
 use crate::model::layer::Internal;
 use crate::model::layer::is_inlined;
 use crate::model::{
-    Aligned, Batch, Features, InputShape, Kind, Model, Op, Out, Parameter, Pass, Shape, Summary, Trainable, VisitorMut,
-    Zeroed,
+    Aligned, Batch, Features, Image, InputShape, Kind, Model, Op, Out, Parameter, Pass, Shape, Summary, Trainable,
+    VisitorMut, Zeroed,
 };
 use crate::num::Real;
 use crate::num::dispatch::{dispatch, dispatch_or_call, level};
@@ -244,7 +244,7 @@ impl<T: Real, I: Init, R: Rng> VisitorMut<T, 0> for Initialize<'_, I, R> {
     note = "the type of the values, `T`, must be that of the network"
 )]
 pub trait Columns<N, const B: usize> {
-    /// The type of the numbers.
+    /// The scalar type.
     type Scalar: Real;
 
     /// The shape of the network's output.
@@ -282,6 +282,34 @@ impl<T: Real, N: Model<Features<IN>, T>, const IN: usize> Columns<N, 1> for [T; 
     #[inline(always)]
     fn enter<S: Simd>(&self, simd: S, network: &N) -> Batch<N::Out, T, 1> {
         bytemuck::must_cast_ref::<_, SMatrix<T, IN, 1>>(self).enter(simd, network)
+    }
+}
+
+impl<T: Real, N: Model<Image<C, H, W>, T>, const C: usize, const H: usize, const W: usize> Columns<N, 1>
+    for [[[T; W]; H]; C]
+{
+    type Scalar = T;
+    type Out = N::Out;
+    const IS_INLINED: bool = is_inlined::<Image<C, H, W>, T, N>(1);
+
+    #[inline(always)]
+    fn enter<S: Simd>(&self, simd: S, network: &N) -> Batch<N::Out, T, 1> {
+        bytemuck::must_cast_ref::<_, [[[[T; 1]; W]; H]; C]>(self).enter(simd, network)
+    }
+}
+
+impl<T: Real, N: Model<Image<C, H, W>, T>, const C: usize, const H: usize, const W: usize, const B: usize> Columns<N, B>
+    for [[[[T; B]; W]; H]; C]
+{
+    type Scalar = T;
+    type Out = N::Out;
+    const IS_INLINED: bool = is_inlined::<Image<C, H, W>, T, N>(B);
+
+    #[inline(always)]
+    fn enter<S: Simd>(&self, simd: S, network: &N) -> Batch<N::Out, T, B> {
+        let mut y = Zeroed::ZEROED;
+        network.infer(Pass::<S, B>::new(simd, B), self, &mut y);
+        y
     }
 }
 

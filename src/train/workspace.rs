@@ -72,7 +72,7 @@ fn first_not_finite<In: Shape, T: Real, X: Inputs<T, In> + ?Sized>(
     let mut x = <In::Sample<T> as Zeroed>::ZEROED;
     samples.find_map(|sample| {
         inputs.copy(sample, &mut x);
-        NotFinite::first_of(In::numbers(&x)).map(|(column, found)| (sample, column, found))
+        NotFinite::first_of(In::elements(&x)).map(|(column, found)| (sample, column, found))
     })
 }
 
@@ -450,7 +450,7 @@ impl<N: Trainable, const B: usize> Workspace<N, B> {
         }
         Y::check_targets(loss, &pass_targets[..1]).map_err(|(sample, problem)| Error::Target { sample, problem })?;
         if !is_moderate(simd, N::In::as_slice(&self.input.0), N::In::prefix::<B>(1)) {
-            if let Some((column, found)) = NotFinite::first_of(N::In::numbers(&N::In::get(&self.input.0, 0))) {
+            if let Some((column, found)) = NotFinite::first_of(N::In::elements(&N::In::get(&self.input.0, 0))) {
                 self.input = Zeroed::ZEROED;
                 return Err(Error::InputNotFinite { sample: 0, column, found, epoch, batch: 0 });
             }

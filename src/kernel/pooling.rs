@@ -1,0 +1,645 @@
+//! Pooling of images, and nearest-neighbour upsampling, with their gradients.
+//!
+//! Images are stored as in [`convolution`](super::convolution), and lanes run across the samples of a pixel. An output
+//! is the maximum, or the sum, of its inputs by row and column of the window, and a gradient is added to those of the
+//! inputs in the same order.
+
+#![allow(clippy::needless_range_loop, reason = "what an iterator adds to a loop over registers may not be inlined")]
+
+use super::convolution::Geometry;
+use super::map_first;
+use crate::num::{Lanes, Real, SCALAR, first_lane, lanes};
+use fearless_simd::{Select, Simd, SimdBase};
+
+/// Calls `visit` with the place in a channel of an output and, in the order of the window's rows and columns, of each
+/// of its inputs that is not padding. The third argument is whether the input is the output's first.
+#[inline(always)]
+fn each_input(geometry: &Geometry, output: [usize; 2], mut visit: impl FnMut(usize, bool)) {
+    let [rows, columns] = geometry.axes();
+    let mut is_first = true;
+    for i in 0..rows.kernel {
+        let Some(row) = rows.input(output[0], i) else { continue };
+        for j in 0..columns.kernel {
+            let Some(column) = columns.input(output[1], j) else { continue };
+            visit((row * columns.length + column) * geometry.batch, is_first);
+            is_first = false;
+        }
+    }
+}
+
+/// Calls `visit` with the channel of each output, its row and column, and its place.
+#[inline(always)]
+fn each_output(geometry: &Geometry, mut visit: impl FnMut(usize, [usize; 2], usize)) {
+    let [rows, columns] = geometry.output_size;
+    let mut at = 0;
+    for channel in 0..geometry.channels {
+        for row in 0..rows {
+            for column in 0..columns {
+                visit(channel, [row, column], at);
+                at += geometry.batch;
+            }
+        }
+    }
+}
+
+/// The samples of a pixel.
+#[inline(always)]
+fn samples<T>(image: &[T], first: usize, batch: usize) -> &[T] {
+    image.get(first..).and_then(|rest| rest.get(..batch)).unwrap_or(&[])
+}
+
+#[inline(always)]
+fn samples_mut<T>(image: &mut [T], first: usize, batch: usize) -> &mut [T] {
+    image.get_mut(first..).and_then(|rest| rest.get_mut(..batch)).unwrap_or(&mut [])
+}
+
+/// Sets the first `len` samples of `y` to the largest input of each window; if one of them is NaN, to NaN. Every window
+/// has at least one input that is not padding.
+///
+/// # Shapes
+///
+/// `x`: `[channels][rows][columns][batch]`. `y`: `[channels][output rows][output columns][batch]`.
+#[inline(always)]
+pub(crate) fn max_pool<S: Simd, T: Real>(simd: S, geometry: &Geometry, len: usize, x: &[T], y: &mut [T]) {
+    apart(
+        simd,
+        #[inline(always)]
+        || {
+            let (batch, plane) = (geometry.batch, geometry.input_plane());
+            each_output(
+                geometry,
+                #[inline(always)]
+                |channel, output, to| {
+                    let y = samples_mut(y, to, batch);
+                    each_input(
+                        geometry,
+                        output,
+                        #[inline(always)]
+                        |from, is_first| {
+                            let x = samples(x, channel * plane + from, batch);
+                            map_first(
+                                simd,
+                                len,
+                                [&mut *y],
+                                [x],
+                                #[inline(always)]
+                                |[y], [x]| [if is_first { x } else { larger::<S, T>(simd, x, y) }],
+                            );
+                        },
+                    );
+                },
+            );
+        },
+    );
+}
+
+/// The larger of two values, or NaN if one of them is.
+#[inline(always)]
+fn larger<S: Simd, T: Real>(simd: S, x: Lanes<S, T>, y: Lanes<S, T>) -> Lanes<S, T> {
+    if SCALAR {
+        let (x, y) = (first_lane::<S, T>(x), first_lane::<S, T>(y));
+        // False for a NaN in `x`.
+        return lanes::<S, T>(simd, if x <= y || y.is_nan() { y } else { x });
+    }
+    // The comparison is true for numbers alone.
+    let smaller = x.simd_le(y);
+    let is_nan = y.simd_eq(y);
+    smaller.select(y, is_nan.select(x, y))
+}
+
+/// Sets `dx` to the gradient by the inputs of [`max_pool`]: each output's gradient belongs to the first of its inputs
+/// that equals it.
+#[inline(always)]
+pub(crate) fn max_pool_gradient<S: Simd, T: Real>(
+    simd: S,
+    geometry: &Geometry,
+    len: usize,
+    [x, y, dy]: [&[T]; 3],
+    dx: &mut [T],
+) {
+    apart(
+        simd,
+        #[inline(always)]
+        || {
+            let (batch, plane) = (geometry.batch, geometry.input_plane());
+            dx.fill(T::ZERO);
+            // What is left of a pixel's gradients, some samples at a time.
+            let mut left = [T::ZERO; SAMPLES];
+            each_output(
+                geometry,
+                #[inline(always)]
+                |channel, output, at| {
+                    for first in (0..len.min(batch)).step_by(SAMPLES) {
+                        let count = if len - first < SAMPLES { len - first } else { SAMPLES };
+                        let whole = if batch - first < SAMPLES { batch - first } else { SAMPLES };
+                        let (y, dy) = (samples(y, at + first, whole), samples(dy, at + first, whole));
+                        let left = left.get_mut(..whole).unwrap_or(&mut []);
+                        left.copy_from_slice(dy);
+                        each_input(
+                            geometry,
+                            output,
+                            #[inline(always)]
+                            |from, _| {
+                                let from = channel * plane + from + first;
+                                map_first(
+                                    simd,
+                                    count,
+                                    [samples_mut(dx, from, whole), &mut *left],
+                                    [samples(x, from, whole), y],
+                                    #[inline(always)]
+                                    |[dx, left], [x, y]| {
+                                        let zero = lanes::<S, T>(simd, T::ZERO);
+                                        let is_it = x.simd_eq(y);
+                                        [dx + is_it.select(left, zero), is_it.select(zero, left)]
+                                    },
+                                );
+                            },
+                        );
+                    }
+                },
+            );
+        },
+    );
+}
+
+/// So many samples of a pixel are done at once where they need a buffer.
+const SAMPLES: usize = 64;
+
+/// What the sum of a window is divided by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Divisor {
+    /// The size of the window, padding included.
+    Window,
+    /// The number of inputs that are not padding.
+    Inputs,
+}
+
+/// What an output's sum is multiplied by.
+#[inline(always)]
+fn scale<T: Real>(geometry: &Geometry, divisor: Divisor, output: [usize; 2]) -> T {
+    let mut count = geometry.kernel[0] * geometry.kernel[1];
+    if divisor == Divisor::Inputs && geometry.padding != [0; 2] {
+        count = 0;
+        each_input(
+            geometry,
+            output,
+            #[inline(always)]
+            |_, _| count += 1,
+        );
+    }
+    T::ONE / T::from_count(count)
+}
+
+/// Sets the first `len` samples of `y` to the mean of each window, where padding counts as zero.
+///
+/// # Shapes
+///
+/// As those of [`max_pool`].
+#[inline(always)]
+pub(crate) fn average_pool<S: Simd, T: Real>(
+    simd: S,
+    geometry: &Geometry,
+    divisor: Divisor,
+    len: usize,
+    x: &[T],
+    y: &mut [T],
+) {
+    apart(
+        simd,
+        #[inline(always)]
+        || {
+            let (batch, plane) = (geometry.batch, geometry.input_plane());
+            each_output(
+                geometry,
+                #[inline(always)]
+                |channel, output, to| {
+                    let y = samples_mut(y, to, batch);
+                    y.fill(T::ZERO);
+                    each_input(
+                        geometry,
+                        output,
+                        #[inline(always)]
+                        |from, _| {
+                            map_first(
+                                simd,
+                                len,
+                                [&mut *y],
+                                [samples(x, channel * plane + from, batch)],
+                                #[inline(always)]
+                                |[y], [x]| [y + x],
+                            );
+                        },
+                    );
+                    let scale = scale::<T>(geometry, divisor, output);
+                    map_first(
+                        simd,
+                        len,
+                        [&mut *y],
+                        [],
+                        #[inline(always)]
+                        |[y], []| [y * lanes::<S, T>(simd, scale)],
+                    );
+                },
+            );
+        },
+    );
+}
+
+/// Sets `dx` to the gradient by the inputs of [`average_pool`].
+#[inline(always)]
+pub(crate) fn average_pool_gradient<S: Simd, T: Real>(
+    simd: S,
+    geometry: &Geometry,
+    divisor: Divisor,
+    len: usize,
+    dy: &[T],
+    dx: &mut [T],
+) {
+    apart(
+        simd,
+        #[inline(always)]
+        || {
+            let (batch, plane) = (geometry.batch, geometry.input_plane());
+            dx.fill(T::ZERO);
+            each_output(
+                geometry,
+                #[inline(always)]
+                |channel, output, at| {
+                    let scale = scale::<T>(geometry, divisor, output);
+                    each_input(
+                        geometry,
+                        output,
+                        #[inline(always)]
+                        |from, _| {
+                            map_first(
+                                simd,
+                                len,
+                                [samples_mut(dx, channel * plane + from, batch)],
+                                [samples(dy, at, batch)],
+                                #[inline(always)]
+                                |[dx], [dy]| [dx + dy * lanes::<S, T>(simd, scale)],
+                            );
+                        },
+                    );
+                },
+            );
+        },
+    );
+}
+
+/// Sets the first `len` samples of each channel's mean over its pixels: of `y`, which is `[channels][batch]`.
+///
+/// There are four sums, each of every fourth pixel; the last pixels are in the first one if they are fewer than four.
+#[inline(always)]
+pub(crate) fn mean_of_pixels<S: Simd, T: Real>(simd: S, pixels: usize, batch: usize, len: usize, x: &[T], y: &mut [T]) {
+    let scale = T::ONE / T::from_count(pixels);
+    if pixels == 0 || batch == 0 {
+        return;
+    }
+    for (x, y) in x.chunks_exact(pixels * batch).zip(y.chunks_exact_mut(batch)) {
+        for first in (0..len.min(batch)).step_by(SAMPLES) {
+            let whole = if batch - first < SAMPLES { batch - first } else { SAMPLES };
+            let mut sums = [[T::ZERO; SAMPLES]; 4];
+            let [a, b, c, d] = &mut sums;
+            let (a, b) = (samples_mut(a, 0, whole), samples_mut(b, 0, whole));
+            let (c, d) = (samples_mut(c, 0, whole), samples_mut(d, 0, whole));
+            let mut pixel = 0;
+            while pixel + 4 <= pixels {
+                let at = pixel * batch + first;
+                map_first(
+                    simd,
+                    len - first,
+                    [&mut *a, &mut *b, &mut *c, &mut *d],
+                    [
+                        samples(x, at, whole),
+                        samples(x, at + batch, whole),
+                        samples(x, at + 2 * batch, whole),
+                        samples(x, at + 3 * batch, whole),
+                    ],
+                    #[inline(always)]
+                    |[a, b, c, d], [x0, x1, x2, x3]| [a + x0, b + x1, c + x2, d + x3],
+                );
+                pixel += 4;
+            }
+            while pixel < pixels {
+                map_first(
+                    simd,
+                    len - first,
+                    [&mut *a],
+                    [samples(x, pixel * batch + first, whole)],
+                    #[inline(always)]
+                    |[a], [x]| [a + x],
+                );
+                pixel += 1;
+            }
+            map_first(
+                simd,
+                len - first,
+                [samples_mut(y, first, whole)],
+                [&*a, &*b, &*c, &*d],
+                #[inline(always)]
+                |[_], [a, b, c, d]| [((a + b) + (c + d)) * lanes::<S, T>(simd, scale)],
+            );
+        }
+    }
+}
+
+/// Sets each pixel of `y` to the pixel of `x` that is nearest, for images that are larger by whole factors: the
+/// transpose of a pooling by sums whose windows are as large as their distance. `geometry` is that of the pooling, from
+/// `y` to `x`.
+#[inline(always)]
+pub(crate) fn upsample<T: Real>(geometry: &Geometry, x: &[T], y: &mut [T]) {
+    let (batch, plane) = (geometry.batch, geometry.input_plane());
+    each_output(
+        geometry,
+        #[inline(always)]
+        |channel, output, at| {
+            each_input(
+                geometry,
+                output,
+                #[inline(always)]
+                |to, _| {
+                    for (y, x) in samples_mut(y, channel * plane + to, batch).iter_mut().zip(samples(x, at, batch)) {
+                        *y = *x;
+                    }
+                },
+            );
+        },
+    );
+}
+
+/// Sets `dx` to the gradient by the inputs of [`upsample`]: the sum over the pixels that are copies of each.
+#[inline(always)]
+pub(crate) fn upsample_gradient<S: Simd, T: Real>(simd: S, geometry: &Geometry, len: usize, dy: &[T], dx: &mut [T]) {
+    let (batch, plane) = (geometry.batch, geometry.input_plane());
+    each_output(
+        geometry,
+        #[inline(always)]
+        |channel, output, at| {
+            let dx = samples_mut(dx, at, batch);
+            dx.fill(T::ZERO);
+            each_input(
+                geometry,
+                output,
+                #[inline(always)]
+                |from, _| {
+                    map_first(
+                        simd,
+                        len,
+                        [&mut *dx],
+                        [samples(dy, channel * plane + from, batch)],
+                        #[inline(always)]
+                        |[dx], [dy]| [dx + dy],
+                    );
+                },
+            );
+        },
+    );
+}
+
+/// From `[N][batch]`, the samples of a value side by side, to one sample after the other.
+#[inline(always)]
+pub(crate) fn samples_apart<T: Real, const N: usize, const B: usize>(from: &[T], to: &mut [[T; N]; B]) {
+    for first in (0..N).step_by(TILE) {
+        for (sample, to) in to.iter_mut().enumerate() {
+            for (to, from) in to.iter_mut().skip(first).zip(from.chunks_exact(B).skip(first)).take(TILE) {
+                *to = from.get(sample).copied().unwrap_or(T::ZERO);
+            }
+        }
+    }
+}
+
+/// From one sample after the other to `[N][batch]`, the samples of a value side by side.
+#[inline(always)]
+pub(crate) fn samples_together<T: Real, const N: usize, const B: usize>(from: &[[T; N]; B], to: &mut [T]) {
+    for first in (0..N).step_by(TILE) {
+        for (sample, from) in from.iter().enumerate() {
+            for (from, to) in from.iter().skip(first).zip(to.chunks_exact_mut(B).skip(first)).take(TILE) {
+                if let Some(to) = to.get_mut(sample) {
+                    *to = *from;
+                }
+            }
+        }
+    }
+}
+
+/// So many values of all samples are moved at once, so that they stay in the first cache.
+const TILE: usize = 16;
+
+/// In a function of its own, where there are vector registers.
+#[inline(always)]
+fn apart<S: Simd>(simd: S, work: impl FnOnce()) {
+    if SCALAR { work() } else { simd.vectorize(work) }
+}
+
+#[cfg(all(test, feature = "std"))]
+mod tests {
+    use super::*;
+    use crate::num::dispatch::dispatch;
+    use crate::num::dispatch::tests::levels;
+    use rand::rngs::Xoshiro128PlusPlus;
+    use rand::{Rng, SeedableRng};
+    use std::vec::Vec;
+    extern crate std;
+
+    fn below(rng: &mut impl Rng, end: usize) -> usize {
+        (rng.next_u32() as usize) % end
+    }
+
+    /// Small integers, so that some are equal and sums are exact.
+    fn values<T: Real>(rng: &mut impl Rng, count: usize) -> Vec<T> {
+        (0..count).map(|_| T::of(below(rng, 9) as f64 - 4.0)).collect()
+    }
+
+    fn any_geometry(rng: &mut impl Rng) -> Geometry {
+        let batches = [1, 1, 2, 3, 8, 16, 20, 32, 70];
+        let channels = 1 + below(rng, 4);
+        let mut geometry = Geometry {
+            batch: batches[below(rng, batches.len())],
+            channels,
+            outputs: channels,
+            size: [0; 2],
+            output_size: [0; 2],
+            kernel: [0; 2],
+            stride: [0; 2],
+            padding: [0; 2],
+            dilation: [0; 2],
+            groups: channels,
+        };
+        for axis in 0..2 {
+            let (kernel, stride, dilation) = (1 + below(rng, 4), 1 + below(rng, 4), 1 + below(rng, 2));
+            let reach = (kernel - 1) * dilation + 1;
+            // No window is all padding.
+            let padding = if dilation == 1 { below(rng, kernel / 2 + 1) } else { 0 };
+            let outputs = 1 + below(rng, 5);
+            geometry.size[axis] =
+                ((outputs - 1) * stride + reach + below(rng, stride)).saturating_sub(2 * padding).max(1);
+            geometry.output_size[axis] = (geometry.size[axis] + 2 * padding).saturating_sub(reach) / stride + 1;
+            geometry.kernel[axis] = kernel;
+            geometry.stride[axis] = stride;
+            geometry.dilation[axis] = dilation;
+            geometry.padding[axis] = padding;
+            // A window of a length of one that is padded on both sides reaches further than the image.
+            if geometry.size[axis] + 2 * padding < reach {
+                geometry.padding[axis] = 0;
+                geometry.size[axis] = reach;
+                geometry.output_size[axis] = 1;
+            }
+        }
+        geometry
+    }
+
+    /// The places of each output's inputs in an image of all channels, without the sample.
+    fn windows(g: &Geometry) -> Vec<Vec<usize>> {
+        let mut windows = Vec::new();
+        for c in 0..g.channels {
+            for row in 0..g.output_size[0] {
+                for column in 0..g.output_size[1] {
+                    let mut window = Vec::new();
+                    for i in 0..g.kernel[0] {
+                        for j in 0..g.kernel[1] {
+                            let r = (row * g.stride[0] + i * g.dilation[0]) as isize - g.padding[0] as isize;
+                            let k = (column * g.stride[1] + j * g.dilation[1]) as isize - g.padding[1] as isize;
+                            if r >= 0 && k >= 0 && r < g.size[0] as isize && k < g.size[1] as isize {
+                                window.push((c * g.size[0] + r as usize) * g.size[1] + k as usize);
+                            }
+                        }
+                    }
+                    windows.push(window);
+                }
+            }
+        }
+        windows
+    }
+
+    fn compare<T: Real>(seed: u64) {
+        let rng = &mut Xoshiro128PlusPlus::seed_from_u64(seed);
+        let geometry = any_geometry(rng);
+        let batch = geometry.batch;
+        let len = if below(rng, 2) == 0 { batch } else { 1 + below(rng, batch) };
+        let windows = windows(&geometry);
+        let x = values::<T>(rng, geometry.channels * geometry.input_plane());
+        let dy = values::<T>(rng, windows.len() * batch);
+        let same = |what: &str, found: &[T], expected: &[f64]| {
+            for (index, (found, expected)) in found.iter().zip(expected).enumerate() {
+                if index % batch < len {
+                    let difference = (found.exact() - expected).abs();
+                    assert!(difference < 1e-5, "{what}[{index}]: {found}, {expected}, {len} of {geometry:?}");
+                }
+            }
+            assert_eq!(found.len(), expected.len());
+        };
+        for level in levels() {
+            let (mut y, mut dx) = (std::vec![T::nan(); dy.len()], std::vec![T::nan(); x.len()]);
+            dispatch!(level, simd => {
+                max_pool(simd, &geometry, len, &x, &mut y);
+                max_pool_gradient(simd, &geometry, len, [&x, &y, &dy], &mut dx);
+            });
+            let (mut y_wanted, mut dx_wanted) = (std::vec![0.0; dy.len()], std::vec![0.0; x.len()]);
+            for (index, wanted) in y_wanted.iter_mut().enumerate() {
+                let inputs = windows[index / batch].iter().map(|at| at * batch + index % batch);
+                // The first of equal ones.
+                let largest = inputs.rev().max_by(|&a, &b| x[a].partial_cmp(&x[b]).unwrap()).unwrap();
+                *wanted = x[largest].exact();
+                dx_wanted[largest] += dy[index].exact();
+            }
+            same("max", &y, &y_wanted);
+            same("max, dx", &dx, &dx_wanted);
+            for divisor in [Divisor::Window, Divisor::Inputs] {
+                dispatch!(level, simd => {
+                    average_pool(simd, &geometry, divisor, len, &x, &mut y);
+                    average_pool_gradient(simd, &geometry, divisor, len, &dy, &mut dx);
+                });
+                dx_wanted.fill(0.0);
+                for (index, wanted) in y_wanted.iter_mut().enumerate() {
+                    let window = &windows[index / batch];
+                    let count = match divisor {
+                        Divisor::Window => geometry.kernel[0] * geometry.kernel[1],
+                        Divisor::Inputs => window.len(),
+                    };
+                    let inputs = window.iter().map(|at| at * batch + index % batch);
+                    *wanted = inputs.clone().map(|at| x[at].exact()).sum::<f64>() / count as f64;
+                    for at in inputs {
+                        dx_wanted[at] += dy[index].exact() / count as f64;
+                    }
+                }
+                same("average", &y, &y_wanted);
+                same("average, dx", &dx, &dx_wanted);
+            }
+            let pixels = geometry.size[0] * geometry.size[1];
+            let mut means = std::vec![T::nan(); geometry.channels * batch];
+            dispatch!(level, simd => mean_of_pixels(simd, pixels, batch, len, &x, &mut means));
+            let mut wanted = std::vec![0.0; means.len()];
+            for (index, x) in x.iter().enumerate() {
+                wanted[index / (pixels * batch) * batch + index % batch] += x.exact() / pixels as f64;
+            }
+            same("mean", &means, &wanted);
+        }
+    }
+
+    #[test]
+    fn any_pooling_is_the_plain_one() {
+        for seed in 0..200 {
+            compare::<f32>(seed);
+            compare::<f64>(seed);
+        }
+    }
+
+    /// As in PyTorch, wherever in the window it is.
+    #[test]
+    fn the_maximum_with_nan_is_nan() {
+        let mut geometry = any_geometry(&mut Xoshiro128PlusPlus::seed_from_u64(0));
+        geometry = Geometry {
+            channels: 1,
+            batch: 16,
+            size: [1, 3],
+            output_size: [1; 2],
+            kernel: [1, 3],
+            stride: [1; 2],
+            padding: [0; 2],
+            dilation: [1; 2],
+            ..geometry
+        };
+        for level in levels() {
+            for place in 0..3 {
+                let mut x = [1.0f32; 48];
+                x[place * 16 + 5] = f32::NAN;
+                let mut y = [0.0; 16];
+                dispatch!(level, simd => max_pool(simd, &geometry, 16, &x, &mut y));
+                assert!(y.iter().enumerate().all(|(index, y)| y.is_nan() == (index == 5)), "{level:?}, {y:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn pixels_are_repeated_and_their_gradients_added() {
+        let geometry = Geometry {
+            batch: 3,
+            channels: 2,
+            outputs: 2,
+            size: [4, 6],
+            output_size: [2, 2],
+            kernel: [2, 3],
+            stride: [2, 3],
+            padding: [0; 2],
+            dilation: [1; 2],
+            groups: 2,
+        };
+        let rng = &mut Xoshiro128PlusPlus::seed_from_u64(1);
+        let (x, dy) = (values::<f64>(rng, 2 * 4 * 3), values::<f64>(rng, 2 * 24 * 3));
+        for level in levels() {
+            let (mut y, mut dx) = (std::vec![0.0; dy.len()], std::vec![f64::NAN; x.len()]);
+            upsample(&geometry, &x, &mut y);
+            dispatch!(level, simd => upsample_gradient(simd, &geometry, 3, &dy, &mut dx));
+            let mut wanted = std::vec![0.0; x.len()];
+            for (index, y) in y.iter().enumerate() {
+                let (pixel, sample) = (index / 3, index % 3);
+                let (channel, row, column) = (pixel / 24, pixel / 6 % 4, pixel % 6);
+                let from = ((channel * 2 + row / 2) * 2 + column / 3) * 3 + sample;
+                assert_eq!(*y, x[from]);
+                wanted[from] += dy[index];
+            }
+            assert_eq!(dx, wanted);
+        }
+    }
+}
