@@ -13,7 +13,7 @@ mod parameters;
 pub(crate) mod params;
 pub(crate) mod summary;
 
-pub use crate::data::shape::{Batch, Features, Shape};
+pub use crate::data::shape::{Batch, Features, Sequence, Shape};
 pub use crate::kernel::Pass;
 pub use crate::num::zeroed::{Aligned, Zeroed};
 pub use chain::ChainCache;

@@ -5,8 +5,8 @@ use crate::error::Error;
 use crate::init::{GlorotUniform, Init};
 use crate::model::layer::Internal;
 use crate::model::{
-    Aligned, Batch, Features, InputShape, Kind, Model, Op, Out, Parameter, Pass, Shape, Summary, Trainable, VisitorMut,
-    Zeroed,
+    Aligned, Batch, Features, InputShape, Kind, Model, Op, Out, Parameter, Pass, Sequence, Shape, Summary, Trainable,
+    VisitorMut, Zeroed,
 };
 use crate::num::Real;
 use crate::num::dispatch::{dispatch, level};
@@ -278,18 +278,29 @@ impl<T: Real, N: Model<Features<IN>, T>, const IN: usize> Columns<N, 1> for [T; 
     }
 }
 
-// Never applies. But because it could, the compiler prints the message above for an array of samples, and not that
-// an array is no scalar.
-#[doc(hidden)]
-impl<T: Real, N, const IN: usize, const COUNT: usize> Columns<N, 1> for [[T; IN]; COUNT]
-where
-    [T; IN]: Real,
+/// One sequence: a network without an [`Input`](crate::layers::Input) predicts it whatever its number of steps.
+impl<T: Real, N: Model<Sequence<STEPS, IN>, T>, const IN: usize, const STEPS: usize> Columns<N, 1> for [[T; IN]; STEPS] {
+    type Scalar = T;
+    type Out = N::Out;
+
+    #[inline(always)]
+    fn enter<S: Simd>(&self, simd: S, network: &N) -> Batch<N::Out, T, 1> {
+        bytemuck::must_cast_ref::<_, [SMatrix<T, IN, 1>; STEPS]>(self).enter(simd, network)
+    }
+}
+
+/// `B` sequences: a matrix for each step.
+impl<T: Real, N: Model<Sequence<STEPS, IN>, T>, const IN: usize, const STEPS: usize, const B: usize> Columns<N, B>
+    for [SMatrix<T, IN, B>; STEPS]
 {
     type Scalar = T;
-    type Out = Features<IN>;
+    type Out = N::Out;
 
-    fn enter<S: Simd>(&self, _: S, _: &N) -> Batch<Features<IN>, T, 1> {
-        Zeroed::ZEROED
+    #[inline(always)]
+    fn enter<S: Simd>(&self, simd: S, network: &N) -> Batch<N::Out, T, B> {
+        let mut y = Zeroed::ZEROED;
+        network.infer(Pass::<S, B>::new(simd, B), self, &mut y);
+        y
     }
 }
 
