@@ -172,7 +172,12 @@ impl<const STEPS: usize, const N: usize> Shape for Sequence<STEPS, N> {
 
     #[inline(always)]
     fn place<const B: usize>(index: usize) -> usize {
-        const { assert!(STEPS > 0 && N > 0 && B > 0, "expected a `Sequence` with a step and a feature, found a size of zero") };
+        const {
+            assert!(
+                STEPS > 0 && N > 0 && B > 0,
+                "expected a `Sequence` with a step and a feature, found a size of zero"
+            )
+        };
         let (step, rest) = (index / (B * N), index % (B * N));
         rest / N * (STEPS * N) + step * N + rest % N
     }

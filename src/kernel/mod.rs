@@ -19,6 +19,7 @@ mod packed;
 mod pass;
 mod plan;
 mod product;
+pub(crate) mod recurrent;
 pub(crate) mod scalar;
 mod size;
 mod softmax;

@@ -9,6 +9,11 @@
 //! | [`LayerNorm`] | layer normalization: zero mean and unit variance for every sample |
 //! | [`Input`] | the shape of the input, before a layer that takes any |
 //! | [`Residual`] | residual (skip) connection around other layers |
+//! | [`Rnn`] | recurrent layer of J. Elman, with tanh or ReLU |
+//! | [`Gru`] | gated recurrent unit (GRU) |
+//! | [`Lstm`] | long short-term memory (LSTM) |
+//! | [`Last`], [`MeanOverTime`], [`MaxOverTime`] | from a sequence to features |
+//! | [`Steps`] | a layer for each step of a sequence |
 //!
 //! # Examples
 //!
@@ -29,7 +34,9 @@ mod dropout;
 mod fold;
 mod input;
 mod layer_norm;
+mod recurrent;
 mod residual;
+mod steps;
 
 use crate::model::{Kind, Parameter};
 
@@ -43,7 +50,9 @@ pub use dropout::Dropout;
 pub(crate) use dropout::mixed;
 pub use input::Input;
 pub use layer_norm::{LayerNorm, LayerNormCache};
+pub use recurrent::{After, Before, Gru, Lstm, RecurrentActivation, RecurrentCache, Reset, Rnn};
 pub use residual::Residual;
+pub use steps::{Last, MaxOverTime, MeanOverTime, SoFar, Steps};
 
 /// What is added to a variance before its root is taken, so that a constant feature does not divide by zero:
 /// PyTorch's value.

@@ -11,6 +11,7 @@ pub(crate) mod layer;
 pub(crate) mod network;
 mod parameters;
 pub(crate) mod params;
+mod stream;
 pub(crate) mod summary;
 
 pub use crate::data::shape::{Batch, Features, Sequence, Shape};
@@ -28,4 +29,5 @@ pub use network::initialize;
 pub use network::{Columns, Network};
 pub use parameters::Values;
 pub use params::{Element, Kind, Parameter, Params, Visit, Visitor, VisitorMut, fill, is_finite};
+pub use stream::{OneStep, Step, Stream, StreamOut, StreamState};
 pub use summary::{Cost, Description, Place, Summary};
