@@ -17,7 +17,8 @@
 //! | an activation of your own | if it is [`Probabilities`] | if it is [`Distribution`] | yes |
 //! | a layer of your own with [`NoActivation`] | yes, of probabilities | yes, of probabilities | yes |
 //! | [`Dropout<0>`](Dropout), which changes nothing | yes, of probabilities | yes, of probabilities | yes |
-//! | another [`Dropout`], `BatchNorm`, `LayerNorm`, `Residual` | no | no | yes |
+//! | another [`Dropout`], `BatchNorm`, `LayerNorm`, `Residual`, a recurrent layer | no | no | yes |
+//! | `Steps<L>` | as after `L` | as after `L` | yes |
 //!
 //! Outputs are logits only if the network declares it, with `Identity` in its last layer: put an `Identity`
 //! after a final `BatchNorm`. Softmax of one output, which is always 1, does not compile with any loss.
@@ -41,6 +42,8 @@
 //! trainer.step(&[[0.5, -1.0]], &[2usize])?; // `CrossEntropy` makes no sense after `Relu`
 //! # Ok::<(), tuplenet::Error>(())
 //! ```
+//!
+//! A network whose outputs are a sequence has a target for each step; its loss is the mean over the steps.
 //!
 //! A loss of your own is a formula for one output and one target, for every last activation `A`:
 //!

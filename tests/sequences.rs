@@ -2,11 +2,13 @@
 //! the whole sequence.
 
 use core::array::from_fn;
+use serde_json::Value;
 use tuplenet::inspect::gradient_check;
 use tuplenet::layers::{
-    After, Before, Dropout, Gru, Input, Last, LayerNorm, Lstm, MaxOverTime, MeanOverTime, Residual, Rnn, Steps,
+    After, Before, Bidirectional, Dropout, Gru, Input, Last, LayerNorm, Lstm, MaxOverTime, MeanOverTime, Residual, Rnn,
+    Steps,
 };
-use tuplenet::model::{Parameter, Params, Visit, VisitorMut};
+use tuplenet::model::{Parameter, Params, Visit, Visitor, VisitorMut, Zeroed};
 use tuplenet::prelude::*;
 
 /// Values from -1 to 1 without a pattern.
@@ -19,6 +21,11 @@ const SAMPLES: usize = 11;
 
 fn sequences<const STEPS: usize, const N: usize, const COUNT: usize>() -> [[[f64; N]; STEPS]; COUNT] {
     from_fn(|sample| from_fn(|step| from_fn(|place| 1.5 * number((sample * STEPS + step) * N + place))))
+}
+
+/// As many sequences as there are targets.
+fn as_many_as<Y, const STEPS: usize, const N: usize, const COUNT: usize>(_: &[Y; COUNT]) -> [[[f64; N]; STEPS]; COUNT] {
+    sequences()
 }
 
 /// A network with weights and biases without a pattern.
@@ -40,7 +47,8 @@ fn network<N: Visit<f64>>(scale: f64) -> N {
 macro_rules! agrees {
     ($net:ty, $loss:expr, $targets:expr) => {{
         let mut network = network::<$net>(0.6);
-        let check = gradient_check(&mut network, &$loss, &sequences(), &$targets).unwrap();
+        let targets = $targets;
+        let check = gradient_check(&mut network, &$loss, &as_many_as(&targets), &targets).unwrap();
         assert!(check.error <= 1e-7, "{}: {check:?}", stringify!($net));
         assert!(!check.parameter.name.is_empty());
     }};
@@ -58,10 +66,10 @@ fn derivatives_through_time() {
             )
         };
     }
-    two!(20 Rnn<2, 3, Tanh, f64>, Rnn<3, 3, Tanh, f64>);
-    two!(20 Gru<2, 3, After, f64>, Gru<3, 3, After, f64>);
-    two!(20 Gru<2, 3, Before, f64>, Gru<3, 3, Before, f64>);
-    two!(20 Lstm<2, 3, f64>, Lstm<3, 3, f64>);
+    two!(20 Rnn<2, 2, Tanh, f64>, Rnn<2, 3, Tanh, f64>);
+    two!(20 Gru<2, 2, After, f64>, Gru<2, 3, After, f64>);
+    two!(20 Gru<2, 2, Before, f64>, Gru<2, 3, Before, f64>);
+    two!(20 Lstm<2, 2, f64>, Lstm<2, 3, f64>);
     // Sizes that fill registers and such that do not.
     two!(3 Rnn<2, 9, Softsign, f64>, Gru<9, 3, Before, f64>);
     two!(3 Gru<2, 8, After, f64>, Lstm<8, 3, f64>);
@@ -266,7 +274,7 @@ mod plain {
 #[test]
 fn parameters() {
     struct Names(Vec<String>);
-    impl tuplenet::model::Visitor<f32> for Names {
+    impl Visitor<f32> for Names {
         fn slice(&mut self, parameter: Parameter, values: &[f32]) {
             let Parameter { name, rows, columns, .. } = parameter;
             assert_eq!(values.len(), rows * columns);
@@ -285,26 +293,209 @@ fn parameters() {
     assert_eq!(<(Input<Sequence<10, 3>>, Steps<Dense<3, 2, Relu>>, Last)>::summary().macs(), Some(60));
 }
 
+/// Both directions: each is a layer of its own, over the sequence and over the reversed one.
+#[test]
+fn bidirectional() {
+    type Both = Bidirectional<Gru<2, 3, After, f64>, 6>;
+    let both = network::<Both>(0.6);
+    let [x] = sequences::<5, 2, 1>();
+    let mut reversed = x;
+    reversed.reverse();
+    let (forward, reverse) = (both.forward.predict_one(&x), both.reverse.predict_one(&reversed));
+    for (step, y) in both.predict_one(&x).iter().enumerate() {
+        assert_eq!((&y[..3], &y[3..]), (&forward[step][..], &reverse[4 - step][..]));
+    }
+    agrees!(
+        (
+            Input<Sequence<5, 2>, f64>,
+            Steps<Dense<2, 2, Tanh, f64>>,
+            Both,
+            Bidirectional<Lstm<6, 2, f64>, 4>,
+            MeanOverTime
+        ),
+        MeanSquaredError,
+        [[0.1, 0.2, -0.3, 0.4], [0.5, -0.6, 0.7, 0.8], [0.0, 0.1, 0.2, 0.3]]
+    );
+    struct Names(Vec<&'static str>);
+    impl Visitor<f64> for Names {
+        fn slice(&mut self, parameter: Parameter, _: &[f64]) {
+            self.0.push(parameter.name);
+        }
+    }
+    let mut names = Names(Vec::new());
+    both.visit(&mut names);
+    assert_eq!(names.0[2..6], ["bias_ih_l0", "bias_hh_l0", "weight_ih_l0_reverse", "weight_hh_l0_reverse"]);
+}
+
+#[cfg(feature = "serde")]
+#[test]
+fn serde() {
+    type Net = (
+        Input<Sequence<4, 2>>,
+        Bidirectional<Gru<2, 3, Before>, 6>,
+        Rnn<6, 3, Relu>,
+        Lstm<3, 4>,
+        Steps<Dense<4, 1, Tanh>>,
+    );
+    let network = Net::new(&mut seeded(4));
+    let text = serde_json::to_string(&network).unwrap();
+    assert!(serde_json::from_str::<Net>(&text).unwrap() == network);
+    let bytes = postcard::to_allocvec(&network).unwrap();
+    assert!(postcard::from_bytes::<Net>(&bytes).unwrap() == network);
+    assert!(serde_json::from_str::<Net>(&text.replacen("bias_ih", "bias", 1)).is_err());
+}
+
+/// PyTorch's names in files, and back.
+#[cfg(feature = "safetensors")]
+#[test]
+fn safetensors() {
+    type Net = (Input<Sequence<4, 2>>, Bidirectional<Gru<2, 3>, 6>, Lstm<6, 4>, Steps<Dense<4, 1, Tanh>>);
+    let network = Net::new(&mut seeded(4));
+    let bytes = tuplenet::io::safetensors::to_vec(&network).unwrap();
+    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    assert_eq!(file.tensor("0.weight_hh_l0_reverse").unwrap().shape(), [9, 3]);
+    assert_eq!(file.tensor("1.weight_ih_l0").unwrap().shape(), [16, 6]);
+    assert_eq!(file.tensor("1.bias_hh_l0").unwrap().shape(), [16]);
+    // Row by row.
+    let values = file.tensor("1.weight_ih_l0").unwrap().data().to_vec();
+    assert_eq!(values[4..8], network.2.weight_ih[1][0][0].to_le_bytes());
+    assert!(tuplenet::io::safetensors::from_bytes::<Net>(&bytes).unwrap() == network);
+}
+
 /// Sequences are learned: which of two steps, far apart, was larger.
 #[test]
 fn training() {
-    const STEPS: usize = 10;
+    const STEPS: usize = 6;
     let mut rng = seeded(5);
     let inputs: Vec<[[f32; 1]; STEPS]> =
-        (0..400).map(|_| from_fn(|_| [f32::from_random_bits(rng.next_u64()) * 2.0 - 1.0])).collect();
-    let targets: Vec<bool> = inputs.iter().map(|steps| steps[1][0] > steps[STEPS - 3][0]).collect();
+        (0..128).map(|_| from_fn(|_| [f32::from_random_bits(rng.next_u64()) * 2.0 - 1.0])).collect();
+    let targets: Vec<bool> = inputs.iter().map(|steps| steps[1][0] > steps[STEPS - 2][0]).collect();
     macro_rules! trains {
         ($recurrent:ty) => {
-            type Net = (Input<Sequence<STEPS, 1>>, $recurrent, Last, Dense<12, 1, Sigmoid>);
-            let mut trainer = Trainer::new(Net::new(&mut seeded(0)), BinaryCrossEntropy, Adam::new(0.01), seeded(1));
-            let options = FitOptions { epochs: 60, batch_size: 32, ..FitOptions::default() };
+            type Net = (Input<Sequence<STEPS, 1>>, $recurrent, Last, Dense<6, 1, Sigmoid>);
+            let mut trainer = Trainer::new(Net::new(&mut seeded(0)), BinaryCrossEntropy, Adam::new(0.03), seeded(1));
+            let options = FitOptions { epochs: 40, batch_size: 16, ..FitOptions::default() };
             trainer.fit(&inputs, &targets, &options, ()).unwrap();
             let loss = trainer.evaluate(&inputs, &targets).unwrap();
             assert!(loss < 0.25, "{}: {loss}", stringify!($recurrent));
         };
     }
-    trains!(Gru<1, 12>);
+    trains!(Gru<1, 6>);
     {
-        trains!(Lstm<1, 12>);
+        trains!(Lstm<1, 6>);
     }
+}
+
+/// PyTorch's outputs, gradients by the inputs and gradients by all parameters. `golden/sequences.py` made them.
+#[test]
+fn pytorch() {
+    const STEPS: usize = 8;
+    let golden: Value = serde_json::from_str(include_str!("golden/sequences.json")).unwrap();
+    let numbers =
+        |value: &Value| -> Vec<f64> { value.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect() };
+    let close = |what: &str, found: &[f64], expected: &[f64]| {
+        assert_eq!(found.len(), expected.len(), "{what}");
+        let scale = expected.iter().fold(1e-3f64, |largest, value| largest.max(value.abs()));
+        for (found, expected) in found.iter().zip(expected) {
+            assert!((found - expected).abs() <= 1e-10 * scale, "{what}: {found}, not {expected}");
+        }
+    };
+    /// PyTorch's matrices stand row by row, ours column by column.
+    fn by_column(parameter: Parameter, rows: &[f64]) -> Vec<f64> {
+        let at = |index: usize| rows[index % parameter.rows * parameter.columns + index / parameter.rows];
+        (0..rows.len()).map(at).collect()
+    }
+    struct Load<'a>(&'a serde_json::Map<String, Value>, usize);
+    impl VisitorMut<f64, 0> for Load<'_> {
+        fn slice(&mut self, parameter: Parameter, values: &mut [f64], []: [&mut [f64]; 0]) {
+            let rows: Vec<f64> =
+                self.0[parameter.name].as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect();
+            values.copy_from_slice(&by_column(parameter, &rows));
+            self.1 += 1;
+        }
+    }
+    struct Collect(Vec<(Parameter, Vec<f64>)>);
+    impl Visitor<f64> for Collect {
+        fn slice(&mut self, parameter: Parameter, values: &[f64]) {
+            self.0.push((parameter, values.to_vec()));
+        }
+    }
+    let mut found = 0;
+    for case in golden["cases"].as_array().unwrap() {
+        macro_rules! compare {
+            ($($kind:literal $units:literal $layer:ty;)+) => {$(
+                if case["kind"] == $kind && case["units"] == $units {
+                    type Net = (Input<Sequence<STEPS, 3>, f64>, $layer);
+                    let what = |part: &str| format!("{} of {} units: {part}", $kind, $units);
+                    let (mut network, mut gradient) = (Net::ZEROED, Net::ZEROED);
+                    let mut load = Load(case["parameters"].as_object().unwrap(), 0);
+                    network.visit_mut([], &mut load);
+                    assert_eq!(load.1, 4);
+                    // Sample by sample, step by step; `part` of both samples.
+                    let batch = |part: &str| numbers(&case[part]);
+                    let x = batch("x");
+                    let x: [SMatrix<f64, 3, 2>; STEPS] =
+                        from_fn(|step| SMatrix::from_fn(|row, sample| x[(sample * STEPS + step) * 3 + row]));
+                    let dy = batch("dy");
+                    let dy: [SMatrix<f64, $units, 2>; STEPS] =
+                        from_fn(|step| SMatrix::from_fn(|row, sample| dy[(sample * STEPS + step) * $units + row]));
+                    let mut workspace = Workspace::<Net, 2>::new();
+                    let y = workspace.forward(&network, &x).clone();
+                    let dx = workspace.backward_to_input(&network, &dy, &mut gradient);
+                    for step in 0..STEPS {
+                        for sample in 0..2 {
+                            let at = sample * STEPS + step;
+                            let ys = batch("y");
+                            close(&what("y"), y[step].column(sample).as_slice(), &ys[at * $units..][..$units]);
+                            let dxs = batch("dx");
+                            close(&what("dx"), dx[step].column(sample).as_slice(), &dxs[at * 3..][..3]);
+                        }
+                    }
+                    let mut collect = Collect(Vec::new());
+                    gradient.visit(&mut collect);
+                    for (parameter, values) in collect.0 {
+                        let rows = numbers(&case["gradients"][parameter.name]);
+                        close(&what(parameter.name), &values, &by_column(parameter, &rows));
+                    }
+                    // The last state, for a stream that goes on from it.
+                    let sample: [[f64; 3]; STEPS] = from_fn(|step| x[step].column(0).into());
+                    let mut state = network.state();
+                    network.run(&mut state, &sample, &mut [[0.0; $units]; STEPS]).unwrap();
+                    let last = numbers(&case["last"]).chunks($units).step_by(2).flatten().copied().collect::<Vec<_>>();
+                    let mut parts = Vec::new();
+                    state_values(&state.1, &mut parts);
+                    close(&what("last state"), &parts, &last);
+                    found += 1;
+                }
+            )+};
+        }
+        compare! {
+            "rnn" 2 Rnn<3, 2, Tanh, f64>; "rnn" 5 Rnn<3, 5, Tanh, f64>; "rnn" 16 Rnn<3, 16, Tanh, f64>;
+            "rnn_relu" 2 Rnn<3, 2, Relu, f64>; "rnn_relu" 5 Rnn<3, 5, Relu, f64>; "rnn_relu" 16 Rnn<3, 16, Relu, f64>;
+            "gru" 2 Gru<3, 2, After, f64>; "gru" 5 Gru<3, 5, After, f64>; "gru" 16 Gru<3, 16, After, f64>;
+            "lstm" 2 Lstm<3, 2, f64>; "lstm" 5 Lstm<3, 5, f64>; "lstm" 16 Lstm<3, 16, f64>;
+        }
+    }
+    assert_eq!(found, 12);
+}
+
+/// The values of a state: the output, and of an LSTM the cell state behind it.
+trait Values {
+    fn append(&self, to: &mut Vec<f64>);
+}
+
+impl<const H: usize> Values for [f64; H] {
+    fn append(&self, to: &mut Vec<f64>) {
+        to.extend(self);
+    }
+}
+
+impl<const H: usize> Values for [[f64; H]; 2] {
+    fn append(&self, to: &mut Vec<f64>) {
+        to.extend(self.as_flattened());
+    }
+}
+
+fn state_values(state: &impl Values, to: &mut Vec<f64>) {
+    state.append(to);
 }

@@ -105,7 +105,7 @@ fn raise<S: Simd, T: Real>(simd: S, x: &[T], y: &mut [T]) {
 fn divide<T: Real>(values: &mut [T], count: usize) {
     let count = T::from_count(count);
     for value in values {
-        *value = *value / count;
+        *value /= count;
     }
 }
 

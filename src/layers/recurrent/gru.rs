@@ -156,11 +156,9 @@ impl<const IN: usize, const H: usize, R: Reset, T: Real> Cell<T, IN, H, 4> for G
     fn step_back<S: Simd>(
         &self,
         simd: S,
-        x: &[T; IN],
-        (before, _): (&[T; H], &[T; H]),
+        (x, before, _): (&[T; IN], &[T; H], &[T; H]),
         [r, z, n, q]: &mut [[T; H]; 4],
-        dy: &[T; H],
-        dstate: &mut [T; H],
+        (dy, dstate): (&[T; H], &mut [T; H]),
         gradient: &mut Self,
         dx: Option<&mut [T; IN]>,
     ) {

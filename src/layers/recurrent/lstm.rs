@@ -100,11 +100,9 @@ impl<const IN: usize, const H: usize, T: Real> Cell<T, IN, H, 5> for Lstm<IN, H,
     fn step_back<S: Simd>(
         &self,
         simd: S,
-        x: &[T; IN],
-        (before, _): (&[T; H], &[T; H]),
+        (x, before, _): (&[T; IN], &[T; H], &[T; H]),
         [i, f, g, o, cell]: &mut [[T; H]; 5],
-        dy: &[T; H],
-        [dstate, dcell]: &mut [[T; H]; 2],
+        (dy, [dstate, dcell]): (&[T; H], &mut [[T; H]; 2]),
         gradient: &mut Self,
         dx: Option<&mut [T; IN]>,
     ) {

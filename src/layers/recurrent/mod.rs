@@ -74,16 +74,14 @@ trait Cell<T: Real, const IN: usize, const H: usize, const VALUES: usize>: Sized
         y: &mut [T; H],
     );
 
-    /// A step backward: `before` and `y` are the outputs of the step before and of this one, `dy` the gradient by `y`, and
-    /// `dstate` the gradient by the state after the step, which becomes that by the state before it.
+    /// A step backward: `values` are the input, the output of the step before and that of this one, `gradients` those by this
+    /// output and by the state after the step, which becomes that by the state before it.
     fn step_back<S: Simd>(
         &self,
         simd: S,
-        x: &[T; IN],
-        outputs: (&[T; H], &[T; H]),
+        values: (&[T; IN], &[T; H], &[T; H]),
         cache: &mut [[T; H]; VALUES],
-        dy: &[T; H],
-        dstate: &mut Self::State,
+        gradients: (&[T; H], &mut Self::State),
         gradient: &mut Self,
         dx: Option<&mut [T; IN]>,
     );
@@ -171,12 +169,12 @@ fn backward<
         );
         let outputs = before.unwrap_or(&start).data.0.iter().zip(&y_here.data.0);
         let samples = x.data.0.iter().zip(outputs).zip(cache).zip(&dy.data.0).zip(&mut dstates).take(pass.len());
-        for (sample, ((((x, outputs), cache), dy), dstate)) in samples.enumerate() {
+        for (sample, ((((x, (before, y)), cache), dy), dstate)) in samples.enumerate() {
             let dx = dx.as_deref_mut().and_then(
                 #[inline(always)]
                 |dx| dx.get_mut(step)?.data.0.get_mut(sample),
             );
-            layer.step_back(pass.simd(), x, outputs, cache, dy, dstate, gradient, dx);
+            layer.step_back(pass.simd(), (x, before, y), cache, (dy, dstate), gradient, dx);
         }
     }
 }
@@ -190,15 +188,25 @@ macro_rules! recurrent {
     ) => {
         $(#[$about])*
         #[cfg_attr(target_arch = "x86_64", repr(align(64)))]
+        #[cfg_attr(
+            feature = "serde",
+            derive(serde::Serialize, serde::Deserialize),
+            serde(bound = "T: Real", deny_unknown_fields)
+        )]
         pub struct $name<const IN: usize, const H: usize, $($kind = $default,)? T = f32> {
             /// The weights by the inputs: for each input those of all gates, gate by gate.
+            #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::gates"))]
             pub weight_ih: [[[T; H]; $gates]; IN],
             /// The recurrent weights, by the state: for each of its elements those of all gates.
+            #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::gates"))]
             pub weight_hh: [[[T; H]; $gates]; H],
             /// The bias beside the weights by the inputs.
+            #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::gate_biases"))]
             pub bias_ih: [[T; H]; $gates],
             /// The bias beside the recurrent weights.
+            #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::gate_biases"))]
             pub bias_hh: [[T; H]; $gates],
+            #[cfg_attr(feature = "serde", serde(skip))]
             kind: PhantomData<($($kind,)?)>,
         }
 

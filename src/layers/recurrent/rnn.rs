@@ -80,11 +80,9 @@ impl<const IN: usize, const H: usize, A: RecurrentActivation, T: Real> Cell<T, I
     fn step_back<S: Simd>(
         &self,
         simd: S,
-        x: &[T; IN],
-        (before, y): (&[T; H], &[T; H]),
+        (x, before, y): (&[T; IN], &[T; H], &[T; H]),
         d: &mut [[T; H]; 1],
-        dy: &[T; H],
-        dstate: &mut [T; H],
+        (dy, dstate): (&[T; H], &mut [T; H]),
         gradient: &mut Self,
         dx: Option<&mut [T; IN]>,
     ) {
