@@ -121,7 +121,7 @@ pub mod prelude {
     };
     pub use crate::layers::Dense;
     pub use crate::loss::{BinaryCrossEntropy, CrossEntropy, Huber, MeanAbsoluteError, MeanSquaredError};
-    pub use crate::model::{Features, FromTo, Image, Layer, Network, Predict};
+    pub use crate::model::{Features, FromTo, Image, Layer, Network, Predict, Sequence};
     pub use crate::num::Real;
     pub use crate::optimizer::{Adagrad, Adam, AdamW, Optimizer, RmsProp, Sgd};
     pub use crate::seeded;

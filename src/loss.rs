@@ -17,7 +17,8 @@
 //! | an activation of your own | if it is [`Probabilities`] | if it is [`Distribution`] | yes |
 //! | a layer of your own with [`NoActivation`] | yes, of probabilities | yes, of probabilities | yes |
 //! | [`Dropout<0>`](Dropout), which changes nothing | yes, of probabilities | yes, of probabilities | yes |
-//! | another [`Dropout`], `BatchNorm`, `LayerNorm`, `Residual` | no | no | yes |
+//! | another [`Dropout`], `BatchNorm`, `LayerNorm`, `Residual`, a recurrent layer | no | no | yes |
+//! | `Steps<L>` | as after `L` | as after `L` | yes |
 //!
 //! Outputs are logits only if the network declares it, with `Identity` in its last layer: put an `Identity`
 //! after a final `BatchNorm`. Softmax of one output, which is always 1, does not compile with any loss.
@@ -41,6 +42,8 @@
 //! trainer.step(&[[0.5, -1.0]], &[2usize])?; // `CrossEntropy` makes no sense after `Relu`
 //! # Ok::<(), tuplenet::Error>(())
 //! ```
+//!
+//! A network whose outputs are a sequence has a target for each step; its loss is the mean over the steps.
 //!
 //! A loss of your own is a formula for one output and one target, for every last activation `A`:
 //!
@@ -76,7 +79,7 @@ use crate::data::{ClassIndex, Samples};
 use crate::error::{Error, Found, NotFinite, TargetError, setting};
 use crate::kernel::{self, Exponentials, map, map_sum, softmax};
 use crate::layers::Dropout;
-use crate::model::{Batch, Features, Pass, Shape};
+use crate::model::{Batch, Features, Pass, Sequence, Shape, Zeroed};
 use crate::num::math::{self, divide, maximum, minimum, splat};
 use crate::num::target::LOOPS_IN_LANES;
 use crate::num::{Lanes, Real, lanes};
@@ -224,6 +227,79 @@ impl<T: Real, L: Loss<T, Y::Item, A, OUT>, A: Activation, Y: Samples<T> + ?Sized
     #[inline(always)]
     fn check_targets(loss: &L, targets: &[Y::Item]) -> Result<(), (usize, TargetError)> {
         loss.check_all(targets)
+    }
+}
+
+/// The targets at one step of the sequences of a micro-batch.
+#[inline(always)]
+fn targets_at<Target: Copy, const STEPS: usize, const B: usize>(
+    targets: &[[Target; STEPS]; B],
+    step: usize,
+    none: Target,
+) -> [Target; B] {
+    targets.each_ref().map(
+        #[inline(always)]
+        |target| target.get(step).copied().unwrap_or(none),
+    )
+}
+
+// A sequence of outputs has a target for each step, and its loss is the mean over the steps.
+impl<T, L, Target, A, Y, const STEPS: usize, const OUT: usize> Targets<T, L, A, Sequence<STEPS, OUT>> for Y
+where
+    T: Real,
+    L: Loss<T, Target, A, OUT>,
+    Target: Zeroed + Copy,
+    A: Activation,
+    Y: Samples<T, Item = [Target; STEPS]> + ?Sized,
+{
+    #[inline(always)]
+    fn evaluate<S: Simd, const B: usize>(
+        loss: &L,
+        pass: Pass<S, B>,
+        scale: T,
+        outputs: &mut [SMatrix<T, OUT, B>; STEPS],
+        targets: &[[Target; STEPS]; B],
+    ) -> T {
+        let scale = scale * T::of(1.0 / STEPS as f64);
+        let mut sum = T::ZERO;
+        for (step, outputs) in outputs.iter_mut().enumerate() {
+            let targets = targets_at(targets, step, Target::ZEROED);
+            sum += loss.evaluate::<S, B>(pass, scale, &mut outputs.data.0, &targets);
+        }
+        sum
+    }
+
+    #[inline(always)]
+    fn evaluate_weighted<S: Simd, const B: usize>(
+        loss: &L,
+        pass: Pass<S, B>,
+        scale: impl Fn(usize) -> T,
+        outputs: &mut [SMatrix<T, OUT, B>; STEPS],
+        targets: &[[Target; STEPS]; B],
+    ) -> T {
+        let mut sum = T::ZERO;
+        for (step, outputs) in outputs.iter_mut().enumerate() {
+            for (column, (output, target)) in outputs.data.0.iter_mut().zip(targets).take(pass.len()).enumerate() {
+                let target = target.get(step).copied().unwrap_or(Target::ZEROED);
+                let (output, target) = (core::array::from_mut(output), core::array::from_ref(&target));
+                let scale = scale(column) * T::of(1.0 / STEPS as f64);
+                sum += loss.evaluate::<S, 1>(Pass::new(pass.simd(), 1), scale, output, target);
+            }
+        }
+        sum
+    }
+
+    #[inline(always)]
+    fn check_loss(loss: &L) -> Result<(), Error> {
+        loss.check_settings()
+    }
+
+    #[inline(always)]
+    fn check_targets(loss: &L, targets: &[[Target; STEPS]]) -> Result<(), (usize, TargetError)> {
+        for (index, steps) in targets.iter().enumerate() {
+            loss.check_all(steps).map_err(|(_, error)| (index, error))?;
+        }
+        Ok(())
     }
 }
 

@@ -260,6 +260,36 @@ macro_rules! class_index {
 }
 class_index!(usize, u8, u16, u32, bool);
 
+/// A sequence of steps.
+impl<T: Real, const N: usize, const STEPS: usize> Sample<T> for [[T; N]; STEPS] {
+    type Item = [[T; N]; STEPS];
+    #[inline(always)]
+    fn copy(&self, to: &mut [[T; N]; STEPS]) {
+        *to = *self;
+    }
+
+    #[inline(always)]
+    fn in_place(samples: &[Self]) -> Option<&[[[T; N]; STEPS]]> {
+        Some(samples)
+    }
+}
+
+macro_rules! class_indices {
+    ($($integer:ty),+) => {$(
+        /// A class for each step of a sequence.
+        impl<T: Real, const STEPS: usize> Sample<T> for [$integer; STEPS] {
+            type Item = [usize; STEPS];
+            #[inline(always)]
+            fn copy(&self, to: &mut [usize; STEPS]) {
+                for (to, &class) in to.iter_mut().zip(self) {
+                    *to = class as usize;
+                }
+            }
+        }
+    )+};
+}
+class_indices!(usize, u8, u16, u32, bool);
+
 impl<T: Real, E: Sample<T>> Samples<T> for [E] {
     type Item = E::Item;
 

@@ -1,5 +1,5 @@
-//! Shapes of the data between layers: [`Features<N>`], a column of `N` features for each sample, and
-//! [`Image<C, H, W>`].
+//! Shapes of the data between layers: [`Features<N>`], a column of `N` features for each sample, [`Image<C, H, W>`], and
+//! [`Sequence<STEPS, N>`], a column of features for each step.
 
 use crate::num::Real;
 use crate::num::zeroed::Zeroed;
@@ -246,4 +246,94 @@ pub trait Grid: Shape {
 impl<const C: usize, const H: usize, const W: usize> Grid for Image<C, H, W> {
     const SIZES: [usize; 3] = [C, H, W];
     type PerChannel<E: Copy + 'static> = [E; C];
+}
+
+/// Sequences of `STEPS` steps with `N` features each, `[[T; N]; STEPS]`; a batch is an `N` by `B` matrix for each step, one
+/// sequence a column.
+///
+/// Layers that go over time, such as [`Gru`](crate::layers::Gru), accept every number of steps: their type does not name it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[doc(alias("time series", "timesteps"))]
+pub struct Sequence<const STEPS: usize, const N: usize>;
+
+impl<const STEPS: usize, const N: usize> Shape for Sequence<STEPS, N> {
+    type Sample<T: Real> = [[T; N]; STEPS];
+    type Batch<T: Real, const B: usize> = [SMatrix<T, N, B>; STEPS];
+    const LEN: usize = STEPS * N;
+
+    #[inline(always)]
+    fn elements<T: Real>(sample: &[[T; N]; STEPS]) -> &[T] {
+        sample.as_flattened()
+    }
+
+    #[inline(always)]
+    fn as_slice<T: Real, const B: usize>(batch: &[SMatrix<T, N, B>; STEPS]) -> &[T] {
+        bytemuck::must_cast_slice(batch)
+    }
+
+    #[inline(always)]
+    fn as_mut_slice<T: Real, const B: usize>(batch: &mut [SMatrix<T, N, B>; STEPS]) -> &mut [T] {
+        bytemuck::must_cast_slice_mut(batch)
+    }
+
+    // The other samples of all steps but the last are among them.
+    #[inline(always)]
+    fn prefix<const B: usize>(len: usize) -> usize {
+        STEPS.saturating_sub(1) * B * N + len * N
+    }
+
+    #[inline(always)]
+    fn place<const B: usize>(index: usize) -> usize {
+        const {
+            assert!(
+                STEPS > 0 && N > 0 && B > 0,
+                "expected a `Sequence` with a step and a feature, found a size of zero"
+            )
+        };
+        let (step, rest) = (index / (B * N), index % (B * N));
+        rest / N * (STEPS * N) + step * N + rest % N
+    }
+
+    #[inline(always)]
+    fn set<T: Real, const B: usize>(batch: &mut [SMatrix<T, N, B>; STEPS], column: usize, sample: &[[T; N]; STEPS]) {
+        for (batch, sample) in batch.iter_mut().zip(sample) {
+            Features::<N>::set(batch, column, sample);
+        }
+    }
+
+    #[inline(always)]
+    fn get<T: Real, const B: usize>(batch: &[SMatrix<T, N, B>; STEPS], column: usize) -> [[T; N]; STEPS] {
+        let mut sample = [[T::ZERO; N]; STEPS];
+        for (batch, sample) in batch.iter().zip(&mut sample) {
+            *sample = Features::<N>::get(batch, column);
+        }
+        sample
+    }
+
+    // A single sequence lies in memory as its batch does.
+    #[inline(always)]
+    fn in_place<T: Real, const B: usize>(samples: &[[[T; N]; STEPS]; B]) -> Option<&[SMatrix<T, N, B>; STEPS]> {
+        if B == 1 { Some(bytemuck::must_cast_ref(samples)) } else { None }
+    }
+
+    #[inline(always)]
+    fn samples_mut<T: Real, const B: usize>(
+        batch: &mut [SMatrix<T, N, B>; STEPS],
+    ) -> Option<&mut [[[T; N]; STEPS]; B]> {
+        if B == 1 { Some(bytemuck::must_cast_mut(batch)) } else { None }
+    }
+
+    #[inline(always)]
+    fn in_place_mut<T: Real, const B: usize>(
+        samples: &mut [[[T; N]; STEPS]; B],
+    ) -> Option<&mut [SMatrix<T, N, B>; STEPS]> {
+        if B == 1 { Some(bytemuck::must_cast_mut(samples)) } else { None }
+    }
+
+    #[inline(always)]
+    fn clear_from<T: Real, const B: usize>(batch: &mut [SMatrix<T, N, B>; STEPS], len: usize) {
+        for step in batch {
+            Features::<N>::clear_from(step, len);
+        }
+    }
 }

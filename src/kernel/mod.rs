@@ -22,6 +22,7 @@ mod pass;
 mod plan;
 pub(crate) mod pooling;
 mod product;
+pub(crate) mod recurrent;
 pub(crate) mod scalar;
 mod size;
 mod softmax;

@@ -103,6 +103,10 @@ macro_rules! activation_layer {
 
             $($($more)*)?
         }
+
+        $crate::stateless!(
+            [In: $crate::model::Shape, T: $crate::num::Real $(, const $parameter: $kind)?] $name$(<$parameter>)?, In, T
+        );
     };
 }
 

@@ -12,6 +12,12 @@
 //! | [`MaxPool`], [`AveragePool`], [`GlobalAveragePool`], [`Upsample`] | from images to smaller and larger ones |
 //! | [`Flatten`], [`Unflatten`] | from an image to features, and back |
 //! | [`Residual`] | residual (skip) connection around other layers |
+//! | [`Rnn`] | recurrent layer of J. Elman, with tanh or ReLU |
+//! | [`Gru`] | gated recurrent unit (GRU) |
+//! | [`Lstm`] | long short-term memory (LSTM) |
+//! | [`Bidirectional`] | a recurrent layer forward and another one backward in time |
+//! | [`Last`], [`MeanOverTime`], [`MaxOverTime`] | from a sequence to features |
+//! | [`Steps`] | a layer for each step of a sequence |
 //!
 //! # Examples
 //!
@@ -28,6 +34,7 @@
 mod activate;
 mod batch_norm;
 mod batch_norm_image;
+mod bidirectional;
 mod conv2d;
 mod dense;
 mod dropout;
@@ -35,7 +42,9 @@ mod fold;
 mod input;
 mod layer_norm;
 mod pool;
+mod recurrent;
 mod residual;
+mod steps;
 mod window;
 
 use crate::model::{Kind, Parameter};
@@ -44,6 +53,7 @@ pub use activate::SoftmaxCache;
 #[doc(hidden)]
 pub use activate::{activate, activate_backward};
 pub use batch_norm::{BatchNorm, BatchNormCache};
+pub use bidirectional::{Bidirectional, BidirectionalCache};
 pub use conv2d::{Conv2d, ConvCache, ConvTranspose2d, DepthwiseConv2d, GroupedConv2d};
 pub use dense::{Dense, DenseCache};
 pub use dropout::Dropout;
@@ -52,7 +62,9 @@ pub(crate) use dropout::mixed;
 pub use input::Input;
 pub use layer_norm::{LayerNorm, LayerNormCache};
 pub use pool::{AveragePool, Flatten, GlobalAveragePool, MaxPool, Unflatten, Upsample};
+pub use recurrent::{After, Before, Gru, Lstm, RecurrentActivation, RecurrentCache, Reset, Rnn};
 pub use residual::Residual;
+pub use steps::{Last, MaxOverTime, MeanOverTime, SoFar, Steps};
 pub use window::{positions, spread, volume};
 
 /// What is added to a variance before its root is taken, so that a constant feature does not divide by zero:

@@ -12,9 +12,10 @@ pub(crate) mod network;
 mod network_macro;
 mod parameters;
 pub(crate) mod params;
+mod stream;
 pub(crate) mod summary;
 
-pub use crate::data::shape::{Batch, Features, Grid, Image, Shape};
+pub use crate::data::shape::{Batch, Features, Grid, Image, Sequence, Shape};
 pub use crate::kernel::Pass;
 pub use crate::num::zeroed::{Aligned, Zeroed};
 pub use chain::ChainCache;
@@ -29,6 +30,7 @@ pub use network::initialize;
 pub use network::{Columns, Network};
 pub use parameters::Values;
 pub use params::{Element, Kind, Parameter, Params, Visit, Visitor, VisitorMut, fill, is_finite};
+pub use stream::{OneStep, Step, Stream, StreamOut, StreamState};
 pub use summary::{Cost, Description, Place, Summary};
 
 // For what macros write in the code of users.

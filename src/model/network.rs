@@ -5,9 +5,10 @@ use crate::error::Error;
 use crate::init::{GlorotUniform, Init};
 use crate::model::layer::Internal;
 use crate::model::layer::is_inlined;
+use crate::model::stream::run;
 use crate::model::{
-    Aligned, Batch, Features, Image, InputShape, Kind, Model, Op, Out, Parameter, Pass, Shape, Summary, Trainable,
-    VisitorMut, Zeroed,
+    Aligned, Batch, Features, Image, InputShape, Kind, Model, OneStep, Op, Out, Parameter, Pass, Sequence, Shape, Step,
+    Stream, StreamOut, StreamState, Summary, Trainable, VisitorMut, Zeroed,
 };
 use crate::num::Real;
 use crate::num::dispatch::{dispatch, dispatch_or_call, level};
@@ -203,6 +204,91 @@ pub trait Network: Sized {
         Ok(())
     }
 
+    /// The state of a stream before its first step; see [`step`](Self::step).
+    #[must_use]
+    fn state(&self) -> StreamState<Self>
+    where
+        Self: InputShape + Stream<Step<Self>, <Self as InputShape>::Scalar>,
+        Self::In: OneStep,
+    {
+        Zeroed::ZEROED
+    }
+
+    /// Predicts the output for the next step of a sequence, and changes the state. After the last step it is the same, bit by
+    /// bit, as the prediction for the whole sequence.
+    ///
+    /// # Shapes
+    ///
+    /// `x` is `[T; IN]`, the result `[T; OUT]`, for a network that takes `Sequence<STEPS, IN>`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tuplenet::layers::{Gru, Last};
+    /// use tuplenet::prelude::*;
+    ///
+    /// let network = <(Gru<1, 8>, Last, Dense<8, 1, Identity>)>::new(&mut seeded(0));
+    /// let mut state = network.state();
+    /// network.step(&mut state, &[0.5]);
+    /// let y = network.step(&mut state, &[-0.5]);
+    /// assert_eq!(y, network.predict_one(&[[0.5], [-0.5]]));
+    /// ```
+    #[doc(alias("stateful", "streaming"))]
+    #[must_use]
+    fn step(
+        &self,
+        state: &mut StreamState<Self>,
+        x: &<Step<Self> as Shape>::Sample<<Self as InputShape>::Scalar>,
+    ) -> StreamOut<Self>
+    where
+        Self: InputShape + Stream<Step<Self>, <Self as InputShape>::Scalar>,
+        Self::In: OneStep,
+    {
+        let mut y = [Zeroed::ZEROED];
+        dispatch!(level(), simd => run(simd, self, state, core::slice::from_ref(x), &mut y));
+        let [y] = y;
+        y
+    }
+
+    /// [`step`](Self::step) for each step of a block, such as a buffer of audio: the instruction set is chosen once.
+    ///
+    /// # Shapes
+    ///
+    /// `block`: steps of `[T; IN]`. `outputs`: as many of `[T; OUT]`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Lengths`] if there are not as many `outputs` as steps; the state is unchanged then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tuplenet::layers::{Lstm, Steps};
+    /// use tuplenet::prelude::*;
+    ///
+    /// let network = <(Lstm<1, 8>, Steps<Dense<8, 1, Identity>>)>::new(&mut seeded(0));
+    /// let (mut state, mut outputs) = (network.state(), [[0.0]; 64]);
+    /// network.run(&mut state, &[[0.5]; 64], &mut outputs)?;
+    /// # Ok::<(), tuplenet::Error>(())
+    /// ```
+    fn run(
+        &self,
+        state: &mut StreamState<Self>,
+        block: &[<Step<Self> as Shape>::Sample<<Self as InputShape>::Scalar>],
+        outputs: &mut [StreamOut<Self>],
+    ) -> Result<(), Error>
+    where
+        Self: InputShape + Stream<Step<Self>, <Self as InputShape>::Scalar>,
+        Self::In: OneStep,
+    {
+        let (expected, found) = (block.len(), outputs.len());
+        if expected != found {
+            return Err(Error::Lengths { what: "outputs, one for each step", expected, found });
+        }
+        dispatch!(level(), simd => run(simd, self, state, block, outputs));
+        Ok(())
+    }
+
     /// Calls `emit` with the operations of the [graph](crate::model::Op): what the network computes in prediction, for
     /// exporters.
     fn graph<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, <Self as InputShape>::Scalar>))
@@ -313,19 +399,33 @@ impl<T: Real, N: Model<Image<C, H, W>, T>, const C: usize, const H: usize, const
     }
 }
 
-// Never applies. But because it could, the compiler prints the message above for an array of samples, and not that
-// an array is no scalar.
-#[doc(hidden)]
-impl<T: Real, N, const IN: usize, const COUNT: usize> Columns<N, 1> for [[T; IN]; COUNT]
-where
-    [T; IN]: Real,
+/// One sequence: a network without an [`Input`](crate::layers::Input) predicts it whatever its number of steps.
+impl<T: Real, N: Model<Sequence<STEPS, IN>, T>, const IN: usize, const STEPS: usize> Columns<N, 1>
+    for [[T; IN]; STEPS]
 {
     type Scalar = T;
-    type Out = Features<IN>;
-    const IS_INLINED: bool = true;
+    type Out = N::Out;
+    const IS_INLINED: bool = is_inlined::<Sequence<STEPS, IN>, T, N>(1);
 
-    fn enter<S: Simd>(&self, _: S, _: &N) -> Batch<Features<IN>, T, 1> {
-        Zeroed::ZEROED
+    #[inline(always)]
+    fn enter<S: Simd>(&self, simd: S, network: &N) -> Batch<N::Out, T, 1> {
+        bytemuck::must_cast_ref::<_, [SMatrix<T, IN, 1>; STEPS]>(self).enter(simd, network)
+    }
+}
+
+/// `B` sequences: a matrix for each step.
+impl<T: Real, N: Model<Sequence<STEPS, IN>, T>, const IN: usize, const STEPS: usize, const B: usize> Columns<N, B>
+    for [SMatrix<T, IN, B>; STEPS]
+{
+    type Scalar = T;
+    type Out = N::Out;
+    const IS_INLINED: bool = is_inlined::<Sequence<STEPS, IN>, T, N>(B);
+
+    #[inline(always)]
+    fn enter<S: Simd>(&self, simd: S, network: &N) -> Batch<N::Out, T, B> {
+        let mut y = Zeroed::ZEROED;
+        network.infer(Pass::<S, B>::new(simd, B), self, &mut y);
+        y
     }
 }
 

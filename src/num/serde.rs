@@ -281,3 +281,42 @@ pub mod list {
         deserializer.deserialize_seq(List(Vec::new()))
     }
 }
+
+/// The weights of gates by each input, `[[[T; H]; GATES]; K]`, one after the other as they are in memory.
+pub mod gates {
+    use super::*;
+
+    pub fn serialize<T: Real, S: Serializer, const H: usize, const GATES: usize, const K: usize>(
+        values: &[[[T; H]; GATES]; K],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let values = values.as_flattened().as_flattened();
+        Places { values, first: 0, step: 1, count: values.len() }.serialize(serializer)
+    }
+
+    pub fn deserialize<'de, T: Real, D: Deserializer<'de>, const H: usize, const GATES: usize, const K: usize>(
+        deserializer: D,
+    ) -> Result<[[[T; H]; GATES]; K], D::Error> {
+        let mut values = [[[T::ZERO; H]; GATES]; K];
+        Places::all(values.as_flattened_mut().as_flattened_mut()).deserialize(deserializer)?;
+        Ok(values)
+    }
+}
+
+/// The biases of gates, `[[T; H]; GATES]`, one after the other as they are in memory.
+pub mod gate_biases {
+    use super::*;
+
+    pub fn serialize<T: Real, S: Serializer, const H: usize, const GATES: usize>(
+        values: &[[T; H]; GATES],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        gates::serialize(core::array::from_ref(values), serializer)
+    }
+
+    pub fn deserialize<'de, T: Real, D: Deserializer<'de>, const H: usize, const GATES: usize>(
+        deserializer: D,
+    ) -> Result<[[T; H]; GATES], D::Error> {
+        gates::deserialize(deserializer).map(|[values]| values)
+    }
+}

@@ -1,0 +1,175 @@
+//! The products of a recurrent layer, of one sample at a time, since a step needs the state that the step before has
+//! computed. The weights of all gates by one input are side by side, so that lanes run across all of them.
+//!
+//! The order of a sum depends on the sizes alone, not on the micro-batch: a network computes the same bits step by step
+//! and over a whole sequence.
+
+#![allow(clippy::needless_range_loop, reason = "what an iterator adds to a loop over registers may not be inlined")]
+
+use super::{dot, lanes, load, load_part, map, store, store_part};
+use crate::num::math::mul_add;
+use crate::num::{Lanes, Real, SCALAR};
+use core::ops::Range;
+use fearless_simd::{Simd, SimdBase};
+
+/// The weights of `GATES` gates of `H` units by `K` inputs: a matrix of `GATES * H` rows and `K` columns, column by column.
+pub(crate) type GateWeights<T, const H: usize, const GATES: usize, const K: usize> = [[[T; H]; GATES]; K];
+
+/// Sets the sums of the gates in the range `gates` to `start + weight * x`.
+///
+/// Each sum has two parts, the products with every second input, so that an addition need not wait for the one before.
+#[inline(always)]
+pub(crate) fn product<S: Simd, T: Real, const H: usize, const GATES: usize, const K: usize>(
+    simd: S,
+    weight: &GateWeights<T, H, GATES, K>,
+    x: &[T; K],
+    gates: Range<usize>,
+    start: &[[T; H]; GATES],
+    result: &mut [[T; H]; GATES],
+) {
+    if SCALAR {
+        let rows = start.iter().zip(result).enumerate().take(gates.end).skip(gates.start);
+        for (gate, (start, result)) in rows {
+            for (row, (start, result)) in start.iter().zip(result).enumerate() {
+                let mut sums = [*start, -T::ZERO];
+                for (k, (weight, x)) in weight.iter().zip(x).enumerate() {
+                    let weight = weight.get(gate).and_then(
+                        #[inline(always)]
+                        |weight| weight.get(row),
+                    );
+                    sums[k % 2] += weight.copied().unwrap_or(T::ZERO) * *x;
+                }
+                *result = sums[0] + sums[1];
+            }
+        }
+        return;
+    }
+    let width = Lanes::<S, T>::LEN;
+    let (mut first, end) = (gates.start * H, gates.end * H);
+    let (start, result) = (start.as_flattened(), result.as_flattened_mut());
+    if end - first < width {
+        return few_rows(simd, weight, x, first..end, start, result);
+    }
+    while first + 4 * width <= end {
+        some_rows::<S, T, H, GATES, K, 4>(simd, weight, x, first, start, result);
+        first += 4 * width;
+    }
+    if first + 2 * width <= end {
+        some_rows::<S, T, H, GATES, K, 2>(simd, weight, x, first, start, result);
+        first += 2 * width;
+    }
+    while first < end {
+        // The last register begins earlier, so as to end with the last row.
+        let at = if first + width <= end { first } else { end - width };
+        some_rows::<S, T, H, GATES, K, 1>(simd, weight, x, at, start, result);
+        first += width;
+    }
+}
+
+/// [`product`] for the rows of some registers, from `first` on.
+#[inline(always)]
+fn some_rows<S: Simd, T: Real, const H: usize, const GATES: usize, const K: usize, const REGISTERS: usize>(
+    simd: S,
+    weight: &GateWeights<T, H, GATES, K>,
+    x: &[T; K],
+    first: usize,
+    start: &[T],
+    result: &mut [T],
+) {
+    let width = Lanes::<S, T>::LEN;
+    let mut sums = [[lanes::<S, T>(simd, -T::ZERO); REGISTERS]; 2];
+    for r in 0..REGISTERS {
+        sums[0][r] = load(simd, &start[first + r * width..]);
+    }
+    macro_rules! add {
+        ($k:expr, $part:expr) => {{
+            let (column, factor) = (weight[$k].as_flattened(), lanes::<S, T>(simd, x[$k]));
+            for r in 0..REGISTERS {
+                sums[$part][r] = mul_add(load(simd, &column[first + r * width..]), factor, sums[$part][r]);
+            }
+        }};
+    }
+    let mut k = 0;
+    while k + 2 <= K {
+        add!(k, 0);
+        add!(k + 1, 1);
+        k += 2;
+    }
+    if k < K {
+        add!(k, 0);
+    }
+    for r in 0..REGISTERS {
+        store::<S, T, _>(sums[0][r] + sums[1][r], &mut result[first + r * width..]);
+    }
+}
+
+/// [`product`] for fewer rows than a register has lanes.
+#[inline(always)]
+fn few_rows<S: Simd, T: Real, const H: usize, const GATES: usize, const K: usize>(
+    simd: S,
+    weight: &GateWeights<T, H, GATES, K>,
+    x: &[T; K],
+    rows: Range<usize>,
+    start: &[T],
+    result: &mut [T],
+) {
+    let mut sums = [load_part(simd, &start[rows.clone()]), lanes::<S, T>(simd, -T::ZERO)];
+    for k in 0..K {
+        let column: Lanes<S, T> = load_part(simd, &weight[k].as_flattened()[rows.clone()]);
+        sums[k % 2] = mul_add(column, lanes::<S, T>(simd, x[k]), sums[k % 2]);
+    }
+    store_part::<S, T, _>(sums[0] + sums[1], &mut result[rows]);
+}
+
+/// Adds the gradient by the weights, the products of `d`, the gradient by the sums of the gates in the range, and `x`.
+#[inline(always)]
+pub(crate) fn add_outer<S: Simd, T: Real, const H: usize, const GATES: usize, const K: usize>(
+    simd: S,
+    d: &[[T; H]; GATES],
+    x: &[T; K],
+    gates: Range<usize>,
+    gradient: &mut GateWeights<T, H, GATES, K>,
+) {
+    let rows = gates.start * H..gates.end * H;
+    let d = d.as_flattened().get(rows.clone()).unwrap_or_default();
+    for (gradient, x) in gradient.iter_mut().zip(x) {
+        let x = lanes::<S, T>(simd, *x);
+        map(
+            simd,
+            [gradient.as_flattened_mut().get_mut(rows.clone()).unwrap_or_default()],
+            [d],
+            #[inline(always)]
+            |[gradient], [d]| [mul_add(d, x, gradient)],
+        );
+    }
+}
+
+/// Passes the products of `d`, the gradient by the sums of the gates in the range, with the weights of each input to
+/// `found`, with the input's place in `to`: the gradient by the inputs.
+#[inline(always)]
+pub(crate) fn transposed_product<S: Simd, T: Real, const H: usize, const GATES: usize, const K: usize>(
+    simd: S,
+    weight: &GateWeights<T, H, GATES, K>,
+    d: &[[T; H]; GATES],
+    gates: Range<usize>,
+    to: &mut [T; K],
+    found: impl Fn(&mut T, T),
+) {
+    let rows = gates.start * H..gates.end * H;
+    let d = d.as_flattened().get(rows.clone()).unwrap_or_default();
+    for (weight, to) in weight.iter().zip(to) {
+        found(to, dot(simd, weight.as_flattened().get(rows.clone()).unwrap_or_default(), d));
+    }
+}
+
+/// Adds `d` to `sum`.
+#[inline(always)]
+pub(crate) fn add<S: Simd, T: Real>(simd: S, d: &[T], sum: &mut [T]) {
+    map(
+        simd,
+        [sum],
+        [d],
+        #[inline(always)]
+        |[sum], [d]| [sum + d],
+    );
+}
