@@ -17,18 +17,24 @@ pub trait Formula: Params {
     type Out: Shape;
 
     /// Computes the output `y`, which is zero before, of the sample `x`.
-    fn value(&self, x: &<Self::In as Shape>::Sample<Self::Scalar>, y: &mut <Self::Out as Shape>::Sample<Self::Scalar>);
+    fn value(&self, x: &SampleIn<Self>, y: &mut SampleOut<Self>);
 
     /// The chain rule for one sample: from `dy`, the gradient of the loss by the output `y`, adds the gradient by the
     /// parameters to `gradient`, and computes `dx`, which is zero before, the gradient by `x`.
     fn derivatives(
         &self,
-        xy: (&<Self::In as Shape>::Sample<Self::Scalar>, &<Self::Out as Shape>::Sample<Self::Scalar>),
-        dy: &<Self::Out as Shape>::Sample<Self::Scalar>,
+        xy: (&SampleIn<Self>, &SampleOut<Self>),
+        dy: &SampleOut<Self>,
         gradient: &mut Self,
-        dx: &mut <Self::In as Shape>::Sample<Self::Scalar>,
+        dx: &mut SampleIn<Self>,
     );
 }
+
+/// One input of a layer with a formula: `[T; N]` for `Features<N>`.
+pub type SampleIn<L> = <<L as Formula>::In as Shape>::Sample<<L as Formula>::Scalar>;
+
+/// One output of a layer with a formula.
+pub type SampleOut<L> = <<L as Formula>::Out as Shape>::Sample<<L as Formula>::Scalar>;
 
 /// Makes a layer of a type that has a [`Formula`]: it can stand anywhere in a network, or be one. The generic parameters of
 /// the type come in brackets before it, with their bounds.
@@ -124,6 +130,10 @@ macro_rules! formula_layer {
                 $crate::model::backward_by_formula::<$layer, S, B>(self, pass, xy, dy, gradient, dx);
             }
         }
+
+        $crate::stateless!(
+            [$($generics)*] $layer, <$layer as $crate::model::Formula>::In, <$layer as $crate::model::Formula>::Scalar
+        );
     };
 }
 

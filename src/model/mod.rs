@@ -19,9 +19,9 @@ pub use crate::data::shape::{Batch, Features, Grid, Image, Sequence, Shape};
 pub use crate::kernel::Pass;
 pub use crate::num::zeroed::{Aligned, Zeroed};
 pub use chain::ChainCache;
-pub use formula::Formula;
 #[doc(hidden)]
 pub use formula::{BatchIn, BatchOut, backward_by_formula, infer_by_formula};
+pub use formula::{Formula, SampleIn, SampleOut};
 pub use from_to::{FromTo, Predict};
 pub use graph::Op;
 pub use layer::{InputShape, LastActivation, Layer, Model, Out, Trainable, assert_shapes};

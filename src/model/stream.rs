@@ -106,7 +106,7 @@ macro_rules! stateless {
             type State = ();
 
             #[inline(always)]
-            fn infer_step<S: $crate::simd::Simd>(
+            fn infer_step<S: $crate::model::Simd>(
                 &self,
                 simd: S,
                 (): &mut (),
