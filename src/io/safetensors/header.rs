@@ -261,7 +261,7 @@ impl<'a> Scanner<'a> {
                     kind = Some(text);
                 }
                 b"shape" if sizes.is_none() => {
-                    let mut found = Sizes { rank: 0, first: [0; 2] };
+                    let mut found = Sizes { rank: 0, first: [0; 4] };
                     attempt!(self.pass(b'[', "`[`"));
                     if !self.passes(b']') {
                         loop {
@@ -270,7 +270,7 @@ impl<'a> Scanner<'a> {
                                 Some(count) => count.checked_mul(size),
                                 None => None,
                             };
-                            if found.rank < 2 {
+                            if found.rank < 4 {
                                 found.first[found.rank] = size;
                             }
                             found.rank += 1;
