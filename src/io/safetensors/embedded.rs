@@ -350,7 +350,8 @@ macro_rules! value {
                 );
                 let (mut kernels, mut index, size) = ([[[[0.0; O]; I]; W]; H], 0, precision.size());
                 while index < O * I * W * H {
-                    let exact = read!(precision, bytes, begin + index * size);
+                    let at = begin + index * size;
+                    let exact = read!(precision, bytes, at);
                     let value = exact as $real;
                     if value * 0.0 != 0.0 && !any_number {
                         insist!(Err(load_error_at(tensor, &parameter, index, exact)))
