@@ -494,7 +494,7 @@ convolution_layer! {
     transposed false, depth INPUTS,
     check {
         assert!(
-            INPUTS > 0 && C % INPUTS == 0 && D % (C / INPUTS) == 0,
+            INPUTS > 0 && C.is_multiple_of(INPUTS) && D.is_multiple_of(C / INPUTS),
             "GroupedConv2d: `INPUTS` must divide the input channels, and the number of groups the output channels"
         );
     }

@@ -395,6 +395,7 @@ pub const fn numbers<T: Readable, D: Data, const R: usize, const C: usize>() -> 
 }
 
 /// The kernels of a convolution in a file, `[outputs][inputs][rows][columns]`: by row, column, input and output.
+#[must_use]
 pub const fn kernels<T: Readable, D: Data, const O: usize, const I: usize, const W: usize, const H: usize>()
 -> [[[[T; O]; I]; W]; H] {
     <T::Kernels<D, O, I, W, H> as Value<[[[[T; O]; I]; W]; H]>>::VALUE

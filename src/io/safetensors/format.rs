@@ -512,7 +512,7 @@ impl LastActivation<'_, '_> {
         words.push("\",\"shape\":[");
         for (index, size) in sizes.first.iter().take(sizes.rank).enumerate() {
             words.push(if index > 0 { "," } else { "" });
-            words.push_number(*size);
+            words.push_number(u64::from(*size));
         }
         words.push("],\"data_offsets\":[");
         words.push_number(begin);

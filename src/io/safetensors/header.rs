@@ -271,7 +271,7 @@ impl<'a> Scanner<'a> {
                                 None => None,
                             };
                             if found.rank < 4 {
-                                found.first[found.rank] = size;
+                                found.first[found.rank] = if size > u32::MAX as u64 { u32::MAX } else { size as u32 };
                             }
                             found.rank += 1;
                             if !self.passes(b',') {

@@ -12,8 +12,8 @@ pub type Name = Text<46>;
 pub struct Sizes {
     /// How many sizes there are: 1 for a vector, 2 for a matrix, 4 for kernels.
     pub rank: usize,
-    /// The first of them.
-    pub first: [u64; 4],
+    /// The first of them; one that does not fit is the largest that does.
+    pub first: [u32; 4],
 }
 
 impl Sizes {
@@ -24,11 +24,11 @@ impl Sizes {
             return Sizes { rank: 0, first: [0; 4] };
         }
         if parameter.is_vector() {
-            return Sizes { rank: 1, first: [parameter.rows as u64, 0, 0, 0] };
+            return Sizes { rank: 1, first: [parameter.rows as u32, 0, 0, 0] };
         }
-        let (rows, columns) = (parameter.rows as u64, parameter.columns as u64);
+        let (rows, columns) = (parameter.rows as u32, parameter.columns as u32);
         if let crate::model::Kind::Kernel { rows: height, columns: width } = parameter.kind {
-            let (height, width) = (height as u64, width as u64);
+            let (height, width) = (height as u32, width as u32);
             return Sizes { rank: 4, first: [rows, columns / (height * width), height, width] };
         }
         Sizes { rank: 2, first: [rows, columns, 0, 0] }
@@ -44,7 +44,7 @@ impl Sizes {
         let mut i = 0;
         while i < self.rank && i < 4 {
             words.push(if i > 0 { ", " } else { "" });
-            words.push_number(self.first[i]);
+            words.push_number(self.first[i] as u64);
             i += 1;
         }
         words.push(if self.rank > 4 { ", ...]" } else { "]" });
