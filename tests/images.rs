@@ -212,3 +212,79 @@ fn predictions_agree() {
         assert!(one.iter().zip(output).all(|(a, b)| (a - b).abs() < 1e-6), "{one:?}, {output:?}");
     }
 }
+
+/// PyTorch's file and PyTorch's outputs: `tests/golden/images.py`.
+#[cfg(feature = "safetensors")]
+mod files {
+    use super::*;
+    use tuplenet::io::safetensors::Safetensors;
+
+    type Net = (
+        Conv2d<Image<2, 8, 6>, Image<6, 8, 6>, 3, Relu, 1, 1>,
+        BatchNorm<6>,
+        MaxPool<Image<6, 8, 6>, Image<6, 4, 3>, 2>,
+        GroupedConv2d<Image<6, 4, 3>, Image<4, 4, 3>, 3, 3, Tanh, 1, 1>,
+        ConvTranspose2d<Image<4, 4, 3>, Image<3, 8, 6>, 2, Sigmoid, 2>,
+        AveragePool<Image<3, 8, 6>, Image<3, 4, 3>, 2>,
+        Flatten<Image<3, 4, 3>, 36>,
+        Dense<36, 5, Softmax>,
+    );
+
+    static EMBEDDED: Net = tuplenet::include_weights!("golden/images.safetensors");
+
+    fn images() -> Vec<[[[f32; 6]; 8]; 2]> {
+        let mut state = 2u32.wrapping_mul(2_654_435_761);
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (f64::from(state) / f64::from(1u32 << 31) - 1.0) as f32
+        };
+        (0..3)
+            .map(|_| {
+                let mut image = [[[0.0; 6]; 8]; 2];
+                image.as_flattened_mut().as_flattened_mut().fill_with(&mut next);
+                image
+            })
+            .collect()
+    }
+
+    #[test]
+    fn weights_of_pytorch() {
+        let file = include_bytes!("golden/images.safetensors");
+        let mut network = Net::new(&mut seeded(0));
+        Safetensors::DEFAULT.read(file, &mut network).unwrap();
+        for (image, line) in images().iter().zip(include_str!("golden/images.txt").lines()) {
+            let expected: Vec<f32> = line.split(' ').map(|word| word.parse().unwrap()).collect();
+            for network in [&network, &EMBEDDED] {
+                let found = network.predict_one(image);
+                assert!(
+                    found.iter().zip(&expected).all(|(found, expected)| (found - expected).abs() < 1e-6),
+                    "{found:?}, {expected:?}"
+                );
+            }
+        }
+    }
+
+    /// The file that is written has the same tensors.
+    #[test]
+    fn weights_for_pytorch() {
+        let bytes = Safetensors::DEFAULT.to_vec(&EMBEDDED).unwrap();
+        let mut copy = Net::new(&mut seeded(0));
+        Safetensors::DEFAULT.read(&bytes, &mut copy).unwrap();
+        assert!(copy == EMBEDDED);
+        let theirs = safetensors::SafeTensors::deserialize(include_bytes!("golden/images.safetensors")).unwrap();
+        let ours = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        assert_eq!(ours.len(), theirs.len());
+        for (name, tensor) in theirs.tensors() {
+            let found = ours.tensor(&name).unwrap();
+            assert_eq!((found.shape(), found.data()), (tensor.shape(), tensor.data()), "{name}");
+        }
+    }
+
+    #[test]
+    fn kernels_of_another_size_are_refused() {
+        type Other = (Conv2d<Image<2, 8, 6>, Image<6, 6, 4>, 5, Relu, 1, 1>, BatchNorm<6>);
+        let mut network = Other::new(&mut seeded(0));
+        let error = Safetensors::DEFAULT.read(include_bytes!("golden/images.safetensors"), &mut network).unwrap_err();
+        assert_eq!(error.to_string(), "tensor `0.weight`: expected [6, 2, 5, 5], found [6, 2, 3, 3]");
+    }
+}

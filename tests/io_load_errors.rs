@@ -102,7 +102,7 @@ fn words() {
     refused(&with("\"0.bias\"", "\"0.weight\""), "tensor `0.weight`: expected one tensor of that name, found two");
     refused(&with("[3,2]", "[2,3]"), "tensor `0.weight`: expected [3, 2], found [2, 3]");
     refused(&with("[3,2]", "[6]"), "tensor `0.weight`: expected [3, 2], found [6]");
-    refused(&with("[3,2]", "[3,2,1]"), "tensor `0.weight`: expected [3, 2], found [3, 2, ...]");
+    refused(&with("[3,2]", "[3,2,1]"), "tensor `0.weight`: expected [3, 2], found [3, 2, 1]");
     refused(&with("[3,2]", "[]"), "tensor `0.weight`: expected 4 bytes, found a range from 8 to 32");
     refused(&with("F32", "I32"), "tensor `0.weight`: expected elements F16, BF16, F32 or F64, found I32");
     refused(&with("I64", "F64"), "tensor `2.num_batches_tracked`: expected elements I64, found F64");

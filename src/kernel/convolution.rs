@@ -401,7 +401,7 @@ impl Taps {
             }
         }
         self.per_channel = count;
-        let channels = if count == 0 { 1 } else { LISTED_TAPS / count };
+        let channels = LISTED_TAPS.checked_div(count).unwrap_or(1);
         self.channels = channels.clamp(1, gather.depth.max(1));
         let (plane, weights) = (gather.planes()[0], gather.strides[0]);
         for entry in count..count * self.channels {
@@ -635,6 +635,7 @@ fn across_channels<S: Simd, T: Real, A: Elementwise>(
             let mut element = 0;
             macro_rules! elements {
                 ($elements:literal) => {
+                    #[allow(clippy::int_plus_one, reason = "for one element as for several")]
                     while element + $elements <= run.len {
                         let place = Place { group, first: group * gather.height + first, element, run };
                         some_channels::<S, T, A, $elements>(simd, gather, taps, place, count, result);

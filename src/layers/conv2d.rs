@@ -185,13 +185,13 @@ macro_rules! convolution_layer {
 
             const GROUPS: usize = if $transposed { 1 } else { C / $depth };
 
-            const WEIGHT: Parameter =
+            pub(crate) const WEIGHT: Parameter =
                 if $transposed {
-                    Parameter { name: "weight", kind: Kind::Weight, rows: C, columns: K * K * D }
+                    Parameter { name: "weight", kind: Kind::Kernel { rows: K, columns: K }, rows: C, columns: K * K * D }
                 } else {
-                    Parameter { name: "weight", kind: Kind::Weight, rows: D, columns: K * K * $depth }
+                    Parameter { name: "weight", kind: Kind::Kernel { rows: K, columns: K }, rows: D, columns: K * K * $depth }
                 };
-            const BIAS: Parameter = Parameter { name: "bias", kind: Kind::Bias, rows: D, columns: 1 };
+            pub(crate) const BIAS: Parameter = Parameter { name: "bias", kind: Kind::Bias, rows: D, columns: 1 };
 
             #[inline(always)]
             const fn geometry(batch: usize) -> Geometry {
@@ -495,7 +495,7 @@ convolution_layer! {
     transposed false, depth INPUTS,
     check {
         assert!(
-            INPUTS > 0 && C % INPUTS == 0 && D % (C / INPUTS) == 0,
+            INPUTS > 0 && C.is_multiple_of(INPUTS) && D.is_multiple_of(C / INPUTS),
             "GroupedConv2d: `INPUTS` must divide the input channels, and the number of groups the output channels"
         );
     }

@@ -3,11 +3,10 @@
 use crate::data::{Inputs, Samples, micro_batch_in_place};
 use crate::error::Error;
 use crate::init::{GlorotUniform, Init};
-use crate::model::layer::Internal;
-use crate::model::layer::is_inlined;
+use crate::model::layer::{Internal, is_inlined};
 use crate::model::stream::run;
 use crate::model::{
-    Aligned, Batch, Features, Image, InputShape, Kind, Model, OneStep, Op, Out, Parameter, Pass, Sequence, Shape, Step,
+    Aligned, Batch, Features, Image, InputShape, Model, OneStep, Op, Out, Parameter, Pass, Sequence, Shape, Step,
     Stream, StreamOut, StreamState, Summary, Trainable, VisitorMut, Zeroed,
 };
 use crate::num::Real;
@@ -308,14 +307,14 @@ struct Initialize<'a, I, R> {
 /// The initial values of a field of [`parameters!`](crate::parameters).
 #[doc(hidden)]
 pub fn initialize<T: Real, R: Rng>(parameter: Parameter, values: &mut [T], rng: &mut R) {
-    if parameter.kind == Kind::Weight {
+    if parameter.kind.is_weight() {
         GlorotUniform.fill(rng, parameter.columns, parameter.rows, values);
     }
 }
 
 impl<T: Real, I: Init, R: Rng> VisitorMut<T, 0> for Initialize<'_, I, R> {
     fn slice(&mut self, parameter: Parameter, values: &mut [T], []: [&mut [T]; 0]) {
-        if parameter.kind == Kind::Weight {
+        if parameter.kind.is_weight() {
             self.init.fill(self.rng, parameter.columns, parameter.rows, values);
         }
     }

@@ -6,11 +6,21 @@ use crate::num::Real;
 use crate::num::zeroed::Zeroed;
 use rand::Rng;
 
-/// The kind of a slice of parameters. Regularization and weight decay apply only to [`Weight`](Kind::Weight)s.
+/// The kind of a slice of parameters. Regularization and weight decay apply only to
+/// [weights](Kind::is_weight).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A factor of an input.
     Weight,
+    /// The kernels of a convolution, whose weights are factors of inputs too. In a column of the matrix is a factor for
+    /// each output, and the columns are sorted by row and column of the kernel, and then by input channel. PyTorch has
+    /// them by output channel, input channel, row and column.
+    Kernel {
+        /// The rows of a kernel.
+        rows: usize,
+        /// The columns of a kernel.
+        columns: usize,
+    },
     /// A summand, or another parameter that weight decay should not pull towards zero: a gain, a centre.
     Bias,
     /// A buffer, which follows the data and not a gradient: a running mean. It is no parameter, and is passed to
@@ -18,6 +28,14 @@ pub enum Kind {
     Buffer,
     /// An integer, which may be too large for `T`: the number of batches. It is passed to [`Visitor::count`].
     Count,
+}
+
+impl Kind {
+    /// Whether it is a factor of an input, to which regularization and weight decay apply.
+    #[must_use]
+    pub const fn is_weight(self) -> bool {
+        matches!(self, Kind::Weight | Kind::Kernel { .. })
+    }
 }
 
 /// The description of a slice of parameters, passed to a visitor.
@@ -34,10 +52,27 @@ pub struct Parameter {
 }
 
 impl Parameter {
+    /// The index in the slice of the value that is the `index`th in PyTorch: of a matrix row by row, of kernels by output
+    /// channel, input channel, row and column.
+    #[must_use]
+    pub const fn index_of(&self, index: usize) -> usize {
+        if self.columns == 0 {
+            return index;
+        }
+        let (row, mut column) = (index / self.columns, index % self.columns);
+        if let Kind::Kernel { rows, columns } = self.kind {
+            let taps = rows * columns;
+            if taps > 0 {
+                column = column % taps * (self.columns / taps) + column / taps;
+            }
+        }
+        column * self.rows + row
+    }
+
     /// Whether it is a vector in PyTorch: it has one column and is no weight.
     #[must_use]
     pub const fn is_vector(&self) -> bool {
-        self.columns == 1 && !matches!(self.kind, Kind::Weight)
+        self.columns == 1 && !self.kind.is_weight()
     }
 }
 

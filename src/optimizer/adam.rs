@@ -3,7 +3,7 @@
 use super::{Optimizer, States, check_epsilon, check_learning_rate, largest_to_square};
 use crate::error::{Error, below_one, not_negative, setting};
 use crate::kernel::map_columns;
-use crate::model::{Kind, Parameter, Zeroed};
+use crate::model::{Parameter, Zeroed};
 use crate::num::math::{divide_by_root, mul_add, square_root};
 use crate::num::{Lanes, Real, lanes};
 use fearless_simd::Simd;
@@ -205,8 +205,7 @@ impl<T: Real> Optimizer for AdamW<T> {
         let smallest = lanes::<S, T>(simd, T::min_positive_value() / T::epsilon());
         let beta1 = lanes::<S, T>(simd, beta1);
         let beta2 = lanes::<S, T>(simd, beta2);
-        let keep =
-            if matches!(parameter.kind, Kind::Weight) { T::ONE - learning_rate * self.weight_decay } else { T::ONE };
+        let keep = if parameter.kind.is_weight() { T::ONE - learning_rate * self.weight_decay } else { T::ONE };
         let keep = lanes::<S, T>(simd, keep);
         // The fraction is expanded by the root, so that `v` need not be corrected for each weight.
         let root = square_root(second);

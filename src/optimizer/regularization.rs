@@ -3,7 +3,7 @@
 use super::GradientTransform;
 use crate::error::{Error, not_negative, setting};
 use crate::kernel::{map, map_sum};
-use crate::model::{Kind, Parameter, Visit, Visitor, VisitorMut};
+use crate::model::{Parameter, Visit, Visitor, VisitorMut};
 use crate::num::dispatch::{dispatch, level};
 use crate::num::math::mul_add;
 use crate::num::{Lanes, Real};
@@ -75,7 +75,7 @@ struct Value<S, T> {
 impl<S: Simd, T: Real> Visitor<T> for Value<S, T> {
     #[inline(always)]
     fn slice(&mut self, parameter: Parameter, values: &[T]) {
-        if matches!(parameter.kind, Kind::Weight) {
+        if parameter.kind.is_weight() {
             let (l1, half) = (self.regularization.l1, self.regularization.l2 * T::of(0.5));
             self.sum += map_sum(
                 self.simd,
@@ -110,7 +110,7 @@ struct AddGradient<S, T> {
 impl<S: Simd, T: Real> VisitorMut<T, 1> for AddGradient<S, T> {
     #[inline(always)]
     fn slice(&mut self, parameter: Parameter, values: &mut [T], [gradient]: [&mut [T]; 1]) {
-        if matches!(parameter.kind, Kind::Weight) {
+        if parameter.kind.is_weight() {
             self.regularization.add_penalty_gradient(self.simd, values, gradient);
         }
     }
@@ -143,7 +143,7 @@ struct Each<S, T> {
 impl<S: Simd, T: Real> VisitorMut<T, 1> for Each<S, T> {
     #[inline(always)]
     fn slice(&mut self, parameter: Parameter, values: &mut [T], [gradient]: [&mut [T]; 1]) {
-        if matches!(parameter.kind, Kind::Weight) {
+        if parameter.kind.is_weight() {
             add_penalty_gradient(self.simd, &self.regularization, values, gradient);
         }
     }
@@ -202,7 +202,7 @@ struct Shrink<S, T> {
 impl<S: Simd, T: Real> VisitorMut<T, 0> for Shrink<S, T> {
     #[inline(always)]
     fn slice(&mut self, parameter: Parameter, values: &mut [T], []: [&mut [T]; 0]) {
-        if matches!(parameter.kind, Kind::Weight) {
+        if parameter.kind.is_weight() {
             map(
                 self.simd,
                 [values],

@@ -49,8 +49,11 @@ use super::precision::{Precision, read};
 use crate::activation::Activation;
 use crate::activation::elementwise_activations;
 use crate::error::Text;
-use crate::layers::{BatchNorm, Dense, Dropout, Input, LayerNorm, Residual, mixed};
-use crate::model::{Kind, Parameter, Params, Zeroed};
+use crate::layers::{
+    AveragePool, BatchNorm, Conv2d, ConvTranspose2d, Dense, Dropout, Flatten, GlobalAveragePool, GroupedConv2d, Input,
+    LayerNorm, MaxPool, Residual, Unflatten, Upsample, mixed,
+};
+use crate::model::{Image, Kind, Parameter, Params, Zeroed};
 use crate::num::Real;
 use core::marker::PhantomData;
 use nalgebra::{ArrayStorage, SMatrix};
@@ -333,6 +336,30 @@ macro_rules! value {
                 columns
             };
         }
+
+        impl<D: Data, const O: usize, const I: usize, const W: usize, const H: usize> Value<[[[[$real; O]; I]; W]; H]>
+            for $reader<D>
+        {
+            const VALUE: [[[[$real; O]; I]; W]; H] = {
+                let Stored { bytes, begin, precision, any_number, tensor, parameter } = D::STORED;
+                assert!(
+                    parameter.rows == O && parameter.columns == I * W * H,
+                    "a layer asks for other sizes than it lists"
+                );
+                let (mut kernels, mut index, size) = ([[[[0.0; O]; I]; W]; H], 0, precision.size());
+                while index < O * I * W * H {
+                    let at = begin + index * size;
+                    let exact = read!(precision, bytes, at);
+                    let value = exact as $real;
+                    if value * 0.0 != 0.0 && !any_number {
+                        insist!(Err(load_error_at(tensor, &parameter, index, exact)))
+                    }
+                    kernels[index / W % H][index % W][index / W / H % I][index / W / H / I] = value;
+                    index += 1;
+                }
+                kernels
+            };
+        }
     };
 }
 
@@ -343,19 +370,33 @@ value!(Double, f64);
 pub trait Readable: Real {
     /// How it is read.
     type Constant<D: Data, const R: usize, const C: usize>: Value<[[Self; R]; C]>;
+
+    /// How the kernels of a convolution are read.
+    type Kernels<D: Data, const O: usize, const I: usize, const W: usize, const H: usize>: Value<
+        [[[[Self; O]; I]; W]; H],
+    >;
 }
 
 impl Readable for f32 {
     type Constant<D: Data, const R: usize, const C: usize> = Single<D>;
+    type Kernels<D: Data, const O: usize, const I: usize, const W: usize, const H: usize> = Single<D>;
 }
 
 impl Readable for f64 {
     type Constant<D: Data, const R: usize, const C: usize> = Double<D>;
+    type Kernels<D: Data, const O: usize, const I: usize, const W: usize, const H: usize> = Double<D>;
 }
 
 /// The values of a tensor in a file, `R` by `C`.
 pub const fn numbers<T: Readable, D: Data, const R: usize, const C: usize>() -> SMatrix<T, R, C> {
     SMatrix::from_array_storage(ArrayStorage(<T::Constant<D, R, C> as Value<[[T; R]; C]>>::VALUE))
+}
+
+/// The kernels of a convolution in a file, `[outputs][inputs][rows][columns]`: by row, column, input and output.
+#[must_use]
+pub const fn kernels<T: Readable, D: Data, const O: usize, const I: usize, const W: usize, const H: usize>()
+-> [[[[T; O]; I]; W]; H] {
+    <T::Kernels<D, O, I, W, H> as Value<[[[[T; O]; I]; W]; H]>>::VALUE
 }
 
 /// The network `N` as it is in the file `F`.
@@ -464,6 +505,54 @@ impl<P: Place, const IN: usize, const OUT: usize, A: Activation, T: Readable> Em
     const VALUE: Self =
         Dense::from_matrix(numbers::<T, At<P, Self, 0>, OUT, IN>(), numbers::<T, At<P, Self, 1>, OUT, 1>());
     const TENSORS: &'static [Parameter] = &[Self::WEIGHT, Self::BIAS];
+}
+
+/// A convolution, whose kernels have `$outputs` by `$inputs` weights for each tap.
+macro_rules! convolution {
+    ($name:ident, [$($extra:ident)*], $outputs:ident, $inputs:ident) => {
+        impl<
+            P: Place, const C: usize, const H: usize, const W: usize, const D: usize, const OH: usize, const OW: usize,
+            const K: usize, $(const $extra: usize,)* A: Activation, const STRIDE: usize, const PADDING: usize,
+            const DILATION: usize, T: Readable,
+        > Embedded<P>
+            for $name<Image<C, H, W>, Image<D, OH, OW>, K, $($extra,)* A, STRIDE, PADDING, DILATION, T>
+        {
+            const VALUE: Self = $name::from_arrays(
+                kernels::<T, At<P, Self, 0>, $outputs, $inputs, K, K>(),
+                numbers::<T, At<P, Self, 1>, D, 1>().data.0[0],
+            );
+            const TENSORS: &'static [Parameter] = &[Self::WEIGHT, Self::BIAS];
+        }
+    };
+}
+convolution!(Conv2d, [], D, C);
+convolution!(GroupedConv2d, [INPUTS], D, INPUTS);
+convolution!(ConvTranspose2d, [], C, D);
+
+/// Layers of images without parameters.
+macro_rules! without_tensors {
+    ($([$($generics:tt)*] $layer:ty;)+) => {$(
+        impl<P: Place, $($generics)*> Embedded<P> for $layer {
+            const VALUE: Self = Zeroed::ZEROED;
+            const TENSORS: &'static [Parameter] = &[];
+        }
+    )+};
+}
+without_tensors! {
+    [
+        const C: usize, const H: usize, const W: usize, const OH: usize, const OW: usize, const K: usize,
+        const STRIDE: usize, const PADDING: usize, T: Real
+    ] MaxPool<Image<C, H, W>, Image<C, OH, OW>, K, STRIDE, PADDING, T>;
+    [
+        const C: usize, const H: usize, const W: usize, const OH: usize, const OW: usize, const K: usize,
+        const STRIDE: usize, const PADDING: usize, T: Real
+    ] AveragePool<Image<C, H, W>, Image<C, OH, OW>, K, STRIDE, PADDING, T>;
+    [
+        const C: usize, const H: usize, const W: usize, const OH: usize, const OW: usize, const K: usize, T: Real
+    ] Upsample<Image<C, H, W>, Image<C, OH, OW>, K, T>;
+    [const C: usize, const H: usize, const W: usize, T: Real] GlobalAveragePool<Image<C, H, W>, T>;
+    [const C: usize, const H: usize, const W: usize, const N: usize, T: Real] Flatten<Image<C, H, W>, N, T>;
+    [const C: usize, const H: usize, const W: usize, const N: usize, T: Real] Unflatten<N, Image<C, H, W>, T>;
 }
 
 macro_rules! activations {

@@ -249,11 +249,6 @@ mod files {
     }
 }
 
-/// The index in a slice, column by column, of the value that is the `index`th row by row.
-fn place(parameter: &Parameter, index: usize) -> usize {
-    index % parameter.columns * parameter.rows + index / parameter.columns
-}
-
 /// The name of a value that is not finite after its conversion from `value`, for error messages.
 pub(crate) const fn not_finite(value: f64) -> &'static str {
     if value.is_nan() {
@@ -416,7 +411,7 @@ impl<'t> Set<'_, 't> {
         let Some(entry) = self.entry(&parameter) else { return };
         let (Ok(precision), bytes) = (entry.precision(), part(self.data, &entry)) else { return };
         for index in 0..values.len() {
-            values[place(&parameter, index)] = T::of(precision.read(bytes, index * precision.size()));
+            values[parameter.index_of(index)] = T::of(precision.read(bytes, index * precision.size()));
         }
     }
 }
@@ -451,7 +446,7 @@ impl Survey<'_> {
         let mut tensor = self.visit.layer()?;
         tensor.push(parameter.name);
         for index in 0..if self.any_number { 0 } else { values.len() } {
-            let value = values[place(parameter, index)].exact();
+            let value = values[parameter.index_of(index)].exact();
             let (bytes, _) = self.precision.write(value);
             if !self.precision.read(&bytes, 0).is_finite() {
                 return Err(load_error_at(Name::end_of(tensor.as_str()), parameter, index, value));
@@ -517,7 +512,7 @@ impl LastActivation<'_, '_> {
         words.push("\",\"shape\":[");
         for (index, size) in sizes.first.iter().take(sizes.rank).enumerate() {
             words.push(if index > 0 { "," } else { "" });
-            words.push_number(*size);
+            words.push_number(u64::from(*size));
         }
         words.push("],\"data_offsets\":[");
         words.push_number(begin);
@@ -542,7 +537,7 @@ struct Body<'s, S> {
 impl<T: Real, S: FnMut(&[u8])> Visitor<T> for Body<'_, S> {
     fn slice(&mut self, parameter: Parameter, values: &[T]) {
         for index in 0..if self.counts { 0 } else { values.len() } {
-            let (bytes, size) = self.precision.write(values[place(&parameter, index)].exact());
+            let (bytes, size) = self.precision.write(values[parameter.index_of(index)].exact());
             (self.sink)(&bytes[..size]);
         }
     }

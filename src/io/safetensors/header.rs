@@ -261,7 +261,7 @@ impl<'a> Scanner<'a> {
                     kind = Some(text);
                 }
                 b"shape" if sizes.is_none() => {
-                    let mut found = Sizes { rank: 0, first: [0; 2] };
+                    let mut found = Sizes { rank: 0, first: [0; 4] };
                     attempt!(self.pass(b'[', "`[`"));
                     if !self.passes(b']') {
                         loop {
@@ -270,8 +270,8 @@ impl<'a> Scanner<'a> {
                                 Some(count) => count.checked_mul(size),
                                 None => None,
                             };
-                            if found.rank < 2 {
-                                found.first[found.rank] = size;
+                            if found.rank < 4 {
+                                found.first[found.rank] = if size > u32::MAX as u64 { u32::MAX } else { size as u32 };
                             }
                             found.rank += 1;
                             if !self.passes(b',') {

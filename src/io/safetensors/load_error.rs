@@ -10,10 +10,10 @@ pub type Name = Text<46>;
 /// The sizes of a tensor, of which only the first few are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sizes {
-    /// How many sizes there are: 1 for a vector, 2 for a matrix.
+    /// How many sizes there are: 1 for a vector, 2 for a matrix, 4 for kernels.
     pub rank: usize,
-    /// The first of them.
-    pub first: [u64; 2],
+    /// The first of them; one that does not fit is the largest that does.
+    pub first: [u32; 4],
 }
 
 impl Sizes {
@@ -21,27 +21,33 @@ impl Sizes {
     #[must_use]
     pub const fn of(parameter: &Parameter) -> Self {
         if matches!(parameter.kind, crate::model::Kind::Count) {
-            return Sizes { rank: 0, first: [0; 2] };
+            return Sizes { rank: 0, first: [0; 4] };
         }
         if parameter.is_vector() {
-            return Sizes { rank: 1, first: [parameter.rows as u64, 0] };
+            return Sizes { rank: 1, first: [parameter.rows as u32, 0, 0, 0] };
         }
-        Sizes { rank: 2, first: [parameter.rows as u64, parameter.columns as u64] }
+        let (rows, columns) = (parameter.rows as u32, parameter.columns as u32);
+        if let crate::model::Kind::Kernel { rows: height, columns: width } = parameter.kind {
+            let (height, width) = (height as u32, width as u32);
+            return Sizes { rank: 4, first: [rows, columns / (height * width), height, width] };
+        }
+        Sizes { rank: 2, first: [rows, columns, 0, 0] }
     }
 
     pub(crate) const fn equal(&self, other: &Self) -> bool {
-        self.rank == other.rank && self.first[0] == other.first[0] && self.first[1] == other.first[1]
+        let ([a, b, c, d], [e, f, g, h]) = (self.first, other.first);
+        self.rank == other.rank && a == e && b == f && c == g && d == h
     }
 
     const fn tell(&self, words: &mut Words) {
         words.push("[");
         let mut i = 0;
-        while i < self.rank && i < 2 {
+        while i < self.rank && i < 4 {
             words.push(if i > 0 { ", " } else { "" });
-            words.push_number(self.first[i]);
+            words.push_number(self.first[i] as u64);
             i += 1;
         }
-        words.push(if self.rank > 2 { ", ...]" } else { "]" });
+        words.push(if self.rank > 4 { ", ...]" } else { "]" });
     }
 }
 
