@@ -87,30 +87,6 @@ macro_rules! dispatch_or_call {
     };
 }
 
-/// `call_if!(glue, simd, other => call(other, ..))` compiles the call as [glue](is_glue) if the constant `glue` is true, otherwise for the
-/// instruction set of `simd`.
-#[cfg(all(target_arch = "x86_64", not(tuplenet_scalar)))]
-macro_rules! call_if {
-    ($glue:expr, $simd:ident, $other:ident => $call:expr) => {
-        if const { $glue } {
-            $crate::num::dispatch::dispatch_or_call!(false, $other => $call)
-        } else {
-            let $other = $simd;
-            $call
-        }
-    };
-}
-
-#[cfg(not(all(target_arch = "x86_64", not(tuplenet_scalar))))]
-macro_rules! call_if {
-    ($glue:expr, $simd:ident, $other:ident => $call:expr) => {{
-        let $other = $simd;
-        $call
-    }};
-}
-
-pub(crate) use call_if;
-
 #[cfg(not(all(target_arch = "x86_64", not(tuplenet_scalar))))]
 macro_rules! dispatch_or_call {
     ($inlined:expr, $simd:ident => $call:expr) => {

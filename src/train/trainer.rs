@@ -7,7 +7,7 @@ use crate::loss::Targets;
 use crate::model::layer::is_inlined;
 use crate::model::{LastActivation, Parameter, Trainable, Visitor, Zeroed, fill, is_finite};
 use crate::num::Real;
-use crate::num::dispatch::{call_if, dispatch_or_call};
+use crate::num::dispatch::dispatch_or_call;
 use crate::num::target::{LOOPS_IN_LANES, STEPS_WITHOUT_GRADIENT};
 use crate::optimizer::{Optimizer, OptimizerState};
 use crate::train::Workspace;
@@ -771,10 +771,11 @@ where
                     Some((inputs, targets)) => {
                         let order = &Permutation::identity(inputs.count());
                         let view = BatchView::all(inputs, targets, order, epoch);
-                        let (workspace, network, loss) = (&mut self.workspace, &self.network, &self.loss);
-                        let mean = call_if!(Self::IS_RARE, simd, simd => {
-                            executor.evaluate(simd, workspace, network, loss, view)
-                        })?;
+                        let mean = if Self::IS_RARE {
+                            self.evaluate_apart(executor, view)?
+                        } else {
+                            executor.evaluate(simd, &mut self.workspace, &self.network, &self.loss, view)?
+                        };
                         Some(mean.loss(epoch)?)
                     }
                     None => None,
@@ -866,20 +867,60 @@ where
         X: ?Sized,
         Y: ?Sized,
     {
-        let Trainer { network, loss, optimizer, state, workspace, gradient, .. } = self;
-        let (epoch, batch) = (view.epoch, view.batch);
-        let step = OptimizerStep { network, optimizer, state, epoch, batch };
         if Self::IN_REGISTERS && view.range.len() == B {
+            let Trainer { network, loss, optimizer, state, .. } = self;
+            let step = OptimizerStep { network, optimizer, state, epoch: view.epoch, batch: view.batch };
             let (mut workspace, mut gradient) = (Workspace::<N, B>::new(), N::ZEROED);
             let mean =
                 executor.accumulate_micro_batch(simd, &mut workspace, step.network, loss, view, &mut gradient)?;
             return step.take(simd, mean, workspace.large, &mut gradient);
         }
-        call_if!(Self::IS_RARE, simd, simd => {
-            let mean = executor.accumulate(simd, workspace, step.network, loss, view, gradient)?;
-            let large = core::mem::take(&mut workspace.large);
-            step.take(simd, mean, large, gradient)
-        })
+        if Self::IS_RARE { self.step_apart(executor, view) } else { self.step_in_memory(simd, executor, view) }
+    }
+
+    /// [`step_on`](Self::step_on) in the trainer's memory.
+    #[inline(always)]
+    fn step_in_memory<S: Simd, H, X, Y>(
+        &mut self,
+        simd: S,
+        executor: &mut H,
+        view: BatchView<X, Y>,
+    ) -> Result<MeanLoss<N::Scalar>, Error>
+    where
+        H: Executor<N, L, X, Y, B>,
+        X: ?Sized,
+        Y: ?Sized,
+    {
+        let Trainer { network, loss, optimizer, state, workspace, gradient, .. } = self;
+        let step = OptimizerStep { network, optimizer, state, epoch: view.epoch, batch: view.batch };
+        let mean = executor.accumulate(simd, workspace, step.network, loss, view, gradient)?;
+        let large = core::mem::take(&mut workspace.large);
+        step.take(simd, mean, large, gradient)
+    }
+
+    /// [`step_in_memory`](Self::step_in_memory) as a function of its own, which leaves the registers to the usual step.
+    #[cold]
+    #[inline(never)]
+    fn step_apart<H, X, Y>(&mut self, executor: &mut H, view: BatchView<X, Y>) -> Result<MeanLoss<N::Scalar>, Error>
+    where
+        H: Executor<N, L, X, Y, B>,
+        X: ?Sized,
+        Y: ?Sized,
+    {
+        dispatch_or_call!(false, simd => self.step_in_memory(simd, executor, view))
+    }
+
+    /// The mean loss of a batch, in evaluation, as a function of its own.
+    #[cold]
+    #[inline(never)]
+    fn evaluate_apart<H, X, Y>(&mut self, executor: &mut H, view: BatchView<X, Y>) -> Result<MeanLoss<N::Scalar>, Error>
+    where
+        H: Executor<N, L, X, Y, B>,
+        X: ?Sized,
+        Y: ?Sized,
+    {
+        let Trainer { network, loss, workspace, .. } = self;
+        dispatch_or_call!(false, simd => executor.evaluate(simd, workspace, network, loss, view))
     }
 
     /// Whether batches that do not fill the micro-batch, and validation, are calls of what is compiled in this crate: a batch of so
