@@ -31,7 +31,7 @@ use rand::Rng;
 ///
 /// In prediction, mean and variance are the running statistics. After each micro-batch these move by a tenth (a
 /// momentum of 0.1) towards the micro-batch's mean and its variance with the number of samples less one as divisor,
-/// as in PyTorch. Running statistics are buffers, not parameters: a [visit](Params::visit) passes them to
+/// as in PyTorch. Running statistics are buffers, not parameters: a [visit](Visit::visit) passes them to
 /// [`Visitor::buffer`], which optimizers ignore.
 ///
 /// # Shapes

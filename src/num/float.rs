@@ -1,5 +1,5 @@
 //! Functions of a single number, with the same bits on every CPU: for the formulas of a layer of one's own, and for what
-//! schedules and metrics sometimes need. In a loop over many numbers those of [`math`](crate::num::math), for vector lanes,
+//! schedules and metrics sometimes need. In a loop over many numbers those of [`math`], for vector lanes,
 //! take a fraction of the time.
 
 use crate::num::dispatch::dispatch;

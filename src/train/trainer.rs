@@ -7,7 +7,7 @@ use crate::loss::Targets;
 use crate::model::layer::is_inlined;
 use crate::model::{LastActivation, Parameter, Trainable, Visitor, Zeroed, fill, is_finite};
 use crate::num::Real;
-use crate::num::dispatch::dispatch_or_call;
+use crate::num::dispatch::{dispatch, dispatch_or_call, level};
 use crate::num::target::{LOOPS_IN_LANES, STEPS_WITHOUT_GRADIENT};
 use crate::optimizer::{Optimizer, OptimizerState};
 use crate::train::Workspace;
@@ -650,7 +650,12 @@ where
         Y: ?Sized,
     {
         let epoch = view.epoch;
-        match dispatch_or_call!(is_inlined::<N::In, N::Scalar, N>(B), simd => self.step_on(simd, executor, view)) {
+        let mean = if Self::IN_REGISTERS && view.range.len() == B {
+            dispatch!(level(), simd => self.step_in_registers(simd, executor, view))
+        } else {
+            dispatch_or_call!(is_inlined::<N::In, N::Scalar, N>(B), simd => self.step_on(simd, executor, view))
+        };
+        match mean {
             Ok(mean) => mean.loss(epoch),
             Err(error) => Err(cause(&self.network, error)),
         }
@@ -834,6 +839,15 @@ where
         }
         let (mut sum, mut weight) = (Sum::ZERO, Sum::ZERO);
         let (mut first, mut batch) = (0, 0);
+        // Two loops: a call in the first would take the registers from it.
+        let full = if Self::IN_REGISTERS && fit.batch_size == B { count - count % B } else { 0 };
+        while first < full {
+            let view = BatchView { inputs, targets, order, range: first..first + B, epoch: self.epochs, batch };
+            let mean = self.step_in_registers(simd, executor, view)?;
+            sum.add(mean.loss * mean.weight);
+            weight.add(mean.weight);
+            (first, batch) = (first + B, batch + 1);
+        }
         while first < count {
             let last = if count - first > fit.batch_size { first + fit.batch_size } else { count };
             let view = BatchView { inputs, targets, order, range: first..last, epoch: self.epochs, batch };
@@ -867,15 +881,27 @@ where
         X: ?Sized,
         Y: ?Sized,
     {
-        if Self::IN_REGISTERS && view.range.len() == B {
-            let Trainer { network, loss, optimizer, state, .. } = self;
-            let step = OptimizerStep { network, optimizer, state, epoch: view.epoch, batch: view.batch };
-            let (mut workspace, mut gradient) = (Workspace::<N, B>::new(), N::ZEROED);
-            let mean =
-                executor.accumulate_micro_batch(simd, &mut workspace, step.network, loss, view, &mut gradient)?;
-            return step.take(simd, mean, workspace.large, &mut gradient);
-        }
         if Self::IS_RARE { self.step_apart(executor, view) } else { self.step_in_memory(simd, executor, view) }
+    }
+
+    /// A step with a batch that fills the micro-batch, in memory that ends with it.
+    #[inline(always)]
+    fn step_in_registers<S: Simd, H, X, Y>(
+        &mut self,
+        simd: S,
+        executor: &mut H,
+        view: BatchView<X, Y>,
+    ) -> Result<MeanLoss<N::Scalar>, Error>
+    where
+        H: Executor<N, L, X, Y, B>,
+        X: ?Sized,
+        Y: ?Sized,
+    {
+        let Trainer { network, loss, optimizer, state, .. } = self;
+        let step = OptimizerStep { network, optimizer, state, epoch: view.epoch, batch: view.batch };
+        let (mut workspace, mut gradient) = (Workspace::<N, B>::new(), N::ZEROED);
+        let mean = executor.accumulate_micro_batch(simd, &mut workspace, step.network, loss, view, &mut gradient)?;
+        step.take(simd, mean, workspace.large, &mut gradient)
     }
 
     /// [`step_on`](Self::step_on) in the trainer's memory.

@@ -218,7 +218,7 @@ pub enum Listed {
 pub trait Embedded<P: Place>: Params {
     /// The layer with the weights of the file.
     const VALUE: Self;
-    /// Its own tensors, in the order of a [visit](Params::visit).
+    /// Its own tensors, in the order of a [visit](crate::model::Visit::visit).
     const TENSORS: &'static [Parameter];
     /// How many layers with tensors it is, or has.
     const LAYERS: usize = if Self::TENSORS.is_empty() { 0 } else { 1 };
