@@ -238,7 +238,7 @@ where
         y: &mut [SMatrix<T, OUT, B>; STEPS],
     ) {
         const { assert_twice(H, OUT) };
-        let mut reversed = x.clone();
+        let mut reversed = *x;
         reversed.reverse();
         let mut outputs = <[[SMatrix<T, H, B>; STEPS]; 2]>::ZEROED;
         let [forward, reverse] = &mut outputs;
@@ -267,7 +267,7 @@ where
             B,
         >,
     ) {
-        reversed.clone_from(x);
+        *reversed = *x;
         reversed.reverse();
         self.forward.forward(pass.hidden(), x, forward, cache);
         self.reverse.forward(pass.hidden(), reversed, reverse, reverse_cache);

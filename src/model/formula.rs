@@ -124,6 +124,12 @@ macro_rules! formula_layer {
                 $crate::model::backward_by_formula::<$layer, S, B>(self, pass, xy, dy, gradient, dx);
             }
         }
+
+        $crate::stateless!(
+            [$($generics)*] $layer,
+            <$layer as $crate::model::Formula>::In,
+            <$layer as $crate::model::Formula>::Scalar
+        );
     };
 }
 
