@@ -340,7 +340,7 @@ fn optimizers<T: Real>(section: &Section) {
     fn ten_steps<O: Optimizer>(section: &Section, name: &str, optimizer: O) {
         type Net<T> = (Dense<3, 5, Tanh, T>, Dense<5, 2, Identity, T>);
         let case = section.case(name);
-        let (inputs, targets) = (case.samples::<_, 3>("inputs"), case.samples::<_, 2>("targets"));
+        let (inputs, targets) = (case.samples::<O::Scalar, 3>("inputs"), case.samples::<O::Scalar, 2>("targets"));
         let mut network = case.network::<O::Scalar, Net<O::Scalar>>();
         let (mut gradient, mut state) = (Net::ZEROED, Zeroed::ZEROED);
         let mut workspace = Workspace::<Net<O::Scalar>, MICRO_BATCH>::new();

@@ -288,3 +288,25 @@ mod files {
         assert_eq!(error.to_string(), "tensor `0.weight`: expected [6, 2, 5, 5], found [6, 2, 3, 3]");
     }
 }
+
+/// The same bits through a text format, whose fields have names, and a binary one, whose fields have an order.
+#[cfg(feature = "serde")]
+#[test]
+fn convolutions_through_serde() {
+    type Net = (
+        Conv2d<Image<2, 8, 6>, Image<6, 8, 6>, 3, Relu, 1, 1>,
+        BatchNorm<6>,
+        MaxPool<Image<6, 8, 6>, Image<6, 4, 3>, 2>,
+        GroupedConv2d<Image<6, 4, 3>, Image<4, 4, 3>, 3, 3, Tanh, 1, 1>,
+        ConvTranspose2d<Image<4, 4, 3>, Image<3, 8, 6>, 2, Sigmoid, 2>,
+        Flatten<Image<3, 8, 6>, 144>,
+        Dense<144, 5, Softmax>,
+    );
+    let network = Net::new(&mut seeded(0));
+    let text = serde_json::to_string(&network).unwrap();
+    assert!(serde_json::from_str::<Net>(&text).unwrap() == network);
+    let bytes = postcard::to_allocvec(&network).unwrap();
+    assert!(postcard::from_bytes::<Net>(&bytes).unwrap() == network);
+    let error = serde_json::from_str::<Net>(&text.replacen("weight", "wait", 1)).unwrap_err().to_string();
+    assert!(error.contains("unknown field `wait`"), "{error}");
+}

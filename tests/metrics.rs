@@ -90,7 +90,7 @@ fn from_a_confusion_matrix() {
 #[test]
 fn at_a_threshold() {
     for (name, case) in cases("thresholds") {
-        let (probabilities, truth) = (samples(&case["probabilities"]), classes(&case["truth"]));
+        let (probabilities, truth) = (samples::<f64, 1>(&case["probabilities"]), classes(&case["truth"]));
         let confusion = ConfusionMatrix::binary(&truth, &probabilities, number(&case["threshold"])).unwrap();
         compare_scores(name, &confusion, case);
     }
@@ -152,7 +152,7 @@ fn log_losses() {
 #[test]
 fn regression() {
     fn check<const OUT: usize>(name: &str, case: &Value) {
-        let (predictions, targets) = (samples::<f64, OUT>(&case["predictions"]), samples(&case["targets"]));
+        let (predictions, targets) = (samples::<f64, OUT>(&case["predictions"]), samples::<f64, OUT>(&case["targets"]));
         let what = |metric: &str| format!("{name}, {metric}");
         let found = mean_squared_error(&targets, &predictions).unwrap();
         compare(&what("squared"), found, &case["mean_squared_error"], 1e-10);

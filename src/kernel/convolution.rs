@@ -1109,7 +1109,7 @@ mod plain {
         /// The same in the weights.
         weight: usize,
         weight_steps: [usize; 2],
-        /// The numbers of rows and columns.
+        /// How many rows and columns there are.
         counts: [usize; 2],
     }
 

@@ -61,6 +61,9 @@ fn samples_mut<T>(image: &mut [T], first: usize, batch: usize) -> &mut [T] {
 /// `x`: `[channels][rows][columns][batch]`. `y`: `[channels][output rows][output columns][batch]`.
 #[inline(always)]
 pub(crate) fn max_pool<S: Simd, T: Real>(simd: S, geometry: &Geometry, len: usize, x: &[T], y: &mut [T]) {
+    if is_plain(geometry) {
+        return plain::max_pool(geometry, len, x, y);
+    }
     apart(
         simd,
         #[inline(always)]
@@ -117,6 +120,9 @@ pub(crate) fn max_pool_gradient<S: Simd, T: Real>(
     [x, y, dy]: [&[T]; 3],
     dx: &mut [T],
 ) {
+    if is_plain(geometry) {
+        return plain::max_pool_gradient(geometry, len, [x, y, dy], dx);
+    }
     apart(
         simd,
         #[inline(always)]
@@ -204,6 +210,9 @@ pub(crate) fn average_pool<S: Simd, T: Real>(
     x: &[T],
     y: &mut [T],
 ) {
+    if is_plain(geometry) {
+        return plain::average_pool(geometry, divisor, len, x, y);
+    }
     apart(
         simd,
         #[inline(always)]
@@ -255,6 +264,9 @@ pub(crate) fn average_pool_gradient<S: Simd, T: Real>(
     dy: &[T],
     dx: &mut [T],
 ) {
+    if is_plain(geometry) {
+        return plain::average_pool_gradient(geometry, divisor, len, dy, dx);
+    }
     apart(
         simd,
         #[inline(always)]
@@ -425,6 +437,92 @@ pub(crate) fn samples_together<T: Real, const N: usize, const B: usize>(from: &[
 
 /// So many values of all samples are moved at once, so that they stay in the first cache.
 const TILE: usize = 16;
+
+/// Whether the samples of a pixel are so few that registers would be all but empty.
+#[inline(always)]
+fn is_plain(geometry: &Geometry) -> bool {
+    SCALAR || geometry.batch < 8
+}
+
+/// The same, one value at a time.
+mod plain {
+    use super::*;
+
+    #[inline(never)]
+    pub(super) fn max_pool<T: Real>(geometry: &Geometry, len: usize, x: &[T], y: &mut [T]) {
+        let (batch, plane) = (geometry.batch, geometry.input_plane());
+        each_output(geometry, |channel, output, to| {
+            for (sample, y) in samples_mut(y, to, batch).iter_mut().enumerate().take(len) {
+                each_input(geometry, output, |from, is_first| {
+                    if let Some(&x) = x.get(channel * plane + from + sample)
+                        && (is_first || x > *y || x.is_nan())
+                    {
+                        *y = x;
+                    }
+                });
+            }
+        });
+    }
+
+    #[inline(never)]
+    pub(super) fn max_pool_gradient<T: Real>(geometry: &Geometry, len: usize, [x, y, dy]: [&[T]; 3], dx: &mut [T]) {
+        let (batch, plane) = (geometry.batch, geometry.input_plane());
+        dx.fill(T::ZERO);
+        each_output(geometry, |channel, output, at| {
+            let pairs = samples(y, at, batch).iter().zip(samples(dy, at, batch));
+            for (sample, (y, dy)) in pairs.enumerate().take(len) {
+                let mut is_left = true;
+                each_input(geometry, output, |from, _| {
+                    let from = channel * plane + from + sample;
+                    if let (Some(x), Some(dx)) = (x.get(from), dx.get_mut(from))
+                        && is_left
+                        && *x == *y
+                    {
+                        *dx += *dy;
+                        is_left = false;
+                    }
+                });
+            }
+        });
+    }
+
+    #[inline(never)]
+    pub(super) fn average_pool<T: Real>(geometry: &Geometry, divisor: Divisor, len: usize, x: &[T], y: &mut [T]) {
+        let (batch, plane) = (geometry.batch, geometry.input_plane());
+        each_output(geometry, |channel, output, to| {
+            let scale = scale::<T>(geometry, divisor, output);
+            for (sample, y) in samples_mut(y, to, batch).iter_mut().enumerate().take(len) {
+                let mut sum = T::ZERO;
+                each_input(geometry, output, |from, _| {
+                    sum += x.get(channel * plane + from + sample).copied().unwrap_or(T::ZERO);
+                });
+                *y = sum * scale;
+            }
+        });
+    }
+
+    #[inline(never)]
+    pub(super) fn average_pool_gradient<T: Real>(
+        geometry: &Geometry,
+        divisor: Divisor,
+        len: usize,
+        dy: &[T],
+        dx: &mut [T],
+    ) {
+        let (batch, plane) = (geometry.batch, geometry.input_plane());
+        dx.fill(T::ZERO);
+        each_output(geometry, |channel, output, at| {
+            let scale = scale::<T>(geometry, divisor, output);
+            for (sample, dy) in samples(dy, at, batch).iter().enumerate().take(len) {
+                each_input(geometry, output, |from, _| {
+                    if let Some(dx) = dx.get_mut(channel * plane + from + sample) {
+                        *dx += *dy * scale;
+                    }
+                });
+            }
+        });
+    }
+}
 
 /// In a function of its own, where there are vector registers.
 #[inline(always)]

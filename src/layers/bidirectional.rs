@@ -267,7 +267,7 @@ where
             B,
         >,
     ) {
-        reversed.clone_from(x);
+        *reversed = *x;
         reversed.reverse();
         self.forward.forward(pass.hidden(), x, forward, cache);
         self.reverse.forward(pass.hidden(), reversed, reverse, reverse_cache);

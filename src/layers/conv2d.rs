@@ -212,12 +212,12 @@ macro_rules! convolution_layer {
             }
 
             #[inline(always)]
-            fn weights(&self) -> &[T] {
+            pub(crate) fn weights(&self) -> &[T] {
                 self.weight.as_flattened().as_flattened().as_flattened()
             }
 
             #[inline(always)]
-            fn weights_mut(&mut self) -> &mut [T] {
+            pub(crate) fn weights_mut(&mut self) -> &mut [T] {
                 self.weight.as_flattened_mut().as_flattened_mut().as_flattened_mut()
             }
 

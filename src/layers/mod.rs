@@ -15,6 +15,7 @@
 //! | [`Rnn`] | recurrent layer of J. Elman, with tanh or ReLU |
 //! | [`Gru`] | gated recurrent unit (GRU) |
 //! | [`Lstm`] | long short-term memory (LSTM) |
+//! | [`Conv1d`] | causal convolution over time, with dilation |
 //! | [`Bidirectional`] | a recurrent layer forward and another one backward in time |
 //! | [`Last`], [`MeanOverTime`], [`MaxOverTime`] | from a sequence to features |
 //! | [`Steps`] | a layer for each step of a sequence |
@@ -35,6 +36,7 @@ mod activate;
 mod batch_norm;
 mod batch_norm_image;
 mod bidirectional;
+mod conv1d;
 mod conv2d;
 mod dense;
 mod dropout;
@@ -54,6 +56,7 @@ pub use activate::SoftmaxCache;
 pub use activate::{activate, activate_backward};
 pub use batch_norm::{BatchNorm, BatchNormCache};
 pub use bidirectional::{Bidirectional, BidirectionalCache};
+pub use conv1d::{Conv1d, Ring};
 pub use conv2d::{Conv2d, ConvCache, ConvTranspose2d, DepthwiseConv2d, GroupedConv2d};
 pub use dense::{Dense, DenseCache};
 pub use dropout::Dropout;

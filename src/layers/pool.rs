@@ -18,6 +18,7 @@ use nalgebra::SMatrix;
 macro_rules! layer_between {
     ($(#[$about:meta])* $name:ident, [$($parameter:ident $(= $default:expr)?),*]) => {
         $(#[$about])*
+        #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(bound = ""))]
         pub struct $name<From, To, $(const $parameter: usize $(= $default)?,)* T = f32>(PhantomData<(From, To, T)>);
 
         impl<From, To, $(const $parameter: usize,)* T> Clone for $name<From, To, $($parameter,)* T> {
@@ -294,6 +295,7 @@ pooling!(
 /// let mean = GlobalAveragePool::<Image<2, 1, 2>>::new(&mut seeded(0));
 /// assert_eq!(mean.predict_one(&[[[1.0, 3.0]], [[0.5, 0.5]]]), [2.0, 0.5]);
 /// ```
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(bound = ""))]
 #[doc(alias("AdaptiveAvgPool2d", "GlobalAveragePooling2D"))]
 pub struct GlobalAveragePool<From, T = f32>(PhantomData<(From, T)>);
 
@@ -417,6 +419,7 @@ impl<const C: usize, const H: usize, const W: usize, T: Real> Layer<Image<C, H, 
 ///
 /// const _: () = assert_shapes::<Flatten<Image<16, 4, 4>, 255>>();
 /// ```
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(bound = ""))]
 #[doc(alias("nn.Flatten", "Reshape"))]
 pub struct Flatten<From, const N: usize, T = f32>(PhantomData<(From, T)>);
 
@@ -439,6 +442,7 @@ pub struct Flatten<From, const N: usize, T = f32>(PhantomData<(From, T)>);
 /// let image = Unflatten::<4, Image<1, 2, 2>>::new(&mut seeded(0));
 /// assert_eq!(image.predict_one(&[1.0, 2.0, 3.0, 4.0]), [[[1.0, 2.0], [3.0, 4.0]]]);
 /// ```
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(bound = ""))]
 #[doc(alias("nn.Unflatten", "Reshape"))]
 pub struct Unflatten<const N: usize, To, T = f32>(PhantomData<(To, T)>);
 

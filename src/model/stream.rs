@@ -70,8 +70,9 @@ pub type StreamOut<N> =
 ///
 /// ```
 /// use tuplenet::layers::Gru;
-/// use tuplenet::model::{Formula, InputShape};
+/// use tuplenet::model::{Model, Pass};
 /// use tuplenet::prelude::*;
+/// use tuplenet::simd::Simd;
 ///
 /// tuplenet::parameters! {
 ///     /// A factor for each feature.
@@ -81,15 +82,10 @@ pub type StreamOut<N> =
 ///     }
 /// }
 ///
-/// impl<const N: usize, T: Real> tuplenet::model::Model<Features<N>, T> for Scale<N, T> {
+/// impl<const N: usize, T: Real> Model<Features<N>, T> for Scale<N, T> {
 ///     type Out = Features<N>;
 ///
-///     fn infer<S: tuplenet::simd::Simd, const B: usize>(
-///         &self,
-///         _: tuplenet::model::Pass<S, B>,
-///         x: &SMatrix<T, N, B>,
-///         y: &mut SMatrix<T, N, B>,
-///     ) {
+///     fn infer<S: Simd, const B: usize>(&self, _: Pass<S, B>, x: &SMatrix<T, N, B>, y: &mut SMatrix<T, N, B>) {
 ///         for (x, y) in x.column_iter().zip(y.column_iter_mut()) {
 ///             x.iter().zip(y).zip(&self.factor).for_each(|((x, y), factor)| *y = *x * *factor);
 ///         }
@@ -97,6 +93,11 @@ pub type StreamOut<N> =
 /// }
 ///
 /// tuplenet::stateless!([const N: usize, T: Real] Scale<N, T>, Features<N>, T);
+///
+/// let gru = Gru::<2, 3>::new(&mut seeded(0));
+/// let network = (gru, Scale { factor: [1.0, 2.0, 3.0] });
+/// let mut state = network.state();
+/// let [a, b, c] = network.step(&mut state, &[0.1, 0.2]);
 /// ```
 #[macro_export]
 macro_rules! stateless {

@@ -61,6 +61,13 @@ impl<'a, T> Places<&'a mut [T]> {
     }
 }
 
+impl<'a, T> Places<&'a [T]> {
+    /// All values, to be written.
+    pub fn of(values: &'a [T]) -> Self {
+        Places { first: 0, step: 1, count: values.len(), values }
+    }
+}
+
 impl<T: Real> Serialize for Places<&[T]> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut tuple = serializer.serialize_tuple(self.count)?;

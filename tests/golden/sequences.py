@@ -45,6 +45,28 @@ def case(kind, units):
     }
 
 
+def convolution(units, taps, dilation):
+    """A causal one: as many zeros before the first step as the first tap is back."""
+    layer = torch.nn.Conv1d(INPUTS, units, taps, dilation=dilation)
+    x = torch.randn(SAMPLES, STEPS, INPUTS, requires_grad=True)
+    padded = torch.nn.functional.pad(x.transpose(1, 2), ((taps - 1) * dilation, 0))
+    y = torch.tanh(layer(padded)).transpose(1, 2)
+    weight = torch.randn_like(y)
+    (y * weight).sum().backward()
+    parameters = dict(layer.named_parameters())
+    return {
+        "kind": f"conv{taps}x{dilation}",
+        "units": units,
+        "x": numbers(x),
+        "y": numbers(y),
+        "dy": numbers(weight),
+        "dx": numbers(x.grad),
+        "parameters": {name: numbers(value) for name, value in parameters.items()},
+        "gradients": {name: numbers(value.grad) for name, value in parameters.items()},
+    }
+
+
 cases = [case(kind, units) for kind in ["rnn", "rnn_relu", "gru", "lstm"] for units in [2, 5, 16]]
+cases += [convolution(units, taps, dilation) for units, taps, dilation in [(2, 3, 1), (5, 2, 4), (16, 3, 2), (5, 1, 1)]]
 json.dump({"torch": torch.__version__, "cases": cases}, sys.stdout)
 print()

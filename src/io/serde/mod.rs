@@ -41,4 +41,5 @@
 //!
 //! [serde]: https://serde.rs
 
+mod images;
 pub(crate) mod in_place;
