@@ -16,7 +16,6 @@
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::time::Instant;
-use tuplenet::model::Params;
 use tuplenet::prelude::*;
 
 const ROUNDS: usize = 4;

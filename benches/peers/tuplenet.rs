@@ -11,7 +11,6 @@ mod common;
 
 use common::{BATCH, Setting, XOR_STEPS, curve_size, peer};
 use std::hint::black_box;
-use tuplenet::model::Params;
 use tuplenet::prelude::*;
 
 type Xor = (Dense<2, 10, Relu>, Dense<10, 1, Sigmoid>);
