@@ -63,9 +63,9 @@ impl<const IN: usize, const OUT: usize, T: Real> Formula for Bumps<IN, OUT, T> {
     type Out = Features<OUT>;
 
     fn value(&self, x: &[T; IN], y: &mut [T; OUT]) {
-        for j in 0..OUT {
+        for (j, y) in y.iter_mut().enumerate() {
             let square = (0..IN).map(|i| (x[i] - self.centre[j][i]).powi(2)).fold(T::ZERO, |sum, term| sum + term);
-            y[j] = exp(-self.steepness[j].powi(2) * square);
+            *y = exp(-self.steepness[j].powi(2) * square);
         }
     }
 
