@@ -40,7 +40,7 @@ fn main() -> Result<(), tuplenet::Error> {
 
     let mut trainer = Trainer::new(Net::new(&mut seeded(0)), MeanSquaredError, Adam::new(0.01), seeded(1));
     let report = |epoch: &EpochReport<Net>| {
-        if epoch.number % 20 == 0 {
+        if epoch.number.is_multiple_of(20) {
             println!("epoch {:3}  loss {:.5}", epoch.number, epoch.loss);
         }
     };

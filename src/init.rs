@@ -1,4 +1,5 @@
-//! Weight initialization: He, Glorot, LeCun, uniform and normal distributions, a constant, or a rule of your own.
+//! Weight initialization: He, Glorot, LeCun, uniform and normal distributions, orthogonal matrices, a constant, or a rule of
+//! your own.
 //!
 //! [`Network::new`](crate::model::Network::new) uses the initialization that suits each layer's activation. To
 //! choose another:
@@ -179,6 +180,63 @@ rule! {
     /// Normal with zero mean and variance `1 / inputs`. Keras equivalent: `LecunNormal`, which truncates it.
     #[doc(alias("lecun_normal"))]
     LecunNormal, fill_normal, 1.0, |inputs, outputs| 1.0 / inputs
+}
+
+/// Orthogonal initialization, by A. Saxe et al., 2013, for recurrent weights: a random matrix whose columns, or rows if there
+/// are fewer of them, have length 1 and are perpendicular to each other.
+///
+/// # Formula
+///
+/// Normally distributed values, made orthonormal by the method of Gram and Schmidt. PyTorch equivalent:
+/// `torch.nn.init.orthogonal_`; Keras equivalent: `Orthogonal`, its default for recurrent weights.
+///
+/// # Examples
+///
+/// ```
+/// use tuplenet::init::{Init, Orthogonal};
+/// use tuplenet::layers::Gru;
+/// use tuplenet::prelude::*;
+///
+/// let rng = &mut seeded(0);
+/// let mut gru = Gru::<3, 16>::new(rng);
+/// // 16 inputs, 48 outputs.
+/// Orthogonal.fill(rng, 16, 48, gru.weight_hh.as_flattened_mut().as_flattened_mut());
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[doc(alias("orthogonal_"))]
+pub struct Orthogonal;
+
+impl Init for Orthogonal {
+    fn fill<T: Real, R: Rng>(&self, rng: &mut R, fan_in: usize, fan_out: usize, weights: &mut [T]) {
+        fill_normal(rng, T::ONE, weights);
+        let (rows, columns) = (fan_out, fan_in);
+        // The vectors that become orthonormal: columns, or rows, whose elements have distances.
+        let (count, len) = if rows >= columns { (columns, rows) } else { (rows, columns) };
+        let place = |vector: usize, at: usize| if rows >= columns { vector * rows + at } else { at * rows + vector };
+        let value =
+            |weights: &[T], vector: usize, at: usize| weights.get(place(vector, at)).copied().unwrap_or(T::ZERO);
+        for vector in 0..count {
+            // Twice, since rounding errors of the first time count where little is left.
+            for before in (0..vector).chain(0..vector) {
+                let product = |sum: T, at: usize| sum + value(weights, before, at) * value(weights, vector, at);
+                let product = (0..len).fold(T::ZERO, product);
+                for at in 0..len {
+                    let part = product * value(weights, before, at);
+                    if let Some(weight) = weights.get_mut(place(vector, at)) {
+                        *weight -= part;
+                    }
+                }
+            }
+            let square =
+                (0..len).fold(T::ZERO, |sum, at| sum + value(weights, vector, at) * value(weights, vector, at));
+            let factor = T::ONE / square_root(square);
+            for at in 0..len {
+                if let Some(weight) = weights.get_mut(place(vector, at)) {
+                    *weight *= factor;
+                }
+            }
+        }
+    }
 }
 
 /// All weights zero. A network with a hidden layer cannot learn from this start; a last layer can.

@@ -3,6 +3,7 @@
 
 use core::array::from_fn;
 use serde_json::Value;
+use tuplenet::init::{Init, Orthogonal};
 use tuplenet::inspect::gradient_check;
 use tuplenet::layers::{
     After, Before, Bidirectional, Conv1d, Dropout, Gru, Input, Last, LayerNorm, Lstm, MaxOverTime, MeanOverTime,
@@ -370,6 +371,29 @@ fn safetensors() {
     let values = file.tensor("1.weight_ih_l0").unwrap().data().to_vec();
     assert_eq!(values[4..8], network.2.weight_ih[1][0][0].to_le_bytes());
     assert!(tuplenet::io::safetensors::from_bytes::<Net>(&bytes).unwrap() == network);
+}
+
+#[test]
+fn orthogonal_initialization() {
+    fn check<const ROWS: usize, const COLUMNS: usize>() {
+        let mut matrix = SMatrix::<f64, ROWS, COLUMNS>::zeros();
+        Orthogonal.fill(&mut seeded(2), COLUMNS, ROWS, matrix.as_mut_slice());
+        let transposed = matrix.transpose();
+        for first in 0..ROWS.min(COLUMNS) {
+            for second in 0..ROWS.min(COLUMNS) {
+                let product = if ROWS >= COLUMNS {
+                    matrix.column(first).dot(&matrix.column(second))
+                } else {
+                    transposed.column(first).dot(&transposed.column(second))
+                };
+                assert!((product - f64::from(u8::from(first == second))).abs() < 1e-14, "{first} {second}: {product}");
+            }
+        }
+    }
+    check::<12, 4>();
+    check::<5, 5>();
+    check::<3, 8>();
+    check::<1, 4>();
 }
 
 /// Sequences are learned: which of two steps, far apart, was larger.
