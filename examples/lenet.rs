@@ -88,9 +88,9 @@ fn draw_maps(network: &LeNet, image: &[[[f32; 8]; 8]; 1]) {
     println!("a digit, and the first five outputs of the first layer for it");
     let maps = network.0.predict_one(image);
     let high = maps.as_flattened().as_flattened().iter().fold(0.0, |high: f32, &value| high.max(value));
-    for y in 0..8 {
-        for x in 0..8 {
-            print!("{}", shade((image[0][y][x] + 1.0) / 2.0));
+    for (y, row) in image[0].iter().enumerate() {
+        for value in row {
+            print!("{}", shade((value + 1.0) / 2.0));
         }
         for map in &maps[..5] {
             print!("  ");
