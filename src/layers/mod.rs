@@ -34,6 +34,7 @@ mod dropout;
 mod fold;
 mod input;
 mod layer_norm;
+mod network_macro;
 mod pool;
 mod residual;
 mod window;
