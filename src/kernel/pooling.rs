@@ -15,8 +15,22 @@ use fearless_simd::{Select, Simd, SimdBase};
 /// of its inputs that is not padding. The third argument is whether the input is the output's first.
 #[inline(always)]
 fn each_input(geometry: &Geometry, output: [usize; 2], mut visit: impl FnMut(usize, bool)) {
-    let [rows, columns] = geometry.axes();
+    let ([rows, columns], batch) = (geometry.axes(), geometry.batch);
     let mut is_first = true;
+    if geometry.padding == [0; 2] {
+        let (step, row_step) = (columns.dilation * batch, rows.dilation * columns.length * batch);
+        let mut row = (output[0] * rows.stride * columns.length + output[1] * columns.stride) * batch;
+        for _ in 0..rows.kernel {
+            let mut at = row;
+            for _ in 0..columns.kernel {
+                visit(at, is_first);
+                is_first = false;
+                at += step;
+            }
+            row += row_step;
+        }
+        return;
+    }
     for i in 0..rows.kernel {
         let Some(row) = rows.input(output[0], i) else { continue };
         for j in 0..columns.kernel {

@@ -43,6 +43,7 @@ mod dropout;
 mod fold;
 mod input;
 mod layer_norm;
+mod network_macro;
 mod pool;
 mod recurrent;
 mod residual;

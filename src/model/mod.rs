@@ -9,7 +9,6 @@ mod from_to;
 mod graph;
 pub(crate) mod layer;
 pub(crate) mod network;
-mod network_macro;
 mod parameters;
 pub(crate) mod params;
 mod stream;
