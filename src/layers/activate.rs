@@ -52,7 +52,7 @@ use nalgebra::SMatrix;
 /// ```
 #[macro_export]
 macro_rules! activation_layer {
-    ($name:ident $(<const $parameter:ident: $kind:ty>)? $({ $($more:item)* })?) => {
+    ($name:ident $(<const $parameter:ident: $kind:ty>)? $({ $($model:item)* } { $($layer:item)* })?) => {
         impl$(<const $parameter: $kind>)? $crate::model::Zeroed for $name$(<$parameter>)? {
             const ZEROED: Self = {
                 assert!(
@@ -80,6 +80,8 @@ macro_rules! activation_layer {
             ) {
                 $crate::layers::activate::<Self, In, T, S, B>(pass, x, y);
             }
+
+            $($($model)*)?
         }
 
         impl<In: $crate::model::Shape, T: $crate::num::Real $(, const $parameter: $kind)?> $crate::model::Layer<In, T>
@@ -101,7 +103,7 @@ macro_rules! activation_layer {
                 $crate::layers::activate_backward::<Self, In, T, S, B>(pass, xy, dy, dx);
             }
 
-            $($($more)*)?
+            $($($layer)*)?
         }
 
         $crate::stateless!(
@@ -158,6 +160,26 @@ pub fn activate<A: Activation, In: Shape, T: Real, S: Simd, const B: usize>(
     );
 }
 
+/// [`activate`] by value.
+#[inline(always)]
+fn activated<A: Activation, In: Shape, T: Real, S: Simd, const B: usize>(
+    pass: Pass<S, B>,
+    x: &Batch<In, T, B>,
+) -> Batch<In, T, B> {
+    let (simd, mut y) = (pass.simd(), x.clone());
+    if !pass.stops_at_logits() {
+        map_first(
+            simd,
+            In::prefix::<B>(pass.len()),
+            [In::as_mut_slice(&mut y)],
+            [],
+            #[inline(always)]
+            |[x], []| [A::value::<S, T>(simd, x)],
+        );
+    }
+    y
+}
+
 /// The gradient by `x` from the gradient by `y = A(x)`.
 #[doc(hidden)]
 #[inline(always)]
@@ -182,11 +204,22 @@ pub fn activate_backward<A: Activation, In: Shape, T: Real, S: Simd, const B: us
     );
 }
 
-// What the library's activations have beside what the macro writes: their operation, for exporters.
+// What the library's activations have beside what the macro writes: the path of microcontrollers, and their operation, for
+// exporters.
 macro_rules! layers {
     ($($name:ident $(<const $parameter:ident: $kind:ty>)?),+ $(,)?) => {$(
         use crate::activation::$name;
         activation_layer!($name $(<const $parameter: $kind>)? {
+            #[inline(always)]
+            fn infer_by_value<S: Simd, const B: usize>(
+                &self,
+                pass: Pass<S, B>,
+                x: &Batch<In, T, B>,
+                _: Internal,
+            ) -> Batch<In, T, B> {
+                activated::<Self, In, T, S, B>(pass, x)
+            }
+        } {
             fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>), _: Internal) {
                 emit(operation::<Self, In, T>());
             }
