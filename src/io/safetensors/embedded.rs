@@ -8,36 +8,21 @@
 //!
 //! ```
 //! use tuplenet::io::safetensors::embedded::{At, Embedded, Place, numbers};
-//! use tuplenet::model::{Kind, Parameter, Params, Visitor, VisitorMut, Zeroed};
+//! use tuplenet::model::{Kind, Parameter};
 //! use tuplenet::prelude::*;
 //!
-//! /// Multiplies each feature by a factor.
-//! struct Scale<const N: usize> {
-//!     factor: SVector<f32, N>,
-//! }
-//!
-//! const fn factor<const N: usize>() -> Parameter {
-//!     Parameter { name: "factor", kind: Kind::Bias, rows: N, columns: 1 }
+//! tuplenet::parameters! {
+//!     /// Multiplies each feature by a factor.
+//!     struct Scale<const N: usize; T> {
+//!         factor: SVector<T, N> = Bias,
+//!     }
 //! }
 //!
 //! impl<P: Place, const N: usize> Embedded<P> for Scale<N> {
 //!     const VALUE: Self = Scale { factor: numbers::<f32, At<P, Self, 0>, N, 1>() };
-//!     const TENSORS: &'static [Parameter] = &[factor::<N>()];
+//!     const TENSORS: &'static [Parameter] =
+//!         &[Parameter { name: "factor", kind: Kind::Bias, rows: N, columns: 1 }];
 //! }
-//! # impl<const N: usize> Zeroed for Scale<N> {
-//! #     const ZEROED: Self = Scale { factor: SMatrix::ZEROED };
-//! # }
-//! # impl<const N: usize> Params for Scale<N> {
-//! #     type Scalar = f32;
-//! #     const PARAMETERS: usize = N;
-//! #     fn visit(&self, visitor: &mut impl Visitor<f32>) {
-//! #         visitor.slice(factor::<N>(), self.factor.as_slice());
-//! #     }
-//! #     fn visit_mut<const O: usize>(&mut self, others: [&mut Self; O], visitor: &mut impl VisitorMut<f32, O>) {
-//! #         let others = others.map(|other| other.factor.as_mut_slice());
-//! #         visitor.slice(factor::<N>(), self.factor.as_mut_slice(), others);
-//! #     }
-//! # }
 //! ```
 
 use super::format::{Safetensors, count, load_error_at};

@@ -100,7 +100,7 @@ pub trait Callback<N: Trainable> {
 ///
 /// ```
 /// use core::ops::ControlFlow;
-/// use tuplenet::model::Params;
+/// use tuplenet::model::Trainable;
 /// use tuplenet::prelude::*;
 /// use tuplenet::train::callbacks::Run;
 ///
