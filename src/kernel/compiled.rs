@@ -61,7 +61,8 @@ macro_rules! recast_to_itself {
 recast_to_itself!(usize bool LayerSize);
 
 /// `compiled! { name(argument: type, ..) = body; }` makes a function `name(level, argument, ..)` of the scalar type `T` from
-/// `body(simd, argument, ..)`, which is compiled for `f32` and `f64` and every instruction set, in a module of its own.
+/// `body(simd, argument, ..)`, which is compiled for `f32` and `f64` and every instruction set, in a module of its own; without
+/// the feature `compiled` only where a program calls it, which none does.
 macro_rules! compiled {
     ($($(#[$doc:meta])* $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)? = $body:ident;)+) => {$(
         mod $name {
@@ -71,7 +72,8 @@ macro_rules! compiled {
                 use super::*;
                 type T = f32;
 
-                #[inline(never)]
+                #[cfg_attr(feature = "compiled", inline(never))]
+                #[cfg_attr(not(feature = "compiled"), inline)]
                 pub(crate) fn call(level: fearless_simd::Level, $($argument: $type),*) $(-> $result)? {
                     $crate::num::dispatch::dispatch!(level, simd => $body::<_, f32>(simd, $($argument),*))
                 }
@@ -81,7 +83,8 @@ macro_rules! compiled {
                 use super::*;
                 type T = f64;
 
-                #[inline(never)]
+                #[cfg_attr(feature = "compiled", inline(never))]
+                #[cfg_attr(not(feature = "compiled"), inline)]
                 pub(crate) fn call(level: fearless_simd::Level, $($argument: $type),*) $(-> $result)? {
                     $crate::num::dispatch::dispatch!(level, simd => $body::<_, f64>(simd, $($argument),*))
                 }

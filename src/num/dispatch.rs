@@ -105,7 +105,7 @@ pub(crate) fn run<R>(work: impl FnOnce() -> R) -> R {
 /// Whether code for the instruction set `S` has no loops of its own: it is compiled once, for the narrowest registers, and calls
 /// what is compiled in this crate for [`level_in`]. On a CPU that has no others, all code is of this kind.
 pub(crate) const fn is_glue<S: Simd>() -> bool {
-    cfg!(target_arch = "x86_64") && !SCALAR && Lanes::<S, f32>::LEN == 4
+    cfg!(all(feature = "compiled", target_arch = "x86_64")) && !SCALAR && Lanes::<S, f32>::LEN == 4
 }
 
 /// The instruction set of what code for `S` calls.
