@@ -29,7 +29,7 @@ mod softmax;
 
 pub(crate) use moments::mean_and_squares;
 pub use pass::Pass;
-pub(crate) use plan::{LARGE, SMALL_SIZE};
+pub(crate) use plan::{COMPILED, LARGE, SMALL_SIZE};
 pub(crate) use softmax::{Exponentials, softmax};
 
 use column::{ColumnProduct, product_with_column};

@@ -14,10 +14,13 @@ use super::MAX_LANES;
 /// unless it is loaded in the same pieces. Beyond, the arithmetic dominates.
 pub(crate) const SMALL_SIZE: usize = 8;
 
-/// From so many products on, a layer or a network calls what is compiled in this crate, with the feature `compiled`. With fewer its loops are compiled in the
+/// From so many products on, a layer or a network calls what is compiled in this crate, if anything is. With fewer its loops are compiled in the
 /// program that uses it, for its sizes, which takes that program's compiler some seconds, and less time when it runs: of networks with
 /// a hundredth as many products a step takes 20 to 40 % longer by calls (W3 and W4 of `benches/peers`, AVX-512).
-pub(crate) const LARGE: usize = if cfg!(feature = "compiled") { 1 << 17 } else { usize::MAX };
+pub(crate) const LARGE: usize = 1 << 17;
+
+/// Whether anything is compiled in this crate.
+pub(crate) const COMPILED: bool = cfg!(feature = "compiled") && !SCALAR;
 
 /// The vector registers of an instruction set, for a scalar type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,7 +138,7 @@ impl Plan {
             one_by_one,
             fuses_all: if SCALAR { one_by_one } else { fuses && columns == 1 },
             fuses_short: if SCALAR { columns == 1 } else { fuses },
-            compiled: !SCALAR && inputs * outputs * columns >= LARGE,
+            compiled: COMPILED && inputs * outputs * columns >= LARGE,
             apart: columns > SMALL_SIZE && inputs * outputs >= 64,
             across_inputs: (outputs <= 4 && inputs >= 2 * outputs) || across_inputs,
             by_column: !SCALAR && columns > 1 && columns <= SMALL_SIZE && outputs < vectors.lanes,

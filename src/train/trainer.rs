@@ -2,7 +2,7 @@
 
 use crate::data::{Inputs, Permutation, check_data};
 use crate::error::Error;
-use crate::kernel::SMALL_SIZE;
+use crate::kernel::{COMPILED, SMALL_SIZE};
 use crate::loss::Targets;
 use crate::model::layer::is_inlined;
 use crate::model::{LastActivation, Parameter, Trainable, Visitor, Zeroed, fill, is_finite};
@@ -951,7 +951,7 @@ where
 
     /// Whether batches that do not fill the micro-batch, and validation, are calls of what is compiled in this crate: a batch of so
     /// small a network usually fills its micro-batch, and the same pass in four variants takes the compiler a minute.
-    const IS_RARE: bool = cfg!(feature = "compiled") && Self::IN_REGISTERS && N::IS_COMPILED;
+    const IS_RARE: bool = COMPILED && Self::IN_REGISTERS && N::IS_COMPILED;
 
     /// Whether a network and a micro-batch are so small that the memory of a step lives only during the step. The
     /// compiler keeps what no other code can see in registers.
