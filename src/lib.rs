@@ -26,6 +26,9 @@
 //!
 //! * A network is a [`Dense`](layers::Dense) layer or a tuple of [`layers`]; what it can do is in
 //!   [`Network`](model::Network). A wrong size is a compile error that names the layer: [`model::assert_shapes`].
+//! * Images and sequences are [shapes](model::Shape) as features are: [`Image`](model::Image) with convolutions, whose sizes
+//!   [`network!`] computes, and [`Sequence`](model::Sequence) with recurrent layers, which also answer one step after the
+//!   other: [`Network::step`](model::Network::step).
 //! * [`Trainer`](train::Trainer) trains; [`Workspace`](train::Workspace) has the single pieces: forward, backward,
 //!   loss and gradient.
 //! * [`data`] says what inputs and targets may be, and scales, splits and weights them; [`metrics`] evaluates
@@ -34,7 +37,7 @@
 //! * [`tuning`] searches for the best network and hyperparameters: cross-validation, grid search, random search.
 //! * [`schedule`](optimizer::schedule) has learning rate schedules, and the learning rate range test.
 //! * [`activation`], [`loss`], [`optimizer`] and [`init`] list what there is, and each shows how to write your own. For
-//!   a layer of your own see [`model::Layer`] and the example `custom_layer`.
+//!   a layer of your own see [`formula_layer!`], [`model::Layer`] and the example `custom_layer`.
 //! * [`guide::speed`] says how to get the library's speed, and what threads, micro-batches and large networks cost.
 //! * `io::safetensors` (feature `safetensors`) reads weights from PyTorch, Keras and scikit-learn, and writes them.
 //! * `io::export` (feature `export`) writes networks as Rust source, C99 source and ONNX files.
@@ -54,6 +57,7 @@
 //! | `serde` | no | networks, trainers and their parts as JSON, postcard and whatever [serde](https://serde.rs) has: `io::serde` |
 //! | `checkpoint` | no | `train::checkpoint::Checkpoint`, training runs that resume where they were interrupted, bit for bit; implies `std` and `serde` |
 //! | `reproducible` | no | no fused multiply-add (FMA): the same bits on every CPU, at some cost in speed |
+//! | `compiled` | no | networks of 4,000 parameters and more, and micro-batches of up to 8, call on x86-64 what the library has compiled: a program builds faster, the library more slowly |
 //! | `safetensors` | no | `io::safetensors`: weights from PyTorch, Keras and scikit-learn, at run time and by the compiler, and back |
 //!
 //! Without the default features the library is `no_std`, uses no heap, and computes with the vector instructions that
