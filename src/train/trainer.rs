@@ -650,7 +650,7 @@ where
         Y: ?Sized,
     {
         let epoch = view.epoch;
-        let mean = if Self::IN_REGISTERS && view.range.len() == B {
+        let mean = if const { Self::IN_REGISTERS } && view.range.len() == B {
             dispatch!(level(), simd => self.step_in_registers(simd, executor, view))
         } else {
             dispatch_or_call!(is_inlined::<N::In, N::Scalar, N>(B), simd => self.step_on(simd, executor, view))
@@ -776,7 +776,7 @@ where
                     Some((inputs, targets)) => {
                         let order = &Permutation::identity(inputs.count());
                         let view = BatchView::all(inputs, targets, order, epoch);
-                        let mean = if Self::IS_RARE {
+                        let mean = if const { Self::IS_RARE } {
                             self.evaluate_apart(executor, view)?
                         } else {
                             executor.evaluate(simd, &mut self.workspace, &self.network, &self.loss, view)?
@@ -840,13 +840,14 @@ where
         let (mut sum, mut weight) = (Sum::ZERO, Sum::ZERO);
         let (mut first, mut batch) = (0, 0);
         // Two loops: a call in the first would take the registers from it.
-        let full = if Self::IN_REGISTERS && fit.batch_size == B { count - count % B } else { 0 };
-        while first < full {
-            let view = BatchView { inputs, targets, order, range: first..first + B, epoch: self.epochs, batch };
-            let mean = self.step_in_registers(simd, executor, view)?;
-            sum.add(mean.loss * mean.weight);
-            weight.add(mean.weight);
-            (first, batch) = (first + B, batch + 1);
+        if const { Self::IN_REGISTERS } && fit.batch_size == B {
+            while count - first >= B {
+                let view = BatchView { inputs, targets, order, range: first..first + B, epoch: self.epochs, batch };
+                let mean = self.step_in_registers(simd, executor, view)?;
+                sum.add(mean.loss * mean.weight);
+                weight.add(mean.weight);
+                (first, batch) = (first + B, batch + 1);
+            }
         }
         while first < count {
             let last = if count - first > fit.batch_size { first + fit.batch_size } else { count };
@@ -881,7 +882,11 @@ where
         X: ?Sized,
         Y: ?Sized,
     {
-        if Self::IS_RARE { self.step_apart(executor, view) } else { self.step_in_memory(simd, executor, view) }
+        if const { Self::IS_RARE } {
+            self.step_apart(executor, view)
+        } else {
+            self.step_in_memory(simd, executor, view)
+        }
     }
 
     /// A step with a batch that fills the micro-batch, in memory that ends with it.
