@@ -431,7 +431,7 @@ def relu_with_a_threshold():
     return sequential(k.Dense(2, activation=k.ReLU(threshold=0.5)))
 
 
-@refused("per mille", "0.0004")
+@refused("per cent", "0.0004")
 def negative_slope_that_would_become_zero():
     return sequential(k.Dense(2), k.LeakyReLU(0.0004))
 

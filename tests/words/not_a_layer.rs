@@ -1,6 +1,6 @@
 use tuplenet::prelude::*;
 
-type Net = (Dense<2, 8, Tanh>, Relu, Dense<8, 1, Sigmoid>);
+type Net = (Dense<2, 8, Tanh>, String, Dense<8, 1, Sigmoid>);
 
 fn main() {
     let _network = Net::new(&mut seeded(0));

@@ -41,7 +41,11 @@ fn bits<N: Visit<f32>>(network: &N) -> Vec<u64> {
 }
 
 /// `names` are those of all tensors, in the order of a visit.
-fn read<N: Visit<f32> + Clone>(format: Safetensors, bytes: &[u8], names: &[&str]) {
+fn read<N: FromTo<IN, OUT> + Clone, const IN: usize, const OUT: usize>(
+    format: Safetensors,
+    bytes: &[u8],
+    names: &[&str],
+) {
     let mut network = N::ZEROED;
     tuplenet::model::fill(&mut network, 0.5);
     let before = bits(&network);
@@ -93,7 +97,7 @@ fuzz_target!(|bytes: &[u8]| {
     type Xor = (Dense<2, 4, Tanh>, Dense<4, 1, Sigmoid>);
     type Norm = (Dense<4, 9, Tanh>, BatchNorm<9>, Dense<9, 3, Identity>);
     type Actor = (Dense<4, 12, Relu>, Dense<12, 2, Tanh>);
-    read::<Xor>(Safetensors::DEFAULT, bytes, &["0.weight", "0.bias", "2.weight", "2.bias"]);
+    read::<Xor, 2, 1>(Safetensors::DEFAULT, bytes, &["0.weight", "0.bias", "2.weight", "2.bias"]);
     let norm = [
         "0.weight",
         "0.bias",
@@ -105,7 +109,7 @@ fuzz_target!(|bytes: &[u8]| {
         "3.weight",
         "3.bias",
     ];
-    read::<Norm>(Safetensors::DEFAULT, bytes, &norm);
+    read::<Norm, 4, 3>(Safetensors::DEFAULT, bytes, &norm);
     let part = Safetensors { inside: "actor", names: Names::Modules(&["fc1", "fc2"]), ..Safetensors::DEFAULT };
-    read::<Actor>(part, bytes, &[]);
+    read::<Actor, 4, 2>(part, bytes, &[]);
 });
