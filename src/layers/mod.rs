@@ -50,7 +50,7 @@ mod residual;
 mod steps;
 mod window;
 
-use crate::model::{Kind, Parameter};
+use crate::model::{Element, Kind, Parameter};
 
 pub use activate::SoftmaxCache;
 #[doc(hidden)]
@@ -106,6 +106,68 @@ macro_rules! gain_and_bias {
     };
 }
 use gain_and_bias;
+
+/// The position of a layer that is not a tuple: that of the only element of a tuple.
+const ALONE: Element = Element { index: 0, module: 0 };
+
+/// What a layer around another, its only field, has of that one: its parameters, their visits and its buffers.
+macro_rules! around {
+    ($layer:ident) => {
+        impl<L: Zeroed> Zeroed for $layer<L> {
+            const ZEROED: Self = $layer(L::ZEROED);
+        }
+
+        impl<L: Params> Params for $layer<L> {
+            const PARAMETERS: usize = L::PARAMETERS;
+            const TOGETHER: usize = L::TOGETHER;
+
+            fn initialize<R: Rng>(&mut self, rng: &mut R) {
+                self.0.initialize(rng);
+            }
+
+            #[inline(always)]
+            fn update_buffers(&mut self, gradient: &mut Self) {
+                self.0.update_buffers(&mut gradient.0);
+            }
+
+            #[inline(always)]
+            fn merge_buffers(&mut self, part: &mut Self) {
+                self.0.merge_buffers(&mut part.0);
+            }
+        }
+
+        impl<T: Real, L: Visit<T>> Visit<T> for $layer<L> {
+            #[inline(always)]
+            fn visit(&self, visitor: &mut impl Visitor<T>) {
+                if L::IS_CHAIN {
+                    return self.0.visit(visitor);
+                }
+                visitor.enter(ALONE);
+                self.0.visit(visitor);
+                visitor.leave();
+            }
+
+            #[inline(always)]
+            fn visit_mut<const OTHERS: usize>(
+                &mut self,
+                others: [&mut Self; OTHERS],
+                visitor: &mut impl VisitorMut<T, OTHERS>,
+            ) {
+                let others = others.map(
+                    #[inline(always)]
+                    |other| &mut other.0,
+                );
+                if L::IS_CHAIN {
+                    return self.0.visit_mut(others, visitor);
+                }
+                visitor.enter(ALONE);
+                self.0.visit_mut(others, visitor);
+                visitor.leave();
+            }
+        }
+    };
+}
+use around;
 
 /// The description of a slice with one element for each of `N` features.
 const fn vector<const N: usize>(name: &'static str, kind: Kind) -> Parameter {

@@ -1,11 +1,12 @@
 //! [`Residual`]: a residual (skip) connection around a layer.
 
+use super::{ALONE, around};
 use crate::activation::NoActivation;
 use crate::kernel::map_first;
 use crate::model::layer::{Internal, backward, forward, infer};
 use crate::model::{
-    Batch, Description, Element, InputShape, Layer, Model, Network, Op, Params, Pass, Place, Shape, Visit, Visitor,
-    VisitorMut, Zeroed,
+    Batch, Description, InputShape, Layer, Model, Network, Op, Params, Pass, Place, Shape, Visit, Visitor, VisitorMut,
+    Zeroed,
 };
 use crate::num::Real;
 use fearless_simd::Simd;
@@ -46,61 +47,7 @@ use rand::Rng;
 #[doc(alias("skip connection", "ResNet"))]
 pub struct Residual<L>(pub L);
 
-/// The position of a layer that is not a tuple: that of the only element of a tuple.
-const ALONE: Element = Element { index: 0, module: 0 };
-
-impl<L: Zeroed> Zeroed for Residual<L> {
-    const ZEROED: Self = Residual(L::ZEROED);
-}
-
-impl<L: Params> Params for Residual<L> {
-    const PARAMETERS: usize = L::PARAMETERS;
-    const TOGETHER: usize = L::TOGETHER;
-
-    fn initialize<R: Rng>(&mut self, rng: &mut R) {
-        self.0.initialize(rng);
-    }
-
-    #[inline(always)]
-    fn update_buffers(&mut self, gradient: &mut Self) {
-        self.0.update_buffers(&mut gradient.0);
-    }
-
-    #[inline(always)]
-    fn merge_buffers(&mut self, part: &mut Self) {
-        self.0.merge_buffers(&mut part.0);
-    }
-}
-
-impl<T: Real, L: Visit<T>> Visit<T> for Residual<L> {
-    #[inline(always)]
-    fn visit(&self, visitor: &mut impl Visitor<T>) {
-        if L::IS_CHAIN {
-            return self.0.visit(visitor);
-        }
-        visitor.enter(ALONE);
-        self.0.visit(visitor);
-        visitor.leave();
-    }
-
-    #[inline(always)]
-    fn visit_mut<const OTHERS: usize>(
-        &mut self,
-        others: [&mut Self; OTHERS],
-        visitor: &mut impl VisitorMut<T, OTHERS>,
-    ) {
-        let others = others.map(
-            #[inline(always)]
-            |other| &mut other.0,
-        );
-        if L::IS_CHAIN {
-            return self.0.visit_mut(others, visitor);
-        }
-        visitor.enter(ALONE);
-        self.0.visit_mut(others, visitor);
-        visitor.leave();
-    }
-}
+around!(Residual);
 
 impl<L: InputShape> InputShape for Residual<L> {
     type In = L::In;

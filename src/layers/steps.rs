@@ -1,14 +1,14 @@
 //! Layers between sequences and features: [`Last`], [`MeanOverTime`], [`MaxOverTime`], and [`Steps`], a layer for each step.
 //! And the streams of the layers that have no state.
 
-use super::{BatchNorm, Dense, Dropout, Input, LayerNorm, Residual};
+use super::{ALONE, BatchNorm, Dense, Dropout, Input, LayerNorm, Residual, around};
 use crate::activation::{Activation, NoActivation, Softmax};
 use crate::kernel::map;
 use crate::kernel::recurrent::add;
 use crate::model::layer::Internal;
 use crate::model::{
-    Batch, Description, Element, Features, InputShape, Layer, Model, Network, Params, Pass, Place, Sequence, Shape,
-    Stream, Visit, Visitor, VisitorMut, Zeroed,
+    Batch, Description, Features, InputShape, Layer, Model, Network, Params, Pass, Place, Sequence, Shape, Stream,
+    Visit, Visitor, VisitorMut, Zeroed,
 };
 use crate::num::Real;
 use crate::num::math::maximum;
@@ -287,61 +287,7 @@ impl<const N: usize, T: Real> Stream<Features<N>, T> for MaxOverTime {
 #[doc(alias("TimeDistributed"))]
 pub struct Steps<L>(pub L);
 
-/// The position of a layer that is not a tuple: that of the only element of a tuple.
-const ALONE: Element = Element { index: 0, module: 0 };
-
-impl<L: Zeroed> Zeroed for Steps<L> {
-    const ZEROED: Self = Steps(L::ZEROED);
-}
-
-impl<L: Params> Params for Steps<L> {
-    const PARAMETERS: usize = L::PARAMETERS;
-    const TOGETHER: usize = L::TOGETHER;
-
-    fn initialize<R: Rng>(&mut self, rng: &mut R) {
-        self.0.initialize(rng);
-    }
-
-    #[inline(always)]
-    fn update_buffers(&mut self, gradient: &mut Self) {
-        self.0.update_buffers(&mut gradient.0);
-    }
-
-    #[inline(always)]
-    fn merge_buffers(&mut self, part: &mut Self) {
-        self.0.merge_buffers(&mut part.0);
-    }
-}
-
-impl<T: Real, L: Visit<T>> Visit<T> for Steps<L> {
-    #[inline(always)]
-    fn visit(&self, visitor: &mut impl Visitor<T>) {
-        if L::IS_CHAIN {
-            return self.0.visit(visitor);
-        }
-        visitor.enter(ALONE);
-        self.0.visit(visitor);
-        visitor.leave();
-    }
-
-    #[inline(always)]
-    fn visit_mut<const OTHERS: usize>(
-        &mut self,
-        others: [&mut Self; OTHERS],
-        visitor: &mut impl VisitorMut<T, OTHERS>,
-    ) {
-        let others = others.map(
-            #[inline(always)]
-            |other| &mut other.0,
-        );
-        if L::IS_CHAIN {
-            return self.0.visit_mut(others, visitor);
-        }
-        visitor.enter(ALONE);
-        self.0.visit_mut(others, visitor);
-        visitor.leave();
-    }
-}
+around!(Steps);
 
 impl<const IN: usize, L: InputShape<In = Features<IN>>> InputShape for Steps<L> {
     type In = Sequence<1, IN>;
