@@ -922,23 +922,23 @@ def check_reading(folder):
 def rust(name, found, samples, outputs):
     """A line of Rust that reads a file as the type that was printed."""
     samples, outputs = (array.astype(numpy.float64).reshape(len(array), -1).tolist() for array in (samples, outputs))
-    return f"""    check::<{found}, {len(samples[0])}, {len(outputs[0])}>("{name}", &{samples}, &{outputs});\n"""
+    return f"""    check::<{found}, _, {len(samples[0])}, {len(outputs[0])}>("{name}", &{samples}, &{outputs});\n"""
 
 
 PROGRAM = """// Written by tests/io/converters.py.
 use tuplenet::io::safetensors;
-use tuplenet::model::{InputShape, Layer};
 use tuplenet::layers::*;
 use tuplenet::prelude::*;
 
-fn check<N, const IN: usize, const OUT: usize>(name: &str, inputs: &[[f64; IN]], outputs: &[[f64; OUT]])
-where
-    N: InputShape<In = Features<IN>> + Layer<Features<IN>, Out = Features<OUT>> + Network,
-{
+fn check<N: FromTo<IN, OUT, T>, T: Real, const IN: usize, const OUT: usize>(
+    name: &str,
+    inputs: &[[f64; IN]],
+    outputs: &[[f64; OUT]],
+) {
     let network: N = safetensors::load(format!("{}/{name}.safetensors", env!("CARGO_MANIFEST_DIR"))).unwrap();
     let largest = outputs.as_flattened().iter().fold(0.0, |largest: f64, output| largest.max(output.abs()));
     for (input, output) in inputs.iter().zip(outputs) {
-        let found = network.predict_one(&input.map(N::Scalar::of));
+        let found = network.predict_one(&input.map(T::of));
         for (found, output) in found.iter().zip(output) {
             let error = (found.exact() - output).abs() / largest;
             assert!(error <= 1e-5, "{name}: {found} for {output}");
