@@ -74,7 +74,7 @@ fn interrupted(work: impl FnOnce()) {
 const EPOCHS: usize = 7;
 
 /// A training run that is interrupted in each epoch in turn, and continues with a checkpoint every `every` epochs.
-fn goes_on<T, O>(name: &str, optimizer: O, every: usize)
+fn mark_epoch<T, O>(name: &str, optimizer: O, every: usize)
 where
     T: Real,
     O: Optimizer<Scalar = T> + Clone + Checkpointable,
@@ -124,13 +124,17 @@ where
 }
 
 #[test]
-fn every_optimizer_goes_on() {
-    goes_on("sgd", Sgd::new(0.1f32), 1);
-    goes_on("momentum", Sgd::new(0.1f64).momentum(0.9).l2(1e-3).by_epoch(StepDecay::new(2, 0.5)), 2);
-    goes_on("adagrad", Adagrad::new(0.1f32).by_step(OneCycle::new(30)), 1);
-    goes_on("rmsprop", RmsProp::new(0.01f32).clip_norm(0.5).by_step(CosineAnnealing::new(20).after_warmup(3, 0.1)), 3);
-    goes_on("adam", Adam::new(0.01f32).by_epoch(ReduceOnPlateau::new()), 1);
-    goes_on("adamw", AdamW::new(0.01f64).clip_value(0.1), 1);
+fn every_optimizer_mark_epoch() {
+    mark_epoch("sgd", Sgd::new(0.1f32), 1);
+    mark_epoch("momentum", Sgd::new(0.1f64).momentum(0.9).l2(1e-3).by_epoch(StepDecay::new(2, 0.5)), 2);
+    mark_epoch("adagrad", Adagrad::new(0.1f32).by_step(OneCycle::new(30)), 1);
+    mark_epoch(
+        "rmsprop",
+        RmsProp::new(0.01f32).clip_norm(0.5).by_step(CosineAnnealing::new(20).after_warmup(3, 0.1)),
+        3,
+    );
+    mark_epoch("adam", Adam::new(0.01f32).by_epoch(ReduceOnPlateau::new()), 1);
+    mark_epoch("adamw", AdamW::new(0.01f64).clip_value(0.1), 1);
 }
 
 type Line = Dense<1, 1, Identity>;
@@ -386,7 +390,7 @@ fn what_is_too_large_for_the_stack() {
 
 #[cfg(feature = "rayon")]
 #[test]
-fn parallel_training_goes_on() {
+fn parallel_training_mark_epoch() {
     use tuplenet::train::Parallel;
     type Net = (Dense<1, 32, Tanh>, BatchNorm<32>, Dropout<10>, Dense<32, 1, Identity>);
     let folder = Folder::new("parallel");

@@ -10,15 +10,15 @@ use tuplenet::prelude::*;
 const PLAIN: Csv = Csv { header: false, delimiter: b',' };
 
 fn error<const N: usize>(csv: Csv, text: &[u8]) -> String {
-    csv.numbers::<f32, N>(text).unwrap_err().to_string()
+    csv.samples::<f32, N>(text).unwrap_err().to_string()
 }
 
 #[test]
 fn a_table_as_people_write_it() {
     let text = "\u{feff}a, b ,\"c, d\"\r\n 1 , 2.5,-3e2\r\n\r\n\"4\",+5,.5";
-    assert_eq!(Csv::default().numbers::<f64, 3>(text.as_bytes()).unwrap(), [[1.0, 2.5, -300.0], [4.0, 5.0, 0.5]]);
-    assert_eq!(PLAIN.numbers::<f64, 1>(&b"1\n2\n"[..]).unwrap(), [[1.0], [2.0]]);
-    assert_eq!(Csv { header: false, delimiter: b'\t' }.numbers::<f64, 2>(&b"1\t2"[..]).unwrap(), [[1.0, 2.0]]);
+    assert_eq!(Csv::default().samples::<f64, 3>(text.as_bytes()).unwrap(), [[1.0, 2.5, -300.0], [4.0, 5.0, 0.5]]);
+    assert_eq!(PLAIN.samples::<f64, 1>(&b"1\n2\n"[..]).unwrap(), [[1.0], [2.0]]);
+    assert_eq!(Csv { header: false, delimiter: b'\t' }.samples::<f64, 2>(&b"1\t2"[..]).unwrap(), [[1.0, 2.0]]);
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn bad_lines_are_named() {
     assert_eq!(error::<2>(header, b"1,2\n3,4\n"), format!("line 1: {nameless}"));
     let nameless_flower = header.classified::<f32, 1>(&b"\n5.1,setosa\n4.9,setosa\n"[..]).unwrap_err();
     assert_eq!(nameless_flower.to_string(), format!("line 2: {nameless}"));
-    assert_eq!(header.numbers::<f32, 2>(&b"1st,2\n3,4\n"[..]).unwrap(), [[3.0, 4.0]]);
+    assert_eq!(header.samples::<f32, 2>(&b"1st,2\n3,4\n"[..]).unwrap(), [[3.0, 4.0]]);
     assert_eq!(error::<1>(header, b"a\n"), "expected at least one line of values, found none");
     assert_eq!(error::<1>(header, b""), "expected at least one line of values, found none");
     let missing = PLAIN.classified::<f32, 1>(&b"1,yes\n2, \n"[..]).unwrap_err();
@@ -86,7 +86,7 @@ fn bad_lines_are_named() {
     let expected = "expected a class without a line break, and quotation marks that are closed";
     assert_eq!(open.to_string(), format!("line 2, column 2: {expected}, found `no…`"));
     let folder = std::fs::File::open(env!("CARGO_MANIFEST_DIR")).unwrap();
-    assert!(matches!(PLAIN.numbers::<f32, 1>(folder), Err(CsvError::Read(_))));
+    assert!(matches!(PLAIN.samples::<f32, 1>(folder), Err(CsvError::Read(_))));
 }
 
 proptest! {
@@ -98,7 +98,7 @@ proptest! {
         for [a, b, c] in &rows {
             writeln!(text, "{a:?},{b:e},{c}").unwrap();
         }
-        prop_assert_eq!(PLAIN.numbers::<f64, 3>(text.as_bytes()).unwrap(), rows);
+        prop_assert_eq!(PLAIN.samples::<f64, 3>(text.as_bytes()).unwrap(), rows);
     }
 
     #[test]

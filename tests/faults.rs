@@ -1,5 +1,5 @@
 //! Faults of other libraries, tried here: each test failed once. What must not compile is among the tests of error messages
-//! (`tests/words`), the converters in `tests/io/run`.
+//! (`tests/compile_errors`), the converters in `tests/io/run`.
 
 #[path = "faults/data.rs"]
 mod data;

@@ -174,7 +174,7 @@ fn a_trainer_tells_of_each_step_that_was_taken() {
 }
 
 #[test]
-fn a_training_that_stops_and_goes_on_ends_as_one() {
+fn a_training_that_stops_and_mark_epoch_ends_as_one() {
     let schedule = OneCycle::new(40);
     let fit = |epochs| FitOptions { epochs, batch_size: 7, shuffle: true };
     let mut whole = trainer(Sgd::new(0.3f32).by_step(schedule));

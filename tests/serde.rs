@@ -47,7 +47,7 @@ fn round_trips<V: Serialize + DeserializeOwned>(value: &V) {
 }
 
 /// A trainer that was written after three epochs and read continues as if it had not been.
-fn goes_on<T: Real, L, O>(loss: L, optimizer: O)
+fn mark_epoch<T: Real, L, O>(loss: L, optimizer: O)
 where
     L: Loss<T, [T; 1], LastActivation<Net<T>>, 1> + Clone + Serialize + DeserializeOwned,
     O: Optimizer<Scalar = T> + Clone + Serialize + DeserializeOwned,
@@ -74,16 +74,16 @@ where
 
 #[test]
 fn trainers_go_on() {
-    goes_on(BinaryCrossEntropy, Sgd::new(0.1f32));
-    goes_on(MeanSquaredError, Sgd::new(0.1f64).nesterov(0.9).by_epoch(ExponentialDecay::new(0.7)));
-    goes_on(MeanAbsoluteError, Adagrad::new(0.1f32).by_step(OneCycle::new(20)));
-    goes_on(
+    mark_epoch(BinaryCrossEntropy, Sgd::new(0.1f32));
+    mark_epoch(MeanSquaredError, Sgd::new(0.1f64).nesterov(0.9).by_epoch(ExponentialDecay::new(0.7)));
+    mark_epoch(MeanAbsoluteError, Adagrad::new(0.1f32).by_step(OneCycle::new(20)));
+    mark_epoch(
         Huber { delta: 0.3 },
         RmsProp::new(0.01f64).clip_norm(0.5).by_step(CosineAnnealing::new(20).after_warmup(3, 0.1)),
     );
-    goes_on(BinaryCrossEntropy, Adam::new(0.01f32).clip_value(0.1).by_epoch(ReduceOnPlateau::new()));
-    goes_on(BinaryCrossEntropy, AdamW::new(0.01f64).l1(1e-3).l2(1e-3).by_epoch(StepDecay::new(2, 0.5)));
-    goes_on(BinaryCrossEntropy, Adam::new(0.01f32).weight_decay(0.1).by_epoch(Constant));
+    mark_epoch(BinaryCrossEntropy, Adam::new(0.01f32).clip_value(0.1).by_epoch(ReduceOnPlateau::new()));
+    mark_epoch(BinaryCrossEntropy, AdamW::new(0.01f64).l1(1e-3).l2(1e-3).by_epoch(StepDecay::new(2, 0.5)));
+    mark_epoch(BinaryCrossEntropy, Adam::new(0.01f32).weight_decay(0.1).by_epoch(Constant));
 }
 
 #[test]

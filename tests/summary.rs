@@ -65,7 +65,7 @@ fn every_layer_is_in_the_table() {
 #[test]
 fn a_single_layer_is_a_network() {
     let mut costs = Vec::new();
-    Dense::<2, 3, Tanh, f64>::summary().each(&mut |layer| costs.push((layer.place.depth, layer.cost)));
+    Dense::<2, 3, Tanh, f64>::summary().each(&mut |layer| costs.push((layer.position.depth, layer.cost)));
     let bytes = size_of::<Dense<2, 3, Tanh, f64>>();
     assert_eq!(costs, [(0, Some(Cost { parameters: 9, bytes, macs: Some(6) }))]);
 }

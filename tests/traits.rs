@@ -166,7 +166,7 @@ fn learner() -> Learner {
 }
 
 #[test]
-fn a_cloned_trainer_goes_on_with_the_same_bits_and_alone() {
+fn a_cloned_trainer_mark_epoch_with_the_same_bits_and_alone() {
     let fit = FitOptions { epochs: 3, batch_size: 4, shuffle: true };
     let mut trainer = learner();
     trainer.fit(&INPUTS, &TARGETS, &fit, ()).unwrap();

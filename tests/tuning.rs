@@ -246,9 +246,9 @@ fn a_grid_has_every_combination_once_and_the_table_is_sorted() {
         assert_eq!(row.hyperparameters.complete(40).learning_rate(), row.hyperparameters.learning_rate.unwrap() as f32);
         assert_eq!(row.parameter("optimizer"), Some(&row.hyperparameters.optimizer.to_string()[..]));
         assert_eq!(row.parameter("learning_rate"), Some(&row.hyperparameters.learning_rate.unwrap().to_string()[..]));
-        let [count, bytes] = if row.place == 0 { [22, size_of::<Small>()] } else { [6, size_of::<Tiny>()] };
+        let [count, bytes] = if row.index == 0 { [22, size_of::<Small>()] } else { [6, size_of::<Tiny>()] };
         assert_eq!((row.count, row.bytes), (count, bytes));
-        assert_eq!(row.parameter("hidden"), (row.place == 0).then_some("4"));
+        assert_eq!(row.parameter("hidden"), (row.index == 0).then_some("4"));
         assert!(row.nanoseconds.is_some_and(|time| time > 0.0));
     }
 
@@ -266,7 +266,7 @@ fn a_grid_has_every_combination_once_and_the_table_is_sorted() {
         assert_eq!(front.iter().any(same), !table.rows().iter().any(|other| beats(other, row)));
     }
     let smallest = table.smallest(0.0).unwrap();
-    assert_eq!(smallest.place, 1);
+    assert_eq!(smallest.index, 1);
     assert_eq!(table.smallest(table.best().unwrap().mean()).unwrap().mean(), table.best().unwrap().mean());
     assert!(table.smallest(1.1).is_none());
     let within = table.smallest_within_one_error().unwrap();
@@ -294,7 +294,7 @@ fn a_grid_has_every_combination_once_and_the_table_is_sorted() {
     assert!(csv.contains("\"(Dense<2, 4, Tanh>, Dense<4, 2, Softmax>)\",4,"));
 
     // What is used in the end is what the hyperparameters make of all samples.
-    let best = table.rows().iter().find(|row| row.place == 0).unwrap();
+    let best = table.rows().iter().find(|row| row.index == 0).unwrap();
     let predict = validation.predictor(&networks, best).unwrap();
     let fitted = validation.fit::<Small, _>(&best.hyperparameters).unwrap();
     assert_eq!(predict(&inputs[3]), fitted.predict_one(&inputs[3]));
@@ -334,7 +334,7 @@ fn a_random_search_draws_from_what_it_is_told() {
         (share(&|row| row.hyperparameters.fit.batch_size < 12), 0.5),
         (share(&|row| row.hyperparameters.l1 < 0.25), 0.25),
         (share(&|row| row.hyperparameters.alpha == 0.1), 0.5),
-        (share(&|row| row.place == 0), 0.5),
+        (share(&|row| row.index == 0), 0.5),
     ] {
         assert!((found - right).abs() < 0.125, "{found} for {right}");
     }

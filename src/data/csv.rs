@@ -21,10 +21,10 @@ use std::io;
 /// use tuplenet::data::Csv;
 ///
 /// let text = "width,height\n1.5,2\n-3,4e-1\n";
-/// assert_eq!(Csv::default().numbers::<f32, 2>(text.as_bytes())?, [[1.5, 2.0], [-3.0, 0.4]]);
+/// assert_eq!(Csv::default().samples::<f32, 2>(text.as_bytes())?, [[1.5, 2.0], [-3.0, 0.4]]);
 ///
 /// let text = "width,height\n1.5,2\n-3,high\n";
-/// let error = Csv::default().numbers::<f32, 2>(text.as_bytes()).unwrap_err();
+/// let error = Csv::default().samples::<f32, 2>(text.as_bytes()).unwrap_err();
 /// assert_eq!(error.to_string(), "line 3, column 2 (height): expected a finite number, found `high`");
 /// # Ok::<(), tuplenet::data::CsvError>(())
 /// ```
@@ -63,10 +63,10 @@ impl Csv {
     ///
     /// If the source can't be read, if a line has not `N` values or the header not `N` names, if a value is not a
     /// finite number, if there is no line, or if the first line has only numbers where a header is expected.
-    pub fn numbers<T: Real, const N: usize>(&self, source: impl io::Read) -> Result<Vec<[T; N]>, CsvError> {
+    pub fn samples<T: Real, const N: usize>(&self, source: impl io::Read) -> Result<Vec<[T; N]>, CsvError> {
         let mut samples = Vec::new();
         self.each(source, N, N, |line| {
-            samples.push(line.numbers()?);
+            samples.push(line.values()?);
             Ok(())
         })?;
         Ok(samples)
@@ -76,7 +76,7 @@ impl Csv {
     ///
     /// # Errors
     ///
-    /// As for [`numbers`](Self::numbers), and if a line has no class, or one that contains a line break, as if a
+    /// As for [`samples`](Self::samples), and if a line has no class, or one that contains a line break, as if a
     /// quotation mark were not closed.
     ///
     /// # Examples
@@ -94,7 +94,7 @@ impl Csv {
     pub fn classified<T: Real, const IN: usize>(&self, source: impl io::Read) -> Result<Classified<T, IN>, CsvError> {
         let (mut inputs, mut labels) = (Vec::new(), Vec::new());
         self.each(source, IN + 1, IN, |line| {
-            inputs.push(line.numbers()?);
+            inputs.push(line.values()?);
             let class = line.text(IN);
             if class.is_empty() {
                 return Err(line.problem(IN, "a class"));
@@ -300,7 +300,7 @@ impl Line<'_> {
         }
     }
 
-    fn numbers<T: Real, const N: usize>(&self) -> Result<[T; N], CsvError> {
+    fn values<T: Real, const N: usize>(&self) -> Result<[T; N], CsvError> {
         let mut sample = [T::ZERO; N];
         for (column, number) in sample.iter_mut().enumerate() {
             match self.text(column).parse().map(T::of) {

@@ -4,8 +4,8 @@ use crate::activation::NoActivation;
 use crate::kernel::recurrent::add;
 use crate::model::layer::Internal;
 use crate::model::{
-    Description, Element, InputShape, Layer, Model, Network, Parameter, Params, Pass, Place, Sequence, Visit, Visitor,
-    VisitorMut, Zeroed,
+    Description, Element, InputShape, Layer, Model, Network, Parameter, Params, Pass, Position, Sequence, Visit,
+    Visitor, VisitorMut, Zeroed,
 };
 use crate::num::Real;
 use fearless_simd::Simd;
@@ -311,9 +311,9 @@ where
         }
     }
 
-    fn describe(place: Place, emit: &mut dyn FnMut(Description), _: Internal) {
-        emit(Description::around::<Sequence<STEPS, IN>, T, Self>(place, "Bidirectional"));
-        L::describe(place.inside(0), emit, Internal);
-        L::describe(place.inside(1), emit, Internal);
+    fn describe(position: Position, emit: &mut dyn FnMut(Description), _: Internal) {
+        emit(Description::around::<Sequence<STEPS, IN>, T, Self>(position, "Bidirectional"));
+        L::describe(position.inside(0), emit, Internal);
+        L::describe(position.inside(1), emit, Internal);
     }
 }

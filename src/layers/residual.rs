@@ -5,8 +5,8 @@ use crate::activation::NoActivation;
 use crate::kernel::map_first;
 use crate::model::layer::{Internal, backward, forward, infer};
 use crate::model::{
-    Batch, Description, InputShape, Layer, Model, Network, Op, Params, Pass, Place, Shape, Visit, Visitor, VisitorMut,
-    Zeroed,
+    Batch, Description, InputShape, Layer, Model, Network, Op, Params, Pass, Position, Shape, Visit, Visitor,
+    VisitorMut, Zeroed,
 };
 use crate::num::Real;
 use fearless_simd::Simd;
@@ -148,9 +148,9 @@ impl<In: Shape, T: Real, L: Layer<In, T> + Model<In, T, Out = In>> Layer<In, T> 
         add::<In, T, S, B>(pass, dy, dx);
     }
 
-    fn describe(place: Place, emit: &mut dyn FnMut(Description), _: Internal) {
-        emit(Description::around::<In, T, Self>(place, "Residual"));
-        L::describe(place.inside(0), emit, Internal);
+    fn describe(position: Position, emit: &mut dyn FnMut(Description), _: Internal) {
+        emit(Description::around::<In, T, Self>(position, "Residual"));
+        L::describe(position.inside(0), emit, Internal);
     }
 
     fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>), _: Internal) {

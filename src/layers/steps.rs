@@ -7,7 +7,7 @@ use crate::kernel::map;
 use crate::kernel::recurrent::add;
 use crate::model::layer::Internal;
 use crate::model::{
-    Batch, Description, Features, InputShape, Layer, Model, Network, Params, Pass, Place, Sequence, Shape, Stream,
+    Batch, Description, Features, InputShape, Layer, Model, Network, Params, Pass, Position, Sequence, Shape, Stream,
     Visit, Visitor, VisitorMut, Zeroed,
 };
 use crate::num::Real;
@@ -359,11 +359,11 @@ where
         }
     }
 
-    fn describe(place: Place, emit: &mut dyn FnMut(Description), _: Internal) {
-        emit(Description::around::<Sequence<STEPS, IN>, T, Self>(place, "Steps"));
+    fn describe(position: Position, emit: &mut dyn FnMut(Description), _: Internal) {
+        emit(Description::around::<Sequence<STEPS, IN>, T, Self>(position, "Steps"));
         // What one step costs, as many times as there are steps.
         L::describe(
-            place.inside(0),
+            position.inside(0),
             &mut |mut inside| {
                 if let Some(cost) = &mut inside.cost {
                     cost.macs = cost.macs.map(|macs| STEPS * macs);

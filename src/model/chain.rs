@@ -5,7 +5,7 @@
 use crate::model::layer::{Internal, LearningRate, backward, forward, infer};
 use crate::model::summary::CHAIN;
 use crate::model::{
-    Aligned, Batch, Description, Element, InputShape, Layer, Model, Network, Op, Params, Pass, Place, Shape, Visit,
+    Aligned, Batch, Description, Element, InputShape, Layer, Model, Network, Op, Params, Pass, Position, Shape, Visit,
     Visitor, VisitorMut, Zeroed,
 };
 use crate::num::Real;
@@ -272,10 +272,10 @@ macro_rules! chain {
                 self.$zero.sgd_step(pass.hidden(), (x, y), &mut caches.$zero, dy, learning_rate, dx);
             }
 
-            fn describe(place: Place, emit: &mut dyn FnMut(Description), _: Internal) {
-                emit(Description::around::<In, T, Self>(place, CHAIN));
-                $first::describe(place.inside($zero), emit, Internal);
-                $(<$layer as Layer<$in, T>>::describe(place.inside($i), emit, Internal);)+
+            fn describe(position: Position, emit: &mut dyn FnMut(Description), _: Internal) {
+                emit(Description::around::<In, T, Self>(position, CHAIN));
+                $first::describe(position.inside($zero), emit, Internal);
+                $(<$layer as Layer<$in, T>>::describe(position.inside($i), emit, Internal);)+
             }
 
             fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>), _: Internal) {

@@ -3,7 +3,7 @@
 
 use crate::activation::Activation;
 use crate::kernel::{COMPILED, LARGE, Pass, map_columns};
-use crate::model::{Batch, Description, Op, Parameter, Place, Shape, Visit, VisitorMut, Zeroed};
+use crate::model::{Batch, Description, Op, Parameter, Position, Shape, Visit, VisitorMut, Zeroed};
 use crate::num::dispatch::{dispatch, is_glue, level};
 use crate::num::math::mul_add;
 use crate::num::{Real, lanes};
@@ -135,11 +135,11 @@ pub trait Layer<In: Shape, T: Real>: Model<In, T> + Visit<T> {
         self.visit_mut([&mut gradient], &mut Descent { simd: pass.simd(), learning_rate });
     }
 
-    /// Calls `emit` with the [summary](crate::model::Network::summary)'s description of the layer at `place`, and with those
+    /// Calls `emit` with the [summary](crate::model::Network::summary)'s description of the layer at `position`, and with those
     /// of the layers inside it.
     #[doc(hidden)]
-    fn describe(place: Place, emit: &mut dyn FnMut(Description), _: Internal) {
-        emit(Description::of::<In, T, Self>(place));
+    fn describe(position: Position, emit: &mut dyn FnMut(Description), _: Internal) {
+        emit(Description::of::<In, T, Self>(position));
     }
 
     /// Calls `emit` with the operations that the layer computes in prediction, for exporters. By default the operation is

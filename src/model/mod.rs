@@ -30,7 +30,7 @@ pub use network::{Columns, Network};
 pub use parameters::Values;
 pub use params::{Element, Kind, Parameter, Params, Visit, Visitor, VisitorMut, fill, is_finite};
 pub use stream::{OneStep, Step, Stream, StreamOut, StreamState};
-pub use summary::{Cost, Description, Place, Summary};
+pub use summary::{Cost, Description, Position, Summary};
 
 // For what macros write in the code of users.
 #[doc(hidden)]

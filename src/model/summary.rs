@@ -9,18 +9,18 @@ use core::marker::PhantomData;
 
 /// The position of a layer in a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct Position {
     /// The number of chains and layers around it.
     pub depth: usize,
     /// Its index in the chain that holds it.
     pub index: usize,
 }
 
-impl Place {
+impl Position {
     /// The position of element `index` inside the layer at this position.
     #[must_use]
     pub const fn inside(self, index: usize) -> Self {
-        Place { depth: self.depth + 1, index }
+        Position { depth: self.depth + 1, index }
     }
 }
 
@@ -28,7 +28,7 @@ impl Place {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Description {
     /// Its position.
-    pub place: Place,
+    pub position: Position,
     /// Its type, with full module paths.
     pub name: &'static str,
     /// The type of its output's shape.
@@ -51,15 +51,15 @@ pub struct Cost {
 impl Description {
     /// Describes a layer `L` for the input shape `In`.
     #[must_use]
-    pub fn of<In: Shape, T: Real, L: Layer<In, T>>(place: Place) -> Self {
+    pub fn of<In: Shape, T: Real, L: Layer<In, T>>(position: Position) -> Self {
         let cost = Cost { parameters: L::PARAMETERS, bytes: size_of::<L>(), macs: L::MACS };
-        Description { place, name: type_name::<L>(), output: type_name::<L::Out>(), cost: Some(cost) }
+        Description { position, name: type_name::<L>(), output: type_name::<L::Out>(), cost: Some(cost) }
     }
 
     /// Describes a layer named `name` for the input shape `In` that only holds other layers.
     #[must_use]
-    pub fn around<In: Shape, T: Real, L: Layer<In, T>>(place: Place, name: &'static str) -> Self {
-        Description { place, name, output: type_name::<L::Out>(), cost: None }
+    pub fn around<In: Shape, T: Real, L: Layer<In, T>>(position: Position, name: &'static str) -> Self {
+        Description { position, name, output: type_name::<L::Out>(), cost: None }
     }
 }
 
@@ -148,12 +148,12 @@ impl<N: Trainable> Summary<N> {
 
     /// Calls `emit` with the description of each layer in turn.
     pub fn each(&self, emit: &mut dyn FnMut(Description)) {
-        let mut emit = |description: Description| match description.place {
+        let mut emit = |description: Description| match description.position {
             // Without the network itself, if it only holds layers.
-            Place { depth: 0, .. } if description.cost.is_none() && description.name == CHAIN => {}
+            Position { depth: 0, .. } if description.cost.is_none() && description.name == CHAIN => {}
             _ => emit(description),
         };
-        N::describe(Place { depth: 0, index: 0 }, &mut emit, Internal);
+        N::describe(Position { depth: 0, index: 0 }, &mut emit, Internal);
     }
 }
 
@@ -203,11 +203,11 @@ impl<N: Trainable> fmt::Display for Summary<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // If the whole network is a chain, the chain has no line of its own, and its layers start at the left.
         let mut outermost = usize::MAX;
-        self.each(&mut |layer| outermost = outermost.min(layer.place.depth));
-        let indent = |layer: &Description| 3 * (layer.place.depth - outermost);
+        self.each(&mut |layer| outermost = outermost.min(layer.position.depth));
+        let indent = |layer: &Description| 3 * (layer.position.depth - outermost);
         let (mut names, mut outputs) = ("layer".len(), "output".len());
         self.each(&mut |layer| {
-            names = names.max(indent(&layer) + width(layer.place.index) + 2 + width(Short(layer.name)));
+            names = names.max(indent(&layer) + width(layer.position.index) + 2 + width(Short(layer.name)));
             outputs = outputs.max(width(Short(layer.output)));
         });
         let all = Cost { parameters: N::PARAMETERS, bytes: size_of::<N>(), macs: self.macs() };
@@ -227,7 +227,7 @@ impl<N: Trainable> fmt::Display for Summary<N> {
         let mut result = Ok(());
         self.each(&mut |layer| {
             result = result.and_then(|()| {
-                let name = format_args!("{:1$}{2}  {3}", "", indent(&layer), layer.place.index, Short(layer.name));
+                let name = format_args!("{:1$}{2}  {3}", "", indent(&layer), layer.position.index, Short(layer.name));
                 f.write_char('\n')?;
                 pad(f, name, names + 2)?;
                 match layer.cost {

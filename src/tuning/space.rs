@@ -84,9 +84,9 @@ type Set<'a, O> = dyn Fn(&mut Hyperparameters<O>, Choice) -> String + Send + Syn
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Choice {
     /// The value at this index of a list.
-    Place(usize),
+    Index(usize),
     /// The quantile of a distribution: the value below which this fraction is, between 0 and 1.
-    Share(f64),
+    Quantile(f64),
 }
 
 /// Values to try: an array, a slice or a vector, or a distribution.
@@ -105,8 +105,8 @@ pub trait Values<V> {
 
 fn at<V: Clone>(list: &[V], choice: Choice) -> Option<V> {
     match choice {
-        Choice::Place(index) => list.get(index).cloned(),
-        Choice::Share(_) => None,
+        Choice::Index(index) => list.get(index).cloned(),
+        Choice::Quantile(_) => None,
     }
 }
 
@@ -166,7 +166,7 @@ impl Values<f64> for Uniform {
     }
 
     fn value(&self, choice: Choice) -> Option<f64> {
-        let Choice::Share(fraction) = choice else { return None };
+        let Choice::Quantile(fraction) = choice else { return None };
         let Uniform { low, high, by_logarithm } = *self;
         let value =
             if by_logarithm { exp(ln(low) + fraction * (ln(high) - ln(low))) } else { low + fraction * (high - low) };
@@ -368,7 +368,7 @@ impl<'a, O: Optimizer + Clone + Send + Sync> SearchSpace<'a, O> {
             rest /= axis.count.unwrap_or(1);
             let value = index / rest;
             index %= rest;
-            Choice::Place(value)
+            Choice::Index(value)
         })
     }
 
@@ -377,8 +377,8 @@ impl<'a, O: Optimizer + Clone + Send + Sync> SearchSpace<'a, O> {
         self.check()?;
         let part = &self.parts[below(self.parts.len(), rng)];
         Ok(part.choose(|axis| match axis.count {
-            Some(count) => Choice::Place(below(count, rng)),
-            None => Choice::Share(f64::from_random_bits(rng.next_u64())),
+            Some(count) => Choice::Index(below(count, rng)),
+            None => Choice::Quantile(f64::from_random_bits(rng.next_u64())),
         }))
     }
 }

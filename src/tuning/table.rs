@@ -13,7 +13,7 @@ use core::fmt;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row<O> {
     /// The index of the network in the list that was searched.
-    pub place: usize,
+    pub index: usize,
     /// The network's type, without the paths of modules.
     pub network: String,
     /// The varied parameters: names and values, those of the network first.
@@ -194,9 +194,9 @@ impl<O> Table<O> {
         let mut known: Vec<(&[(&'static str, String)], usize)> = Vec::new();
         for row in &self.rows {
             match known.iter().find(|(parameters, _)| *parameters == &row.parameters[..]) {
-                Some((_, place)) if *place != row.place => return true,
+                Some((_, index)) if *index != row.index => return true,
                 Some(_) => {}
-                None => known.push((&row.parameters, row.place)),
+                None => known.push((&row.parameters, row.index)),
             }
         }
         // Parameters that only some networks have do not identify the others.

@@ -620,9 +620,9 @@ where
     where
         O: Optimizer<Scalar = T> + Clone + Send + Sync,
     {
-        match networks.get(row.place) {
+        match networks.get(row.index) {
             Some(network) => (network.predictor)(&self.task(&self.all_samples()?, 0), &row.hyperparameters),
-            None => Err(Error::Index { found: row.place, count: networks.len() }),
+            None => Err(Error::Index { found: row.index, count: networks.len() }),
         }
     }
 
@@ -692,7 +692,7 @@ where
             let mut parameters = network.parameters.clone();
             parameters.extend(choice.parameters);
             rows.push(Row {
-                place: index,
+                index,
                 network: network.name(),
                 parameters,
                 hyperparameters: choice.hyperparameters,

@@ -26,7 +26,7 @@ mod csv {
         let spaced = Csv { header: false, delimiter: b' ' };
         assert_eq!(spaced.classified::<f32, 1>(&b"1 \"a b\"\n2 c\n"[..]).unwrap().names, ["a b", "c"]);
         let tabs = Csv { header: false, delimiter: b'\t' };
-        assert_eq!(tabs.numbers::<f32, 2>(&b" \"1\"\t \"2\"\n"[..]).unwrap(), [[1.0, 2.0]]);
+        assert_eq!(tabs.samples::<f32, 2>(&b" \"1\"\t \"2\"\n"[..]).unwrap(), [[1.0, 2.0]]);
     }
 
     #[test]

@@ -131,7 +131,7 @@ mod one_run {
 
     /// The best epoch of several calls is that of all, beside a callback that changes the weights in the end.
     #[test]
-    fn a_trainer_that_goes_on_keeps_its_best_epoch() {
+    fn a_trainer_that_mark_epoch_keeps_its_best_epoch() {
         let (mut trainer, targets) = fold(2.0);
         let mut worse = 0.0;
         let mut first = EarlyStopping::new(usize::MAX).watching(move |_: &EpochReport<Line>| {
@@ -162,7 +162,7 @@ mod one_run {
 
     #[cfg(feature = "checkpoint")]
     #[test]
-    fn a_checkpoint_goes_on_with_observers_that_saw_another_trainer() {
+    fn a_checkpoint_mark_epoch_with_observers_that_saw_another_trainer() {
         use tuplenet::train::checkpoint::Checkpoint;
         let path = std::env::temp_dir().join(format!("tuplenet-run-{}.checkpoint", std::process::id()));
         let network = || Dense::<1, 1, Identity>::from_rows([[0.0]], [0.0]);

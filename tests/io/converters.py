@@ -647,7 +647,7 @@ def fitted(kind, targets, *scalers, number=numpy.float64, data=(0.0, 1.0), **set
     classes = random.integers(2, size=(60, 3))
     targets = {
         "two": classes[:, 0], "three": classes.sum(axis=1) % 3, "labels": classes, "one": numpy.zeros(60, int),
-        "words": numpy.array(["no", "yes"])[classes[:, 0]], "value": random.normal(size=60), "values": random.normal(size=(60, 2)),
+        "compile_errors": numpy.array(["no", "yes"])[classes[:, 0]], "value": random.normal(size=60), "values": random.normal(size=(60, 2)),
         "counts": random.integers(5, size=60),
     }[targets]  # fmt: skip
     if kind is MLPRegressor:
@@ -663,7 +663,7 @@ def sklearn_two_classes():
 
 @written("(Dense<4, 5, Relu, f64>, Dense<5, 1, Sigmoid, f64>)")
 def sklearn_classes_with_names():
-    return fitted(MLPClassifier, "words")
+    return fitted(MLPClassifier, "compile_errors")
 
 
 @written("(Dense<4, 5, Tanh>, Dense<5, 3, Softmax>)")

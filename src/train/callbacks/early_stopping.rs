@@ -172,7 +172,7 @@ impl<N: Trainable + Clone, W: FnMut(&EpochReport<N>) -> f64> Callback<N> for &mu
     }
 
     fn epoch(&mut self, epoch: &EpochReport<N>) -> ControlFlow<()> {
-        self.run.goes_on();
+        self.run.mark_epoch();
         let loss = (self.watched)(epoch);
         let EarlyStoppingState { best, network, stalled } = &mut self.state;
         let before = best.map_or(f64::INFINITY, |best| best.loss);

@@ -59,7 +59,7 @@ impl<N: Trainable> Callback<N> for &mut History<N::Scalar> {
     }
 
     fn epoch(&mut self, epoch: &EpochReport<N>) -> ControlFlow<()> {
-        self.run.goes_on();
+        self.run.mark_epoch();
         self.losses.push(epoch.loss);
         self.validation_losses.extend(epoch.validation_loss);
         ControlFlow::Continue(())
@@ -141,7 +141,7 @@ impl<N: Trainable, F: FnMut(&N) -> f64> Callback<N> for &mut Metric<F> {
     }
 
     fn epoch(&mut self, epoch: &EpochReport<N>) -> ControlFlow<()> {
-        self.run.goes_on();
+        self.run.mark_epoch();
         self.values.push((self.measure)(epoch.network));
         ControlFlow::Continue(())
     }

@@ -119,7 +119,7 @@ pub trait Callback<N: Trainable> {
 ///         Ok(())
 ///     }
 ///     fn epoch(&mut self, _: &EpochReport<N>) -> ControlFlow<()> {
-///         self.run.goes_on();
+///         self.run.mark_epoch();
 ///         self.epochs += 1;
 ///         ControlFlow::Continue(())
 ///     }
@@ -169,7 +169,7 @@ impl Run {
     }
 
     /// Marks the end of an epoch: the training run has begun.
-    pub fn goes_on(&mut self) {
+    pub fn mark_epoch(&mut self) {
         self.left = None;
     }
 
