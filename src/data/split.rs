@@ -91,7 +91,6 @@ fn check(count: usize, test: f64) -> Result<usize, Error> {
 /// # Errors
 ///
 /// If there are no samples, or if either part would be empty.
-#[doc(alias("train_test_split"))]
 pub fn split<'a, R: Rng>(
     indices: &'a mut [usize],
     test: f64,
@@ -103,6 +102,84 @@ pub fn split<'a, R: Rng>(
         *index = order.at(place);
     }
     Ok(indices.split_at(indices.len() - tested))
+}
+
+/// Train-validation-test split in random order: like [`split`], with a third part to choose between networks by. `validation` and
+/// `test` are fractions of all samples, each rounded up.
+///
+/// # Errors
+///
+/// If there are no samples, or if one of the three parts would be empty.
+///
+/// # Examples
+///
+/// ```
+/// use tuplenet::data::split_in_three;
+///
+/// let mut indices = [0; 10];
+/// let [train, validation, test] = split_in_three(&mut indices, 0.2, 0.2, &mut tuplenet::seeded(0))?;
+/// assert_eq!([train.len(), validation.len(), test.len()], [6, 2, 2]);
+/// # Ok::<(), tuplenet::Error>(())
+/// ```
+pub fn split_in_three<'a, R: Rng>(
+    indices: &'a mut [usize],
+    validation: f64,
+    test: f64,
+    rng: &mut R,
+) -> Result<[&'a [usize]; 3], Error> {
+    let count = indices.len();
+    let (rest, test) = split(indices, test, rng)?;
+    let validated = check(count, validation)?;
+    match rest.len().checked_sub(validated) {
+        Some(trained) if trained > 0 => {
+            let (train, validation) = rest.split_at(trained);
+            Ok([train, validation, test])
+        }
+        _ => Err(Error::Split { count, percent: (validation * 100.0) as i32 }),
+    }
+}
+
+/// Inputs and targets of a part of the samples, for training or for the test.
+#[cfg(feature = "alloc")]
+pub type Part<X, Y> = (alloc::vec::Vec<X>, alloc::vec::Vec<Y>);
+
+/// Train-test split in random order, as copies: `((inputs, targets), (inputs, targets))`, first for training, then for the test.
+/// [`split`] makes views, which need no heap. scikit-learn equivalent: `sklearn.model_selection.train_test_split`.
+///
+/// # Errors
+///
+/// As for [`split`], and if there are not as many targets as inputs.
+///
+/// # Examples
+///
+/// ```
+/// use tuplenet::data::train_test_split;
+///
+/// let (inputs, classes) = ([[0.1f32], [0.2], [0.3], [0.4]], [0usize, 0, 1, 1]);
+/// let (train, test) = train_test_split(&inputs, &classes, 0.25, &mut tuplenet::seeded(0))?;
+/// assert_eq!((train.0.len(), test.1.len()), (3, 1));
+/// # Ok::<(), tuplenet::Error>(())
+/// ```
+#[cfg(feature = "alloc")]
+pub fn train_test_split<X: Clone, Y: Clone, R: Rng>(
+    inputs: &[X],
+    targets: &[Y],
+    test: f64,
+    rng: &mut R,
+) -> Result<(Part<X, Y>, Part<X, Y>), Error> {
+    let (expected, found) = (inputs.len(), targets.len());
+    if expected != found {
+        return Err(Error::Lengths { what: "targets, one for each input", expected, found });
+    }
+    let mut indices = alloc::vec![0; inputs.len()];
+    let (train, test) = split(&mut indices, test, rng)?;
+    let part = |indices: &[usize]| {
+        (
+            indices.iter().filter_map(|&index| inputs.get(index).cloned()).collect(),
+            indices.iter().filter_map(|&index| targets.get(index).cloned()).collect(),
+        )
+    };
+    Ok((part(train), part(test)))
 }
 
 /// Stratified train-test split: like [`split`], with every class divided in the same proportion, as nearly as whole

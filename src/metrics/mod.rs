@@ -16,12 +16,16 @@
 //! # Ok::<(), tuplenet::Error>(())
 //! ```
 
+mod accuracy;
 mod average;
 mod confusion;
 mod log_loss;
 mod regression;
 mod roc;
 
+#[cfg(feature = "alloc")]
+pub(crate) use accuracy::class_of;
+pub use accuracy::{ClassTarget, accuracy};
 pub use average::Average;
 pub use confusion::{ClassScores, ConfusionMatrix};
 pub use log_loss::log_loss;

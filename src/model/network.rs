@@ -203,6 +203,39 @@ pub trait Network: Sized {
         Ok(())
     }
 
+    /// Predicts the outputs for any number of samples, as a new vector; [`predict_all`](Self::predict_all) writes into one that is
+    /// there.
+    ///
+    /// # Errors
+    ///
+    /// What [`Samples::check`] returns.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tuplenet::prelude::*;
+    ///
+    /// let network = <Dense<2, 1, Sigmoid>>::new(&mut seeded(0));
+    /// let outputs = network.predict_vec(&[[0.0, 0.0], [0.0, 1.0], [1.0, 0.0]])?;
+    /// assert_eq!(outputs[0], [0.5]);
+    /// # Ok::<(), tuplenet::Error>(())
+    /// ```
+    #[cfg(feature = "alloc")]
+    #[doc(alias("predict"))]
+    fn predict_vec<X>(
+        &self,
+        inputs: &X,
+    ) -> Result<alloc::vec::Vec<<Out<Self> as Shape>::Sample<<Self as InputShape>::Scalar>>, Error>
+    where
+        X: Inputs<<Self as InputShape>::Scalar, <Self as InputShape>::In> + ?Sized,
+        Self: InputShape + Model<<Self as InputShape>::In, <Self as InputShape>::Scalar>,
+    {
+        inputs.check()?;
+        let mut outputs = alloc::vec![Zeroed::ZEROED; inputs.count()];
+        self.predict_all(inputs, &mut outputs)?;
+        Ok(outputs)
+    }
+
     /// The state of a stream before its first step; see [`step`](Self::step).
     #[must_use]
     fn state(&self) -> StreamState<Self>

@@ -2,7 +2,7 @@
 
 use crate::data::ClassIndex;
 use crate::error::{Error, TargetError, check_finite};
-use crate::metrics::{self, largest_index};
+use crate::metrics::{self, class_of};
 use crate::num::Real;
 
 /// Accuracy: the fraction of samples whose class is that of the largest output. With one output the predicted class is
@@ -27,11 +27,7 @@ pub fn accuracy<T: Real, C: ClassIndex<OUT>, const OUT: usize>(
             return Err(Error::Target { sample, problem: TargetError::Class { found, classes: limit } });
         }
         check_finite(sample, output)?;
-        let predicted = match output.as_slice() {
-            [output] => usize::from(output.exact() >= 0.5),
-            several => largest_index(several),
-        };
-        right += usize::from(predicted == found);
+        right += usize::from(class_of(output) == found);
     }
     if outputs.is_empty() { Err(Error::NoSamples) } else { Ok(right as f64 / outputs.len() as f64) }
 }
