@@ -1,7 +1,7 @@
 //! The compiler's error messages where sizes, scalar types or targets do not match: `tests/compile_errors/*.stderr`, and where a
 //! file of weights does not fit: `tests/compile_errors_io/*.stderr`.
 //!
-//! After a change of messages, `TRYBUILD=overwrite cargo test --test compile_errors --features safetensors` writes them again;
+//! After a change of messages, `TRYBUILD=overwrite cargo test --test compile_errors` writes them again;
 //! read every one.
 
 #![cfg(feature = "std")]

@@ -2,7 +2,7 @@
 //! step. Here it is taken beside the same step in a trainer's own memory, which a micro-batch has that the batch does
 //! not fill.
 //!
-//!     cargo test --release --test registers
+//!     cargo test --release -p tuplenet-benches --test registers
 //!
 //! Without optimization a step is always taken in the trainer's memory, and there is nothing to compare.
 
@@ -12,7 +12,7 @@ use tuplenet::layers::{BatchNorm, Dropout};
 use tuplenet::model::{Parameter, Visit, Visitor};
 use tuplenet::prelude::*;
 
-/// All numbers of a network, running statistics too.
+/// All values of a network, running statistics too.
 #[derive(Default)]
 struct Numbers(Vec<f32>);
 
