@@ -9,7 +9,7 @@
 //!     let inputs = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
 //!     let targets = [[0.0], [1.0], [1.0], [0.0]];
 //!
-//!     let network = Xor::new(&mut seeded(0));
+//!     let network = Xor::new(seeded(0));
 //!     let mut trainer = Trainer::new(network, BinaryCrossEntropy, Adam::new(0.05), seeded(1));
 //!     trainer.fit(&inputs, &targets, &FitOptions { epochs: 1000, ..FitOptions::default() }, ())?;
 //!
@@ -67,6 +67,7 @@
 //! choose a micro-batch of 1, and train with [`step_one`](train::Trainer::step_one), one sample at a time.
 //! `examples/firmware` does so on microcontrollers.
 #![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 #![warn(clippy::missing_errors_doc, clippy::missing_panics_doc, clippy::must_use_candidate)]

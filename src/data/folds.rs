@@ -99,7 +99,7 @@ fn check(samples: usize, folds: usize) -> Result<(), Error> {
 /// # Ok::<(), tuplenet::Error>(())
 /// ```
 #[doc(alias("KFold"))]
-pub fn k_folds<'a, R: Rng>(indices: &'a mut [usize], folds: usize, rng: &mut R) -> Result<Folds<'a>, Error> {
+pub fn k_folds<'a, R: Rng>(indices: &'a mut [usize], folds: usize, rng: R) -> Result<Folds<'a>, Error> {
     check(indices.len(), folds)?;
     let order = Permutation::new(indices.len(), rng);
     for (position, index) in indices.iter_mut().enumerate() {
@@ -138,7 +138,7 @@ pub fn stratified_k_folds<'a, const CLASSES: usize, R: Rng>(
     classes: &[impl Sample<f32, Item = usize>],
     indices: &'a mut [usize],
     folds: usize,
-    rng: &mut R,
+    mut rng: R,
 ) -> Result<Folds<'a>, Error> {
     let samples = indices.len();
     if classes.len() != samples {
@@ -152,7 +152,7 @@ pub fn stratified_k_folds<'a, const CLASSES: usize, R: Rng>(
         }
         class
     };
-    deal(class_of, &mut [0; CLASSES], &mut [None; CLASSES], indices, folds, rng)
+    deal(class_of, &mut [0; CLASSES], &mut [None; CLASSES], indices, folds, &mut rng)
 }
 
 /// [`stratified_k_folds`] with buffers: `counts` holds a zero and `ranks` a `None` for each class.
@@ -185,7 +185,7 @@ pub(crate) fn deal<'a, R: Rng>(
             dealt += counts[class];
         }
     }
-    let order = Permutation::new(samples, rng);
+    let order = Permutation::new(samples, &mut *rng);
     for position in 0..samples {
         let sample = order.at(position);
         if let Some(rank) = &mut ranks[class_of(sample)] {

@@ -57,9 +57,9 @@ impl Permutation {
     /// Creates a random order of the indices below `count`.
     // Not inlined: it is called once in an epoch, and inlined it takes registers from the steps.
     #[inline(never)]
-    pub fn new<R: Rng>(count: usize, rng: &mut R) -> Self {
+    pub fn new<R: Rng>(count: usize, mut rng: R) -> Self {
         let order =
-            if count <= LISTED { Order::Listed(listed(count, rng)) } else { Order::Mixed(Mixing::new(count, rng)) };
+            if count <= LISTED { Order::Listed(listed(count, &mut rng)) } else { Order::Mixed(Mixing::new(count, &mut rng)) };
         Permutation { count, order }
     }
 

@@ -94,7 +94,7 @@ fn check(count: usize, test: f64) -> Result<usize, Error> {
 pub fn split<'a, R: Rng>(
     indices: &'a mut [usize],
     test: f64,
-    rng: &mut R,
+    rng: R,
 ) -> Result<(&'a [usize], &'a [usize]), Error> {
     let tested = check(indices.len(), test)?;
     let order = Permutation::new(indices.len(), rng);
@@ -125,7 +125,7 @@ pub fn split_in_three<'a, R: Rng>(
     indices: &'a mut [usize],
     validation: f64,
     test: f64,
-    rng: &mut R,
+    rng: R,
 ) -> Result<[&'a [usize]; 3], Error> {
     let count = indices.len();
     let (rest, test) = split(indices, test, rng)?;
@@ -165,7 +165,7 @@ pub fn train_test_split<X: Clone, Y: Clone, R: Rng>(
     inputs: &[X],
     targets: &[Y],
     test: f64,
-    rng: &mut R,
+    rng: R,
 ) -> Result<(Part<X, Y>, Part<X, Y>), Error> {
     let (expected, found) = (inputs.len(), targets.len());
     if expected != found {
@@ -207,7 +207,7 @@ pub fn stratified_split<'a, const CLASSES: usize, R: Rng>(
     classes: &[impl Sample<f32, Item = usize>],
     indices: &'a mut [usize],
     test: f64,
-    rng: &mut R,
+    rng: R,
 ) -> Result<(&'a [usize], &'a [usize]), Error> {
     let count = indices.len();
     if classes.len() != count {

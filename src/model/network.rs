@@ -45,6 +45,9 @@ pub trait Network: Sized {
     /// Creates a network with random weights, by the initialization that suits each layer's activation, and biases
     /// of zero.
     ///
+    /// Like everything that needs randomness, it takes a random number generator by value, `seeded(0)`, or one that goes on being
+    /// used, `&mut rng`.
+    ///
     /// # Examples
     ///
     /// ```
@@ -53,12 +56,12 @@ pub trait Network: Sized {
     /// type Xor = (Dense<2, 8, Tanh>, Dense<8, 1, Sigmoid>);
     /// let network = Xor::new(&mut seeded(0));
     /// ```
-    fn new<R: Rng>(rng: &mut R) -> Self
+    fn new<R: Rng>(mut rng: R) -> Self
     where
         Self: Trainable,
     {
         let mut network = Self::ZEROED;
-        network.initialize(rng);
+        network.initialize(&mut rng);
         network
     }
 
@@ -80,23 +83,23 @@ pub trait Network: Sized {
     /// assert!(network.predict_one(&[0.5; 1000])[9] > 0.0);
     /// ```
     #[cfg(feature = "std")]
-    fn boxed<R: Rng>(rng: &mut R) -> alloc::boxed::Box<Self>
+    fn boxed<R: Rng>(mut rng: R) -> alloc::boxed::Box<Self>
     where
         Self: Trainable + Send,
     {
         let mut network = crate::model::boxed::boxed_on_large_stack(|| Self::ZEROED);
-        network.initialize(rng);
+        network.initialize(&mut rng);
         network
     }
 
     /// Creates a network with random weights by the initialization `init`. Other parameters start as in
     /// [`new`](Self::new): biases with zero.
-    fn with_init<R: Rng>(init: &impl Init, rng: &mut R) -> Self
+    fn with_init<R: Rng>(init: &impl Init, mut rng: R) -> Self
     where
         Self: Trainable,
     {
-        let mut network = Self::new(rng);
-        network.visit_mut([], &mut Initialize { init, rng });
+        let mut network = Self::new(&mut rng);
+        network.visit_mut([], &mut Initialize { init, rng: &mut rng });
         network
     }
 

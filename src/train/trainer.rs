@@ -323,9 +323,9 @@ where
     /// learner.initialize(&mut seeded(0));
     /// assert!(learner.network != Xor::ZEROED);
     /// ```
-    pub fn initialize<G: Rng>(&mut self, rng: &mut G) {
+    pub fn initialize<G: Rng>(&mut self, mut rng: G) {
         fill(&mut self.network, N::Scalar::ZERO);
-        self.network.initialize(rng);
+        self.network.initialize(&mut rng);
         fill(&mut self.gradient, N::Scalar::ZERO);
         self.state = Zeroed::ZEROED;
         self.optimizer.restart();
