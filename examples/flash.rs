@@ -56,7 +56,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     write("layer_norm.rs", &what, export::rust_expression(&network)?)?;
     write("layer_norm.c", &what, in_c)?;
 
-    write("flowers.rs", "all irises, in tenths of a centimetre", flowers()?)?;
+    // For training on the microcontroller, and for tests of the library, which train in the same way.
+    write("../../../../src/num/flowers.rs", "all irises, in tenths of a centimetre", flowers()?)?;
 
     let (network, accuracy, samples, in_c) = digits()?;
     let what = format!("64-32-10, trained on digits to a test accuracy of {accuracy:.3}");

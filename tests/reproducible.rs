@@ -4,11 +4,11 @@
 
 mod common;
 #[cfg(feature = "reproducible")]
-#[path = "../examples/firmware/src/bits.rs"]
+#[path = "../src/num/bits.rs"]
 #[allow(dead_code, reason = "its training runs are another test's")]
 mod firmware;
 #[cfg(feature = "reproducible")]
-#[path = "common/pinned.rs"]
+#[path = "../src/num/pinned.rs"]
 mod pinned;
 
 use common::{bits, numbers};

@@ -37,9 +37,9 @@ pub use one_hot::one_hot;
 pub(crate) use scale::Line;
 pub use scale::{MinMaxScaler, StandardScaler};
 pub use shuffle::Permutation;
-pub use split::{Subset, split, split_in_three, stratified_split};
 #[cfg(feature = "alloc")]
 pub use split::{Part, train_test_split};
+pub use split::{Subset, split, split_in_three, stratified_split};
 pub use weights::{ClassWeighted, Weighted, balanced_class_weights};
 
 use crate::data::shape::Shape;

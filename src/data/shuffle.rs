@@ -58,8 +58,11 @@ impl Permutation {
     // Not inlined: it is called once in an epoch, and inlined it takes registers from the steps.
     #[inline(never)]
     pub fn new<R: Rng>(count: usize, mut rng: R) -> Self {
-        let order =
-            if count <= LISTED { Order::Listed(listed(count, &mut rng)) } else { Order::Mixed(Mixing::new(count, &mut rng)) };
+        let order = if count <= LISTED {
+            Order::Listed(listed(count, &mut rng))
+        } else {
+            Order::Mixed(Mixing::new(count, &mut rng))
+        };
         Permutation { count, order }
     }
 

@@ -91,11 +91,7 @@ fn check(count: usize, test: f64) -> Result<usize, Error> {
 /// # Errors
 ///
 /// If there are no samples, or if either part would be empty.
-pub fn split<'a, R: Rng>(
-    indices: &'a mut [usize],
-    test: f64,
-    rng: R,
-) -> Result<(&'a [usize], &'a [usize]), Error> {
+pub fn split<'a, R: Rng>(indices: &'a mut [usize], test: f64, rng: R) -> Result<(&'a [usize], &'a [usize]), Error> {
     let tested = check(indices.len(), test)?;
     let order = Permutation::new(indices.len(), rng);
     for (place, index) in indices.iter_mut().enumerate() {

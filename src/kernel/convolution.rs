@@ -1766,7 +1766,7 @@ mod tests {
 
         #[test]
         fn convolutions_and_poolings() {
-            let lines = include_str!("../../tests/golden/convolutions.txt").lines().enumerate();
+            let lines = include_str!("convolutions.txt").lines().enumerate();
             assert_eq!(lines.clone().count(), 300);
             for (line, text) in lines {
                 compare::<f64>(line, text, 1e-10);

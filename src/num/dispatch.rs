@@ -121,14 +121,6 @@ pub(crate) fn call<S: Simd, R>(simd: S, apart: bool, work: impl FnOnce() -> R) -
     if apart { simd.vectorize(work) } else { work() }
 }
 
-/// The training runs of the firmware example on microcontrollers.
-#[cfg(all(test, feature = "std", feature = "reproducible"))]
-#[path = "../../examples/firmware/src/bits.rs"]
-mod bits;
-#[cfg(all(test, feature = "std", feature = "reproducible"))]
-#[path = "../../tests/common/pinned.rs"]
-mod pinned;
-
 #[cfg(all(test, feature = "std"))]
 pub(crate) mod tests {
     use super::*;
@@ -160,6 +152,7 @@ pub(crate) mod tests {
     #[cfg(feature = "reproducible")]
     #[test]
     fn the_same_bits_on_every_level() {
+        use crate::num::{bits, pinned};
         for level in levels() {
             FORCED.set(Some(level));
             for (name, run) in [("XOR", bits::xor as fn() -> _), ("IRIS", bits::iris), ("RAGGED", bits::ragged)] {

@@ -1,10 +1,15 @@
 //! The scalar types of a network, `f32` and `f64`, on vector lanes; [`math`] has `exp`, `tanh` and similar
 //! functions.
 
+// The training runs of the programs on microcontrollers, and their hashes; here, so that a published package can be tested.
+#[cfg(all(test, feature = "std", feature = "reproducible"))]
+mod bits;
 pub(crate) mod dispatch;
 pub mod float;
 mod fused;
 pub mod math;
+#[cfg(all(test, feature = "std", feature = "reproducible"))]
+mod pinned;
 pub(crate) mod random;
 mod real;
 pub(crate) mod root;

@@ -3,8 +3,10 @@
 
 #![no_std]
 
+#[path = "../../../src/num/bits.rs"]
 pub mod bits;
 mod board;
+#[path = "../../../src/num/hashes.rs"]
 pub mod hashes;
 mod own;
 

@@ -53,7 +53,7 @@ pub fn xor() -> Result<u32, tuplenet::Error> {
 /// Three kinds of iris, scaled, shuffled, in batches of 20 that make micro-batches of 8, 8 and 4.
 pub fn iris() -> Result<u32, tuplenet::Error> {
     type Iris = (Dense<4, 8, Tanh>, Dense<8, 3, Softmax>);
-    static FLOWERS: [([u8; 4], u8); 150] = include!("networks/flowers.rs");
+    static FLOWERS: [([u8; 4], u8); 150] = include!("flowers.rs");
     let mut flowers = [[0.0; 4]; 150];
     let mut kinds = [0; 150];
     for ((flower, kind), (tenths, number)) in flowers.iter_mut().zip(&mut kinds).zip(&FLOWERS) {

@@ -1,11 +1,10 @@
-//! Hashes that are kept in a file, `examples/firmware/src/hashes.rs`, which a program on a microcontroller compares with too.
+//! Hashes that are kept in a file, `src/num/hashes.rs`, which a program on a microcontroller compares with too.
 
 use std::path::{Path, PathBuf};
 
 /// The file, for tests of the library and for those in `tests`, a package in a folder of it.
 fn file() -> PathBuf {
-    let mut files =
-        Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|folder| folder.join("examples/firmware/src/hashes.rs"));
+    let mut files = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|folder| folder.join("src/num/hashes.rs"));
     files.find(|file| file.exists()).expect("the file of hashes is there")
 }
 
