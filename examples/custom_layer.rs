@@ -18,8 +18,7 @@ use tuplenet::num::math;
 use tuplenet::prelude::*;
 use tuplenet::simd::*;
 
-// ------------------------------------------------------------------------------------------------------- the
-// activation
+// ------------------------------------------------------------------------------------------------------ the activation
 
 /// `x tanh(softplus(x))`: D. Misra, "Mish: a self regularized non-monotonic activation function", 2019.
 struct Mish;

@@ -124,8 +124,16 @@ pub mod prelude {
         Activation, Elu, Gelu, HardSigmoid, Identity, LeakyRelu, Relu, Selu, Sigmoid, Silu, Softmax, Softplus,
         Softsign, Tanh,
     };
-    pub use crate::layers::Dense;
+    #[cfg(feature = "alloc")]
+    pub use crate::data::train_test_split;
+    pub use crate::data::{MinMaxScaler, StandardScaler, Subset, split, stratified_split};
+    pub use crate::layers::{
+        AveragePool, BatchNorm, Bidirectional, Conv1d, Conv2d, ConvTranspose2d, Dense, Dropout, Flatten,
+        GlobalAveragePool, Gru, Input, Last, LayerNorm, Lstm, MaxOverTime, MaxPool, MeanOverTime, Residual, Rnn, Steps,
+        Unflatten, Upsample,
+    };
     pub use crate::loss::{BinaryCrossEntropy, CrossEntropy, Huber, MeanAbsoluteError, MeanSquaredError};
+    pub use crate::metrics::{Average, ConfusionMatrix, accuracy};
     pub use crate::model::{Features, FromTo, Image, Layer, Network, Predict, Sequence};
     pub use crate::num::Real;
     pub use crate::optimizer::{Adagrad, Adam, AdamW, Optimizer, RmsProp, Sgd};
