@@ -37,7 +37,8 @@ use rand::Rng;
 /// # Shapes
 ///
 /// `N` features in, `N` features out. Or an image with `N` channels in, and the same out: then mean and variance of a
-/// channel are those of the pixels of all samples (PyTorch: `torch.nn.BatchNorm2d`).
+/// channel are those of the pixels of all samples (PyTorch: `torch.nn.BatchNorm2d`). A single image is refused too,
+/// although it has many pixels.
 ///
 /// # Formula
 ///
@@ -230,7 +231,7 @@ pub(super) fn line<T: Real>(weight: T, bias: T, mean: T, variance: T) -> [T; 2] 
 /// 1 / standard deviation.
 #[inline(always)]
 pub(super) fn reciprocal<T: Real>(variance: T) -> T {
-    T::ONE / square_root(variance + T::of(EPSILON))
+    (variance + T::of(EPSILON)).reciprocal_root_of_variance()
 }
 
 /// Adds each column in use to `total`.
