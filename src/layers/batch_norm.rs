@@ -8,7 +8,7 @@ use crate::model::{
     Features, InputShape, Kind, Layer, Model, Network, Op, Parameter, Params, Pass, Visit, Visitor, VisitorMut, Zeroed,
 };
 use crate::num::Real;
-use crate::num::math::{mul_add, square_root};
+use crate::num::math::mul_add;
 use crate::num::root::{root_of_f32, root_of_f64};
 use fearless_simd::Simd;
 use nalgebra::{ArrayStorage, SMatrix, SVector};
@@ -443,8 +443,7 @@ impl<const N: usize, T: Real> Layer<Features<N>, T> for BatchNorm<N, T> {
         gradient.weight += weight_gradient;
         gradient.bias += bias_gradient;
 
-        // The first micro-batch of a batch starts again from zero, whatever a failed batch has left.
-        if pass.offset() == 0 {
+        if pass.begins_batch() {
             (gradient.running_mean, gradient.running_variance, gradient.num_batches_tracked) =
                 (SVector::ZEROED, SVector::ZEROED, 0);
         }
