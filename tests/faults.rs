@@ -7,5 +7,7 @@ mod data;
 mod files;
 #[path = "faults/losses.rs"]
 mod losses;
+#[path = "faults/sequences.rs"]
+mod sequences;
 #[path = "faults/training.rs"]
 mod training;

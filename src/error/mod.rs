@@ -329,12 +329,15 @@ debug_is_display!(Found);
 impl Found {
     /// An `f32` or `f64` value.
     #[must_use]
+    #[inline]
     pub fn value<T: Real>(value: T) -> Self {
         let value = if value.is_nan() { T::nan() } else { value };
-        let mut bytes = [0; 8];
-        for (to, from) in bytes.iter_mut().zip(bytemuck::bytes_of(&value)) {
-            *to = *from;
-        }
+        // Without a loop, which the compiler would not leave out where nobody reads the value.
+        let bytes = match *bytemuck::bytes_of(&value) {
+            [a, b, c, d] => [a, b, c, d, 0, 0, 0, 0],
+            [a, b, c, d, e, f, g, h] => [a, b, c, d, e, f, g, h],
+            _ => [0; 8],
+        };
         Found { bytes, kind: if size_of::<T>() == size_of::<f32>() { Kind::Single } else { Kind::Double } }
     }
 
@@ -491,9 +494,11 @@ pub(crate) fn setting<T: Real>(valid: bool, expected: &'static str, found: T) ->
     if valid { Ok(()) } else { Err(refused(expected, found)) }
 }
 
-/// One function for all settings of a scalar type, so that a check is a comparison and a jump.
+/// One function for all settings of a scalar type, so that a check is a comparison and a jump. On a microcontroller, where
+/// few programs read the error, the compiler leaves out what it does not see used.
 #[cold]
-#[inline(never)]
+#[cfg_attr(not(target_os = "none"), inline(never))]
+#[cfg_attr(target_os = "none", inline(always))]
 fn refused<T: Real>(expected: &'static str, found: T) -> Error {
     Error::Setting { expected, found: Found::value(found) }
 }
@@ -501,7 +506,7 @@ fn refused<T: Real>(expected: &'static str, found: T) -> Error {
 /// Whether a value is finite and not negative.
 #[inline(always)]
 pub(crate) fn not_negative<T: Real>(value: T) -> bool {
-    value >= T::ZERO && value < T::infinity()
+    value >= T::ZERO && value <= T::max_value()
 }
 
 /// Whether a value is at least 0 and below 1.

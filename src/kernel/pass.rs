@@ -14,13 +14,14 @@ pub struct Pass<S, const B: usize> {
     offset: usize,
     logits: bool,
     zero: bool,
+    again: bool,
 }
 
 impl<S: Simd, const B: usize> Pass<S, B> {
     /// Creates a pass whose first `len` columns are in use, or all of them if `len` is more than `B`.
     #[inline(always)]
     pub fn new(simd: S, len: usize) -> Self {
-        Pass { simd, len: if len < B { len } else { B }, offset: 0, logits: false, zero: false }
+        Pass { simd, len: if len < B { len } else { B }, offset: 0, logits: false, zero: false, again: false }
     }
 
     /// The same pass, whose first column has the index `offset` in the batch.
@@ -55,8 +56,22 @@ impl<S: Simd, const B: usize> Pass<S, B> {
     #[inline(always)]
     #[must_use]
     pub(crate) fn with_simd<R: Simd>(self, simd: R) -> Pass<R, B> {
-        let Pass { len, offset, logits, zero, .. } = self;
-        Pass { simd, len, offset, logits, zero }
+        let Pass { len, offset, logits, zero, again, .. } = self;
+        Pass { simd, len, offset, logits, zero, again }
+    }
+
+    /// The same pass, for a layer that has computed other inputs of the same samples before.
+    #[inline(always)]
+    #[must_use]
+    pub(crate) fn once_more(self) -> Self {
+        Pass { again: true, ..self }
+    }
+
+    /// Whether a backward pass is the first of the batch for its layer, whose buffers begin again from zero then,
+    /// whatever a failed batch has left.
+    #[inline(always)]
+    pub(crate) fn begins_batch(self) -> bool {
+        self.offset == 0 && !self.again
     }
 
     /// The proof that the CPU has the instruction set `S`.

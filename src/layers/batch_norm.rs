@@ -8,7 +8,7 @@ use crate::model::{
     Features, InputShape, Kind, Layer, Model, Network, Op, Parameter, Params, Pass, Visit, Visitor, VisitorMut, Zeroed,
 };
 use crate::num::Real;
-use crate::num::math::{mul_add, square_root};
+use crate::num::math::mul_add;
 use crate::num::root::{root_of_f32, root_of_f64};
 use fearless_simd::Simd;
 use nalgebra::{ArrayStorage, SMatrix, SVector};
@@ -37,7 +37,8 @@ use rand::Rng;
 /// # Shapes
 ///
 /// `N` features in, `N` features out. Or an image with `N` channels in, and the same out: then mean and variance of a
-/// channel are those of the pixels of all samples (PyTorch: `torch.nn.BatchNorm2d`).
+/// channel are those of the pixels of all samples (PyTorch: `torch.nn.BatchNorm2d`). A single image is refused too,
+/// although it has many pixels.
 ///
 /// # Formula
 ///
@@ -230,7 +231,7 @@ pub(super) fn line<T: Real>(weight: T, bias: T, mean: T, variance: T) -> [T; 2] 
 /// 1 / standard deviation.
 #[inline(always)]
 pub(super) fn reciprocal<T: Real>(variance: T) -> T {
-    T::ONE / square_root(variance + T::of(EPSILON))
+    (variance + T::of(EPSILON)).reciprocal_root_of_variance()
 }
 
 /// Adds each column in use to `total`.
@@ -442,8 +443,7 @@ impl<const N: usize, T: Real> Layer<Features<N>, T> for BatchNorm<N, T> {
         gradient.weight += weight_gradient;
         gradient.bias += bias_gradient;
 
-        // The first micro-batch of a batch starts again from zero, whatever a failed batch has left.
-        if pass.offset() == 0 {
+        if pass.begins_batch() {
             (gradient.running_mean, gradient.running_variance, gradient.num_batches_tracked) =
                 (SVector::ZEROED, SVector::ZEROED, 0);
         }

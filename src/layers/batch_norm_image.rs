@@ -173,8 +173,7 @@ impl<const N: usize, const H: usize, const W: usize, T: Real> Layer<Image<N, H, 
         gradient: &mut Self,
         mut dx: Option<&mut Images<T, N, H, W, B>>,
     ) {
-        // The first micro-batch of a batch starts again from zero, whatever a failed batch has left.
-        if pass.offset() == 0 {
+        if pass.begins_batch() {
             (gradient.running_mean, gradient.running_variance, gradient.num_batches_tracked) =
                 (SVector::from_element(T::ZERO), SVector::from_element(T::ZERO), 0);
         }

@@ -7,7 +7,7 @@ use crate::model::layer::Internal;
 use crate::model::{
     Features, InputShape, Kind, Layer, Model, Network, Op, Parameter, Params, Pass, Visit, Visitor, VisitorMut, Zeroed,
 };
-use crate::num::math::{mul_add, square_root};
+use crate::num::math::mul_add;
 use crate::num::{Real, lanes};
 use fearless_simd::Simd;
 use nalgebra::{ArrayStorage, SMatrix, SVector};
@@ -91,7 +91,7 @@ impl<const N: usize, T: Real, const EPSILON_NANOS: u64> LayerNorm<N, T, EPSILON_
     fn moments<S: Simd>(simd: S, x: &[T; N]) -> (T, T) {
         let count = T::from_count(N);
         let (mean, squares) = mean_and_squares(simd, x);
-        let reciprocal = T::ONE / square_root(squares / count + T::of(Self::EPSILON));
+        let reciprocal = (squares / count + T::of(Self::EPSILON)).reciprocal_root_of_variance();
         // NaN where the squares overflowed; otherwise the output of such a sample would be the bias.
         (mean, reciprocal + squares * T::ZERO)
     }

@@ -13,7 +13,7 @@ use crate::model::{
 use crate::num::Real;
 use crate::num::math::maximum;
 use crate::{no_parameters, stateless};
-use fearless_simd::Simd;
+use fearless_simd::{Select, Simd, SimdBase};
 use nalgebra::{SMatrix, SVector};
 use rand::Rng;
 
@@ -73,7 +73,7 @@ pub struct MeanOverTime;
 ///
 /// # Formula
 ///
-/// `y = max(x_1, .., x_STEPS)`, feature by feature; the gradient goes to the first step with that value. PyTorch equivalent:
+/// `y = max(x_1, .., x_STEPS)`, feature by feature, NaN if one of them is; the gradient goes to the first step with that value. PyTorch equivalent:
 /// `x.amax(dim=1)`, which shares the gradient between equal values; Keras equivalent: `GlobalMaxPooling1D`.
 ///
 /// # Examples
@@ -97,7 +97,8 @@ fn raise<S: Simd, T: Real>(simd: S, x: &[T], y: &mut [T]) {
         [y],
         [x],
         #[inline(always)]
-        |[y], [x]| [maximum(x, y)],
+        // Also where `y` is NaN, which the maximum passes over.
+        |[y], [x]| [y.simd_eq(y).select(maximum(x, y), y)],
     );
 }
 
@@ -263,7 +264,8 @@ impl<const N: usize, T: Real> Stream<Features<N>, T> for MaxOverTime {
 }
 
 /// A layer, or a tuple of layers, for each step of a sequence, with the same weights. A [`Dropout`] inside it zeroes the
-/// same features at all steps.
+/// same features at all steps. A [`BatchNorm`] normalizes each step by itself, over the samples, and its running statistics
+/// follow one step after the other, as if each were a batch.
 ///
 /// # Shapes
 ///
@@ -356,6 +358,7 @@ where
                 |dx| dx.get_mut(step),
             );
             self.0.backward(each, (x, y), cache, dy, &mut gradient.0, dx);
+            each = each.once_more();
         }
     }
 

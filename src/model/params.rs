@@ -226,9 +226,9 @@ pub trait Params: Zeroed {
     fn update_buffers(&mut self, _gradient: &mut Self) {}
 
     /// Merges what a layer's backward pass has left beside gradients in `part` into `self`, and sets it to zero in
-    /// `part`. Where several threads share a batch, `self` and `part` are the gradients that two of them have
-    /// computed, and the samples of `part` follow those of `self`. By default it does nothing, for layers that
-    /// leave only gradients.
+    /// `part`. Where several threads share a batch, or a batch has very many micro-batches, `self` and `part` are the
+    /// gradients of two parts of it, and the samples of `part` follow those of `self`. By default it does nothing, for
+    /// layers that leave only gradients.
     #[inline(always)]
     fn merge_buffers(&mut self, _part: &mut Self) {}
 }

@@ -89,14 +89,17 @@ macro_rules! dispatch_or_call {
 
 #[cfg(not(all(target_arch = "x86_64", not(tuplenet_scalar))))]
 macro_rules! dispatch_or_call {
-    ($inlined:expr, $simd:ident => $call:expr) => {
+    ($inlined:expr, $simd:ident => $call:expr) => {{
+        // Calls are inlined here in any case.
+        let _: bool = const { $inlined };
         $crate::num::dispatch::dispatch!($crate::num::dispatch::level(), $simd => $call)
-    };
+    }};
 }
 
 pub(crate) use dispatch_or_call;
 
 /// Calls `work`.
+#[cfg(all(target_arch = "x86_64", not(tuplenet_scalar)))]
 #[inline(always)]
 pub(crate) fn run<R>(work: impl FnOnce() -> R) -> R {
     work()
@@ -137,6 +140,11 @@ pub(crate) mod tests {
         FORCED.get()
     }
 
+    /// Makes `level` the best one for this thread.
+    pub(crate) fn force(level: Level) {
+        FORCED.set(Some(level));
+    }
+
     /// Every level that this CPU has and [`dispatch!`] knows.
     pub(crate) fn levels() -> Vec<Level> {
         let mut levels = std::vec![Level::baseline(), level()];
@@ -154,7 +162,7 @@ pub(crate) mod tests {
     fn the_same_bits_on_every_level() {
         use crate::num::{bits, pinned};
         for level in levels() {
-            FORCED.set(Some(level));
+            force(level);
             for (name, run) in [("XOR", bits::xor as fn() -> _), ("IRIS", bits::iris), ("RAGGED", bits::ragged)] {
                 pinned::pinned(name, run().unwrap());
             }

@@ -1,7 +1,8 @@
 //! [`Real`]: the two scalar types of networks, `f32` and `f64`, and what the code for lanes needs to know of each.
 
 use crate::num::fused::root_f32;
-use crate::num::root::root_of_f32;
+use crate::num::math::square_root;
+use crate::num::root::{reciprocal_root_of_variance, root_of_f32};
 use crate::num::series::{self, Series};
 use crate::num::zeroed::Zeroed;
 use fearless_simd::prelude::*;
@@ -83,6 +84,13 @@ pub trait Real: Scalar + FloatCore + SimdFloatElement + Zeroed + bytemuck::Pod +
     fn root<S: Simd>(simd: S, x: Lanes<S, Self>) -> Lanes<S, Self> {
         Self::exact_root(simd, x)
     }
+
+    /// 1 divided by the square root of a variance to which an epsilon was added.
+    #[inline(always)]
+    #[must_use]
+    fn reciprocal_root_of_variance(self) -> Self {
+        Self::ONE / square_root(self)
+    }
 }
 
 /// Whether there are no vector registers. With `--cfg tuplenet_scalar` a CPU that has them does without, so that tests can run on it
@@ -154,6 +162,11 @@ impl Real for f32 {
     #[inline(always)]
     fn exact_root<S: Simd>(simd: S, x: Lanes<S, f32>) -> Lanes<S, f32> {
         if SCALAR { lanes::<S, f32>(simd, root_of_f32(first_lane::<S, f32>(x))) } else { x.sqrt() }
+    }
+
+    #[inline(always)]
+    fn reciprocal_root_of_variance(self) -> f32 {
+        if SCALAR { reciprocal_root_of_variance(self) } else { 1.0 / square_root(self) }
     }
 
     #[inline(always)]

@@ -4,11 +4,33 @@
 /// registers has an instruction for it. Compiled once in a program, with the bits of that instruction.
 #[inline(never)]
 pub(crate) const fn root_of_f32(x: f32) -> f32 {
+    if is_normal(x) { root_of_normal(x) } else { root_of_rest(x) }
+}
+
+/// The reciprocal of [`root_of_f32`], of a variance to which an epsilon was added: without code for zero and subnormal
+/// values, for which it is NaN.
+#[inline(never)]
+pub(crate) fn reciprocal_root_of_variance(x: f32) -> f32 {
+    if is_normal(x) {
+        1.0 / root_of_normal(x)
+    } else if x > 1.0 {
+        0.0
+    } else {
+        f32::NAN
+    }
+}
+
+/// Whether `x` is positive, finite and not subnormal.
+#[inline(always)]
+const fn is_normal(x: f32) -> bool {
+    x.to_bits().wrapping_sub(f32::MIN_POSITIVE.to_bits()) < f32::INFINITY.to_bits() - f32::MIN_POSITIVE.to_bits()
+}
+
+/// [`root_of_f32`] of a value that [is normal](is_normal).
+#[inline(always)]
+const fn root_of_normal(x: f32) -> f32 {
     const MANTISSA_BITS: u32 = f32::MANTISSA_DIGITS - 1;
     let bits = x.to_bits();
-    if bits < f32::MIN_POSITIVE.to_bits() || bits >= f32::INFINITY.to_bits() {
-        return root_of_rest(x);
-    }
     // Half the exponent, and a mantissa within 4 %. Then two Heron steps, the first of which errs on both sides,
     // for half the error.
     let estimate = f32::from_bits((bits >> 1) + 0x1fbb_8000);

@@ -6,6 +6,8 @@ mod batch;
 pub mod callbacks;
 #[cfg(feature = "checkpoint")]
 pub mod checkpoint;
+#[cfg(all(test, feature = "std"))]
+mod every_level;
 #[cfg(feature = "rayon")]
 mod parallel;
 mod range_test;

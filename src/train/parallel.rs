@@ -5,13 +5,13 @@ use crate::error::Error;
 use crate::loss::Targets;
 use crate::model::boxed::boxed_on_large_stack;
 use crate::model::network::{MICRO_BATCH, check_places, predict_all};
-use crate::model::{LastActivation, Parameter, Shape, Trainable, VisitorMut};
-use crate::num::Real;
+use crate::model::{LastActivation, Shape, Trainable};
 use crate::num::dispatch::{dispatch, level};
 use crate::optimizer::Optimizer;
 use crate::train::batch::{BatchView, MeanLoss, Totals};
 use crate::train::callbacks::TrainerCallback;
 use crate::train::trainer::Executor;
+use crate::train::workspace::Accumulate;
 use crate::train::{FitOptions, FitReport, Trainer, Workspace};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -443,18 +443,5 @@ where
             );
         }
         Ok(sum)
-    }
-}
-
-/// Adds the gradient of another shard, and sets it to zero there.
-struct Accumulate;
-
-impl<T: Real> VisitorMut<T, 1> for Accumulate {
-    #[inline(always)]
-    fn slice(&mut self, _: Parameter, values: &mut [T], [others]: [&mut [T]; 1]) {
-        for (value, other) in values.iter_mut().zip(others) {
-            *value += *other;
-            *other = T::ZERO;
-        }
     }
 }

@@ -439,7 +439,7 @@ where
     ///
     /// # Errors
     ///
-    /// As for [`step`](Self::step). On a microcontroller the settings are not checked.
+    /// As for [`step`](Self::step).
     ///
     /// # Examples
     ///
@@ -468,10 +468,8 @@ where
     {
         let sample = (core::slice::from_ref(input), core::slice::from_ref(target));
         let epoch = self.epochs;
-        if SETTINGS_VARY {
-            self.optimizer.check()?;
-            <[Y]>::check_loss(&self.loss)?;
-        }
+        self.optimizer.check()?;
+        <[Y]>::check_loss(&self.loss)?;
         check_together::<N, B>(1, 1)?;
         dispatch_or_call!(is_inlined::<N::In, N::Scalar, N>(B), simd => {
             let Trainer { network, loss, workspace, gradient, optimizer, state, .. } = self;
@@ -489,7 +487,7 @@ where
                     let large = core::mem::take(&mut workspace.large);
                     // Without squares a gradient that is not finite is found later, by the weights, with a smaller
                     // program.
-                    if SETTINGS_VARY && optimizer.largest_gradient() < N::Scalar::max_value() && (large || loss > N::Scalar::of(HUGE)) {
+                    if optimizer.largest_gradient() < N::Scalar::max_value() && (large || loss > N::Scalar::of(HUGE)) {
                         check_gradient(gradient, optimizer, loss, epoch, 0)?;
                     }
                     take_step(simd, network, gradient, optimizer, state);
@@ -681,10 +679,8 @@ where
         Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + ?Sized,
     {
         let count = check_data(inputs, targets)?;
-        if SETTINGS_VARY {
-            self.optimizer.check()?;
-            Y::check_loss(&self.loss)?;
-        }
+        self.optimizer.check()?;
+        Y::check_loss(&self.loss)?;
         if batch_size == 0 {
             return Err(Error::BatchSize);
         }
@@ -806,7 +802,7 @@ where
     /// Fails after the last epoch if the square of a gradient has overflowed: the optimizer's state then stays
     /// infinite. While the loss is small, no batch checks for that.
     fn check_state(&self, count: usize, batch_size: usize) -> Result<(), Error> {
-        if SETTINGS_VARY && !self.state.is_finite() {
+        if !self.state.is_finite() {
             return Err(Error::GradientTooLarge { epoch: self.epochs - 1, batch: last_batch(count, batch_size) });
         }
         Ok(())
@@ -834,9 +830,7 @@ where
             Permutation::identity(count)
         };
         // A schedule may have set a learning rate that is out of range.
-        if SETTINGS_VARY {
-            self.optimizer.check()?;
-        }
+        self.optimizer.check()?;
         let (mut sum, mut weight) = (Sum::ZERO, Sum::ZERO);
         let (mut first, mut batch) = (0, 0);
         // Two loops: a call in the first would take the registers from it.
@@ -1013,11 +1007,6 @@ fn take_step<S: Simd, N: Trainable, O: Optimizer<Scalar = N::Scalar>>(
     optimizer.step_with(simd, network, gradient, state);
     optimizer.after_step();
 }
-
-/// Whether settings come from outside of the program. In a program for a microcontroller they are constants of the
-/// source, and its flash has no space to check them again in each step or epoch. Code that sets them at run time there
-/// calls [`Optimizer::check`]. What an invalid learning rate does to loss and weights is found all the same.
-const SETTINGS_VARY: bool = cfg!(not(target_os = "none"));
 
 /// The index of the last batch of an epoch.
 fn last_batch(count: usize, batch_size: usize) -> usize {

@@ -6,7 +6,9 @@ use crate::error::{Error, NotFinite};
 use crate::kernel::is_moderate;
 use crate::loss::Targets;
 use crate::model::layer::{LearningRate, is_inlined};
-use crate::model::{Aligned, Batch, LastActivation, Pass, Shape, Trainable, Zeroed, fill};
+use crate::model::{
+    Aligned, Batch, LastActivation, Parameter, Pass, Shape, Trainable, Visit, VisitorMut, Zeroed, fill,
+};
 use crate::num::Real;
 use crate::num::dispatch::{dispatch, dispatch_or_call, is_glue, level};
 use crate::num::target::RARE_WORK_IS_SHARED;
@@ -61,6 +63,55 @@ impl<N: Trainable, const B: usize> Zeroed for Workspace<N, B> {
 /// Micro-batches of at most this many columns have a second pass for when each column has a sample: it has no
 /// conditions, which otherwise take most of the time of a small network's pass.
 const SMALL: usize = 8;
+
+/// Batches of more micro-batches than this are added up in parts, each by itself: the sum of very many small gradients in
+/// their own precision would be off by more than what rounding does to one of them.
+const MOST_IN_ONE_PART: usize = 1024;
+
+/// The size in bytes of the largest network whose gradients are added up in parts: the second gradient is on the stack.
+const LARGEST_IN_PARTS: usize = 1 << 16;
+
+/// The number of samples in a part of a batch with `count` samples, a multiple of the micro-batch: the parts are as many
+/// as a part has micro-batches, or fewer.
+#[inline(always)]
+fn part_length(count: usize, micro_batch: usize) -> usize {
+    #[cold]
+    #[inline(never)]
+    fn of_many(micro_batches: usize) -> usize {
+        let mut length = 1;
+        while length < micro_batches / length {
+            length *= 2;
+        }
+        length
+    }
+    if count <= micro_batch * MOST_IN_ONE_PART { usize::MAX } else { of_many(count / micro_batch) * micro_batch }
+}
+
+/// Adds the gradient of a part of a batch to the `total` of the parts before, and leaves zeros there; leaves the total in
+/// `gradient` after the last part.
+#[cold]
+#[inline(never)]
+fn add_part<T: Real, N: Visit<T>>(total: &mut Option<N>, gradient: &mut N, is_last: bool) {
+    let total = total.get_or_insert(N::ZEROED);
+    total.visit_mut([gradient], &mut Accumulate);
+    total.merge_buffers(gradient);
+    if is_last {
+        core::mem::swap(total, gradient);
+    }
+}
+
+/// Adds the gradient of a part of a batch, and sets it to zero there.
+pub(crate) struct Accumulate;
+
+impl<T: Real> VisitorMut<T, 1> for Accumulate {
+    #[inline(always)]
+    fn slice(&mut self, _: Parameter, values: &mut [T], [others]: [&mut [T]; 1]) {
+        for (value, other) in values.iter_mut().zip(others) {
+            *value += *other;
+            *other = T::ZERO;
+        }
+    }
+}
 
 /// The first element of some samples that is infinite or NaN: its sample, its index in the sample, and what it is.
 /// Reads the data again, so that only the pass uses the micro-batch, which may be in registers.
@@ -405,25 +456,45 @@ impl<N: Trainable, const B: usize> Workspace<N, B> {
         let BatchView { range, .. } = view;
         let mut sum = Sum::ZERO;
         let mut first = range.start;
+        let mut place;
+        let total: &mut [Option<N>] = if const { Self::HAS_PARTS } {
+            place = [const { None }];
+            &mut place
+        } else {
+            &mut []
+        };
+        let part = if const { Self::HAS_PARTS } { part_length(range.len(), B) } else { usize::MAX };
         while first < range.end {
-            let (offset, mut left) = (first - totals.start, range.end - first);
-            if N::TOGETHER > 1 && B > 2 && left == B + 1 {
-                // Two micro-batches of several samples, instead of a full one and one with a single sample.
-                left = B - 1;
+            let end = if part < range.end - first { first + part } else { range.end };
+            while first < end {
+                let (offset, mut left) = (first - totals.start, range.end - first);
+                if N::TOGETHER > 1 && B > 2 && left == B + 1 {
+                    // Two micro-batches of several samples, instead of a full one and one with a single sample.
+                    left = B - 1;
+                }
+                let pass = Pass::<S, B>::new(simd, left).with_offset(offset).stop_at_logits();
+                let gradient = gradient.as_deref_mut();
+                sum.add(if B == 1 || (B <= SMALL && left >= B) {
+                    // The same pass again, where the compiler knows that every column has a sample.
+                    let full = Pass::<S, B>::new(simd, B).with_offset(offset).stop_at_logits();
+                    self.over_micro_batch(full, network, loss, view, totals, gradient)?
+                } else {
+                    self.over_micro_batch(pass, network, loss, view, totals, gradient)?
+                });
+                first += pass.len();
             }
-            let pass = Pass::<S, B>::new(simd, left).with_offset(offset).stop_at_logits();
-            let gradient = gradient.as_deref_mut();
-            sum.add(if B == 1 || (B <= SMALL && left >= B) {
-                // The same pass again, where the compiler knows that every column has a sample.
-                let full = Pass::<S, B>::new(simd, B).with_offset(offset).stop_at_logits();
-                self.over_micro_batch(full, network, loss, view, totals, gradient)?
-            } else {
-                self.over_micro_batch(pass, network, loss, view, totals, gradient)?
-            });
-            first += pass.len();
+            if const { Self::HAS_PARTS } && part < range.len() {
+                if let (Some(gradient), [total]) = (gradient.as_deref_mut(), &mut *total) {
+                    add_part(total, gradient, first == range.end);
+                }
+            }
         }
         Ok(sum.rounded())
     }
+
+    /// Whether the gradient of a very large batch is added up in parts, which takes memory for a second one. A
+    /// microcontroller has neither such batches nor the flash.
+    const HAS_PARTS: bool = cfg!(not(target_os = "none")) && size_of::<N>() <= LARGEST_IN_PARTS;
 
     /// Returns the loss of a single sample, the first of `inputs`. Its gradient by the outputs stays in the workspace
     /// for [`gradient_of_one`](Self::gradient_of_one) or [`sgd_step`](Self::sgd_step). The time is bounded, and no

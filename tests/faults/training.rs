@@ -83,13 +83,41 @@ mod long_sums {
 
     #[test]
     fn the_gradient_of_a_large_weighted_batch() {
-        let mut gradient = Line::ZEROED;
-        let mut workspace = Workspace::<Line, 32>::new();
-        let (network, count) = (line(0.0, 0.3), 300_000);
-        let (inputs, targets) = (samples([0.5], count), samples([0.0], count));
-        workspace.gradient(&network, &MeanSquaredError, &inputs, &targets, &mut gradient).unwrap();
-        assert!(error(gradient.bias[0], 2.0 * f64::from(0.3f32)) < 1e-4, "{gradient:?}");
-        assert!(error(gradient.weight[0], f64::from(0.3f32)) < 1e-4, "{gradient:?}");
+        let network = line(0.0, 0.3);
+        fn check<const B: usize>(network: &Line, count: usize) {
+            let mut gradient = Line::ZEROED;
+            let mut workspace = Workspace::<Line, B>::new();
+            let (inputs, targets) = (samples([0.5], count), samples([0.0], count));
+            workspace.gradient(network, &MeanSquaredError, &inputs, &targets, &mut gradient).unwrap();
+            assert!(error(gradient.bias[0], 2.0 * f64::from(0.3f32)) < 1e-5, "{B} {count} {gradient:?}");
+            assert!(error(gradient.weight[0], f64::from(0.3f32)) < 1e-5, "{B} {count} {gradient:?}");
+        }
+        check::<32>(&network, 300_000);
+        check::<4>(&network, 100_001);
+        check::<1>(&network, 32_800);
+    }
+
+    /// The running statistics of batch normalization are those of all micro-batches in turn, and not those of a part.
+    #[test]
+    fn the_buffers_of_a_large_batch() {
+        type Net = (BatchNorm<1>, Dense<1, 1, Identity>);
+        // 2,000 micro-batches with the mean 1, and three with the mean 4.
+        let inputs: Vec<[f32; 1]> =
+            (0..2003).flat_map(|i| if i < 2000 { [[0.0], [2.0]] } else { [[3.0], [5.0]] }).collect();
+        let targets = vec![[0.5]; inputs.len()];
+        let mut trainer = Trainer::<_, _, _, _, 2>::with_micro_batch(
+            Net::new(&mut seeded(0)),
+            MeanSquaredError,
+            Sgd::new(0.1),
+            seeded(1),
+        );
+        for step in 1..=2 {
+            trainer.step(&inputs, &targets).unwrap();
+            let norm = &trainer.network.0;
+            assert_eq!(norm.num_batches_tracked, step * 2003);
+            assert!(error(norm.running_mean[0], 4.0 - 3.0 * 0.9f64.powi(3)) < 1e-6, "{norm:?}");
+            assert!(error(norm.running_variance[0], 2.0) < 1e-6, "{norm:?}");
+        }
     }
 }
 
