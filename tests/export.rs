@@ -13,11 +13,29 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tuplenet::activation::ActivationKind;
+use tuplenet::data::Inputs;
 use tuplenet::io::export::{self, ExportError, Exportable};
 use tuplenet::layers::*;
-use tuplenet::model::{Kind, Model, Parameter, Trainable, VisitorMut};
+use tuplenet::model::{InputShape, Kind, Model, Op, Out, Parameter, Pass, Shape, Trainable, VisitorMut, Zeroed};
 use tuplenet::prelude::*;
 use tuplenet::simd::{Lanes, Simd};
+
+type SampleOf<N> = <<N as InputShape>::In as Shape>::Sample<<N as InputShape>::Scalar>;
+
+/// All values of some samples, one after the other.
+fn flat<S: Shape, T: Real>(samples: &[S::Sample<T>]) -> Vec<T> {
+    samples.iter().flat_map(|sample| S::elements(sample)).copied().collect()
+}
+
+/// What a network predicts here, sample by sample.
+fn predictions<N: Exportable>(network: &N, samples: &[SampleOf<N>]) -> Vec<N::Scalar>
+where
+    [SampleOf<N>]: Inputs<N::Scalar, N::In>,
+{
+    let mut outputs = vec![Zeroed::ZEROED; samples.len()];
+    network.predict_all(samples, &mut outputs).unwrap();
+    flat::<Out<N>, N::Scalar>(&outputs)
+}
 
 /// A folder for the files of one test.
 fn folder(name: &str) -> PathBuf {
@@ -35,15 +53,18 @@ impl<R: Rng> Stir<R> {
         (self.0.next_u64() >> 11) as f64 / (1u64 << 52) as f64 - 1.0
     }
 
-    fn sample<T: Real, const N: usize>(&mut self, scale: f64) -> [T; N] {
-        core::array::from_fn(|_| T::of(self.number() * scale))
+    fn sample<N: Exportable>(&mut self, scale: f64) -> SampleOf<N> {
+        let mut batch = <<N::In as Shape>::Batch<N::Scalar, 1> as Zeroed>::ZEROED;
+        let values = N::In::as_mut_slice(&mut batch);
+        values.iter_mut().for_each(|value| *value = N::Scalar::of(self.number() * scale));
+        N::In::get(&batch, 0)
     }
 }
 
 impl<R: Rng, T: Real> VisitorMut<T, 0> for Stir<R> {
     fn slice(&mut self, parameter: Parameter, values: &mut [T], []: [&mut [T]; 0]) {
         let (scale, centre) = match (parameter.kind, parameter.name) {
-            (Kind::Weight, _) => (2.0 / (parameter.columns as f64).sqrt(), 0.0),
+            (Kind::Weight | Kind::Kernel { .. }, _) => (2.0 / (parameter.columns as f64).sqrt(), 0.0),
             (_, "weight") => (0.5, 1.0),
             _ => (0.5, 0.0),
         };
@@ -108,14 +129,10 @@ fn numbers<T: Real>(bytes: &[u8]) -> Vec<T> {
 }
 
 /// Writes a network in C and compiles it; returns what the program predicts for samples. Its self-test has passed then.
-fn answers_of_c<N, const IN: usize, const OUT: usize>(
-    name: &str,
-    network: &N,
-    vectors: &[[N::Scalar; IN]],
-    samples: &[[N::Scalar; IN]],
-) -> Vec<[N::Scalar; OUT]>
+fn answers_of_c<N>(name: &str, network: &N, vectors: &[SampleOf<N>], samples: &[SampleOf<N>]) -> Vec<N::Scalar>
 where
-    N: Exportable<IN, OUT> + Clone + Send + Sync,
+    N: Exportable + Clone + Send + Sync,
+    [SampleOf<N>]: Inputs<N::Scalar, N::In>,
 {
     let folder = folder("c");
     let [source, program] = ["c", "out"].map(|ending| folder.join(format!("{name}.{ending}")));
@@ -131,10 +148,10 @@ where
     let mut compiler = Command::new("cc");
     compiler.args(STRICT).arg("-O3").arg("-include").arg(folder.join(format!("{name}.h"))).arg("-c").arg(&source);
     run(compiler.arg("-o").arg(folder.join(format!("{name}.o"))), &[]);
-    let output = run(&mut Command::new(&program), &bytes(samples.as_flattened()));
+    let output = run(&mut Command::new(&program), &bytes(&flat::<N::In, N::Scalar>(samples)));
     let answers: Vec<N::Scalar> = numbers(&output);
-    assert_eq!(answers.len(), samples.len() * OUT);
-    answers.chunks(OUT).map(|answer| answer.try_into().unwrap()).collect()
+    assert_eq!(answers.len(), samples.len() * Out::<N>::LEN);
+    answers
 }
 
 /// How far `found` is off, in roundings of the largest number of `right`.
@@ -147,20 +164,21 @@ fn distance<T: Real>(found: &[T], right: &[T]) -> f64 {
 
 /// Random networks of a type in C answer what they answer here, up to some hundred roundings, and so few that the
 /// limits in the file are kept too.
-fn same_in_c<N, const IN: usize, const OUT: usize>(name: &str)
+fn same_in_c<N>(name: &str)
 where
-    N: Exportable<IN, OUT> + Clone + Send + Sync,
+    N: Exportable + Clone + Send + Sync,
+    [SampleOf<N>]: Inputs<N::Scalar, N::In>,
 {
     let name = &format!("{name}_{}", if size_of::<N::Scalar>() == 4 { "f32" } else { "f64" });
     for seed in 0..2 {
         let network: N = stirred(seed);
         let mut random = Stir(seeded(seed + 100));
-        let samples: Vec<[N::Scalar; IN]> = (0..300).map(|index| random.sample([0.1, 1.0, 5.0][index % 3])).collect();
+        let samples: Vec<_> = (0..300).map(|index| random.sample::<N>([0.1, 1.0, 5.0][index % 3])).collect();
         let answers = answers_of_c(name, &network, &samples[..40], &samples);
         let mut farthest: f64 = 0.0;
-        for (sample, found) in samples.iter().zip(&answers) {
-            let right: [N::Scalar; OUT] = network.predict_one(sample);
-            farthest = farthest.max(distance(found, &right));
+        let right = predictions(&network, &samples);
+        for (found, right) in answers.chunks(Out::<N>::LEN).zip(right.chunks(Out::<N>::LEN)) {
+            farthest = farthest.max(distance(found, right));
         }
         println!("{name}, seed {seed}: {farthest:.0} roundings");
         assert!(farthest <= 300.0, "{name}, seed {seed}: off by {farthest} roundings");
@@ -211,13 +229,74 @@ type Alone<T> = LayerNorm<6, T>;
 type Nothing<T> = (Input<Features<4>, T>, Dropout<10>, Identity);
 type Around<T> = Residual<Dense<4, 4, Softmax, T>>;
 
+type Lenet<T> = (
+    Conv2d<Image<1, 8, 8>, Image<3, 8, 8>, 3, Relu, 1, 1, 1, T>,
+    MaxPool<Image<3, 8, 8>, Image<3, 4, 4>, 2, 2, 0, T>,
+    BatchNorm<3, T>,
+    Conv2d<Image<3, 4, 4>, Image<4, 2, 2>, 2, Gelu, 1, 0, 2, T>,
+    Flatten<Image<4, 2, 2>, 16, T>,
+    Dense<16, 3, Softmax, T>,
+);
+type Wide9 = Image<4, 9, 7>;
+type Small = Image<4, 5, 4>;
+type Groups<T> = (
+    Input<Wide9, T>,
+    LeakyRelu<5>,
+    GroupedConv2d<Wide9, Image<6, 9, 7>, 3, 2, Silu, 1, 1, 1, T>,
+    Residual<(Tanh, DepthwiseConv2d<Image<6, 9, 7>, Image<6, 9, 7>, 3, Identity, 1, 1, 1, T>)>,
+    Dropout<20>,
+    MaxPool<Image<6, 9, 7>, Image<6, 5, 4>, 3, 2, 1, T>,
+    Conv2d<Image<6, 5, 4>, Small, 1, HardSigmoid, 1, 0, 1, T>,
+    (AveragePool<Small, Image<4, 3, 2>, 3, 2, 1, T>, GlobalAveragePool<Image<4, 3, 2>, T>),
+);
+type Decoder<T> = (
+    Dense<3, 8, Tanh, T>,
+    Unflatten<8, Image<2, 2, 2>, T>,
+    Upsample<Image<2, 2, 2>, Image<2, 4, 4>, 2, T>,
+    ConvTranspose2d<Image<2, 4, 4>, Image<3, 4, 4>, 3, Elu, 1, 1, 1, T>,
+    ConvTranspose2d<Image<3, 4, 4>, Image<1, 8, 8>, 3, Sigmoid, 2, 1, 1, T>,
+);
+type GruLast<T> = (Input<Sequence<6, 2>, T>, Gru<2, 5, After, T>, Last, Dense<5, 3, Softmax, T>);
+type GruSteps<T> = (
+    Input<Sequence<5, 3>, T>,
+    Gru<3, 4, Before, T>,
+    Dropout<10>,
+    Steps<(Dense<4, 6, Gelu, T>, LayerNorm<6, T>, BatchNorm<6, T>, Dense<6, 2, Identity, T>)>,
+);
+type Elman<T> = (
+    Input<Sequence<5, 3>, T>,
+    Rnn<3, 4, Tanh, T>,
+    Rnn<4, 3, Relu, T>,
+    Rnn<3, 3, LeakyRelu<5>, T>,
+    Rnn<3, 2, Identity, T>,
+    Rnn<2, 2, HardSigmoid, T>,
+    MaxOverTime,
+);
+type Amplifier<T> = (Lstm<1, 6, T>, Steps<Dense<6, 1, Identity, T>>);
+type Both<T> = (
+    Input<Sequence<4, 2>, T>,
+    Residual<Bidirectional<Gru<2, 1, After, T>, 2>>,
+    Bidirectional<(Lstm<2, 3, T>, Bidirectional<Conv1d<3, 2, 3, 2, Tanh, T>, 4>), 8>,
+    Steps<Residual<Dense<8, 8, Sigmoid, T>>>,
+    MeanOverTime,
+    Dense<8, 2, Identity, T>,
+);
+type Waves<T> = (
+    Input<Sequence<7, 2>, T>,
+    Conv1d<2, 3, 1, 0, Relu, T>,
+    Residual<(Conv1d<3, 4, 2, 2, Sigmoid, T>, Conv1d<4, 3, 3, 4, Tanh, T>)>,
+    MeanOverTime,
+    Residual<Dense<3, 3, Softplus, T>>,
+);
+type AnyLength<T> = (Conv1d<2, 3, 2, 1, Tanh, T>, Bidirectional<Rnn<3, 2, Tanh, T>, 4>, Steps<Dense<4, 2, Softmax, T>>);
+
 macro_rules! same_in_c {
     ($($test:ident: $network:ident;)+) => {
         $(
             #[test]
             fn $test() {
-                same_in_c::<$network<f32>, _, _>(stringify!($network));
-                same_in_c::<$network<f64>, _, _>(stringify!($network));
+                same_in_c::<$network<f32>>(stringify!($network));
+                same_in_c::<$network<f64>>(stringify!($network));
             }
         )+
     };
@@ -232,6 +311,16 @@ same_in_c! {
     a_norm_alone_in_c: Alone;
     nothing_in_c: Nothing;
     a_residual_in_c: Around;
+    convolutions_in_c: Lenet;
+    groups_and_pooling_in_c: Groups;
+    a_decoder_in_c: Decoder;
+    gated_units_in_c: GruLast;
+    steps_in_c: GruSteps;
+    recurrent_layers_in_c: Elman;
+    an_amplifier_in_c: Amplifier;
+    both_directions_in_c: Both;
+    causal_convolutions_in_c: Waves;
+    one_step_in_c: AnyLength;
 }
 
 /// One activation for numbers of all sizes.
@@ -249,7 +338,7 @@ where
     }
     samples.extend((-4000..=4000).map(|step| [T::of(f64::from(step) / 37.0)]));
     let answers = answers_of_c(name, &network, &[[T::of(0.5)], [T::of(-1.5)]], &samples);
-    for ([x], [found]) in samples.iter().zip(&answers) {
+    for ([x], found) in samples.iter().zip(&answers) {
         let [right] = network.predict_one(&[*x]);
         if right.is_nan() || found.is_nan() || right.is_infinite() {
             assert!(
@@ -290,17 +379,20 @@ fn on_a_microcontroller() {
     if !tools::are_there(&needed) {
         return;
     }
-    on_board::<Mixed<f32>, 5, 3>("Mixed_f32");
-    on_board::<Mixed<f64>, 5, 3>("Mixed_f64");
-    on_board::<Wide<f32>, 40, 6>("Wide_f32");
-    on_board::<Plain<f32>, 4, 1>("Plain_f32");
+    on_board::<Mixed<f32>>("Mixed_f32");
+    on_board::<Mixed<f64>>("Mixed_f64");
+    on_board::<Wide<f32>>("Wide_f32");
+    on_board::<Plain<f32>>("Plain_f32");
 }
 
-fn on_board<N: Exportable<IN, OUT> + Clone + Send + Sync, const IN: usize, const OUT: usize>(name: &str) {
+fn on_board<N: Exportable + Clone + Send + Sync>(name: &str)
+where
+    [SampleOf<N>]: Inputs<N::Scalar, N::In>,
+{
     let (network, mut random): (N, _) = (stirred(3), Stir(seeded(4)));
-    let samples: Vec<[N::Scalar; IN]> = (0..20).map(|_| random.sample(2.0)).collect();
+    let samples: Vec<_> = (0..20).map(|_| random.sample::<N>(2.0)).collect();
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("export");
-    let source = export::c_source(&network, "net", &samples).unwrap();
+    let source = export::c_source(&network, "net", &samples[..]).unwrap();
     // The first of the test's outputs made wrong: the program must report it.
     let (start, end) = source.split_once("net_outputs[20]").unwrap();
     let wrong = format!("{start}net_outputs[20]{}", end.replacen("{\n        ", "{\n        1 + ", 1));
@@ -338,12 +430,15 @@ impl<T: Real> VisitorMut<T, 0> for Extremes {
     }
 }
 
-fn in_rust<N: Exportable<IN, OUT> + Clone + Send + Sync, const IN: usize, const OUT: usize>(name: &str) -> String {
+fn in_rust<N: Exportable + Clone + Send + Sync>(name: &str) -> String
+where
+    [SampleOf<N>]: Inputs<N::Scalar, N::In>,
+{
     let (mut network, mut random): (N, _) = (stirred(5), Stir(seeded(6)));
     network.visit_mut([], &mut Extremes);
-    let samples: Vec<[N::Scalar; IN]> = (0..5).map(|_| random.sample(2.0)).collect();
+    let samples: Vec<_> = (0..5).map(|_| random.sample::<N>(2.0)).collect();
     let source = folder("rust/src");
-    fs::write(source.join(format!("{name}.rs")), export::rust_source(&network, &samples).unwrap()).unwrap();
+    fs::write(source.join(format!("{name}.rs")), export::rust_source(&network, &samples[..]).unwrap()).unwrap();
     fs::write(source.join(format!("{name}_alone.rs")), export::rust_expression(&network).unwrap()).unwrap();
     format!(
         "mod {name} {{
@@ -364,13 +459,22 @@ fn {name}_comes_back() {{
 #[test]
 fn networks_in_rust() {
     let main = [
-        in_rust::<Mixed<f32>, 5, 3>("mixed_single"),
-        in_rust::<Mixed<f64>, 5, 3>("mixed_double"),
-        in_rust::<First<f32>, 3, 2>("first"),
-        in_rust::<One<f64>, 3, 5>("one"),
-        in_rust::<Around<f32>, 4, 4>("around"),
-        in_rust::<Nothing<f32>, 4, 4>("nothing"),
-        in_rust::<Wide<f32>, 40, 6>("wide"),
+        in_rust::<Mixed<f32>>("mixed_single"),
+        in_rust::<Mixed<f64>>("mixed_double"),
+        in_rust::<First<f32>>("first"),
+        in_rust::<One<f64>>("one"),
+        in_rust::<Around<f32>>("around"),
+        in_rust::<Nothing<f32>>("nothing"),
+        in_rust::<Wide<f32>>("wide"),
+        in_rust::<Lenet<f32>>("lenet"),
+        in_rust::<Groups<f32>>("groups"),
+        in_rust::<Groups<f64>>("groups_double"),
+        in_rust::<Decoder<f32>>("decoder"),
+        in_rust::<GruLast<f32>>("gru_last"),
+        in_rust::<GruSteps<f64>>("gru_steps"),
+        in_rust::<Amplifier<f32>>("amplifier"),
+        in_rust::<Both<f32>>("both"),
+        in_rust::<Waves<f64>>("waves"),
     ];
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let package = folder("rust");
@@ -388,7 +492,7 @@ fn networks_in_rust() {
     cargo.args(["test", "--offline", "--manifest-path"]).arg(package.join("Cargo.toml"));
     cargo.env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap());
     let output = String::from_utf8(run(&mut cargo, &[])).unwrap();
-    assert!(output.contains("test result: ok. 14 passed"), "{output}");
+    assert!(output.contains("test result: ok. 32 passed"), "{output}");
 }
 
 /// Numbers from both ends of the range, and zeros with both signs, are the same in C.
@@ -400,11 +504,11 @@ fn extreme_weights() {
         let weight = numbers.map(|number| [number]);
         let network = Dense::<1, 5, Identity, T>::from_rows(weight, [-T::zero(); 5]);
         let one = [[T::one()]];
-        let found: Vec<[T; 5]> = answers_of_c(name, &network, &one, &one);
-        assert_eq!(found[0].map(|value| value.exact() + 0.0), numbers.map(|value| value.exact() + 0.0));
+        let found: Vec<f64> =
+            answers_of_c(name, &network, &one, &one).iter().map(|value| value.exact() + 0.0).collect();
+        assert_eq!(found, numbers.map(|value| value.exact() + 0.0));
         let network = Dense::<1, 2, Identity, T>::from_rows([[T::max_value()], [T::min_value()]], [T::zero(); 2]);
-        let found: Vec<[T; 2]> = answers_of_c(name, &network, &[[T::zero()]], &one);
-        assert_eq!(found[0], [T::max_value(), T::min_value()]);
+        assert_eq!(answers_of_c(name, &network, &[[T::zero()]], &one), [T::max_value(), T::min_value()]);
     }
     back::<f32>("extreme_single");
     back::<f64>("extreme_double");
@@ -469,6 +573,101 @@ fn what_is_refused() {
         run(Command::new("cc").args(STRICT).arg(main).arg(&path).arg("-o").arg(&program), &[]);
         run(&mut Command::new(&program), &[]);
     }
+}
+
+/// Where a weight is, and what ONNX has no operator for.
+#[test]
+fn what_is_refused_of_sequences() {
+    type Net = (
+        Bidirectional<(Gru<1, 2>, Lstm<2, 2>), 4>,
+        Steps<(Dense<4, 3, Tanh>, BatchNorm<3>)>,
+        Residual<Conv1d<3, 3, 2, 1, Relu>>,
+    );
+    let says = |change: &dyn Fn(&mut Net), words: &str| {
+        let mut network: Net = stirred(1);
+        change(&mut network);
+        assert_eq!(export::onnx(&network).unwrap_err().to_string(), words);
+        assert_eq!(export::c_header(&network, "net").unwrap_err().to_string(), words);
+    };
+    says(
+        &|net| net.0.forward.1.weight_hh[1][3][0] = f32::NAN,
+        "`network.0.forward.1.weight_hh`, row 6, column 1: expected a finite number, found NaN",
+    );
+    says(
+        &|net| net.0.reverse.0.bias_ih[2][1] = f32::INFINITY,
+        "`network.0.reverse.0.bias_ih`, row 5, column 0: expected a finite number, found inf",
+    );
+    says(
+        &|net| net.1.0.1.bias[2] = f32::NAN,
+        "`network.1.0.1.bias`, row 2, column 0: expected a finite number, found NaN",
+    );
+    says(
+        &|net| net.2.0.weight[2][1][0] = f32::NAN,
+        "`network.2.0.weight`, row 0, column 5: expected a finite number, found NaN",
+    );
+    let selu: (Rnn<1, 2, Selu>, Last) = stirred(1);
+    assert_eq!(
+        export::onnx(&selu).unwrap_err().to_string(),
+        "expected what ONNX can express, found an `Rnn` whose activation is none of its RNN's, such as `Tanh` or `Relu`"
+    );
+    assert!(export::c_source(&selu, "net", &[[[0.5f32]]]).is_ok());
+}
+
+tuplenet::parameters! {
+    /// Multiplies each feature by a factor, and adds a bias.
+    #[derive(Clone, Debug, PartialEq)]
+    struct Line<const N: usize; T> {
+        factor: [T; N] = Bias,
+        bias: [T; N] = Bias,
+    }
+}
+
+impl Model<Features<3>, f32> for Line<3> {
+    type Out = Features<3>;
+    fn infer<S: Simd, const B: usize>(&self, _: Pass<S, B>, x: &SMatrix<f32, 3, B>, y: &mut SMatrix<f32, 3, B>) {
+        for (x, mut y) in x.column_iter().zip(y.column_iter_mut()) {
+            for i in 0..3 {
+                y[i] = x[i] * self.factor[i] + self.bias[i];
+            }
+        }
+    }
+}
+
+impl Layer<Features<3>, f32> for Line<3> {
+    type Cache<const B: usize> = ();
+    type LastActivation = tuplenet::activation::NoActivation<Self>;
+    fn backward<S: Simd, const B: usize>(
+        &self,
+        _: Pass<S, B>,
+        _: (&SMatrix<f32, 3, B>, &SMatrix<f32, 3, B>),
+        (): &mut (),
+        _: &mut SMatrix<f32, 3, B>,
+        _: &mut Self,
+        _: Option<&mut SMatrix<f32, 3, B>>,
+    ) {
+    }
+    // That of a batch normalization with these statistics.
+    fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, f32>)) {
+        emit(Op::BatchNormalization {
+            weight: &self.factor,
+            bias: &self.bias,
+            mean: &[0.0; 3],
+            variance: &[1.0; 3],
+            num_batches_tracked: 0,
+            epsilon: 0.0,
+            pixels: 1,
+        });
+    }
+}
+
+/// A layer of a user's own that says which operation it computes.
+#[test]
+fn a_layer_that_says_what_it_computes() {
+    let network: (Dense<2, 3, Tanh>, Line<3>) = stirred(1);
+    let samples = [[0.5, -1.0], [2.0, 0.1]];
+    let answers = answers_of_c("line", &network, &samples, &samples);
+    assert!(distance(&answers, &predictions(&network, &samples)) < 16.0);
+    assert!(export::onnx(&network).is_ok());
 }
 
 /// Layers and activations of a user's own are refused by their names, unless they say what they compute.
@@ -567,25 +766,28 @@ fn operators_and_weights_in_onnx() {
 }
 
 /// Writes networks, samples and outputs to where `io/run` has asked for them, to be looked at by ONNX Runtime.
-fn to_onnx<N: Exportable<IN, OUT>, const IN: usize, const OUT: usize>(folder: &Path, name: &str, seed: u64) {
+fn to_onnx<N: Exportable>(folder: &Path, name: &str, seed: u64)
+where
+    [SampleOf<N>]: Inputs<N::Scalar, N::In>,
+{
     let name = format!("{name}_{}", if size_of::<N::Scalar>() == 4 { "f32" } else { "f64" });
     let (network, mut random): (N, _) = (stirred(seed), Stir(seeded(seed + 1)));
-    let samples: Vec<[N::Scalar; IN]> = (0..50).map(|index| random.sample([0.1, 1.0, 3.0][index % 3])).collect();
-    let answers: Vec<[N::Scalar; OUT]> = samples.iter().map(|sample| network.predict_one(sample)).collect();
+    let samples: Vec<_> = (0..50).map(|index| random.sample::<N>([0.1, 1.0, 3.0][index % 3])).collect();
+    let answers = predictions(&network, &samples);
     fs::write(folder.join(format!("{name}.onnx")), export::onnx(&network).unwrap()).unwrap();
-    fs::write(folder.join(format!("{name}.inputs")), bytes(samples.as_flattened())).unwrap();
-    fs::write(folder.join(format!("{name}.outputs")), bytes(answers.as_flattened())).unwrap();
+    fs::write(folder.join(format!("{name}.inputs")), bytes(&flat::<N::In, N::Scalar>(&samples))).unwrap();
+    fs::write(folder.join(format!("{name}.outputs")), bytes(&answers)).unwrap();
 }
 
 macro_rules! to_onnx {
     ($folder:expr, $seed:expr, $($network:ident)+; $($function:ident)+) => {
         $(
-            to_onnx::<$network<f32>, _, _>($folder, stringify!($network), $seed);
-            to_onnx::<$network<f64>, _, _>($folder, stringify!($network), $seed);
+            to_onnx::<$network<f32>>($folder, stringify!($network), $seed);
+            to_onnx::<$network<f64>>($folder, stringify!($network), $seed);
         )+
         $(
-            to_onnx::<Dense<4, 3, $function, f32>, _, _>($folder, stringify!($function), $seed);
-            to_onnx::<Dense<4, 3, $function, f64>, _, _>($folder, stringify!($function), $seed);
+            to_onnx::<Dense<4, 3, $function, f32>>($folder, stringify!($function), $seed);
+            to_onnx::<Dense<4, 3, $function, f64>>($folder, stringify!($function), $seed);
         )+
     };
 }
@@ -597,8 +799,9 @@ fn files_for_onnx_runtime() {
     fs::create_dir_all(&folder).unwrap();
     let seed = std::env::var("TUPLENET_SEED").map_or(1, |seed| seed.parse().expect("a number"));
     to_onnx!(
-        &folder, seed, Mixed Plain Wide First One Alone Nothing Around;
+        &folder, seed, Mixed Plain Wide First One Alone Nothing Around Lenet Groups Decoder GruLast GruSteps Elman
+        Amplifier Both Waves AnyLength;
         Identity Relu LeakyRelu Elu Selu Gelu Silu Sigmoid HardSigmoid Tanh Softplus Softsign Softmax
     );
-    assert_eq!(fs::read_dir(&folder).unwrap().count(), 3 * 2 * (8 + 13));
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 3 * 2 * (18 + 13));
 }

@@ -4,10 +4,21 @@
     python examples/convert/keras_model.py model.keras weights.safetensors
 
 It writes the file and prints what to paste. The model is Sequential or functional, and from its input to its output a chain
-of Dense, Dropout, BatchNormalization, LayerNormalization and activations, each as a layer or within Dense, and of models of
-such layers. Flatten, Reshape and Identity are left out: a network takes and gives its values row by row. A layer that is
-applied several times is written as often. Anything else is refused, and so is a model whose outputs for random samples are
-not those of what would be written.
+of layers that tuplenet has, and of models of such layers:
+
+* of features: Dense, Dropout, BatchNormalization, LayerNormalization, and activations, as layers or within others;
+* of images: Conv2D, DepthwiseConv2D, Conv2DTranspose, MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D, UpSampling2D,
+  Flatten, Reshape, and all but Dense and LayerNormalization of the above;
+* of sequences: SimpleRNN, GRU, LSTM, Bidirectional, TimeDistributed, causal Conv1D, GlobalAveragePooling1D and
+  GlobalMaxPooling1D, and all of the above that are of features, for each step.
+
+A layer that is applied several times is written as often. Anything else is refused, and so is a model whose outputs for random
+samples are not those of what would be written.
+
+Keras has the channels of an image last, tuplenet first, as PyTorch: a network takes and gives `Image<channels, rows, columns>`,
+and the weights of a Dense after Flatten, or before Reshape, are sorted accordingly. Where no layer of images or sequences is
+between, Flatten and Reshape are left out: a network takes and gives its values row by row. SpatialDropout becomes `Dropout`,
+which is the same in prediction. A dropout within a recurrent layer is left out.
 
 In a program, `write(model, path)` gives the type, and `read(model, path)` sets a model of the same layers to a file that a
 network of tuplenet was saved to. On a GPU, where products of f32 may have fewer bits, `write(model, path, tolerance=1e-2)`
@@ -32,83 +43,18 @@ import numpy
 from keras import layers as k
 from keras.src.models.functional import Functional
 
+import keras_images
+import keras_layers
+import keras_sequences
 import tuplenet_file
-from tuplenet_file import EPSILON, TOLERANCE, Unknown
-
-# Keras's functions, and ours. They are recognised as themselves: somebody else's may have the same name.
-NAMES = {
-    "linear": "Identity", "relu": "Relu", "leaky_relu": "LeakyRelu<20>", "elu": "Elu", "selu": "Selu", "gelu": "Gelu",
-    "silu": "Silu", "sigmoid": "Sigmoid", "hard_sigmoid": "HardSigmoid", "tanh": "Tanh", "softplus": "Softplus",
-    "softsign": "Softsign", "softmax": "Softmax",
-}  # fmt: skip
-ACTIVATIONS = {getattr(keras.activations, name): ours for name, ours in NAMES.items()}
-# keras.ops has most of them once more; its GELU is another one.
-ACTIVATIONS.update({getattr(keras.ops, name): ours for name, ours in NAMES.items() if name not in ("linear", "gelu")})
+from keras_layers import refuse
+from tuplenet_file import TOLERANCE, Unknown
 
 # What is of no use in prediction, or changes only how the values are arranged.
 LEFT_OUT = (k.Flatten, k.Reshape, k.Identity, k.ActivityRegularization)
 
-ADVICE = {
-    k.Rescaling: "scale the samples before they are given to the model",
-    k.Normalization: "scale the samples before they are given to the model",
-    k.GaussianNoise: "it does nothing in prediction: make the model without it",
-    k.GaussianDropout: "it does nothing in prediction: make the model without it, or use Dropout",
-    k.AlphaDropout: "it does nothing in prediction: make the model without it, or use Dropout",
-    k.Lambda: "use layers for what it does",
-}
-
-
-def refuse(operation, what):
-    kind = "model" if isinstance(operation, keras.Model) else "layer" if isinstance(operation, keras.Layer) else "operation"
-    raise Unknown(f"{kind} `{operation.name}`, {type(operation).__name__}: {what}")
-
-
-def leaky(layer, factor):
-    if factor == 0:
-        return "Relu"
-    percent = tuplenet_file.whole(factor, 100)
-    if percent is None:
-        refuse(layer, f"expected a negative_slope in per cent, found {factor}")
-    return f"LeakyRelu<{percent}>"
-
-
-def activation_of(layer):
-    """The name of the activation that a layer is."""
-    kind = type(layer)
-    if kind is k.LeakyReLU:
-        return leaky(layer, layer.negative_slope)
-    if kind is k.ReLU:
-        if layer.max_value is not None or layer.threshold:
-            refuse(layer, f"expected no max_value and no threshold, found {layer.max_value} and {layer.threshold}")
-        return leaky(layer, layer.negative_slope)
-    if kind is k.ELU:
-        if layer.alpha != 1:
-            refuse(layer, f"expected alpha 1, found {layer.alpha}")
-        return "Elu"
-    if kind is k.Softmax:
-        if layer.axis not in (-1, 1, [-1], [1], (-1,), (1,)):
-            refuse(layer, f"expected axis -1, found {layer.axis}")
-        return "Softmax"
-    if kind is k.Activation or kind is k.Dense:
-        function = layer.activation
-        if type(function) in ACTIVATION_LAYERS:
-            return activation_of(function)
-        try:
-            return ACTIVATIONS[function]
-        except (KeyError, TypeError):
-            name = getattr(function, "__name__", type(function).__name__)
-            module = getattr(function, "__module__", type(function).__module__)
-            refuse(layer, f"expected an activation of Keras among {', '.join(NAMES)}, found `{name}` of {module}")
-    refuse(layer, "expected an activation")
-
-
-ACTIVATION_LAYERS = (k.Activation, k.ReLU, k.LeakyReLU, k.ELU, k.Softmax)
-
-
-def check_last_axis(layer):
-    axes = [layer.axis] if isinstance(layer.axis, int) else list(layer.axis)
-    if axes not in ([-1], [1]):
-        refuse(layer, f"expected the last axis, found {layer.axis}")
+# The number of steps of samples, where a model takes any.
+STEPS = 6
 
 
 def graph_of(model):
@@ -158,99 +104,129 @@ def chain(model):
     return [entry for entries in reversed(found) for entry in entries]
 
 
-def as_numpy(values):
-    array = keras.ops.convert_to_numpy(values)
-    return array if array.dtype == numpy.float64 else array.astype(numpy.float32)
+def sizes_of(shape):
+    """The sizes of a sample here, and there, for a shape of Keras with the axis of samples."""
+    there = shape[1:]
+    return (there[2], *there[:2]) if len(there) == 3 else there
 
 
-def layers_of(model):
-    """The layers of a built model, as `tuplenet_file` wants them."""
-    found = []
-    taken = set()
-    for layer, shape in chain(model):
+class Layers:
+    """The layers of a model, as `tuplenet_file` wants them, while they are found one after the other."""
+
+    def __init__(self):
+        self.found = []
+        # The sizes of what arrives at the next layer; none before the first layer that is written.
+        self.sizes = None
+        # What Keras makes of them, if they are features there with another shape.
+        self.view = None
+        # Where Keras has each of our features, if that is elsewhere.
+        self.order = None
+
+    def add(self, layer, entry):
+        self.found.append({"layer": layer, **entry})
+        self.sizes = tuple(entry["outputs"])
+        self.view = self.sizes
+
+    def arrange(self, layer, shape):
+        """A layer that changes only how the values are arranged."""
+        if getattr(layer, "data_format", None) == "channels_first" and len(shape) > 2:
+            refuse(layer, "expected data_format channels_last, found channels_first, which changes the order of the values")
+        if self.sizes is None or type(layer) not in (k.Flatten, k.Reshape):
+            return
+        after = tuple(layer.compute_output_shape(shape))[1:]
+        if len(self.sizes) == 1:
+            self.view = after
+        elif len(self.sizes) == 2:
+            if after != self.sizes:
+                refuse(layer, "expected layers of a sequence, found one that mixes its steps; use return_sequences=False, "
+                              "GlobalAveragePooling1D or GlobalMaxPooling1D")  # fmt: skip
+        elif len(after) == 1:
+            self.order = keras_images.image_order(self.sizes)
+            features = (len(self.order),)
+            self.add(layer, {"kind": "Flatten", "inputs": self.sizes, "outputs": features, "tensors": {}, "back": lambda tensors: []})
+            self.drop_order_of_itself()
+        elif after != (*self.sizes[1:], self.sizes[0]):
+            refuse(layer, f"expected an image or features, found the shape {after}")
+
+    def drop_order_of_itself(self):
+        if self.order is not None and (self.order == numpy.arange(len(self.order))).all():
+            self.order = None
+
+    def unflatten(self, layer):
+        """Features that Keras has as an image."""
+        rows, columns, channels = self.view
+        sizes = (channels, rows, columns)
+        wanted = keras_images.image_order(sizes)
+        current = numpy.arange(len(wanted)) if self.order is None else self.order
+        if not (wanted == current).all():
+            # The layer before gives them in this order: of each feature of ours, where it is now.
+            moves = numpy.argsort(current)[wanted]
+            for place in reversed(range(len(self.found))):
+                entry = self.found[place]
+                if entry["kind"] == "Dropout" or entry["kind"] == "Activate" and entry["activation"] != "Softmax":
+                    continue
+                changed = keras_layers.reorder_outputs(entry, moves)
+                if changed is None:
+                    refuse(layer, f"expected a Dense before the Reshape to an image of {channels} channels, whose outputs can be "
+                                  f"sorted by channel, found {entry['kind']}")  # fmt: skip
+                self.found[place] = changed
+                if entry["kind"] == "Dense":
+                    break
+            else:
+                refuse(layer, f"expected a Dense before the Reshape to an image of {channels} channels, whose outputs can be sorted "
+                              "by channel, found none")  # fmt: skip
+        self.order = None
+        features = {"inputs": self.sizes, "outputs": sizes, "tensors": {}, "back": lambda tensors: []}
+        self.add(layer, {"kind": "Unflatten", **features})
+
+    def next(self, layer, shape):
         kind = type(layer)
         if getattr(layer, "quantization_mode", None) is not None:
             refuse(layer, f"expected weights as they were trained, found them quantized to {layer.quantization_mode}; "
                           "write the model from before `quantize`")  # fmt: skip
         if kind in LEFT_OUT:
-            if getattr(layer, "data_format", None) == "channels_first" and len(shape) > 2:
-                refuse(layer, "expected data_format channels_last, found channels_first, which changes the order of the values")
-            continue
-        if len(shape) != 2 and kind in (k.Dense, k.Dropout, k.BatchNormalization, k.LayerNormalization, *ACTIVATION_LAYERS):
-            refuse(layer, f"expected inputs with one axis beside that of samples, found {shape}; put a Flatten before it")
-        found.append({"layer": layer, **layer_of(layer, shape[-1])})
+            return self.arrange(layer, shape)
+        if self.sizes is None:
+            if not 2 <= len(shape) <= 4:
+                refuse(layer, f"expected features, sequences or images, found the shape {shape}; put a Flatten before it")
+            self.sizes = self.view = tuple(STEPS if size is None else size for size in sizes_of(shape))
+        if len(self.sizes) == 1 and len(self.view) == 3:
+            self.unflatten(layer)
+        elif len(self.view) != len(self.sizes):
+            refuse(layer, f"expected features, found them as the shape {self.view}, of which tuplenet makes no sequence")
+        if kind in keras_images.LAYERS:
+            self.expect(layer, 3)
+            self.add(layer, keras_images.layer_of(layer, self.sizes))
+        elif kind in keras_sequences.LAYERS:
+            self.expect(layer, 2)
+            for entry in keras_sequences.layers_of(layer, self.sizes):
+                self.add(layer, entry)
+        else:
+            self.add(layer, keras_layers.layer_of(layer, self.sizes, self.order))
+            if kind is k.Dense:
+                self.order = None
+
+    def expect(self, layer, axes):
+        if len(self.sizes) != axes:
+            what = {1: "features", 2: "sequences", 3: "images"}
+            refuse(layer, f"expected {what[axes]}, found {what[len(self.sizes)]} of the sizes {self.sizes}")
+
+
+def layers_of(model):
+    """The layers of a built model, as `tuplenet_file` wants them."""
+    layers, taken = Layers(), set()
+    for layer, shape in chain(model):
+        layers.next(layer, shape)
         taken.update(id(variable) for variable in layer.weights)
     for variable in model.weights:
         if id(variable) not in taken:
             name = getattr(variable, "path", variable.name)
             raise Unknown(f"variable `{name}`: expected that it belongs to a layer between input and output, found it elsewhere")
-    return found
-
-
-def layer_of(layer, size):
-    """What is written of a layer with inputs of that size."""
-    kind = type(layer)
-    common = {"inputs": size, "outputs": size, "tensors": {}}
-    if kind is k.Dense:
-        # With LoRA switched on, the property has its part in it.
-        weight = as_numpy(layer.kernel).T
-        outputs = weight.shape[0]
-        bias = as_numpy(layer.bias) if layer.bias is not None else numpy.zeros(outputs, weight.dtype)
-        activation = activation_of(layer)
-        take(layer, "_kernel", "bias", *(["lora_kernel_a", "lora_kernel_b"] if layer.lora_enabled else []))
-        return {**common, "kind": "Dense", "outputs": outputs, "activation": activation,
-                "tensors": {"weight": weight, "bias": bias}}  # fmt: skip
-    if kind is k.Dropout:
-        percent = tuplenet_file.whole(layer.rate, 100)
-        if layer.noise_shape is not None:
-            refuse(layer, f"expected no noise_shape, found {layer.noise_shape}")
-        if percent is None or percent >= 100:
-            refuse(layer, f"expected a rate in per cent below 1, found {layer.rate}; it can be set, `layer.rate = 0.33`")
-        return {**common, "kind": "Dropout", "percent": percent}
-    if kind is k.BatchNormalization:
-        check_last_axis(layer)
-        mean, variance = as_numpy(layer.moving_mean), as_numpy(layer.moving_variance)
-        gain = as_numpy(layer.gamma) if layer.scale else numpy.ones(size, mean.dtype)
-        # In f64, because the epsilons may be much larger than the variance.
-        ours = variance.astype(numpy.float64) + (layer.epsilon - EPSILON)
-        with numpy.errstate(all="ignore"):
-            gain = gain * numpy.where(ours < 0, numpy.sqrt(EPSILON / (ours + EPSILON)), 1).astype(mean.dtype)
-        others = ["moving_stddev", "renorm_mean", "renorm_stddev"] if getattr(layer, "renorm", False) else []
-        take(layer, "gamma", "beta", "moving_mean", "moving_variance", *others)
-        return {**common, "kind": "BatchNorm", "tensors": {
-            "weight": gain,
-            "bias": as_numpy(layer.beta) if layer.center else numpy.zeros(size, mean.dtype),
-            "running_mean": mean, "running_var": numpy.maximum(ours, 0).astype(mean.dtype),
-            # Keras does not count.
-            "num_batches_tracked": numpy.array(0, numpy.int64),
-        }}  # fmt: skip
-    if kind is k.LayerNormalization:
-        check_last_axis(layer)
-        epsilon_nanos = tuplenet_file.whole(layer.epsilon, 10**9)
-        if not epsilon_nanos:
-            refuse(layer, f"expected an epsilon in units of 1e-9, at least one, found {layer.epsilon}")
-        if getattr(layer, "rms_scaling", False):
-            refuse(layer, "expected no rms_scaling")
-        number = numpy.float64 if layer.variable_dtype == "float64" else numpy.float32
-        take(layer, "gamma", "beta")
-        return {**common, "kind": "LayerNorm", "epsilon_nanos": epsilon_nanos, "tensors": {
-            "weight": as_numpy(layer.gamma) if layer.scale else numpy.ones(size, number),
-            "bias": as_numpy(layer.beta) if layer.center else numpy.zeros(size, number),
-        }}  # fmt: skip
-    if kind in ACTIVATION_LAYERS:
-        return {**common, "kind": "Activate", "activation": activation_of(layer)}
-    what = "expected Dense, Dropout, BatchNormalization, LayerNormalization, Flatten or an activation"
-    if kind.__name__ in ("Dense", "Dropout", "BatchNormalization", "LayerNormalization"):
-        what += f" of Keras itself, found the class of {kind.__module__}"
-    refuse(layer, f"{what}; {ADVICE[kind]}" if kind in ADVICE else what)
-
-
-def take(layer, *names):
-    """Refuses a layer with other variables than those that are written."""
-    known = {id(getattr(layer, name, None)) for name in names}
-    for variable in layer.weights:
-        if id(variable) not in known:
-            refuse(layer, f"expected no other variables than {', '.join(names)}, found `{variable.name}`")
+    if layers.order is not None:
+        raise Unknown("expected a Dense after Flatten, whose weights can be sorted by channel, found none")
+    if layers.found and None in input_shape(model):
+        layers.found[0]["any_steps"] = True
+    return layers.found
 
 
 class In32Bits:
@@ -269,29 +245,60 @@ class In32Bits:
             layer.dtype_policy = policy
 
 
+def input_shape(model):
+    """The shape of a sample at the first layer that is written."""
+    shape = tuple(graph_of(model).inputs[0].shape)
+    for layer, arrives in chain(model):
+        if type(layer) not in LEFT_OUT:
+            shape = arrives
+            break
+    return shape[1:]
+
+
+def to_keras(model, samples):
+    """Samples as the model takes them, from one a row as a network does."""
+    graph, shape = graph_of(model), input_shape(model)
+    if len(shape) == 3:
+        rows, columns, channels = shape
+        samples = samples.reshape(-1, channels, rows, columns).transpose(0, 2, 3, 1)
+    return samples.reshape(len(samples), *(STEPS if size is None else size for size in graph.inputs[0].shape[1:]))
+
+
 def outputs_of(model, samples):
-    """What a model gives for samples, one a row."""
+    """What a model gives for samples, one a row, as a network of tuplenet has them."""
     graph = graph_of(model)
-    shape = graph.inputs[0].shape
+    samples = to_keras(model, samples)
     # Some models want always as many samples.
-    batch = shape[0] or len(samples)
+    batch = graph.inputs[0].shape[0] or len(samples)
     parts = []
     for first in range(0, len(samples), batch):
-        part = numpy.resize(samples[first : first + batch], (batch, *shape[1:]))
+        part = numpy.resize(samples[first : first + batch], (batch, *samples.shape[1:]))
         outputs = model(keras.tree.map_structure(lambda _: part, graph.input), training=False)
         [outputs] = keras.tree.flatten(outputs)
-        parts.append(keras.ops.convert_to_numpy(outputs).reshape(batch, -1))
-    return numpy.concatenate(parts)[: len(samples)]
+        parts.append(keras.ops.convert_to_numpy(outputs))
+    outputs = numpy.concatenate(parts)[: len(samples)]
+    if is_image(model):
+        outputs = outputs.transpose(0, 3, 1, 2)
+    return outputs.reshape(len(samples), -1)
+
+
+def is_image(model):
+    """Whether the outputs are images in tuplenet too."""
+    layers = Layers()
+    for layer, shape in chain(model):
+        layers.next(layer, shape)
+    return layers.sizes is not None and len(layers.sizes) == 3
 
 
 def samples_of(model):
-    tensor = graph_of(model).inputs[0]
-    if None in tensor.shape[1:]:
-        refuse(model, f"expected an input whose sizes are known, found {tensor.shape}")
+    tensor, shape = graph_of(model).inputs[0], input_shape(model)
+    own = tuple(tensor.shape[1:])
+    if None in shape and not (shape == own and len(shape) == 2 and shape[1] is not None) or None in own and None not in shape:
+        refuse(model, f"expected an input whose sizes are known, but for the number of steps of a sequence, found {tensor.shape}")
     kind = keras.backend.standardize_dtype(tensor.dtype)
     if "float" not in kind and "int" not in kind:
         refuse(model, f"expected an input of numbers, found {kind}")
-    for group in tuplenet_file.random_samples(int(numpy.prod(tensor.shape[1:]))):
+    for group in tuplenet_file.random_samples(int(numpy.prod([STEPS if size is None else size for size in shape]))):
         yield group if "float" in kind else numpy.minimum(numpy.rint(abs(group) * 10), 100).astype(kind)
 
 
@@ -307,18 +314,7 @@ def read(model, path):
     """Sets the weights of a model to those of a file with a network of the same layers."""
     values = []
     for found in tuplenet_file.read(layers_of(model), path):
-        layer, tensors = found["layer"], found["tensors"]
-        if found["kind"] == "Dense":
-            if layer.lora_enabled:
-                refuse(layer, "expected a layer without LoRA, into which the weights go")
-            values.append((layer, layer.kernel, tensors["weight"].T, None))
-            values.append((layer, layer.bias, tensors["bias"], 0))
-        elif found["kind"] in ("BatchNorm", "LayerNorm"):
-            values.append((layer, layer.gamma if layer.scale else None, tensors["weight"], 1))
-            values.append((layer, layer.beta if layer.center else None, tensors["bias"], 0))
-            if found["kind"] == "BatchNorm":
-                values.append((layer, layer.moving_mean, tensors["running_mean"], None))
-                values.append((layer, layer.moving_variance, tensors["running_var"] - (layer.epsilon - EPSILON), None))
+        values.extend((found.get("layer"), *entry) for entry in found.get("back", lambda tensors: [])(found["tensors"]))
     # All is looked at before the first variable changes.
     first = {}
     for layer, variable, array, constant in values:

@@ -98,7 +98,7 @@ def layers_of(model):
         inputs, outputs = weight.shape
         if index == 0:
             weight, bias = (weight.T * scale).T.astype(weight.dtype), (bias + shift @ weight).astype(bias.dtype)
-        yield {"kind": "Dense", "inputs": inputs, "outputs": outputs, "activation": ACTIVATIONS[activation],
+        yield {"kind": "Dense", "inputs": (inputs,), "outputs": (outputs,), "activation": ACTIVATIONS[activation],
                "tensors": {"weight": weight.T, "bias": bias}}  # fmt: skip
 
 

@@ -1,8 +1,10 @@
 """What the scripts beside this one share: layers as they are listed here become a file and the type of a network.
 
-A layer is a dictionary: `kind` (Dense, Activate, Dropout, BatchNorm, LayerNorm, Input), `inputs` and `outputs`, what its type needs,
-and under `tensors` its arrays with the names and sizes that PyTorch gives them. What it computes is written here once more,
-in NumPy: before a file is written, its outputs must be those of the model.
+A layer is a dictionary: `kind` is the name of its type (or Activate), `inputs` and `outputs` are the sizes of what comes in and
+goes out, what its type needs besides is under names of its own, and under `tensors` are its arrays with the names and sizes
+that PyTorch gives them. Sizes are `(features,)`, `(channels, rows, columns)` or `(steps, features)`; `each_step` says that it
+is a layer for each step. What it computes is written once more, in compute.py beside this file: before a file is written, its
+outputs must be those of the model.
 """
 
 import math
@@ -13,19 +15,14 @@ import tempfile
 import numpy
 from safetensors.numpy import load_file, save
 
+from compute import EPSILON, Unknown, compute
+
 # As many layers as a tuple holds.
 WIDEST = 8
-
-# What `BatchNorm` adds to the variance.
-EPSILON = 1e-5
 
 # How far an output may be from the model's, as a part of the largest one: where f32 rounds usually, and at most, where both
 # lose digits.
 TOLERANCE, LARGEST_TOLERANCE = 1e-5, 1e-3
-
-
-class Unknown(Exception):
-    """What can't be turned into a network, and why."""
 
 
 def whole(share, unit):
@@ -37,29 +34,71 @@ def whole(share, unit):
     return parts if abs(parts / unit - share) <= 1e-6 * abs(share) else None
 
 
+def shape(sizes):
+    """The name of the shape with these sizes."""
+    return f"{[None, 'Features', 'Sequence', 'Image'][len(sizes)]}<{', '.join(map(str, sizes))}>"
+
+
 def layer_type(layer, number):
     """The type of a layer with numbers of the type `number`."""
-    kind, size = layer["kind"], layer["outputs"]
+    if layer.get("each_step"):
+        return f"Steps<{layer_type({**layer, 'each_step': False}, number)}>"
+    kind, size = layer["kind"], layer["outputs"][-1]
     last = "" if number == "f32" else f", {number}"
     if kind == "Dense":
-        return f"Dense<{layer['inputs']}, {size}, {layer['activation']}{last}>"
+        return f"Dense<{layer['inputs'][-1]}, {size}, {layer['activation']}{last}>"
     if kind == "Input":
-        return f"Input<Features<{size}>{last}>"
+        return f"Input<{shape(layer['outputs'])}{last}>"
     if kind == "Activate":
         return layer["activation"]
     if kind == "Dropout":
         return f"Dropout<{layer['percent']}>"
+    if kind in ("Last", "MeanOverTime", "MaxOverTime"):
+        return kind
     if kind == "LayerNorm" and layer["epsilon_nanos"] != 10_000:
         return f"LayerNorm<{size}, {number}, {layer['epsilon_nanos']:_}>"
-    return f"{kind}<{size}{last}>"
+    if kind == "BatchNorm":
+        return f"BatchNorm<{len(layer['tensors']['weight'])}{last}>"
+    if kind == "LayerNorm":
+        return f"LayerNorm<{size}{last}>"
+    if kind in ("Rnn", "Gru", "Lstm"):
+        parameter = layer.get("parameter", "After" if kind == "Gru" and last else None)
+        parameter = f", {parameter}" if parameter else ""
+        inside = f"{kind}<{layer['inputs'][1]}, {layer['units']}{parameter}{last}>"
+        return f"Bidirectional<{inside}, {2 * layer['units']}>" if layer["directions"] == 2 else inside
+    if kind == "Conv1d":
+        return f"Conv1d<{layer['inputs'][1]}, {size}, {layer['taps']}, {layer['reach']}, {layer['activation']}{last}>"
+    between = f"{shape(layer['inputs'])}, {shape(layer['outputs'])}"
+    if kind == "Flatten":
+        return f"Flatten<{shape(layer['inputs'])}, {size}{last}>"
+    if kind == "Unflatten":
+        return f"Unflatten<{layer['inputs'][0]}, {shape(layer['outputs'])}{last}>"
+    if kind == "GlobalAveragePool":
+        return f"GlobalAveragePool<{shape(layer['inputs'])}{last}>"
+    if kind == "Upsample":
+        return f"Upsample<{between}, {layer['kernel']}{last}>"
+    # What has a default is left out if nothing comes after it.
+    kernel = layer["kernel"]
+    if kind in ("MaxPool", "AveragePool"):
+        words, parameters = [str(kernel)], [(layer["stride"], kernel), (layer["padding"], 0)]
+    else:
+        depth = [str(layer["depth"])] if kind == "GroupedConv2d" else []
+        words = [str(kernel), *depth, layer["activation"]]
+        parameters = [(layer["stride"], 1), (layer["padding"], 0), (layer["dilation"], 1)]
+    while parameters and not last and parameters[-1][0] == parameters[-1][1]:
+        parameters.pop()
+    return f"{kind}<{between}, {', '.join([*words, *(str(value) for value, _ in parameters)])}{last}>"
 
 
 def nest(layers):
     """Tuples of tuples, none with more elements than a tuple of layers may have."""
     first = layers[0]
-    if first["kind"] in ("Activate", "Dropout"):
-        # It takes any number of inputs: the type of a network begins with one that says how many.
-        layers = [{**first, "kind": "Input", "tensors": {}}, *layers]
+    any_shape = ("Activate", "Dropout") if len(first["inputs"]) == 1 else ("Activate", "Dropout", "BatchNorm")
+    # Layers of sequences take any number of steps, too.
+    if first["kind"] in any_shape or len(first["inputs"]) == 2 and not first.get("any_steps"):
+        # The type of a network begins with one that says what it takes.
+        start = {"kind": "Input", "inputs": first["inputs"], "outputs": first["inputs"], "tensors": {}}
+        layers = [start, *layers]
     while len(layers) > WIDEST:
         parts = [layers[first : first + WIDEST] for first in range(0, len(layers), WIDEST)]
         # A tuple of one is none.
@@ -77,7 +116,10 @@ def modules(tree):
     """How many modules of a torch.nn.Sequential it is."""
     if isinstance(tree, dict) and tree["kind"] == "Input":
         return 0
-    return 2 if isinstance(tree, dict) and tree["kind"] == "Dense" and tree["activation"] != "Identity" else 1
+    with_activation = ("Dense", "Conv2d", "GroupedConv2d", "ConvTranspose2d")
+    if isinstance(tree, dict) and tree["kind"] in with_activation and not tree.get("each_step"):
+        return 1 if tree["activation"] == "Identity" else 2
+    return 1
 
 
 def named(tree, path=""):
@@ -85,76 +127,13 @@ def named(tree, path=""):
     module = 0
     for element in tree if isinstance(tree, list) else [tree]:
         inside = f"{path}{module}."
+        if isinstance(element, dict) and element.get("each_step"):
+            inside += "0."
         if isinstance(element, list):
             yield from named(element, inside)
         else:
             yield inside, element
         module += modules(element)
-
-
-def each(values, function):
-    return numpy.array([function(value) for value in values.flat], values.dtype).reshape(values.shape)
-
-
-def activate(name, x):
-    """What an activation of tuplenet computes; each sample is a row."""
-    negative = numpy.minimum(x, 0)
-    if name.startswith("LeakyRelu<"):
-        return numpy.where(x > 0, x, x * x.dtype.type(int(name[len("LeakyRelu<") : -1]) / 100))
-    if name == "Identity":
-        return x
-    if name == "Relu":
-        return numpy.maximum(x, 0)
-    if name == "Elu":
-        return numpy.where(x > 0, x, numpy.expm1(negative))
-    if name == "Selu":
-        scale, alpha = 1.0507009873554805, 1.6732632423543772
-        return scale * numpy.where(x > 0, x, alpha * numpy.expm1(negative))
-    if name == "Gelu":
-        return x * each(x, lambda value: math.erfc(-value / math.sqrt(2)) / 2)
-    if name == "Silu":
-        return x * activate("Sigmoid", x)
-    if name == "Sigmoid":
-        # Of the negative side alone, where the exponential does not overflow.
-        small = numpy.exp(-numpy.abs(x))
-        return numpy.where(x < 0, small, 1) / (1 + small)
-    if name == "HardSigmoid":
-        return numpy.clip(x / 6 + x.dtype.type(0.5), 0, 1)
-    if name == "Tanh":
-        return numpy.tanh(x)
-    if name == "Softplus":
-        return numpy.logaddexp(x, 0)
-    if name == "Softsign":
-        return x / (1 + numpy.abs(x))
-    if name == "Softmax":
-        powers = numpy.exp(x - x.max(axis=1, keepdims=True))
-        return powers / powers.sum(axis=1, keepdims=True)
-    raise Unknown(f"expected an activation of tuplenet, found {name}")
-
-
-def normalize(x, mean, square, tensors):
-    """As a difference of two products, as Keras has it, so that f32 loses as many digits here."""
-    factor = tensors["weight"] / numpy.sqrt(square)
-    return x * factor - mean * factor + tensors["bias"]
-
-
-def compute(layers, x):
-    """The outputs of a network, one sample a row, in the precision of the inputs."""
-    for layer in layers:
-        kind = layer["kind"]
-        tensors = {name: array.astype(x.dtype) for name, array in layer["tensors"].items()}
-        if kind == "Dense":
-            x = activate(layer["activation"], x @ tensors["weight"].T + tensors["bias"])
-        elif kind == "Activate":
-            x = activate(layer["activation"], x)
-        elif kind == "BatchNorm":
-            x = normalize(x, tensors["running_mean"], tensors["running_var"] + x.dtype.type(EPSILON), tensors)
-        elif kind == "LayerNorm":
-            square = x.var(axis=1, keepdims=True) + x.dtype.type(layer["epsilon_nanos"] / 1e9)
-            x = normalize(x, x.mean(axis=1, keepdims=True), square, tensors)
-        elif kind not in ("Dropout", "Input"):
-            raise Unknown(f"expected a layer of tuplenet, found {kind}")
-    return x
 
 
 def compare(layers, number, samples, outputs_of, tolerance):

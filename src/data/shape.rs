@@ -20,6 +20,10 @@ pub trait Shape: 'static {
     /// How many elements one sample has.
     const LEN: usize;
 
+    /// The sizes of one sample, the outermost first: `[N]` for features, `[C, H, W]` for an image, `[STEPS, N]` for a
+    /// sequence.
+    const DIMENSIONS: &'static [usize] = &[Self::LEN];
+
     /// The elements of one sample, in the order of files.
     fn elements<T: Real>(sample: &Self::Sample<T>) -> &[T];
 
@@ -161,6 +165,7 @@ impl<const C: usize, const H: usize, const W: usize> Shape for Image<C, H, W> {
     type Sample<T: Real> = [[[T; W]; H]; C];
     type Batch<T: Real, const B: usize> = [[[[T; B]; W]; H]; C];
     const LEN: usize = C * H * W;
+    const DIMENSIONS: &'static [usize] = &[C, H, W];
 
     #[inline(always)]
     fn elements<T: Real>(sample: &[[[T; W]; H]; C]) -> &[T] {
@@ -260,6 +265,7 @@ impl<const STEPS: usize, const N: usize> Shape for Sequence<STEPS, N> {
     type Sample<T: Real> = [[T; N]; STEPS];
     type Batch<T: Real, const B: usize> = [SMatrix<T, N, B>; STEPS];
     const LEN: usize = STEPS * N;
+    const DIMENSIONS: &'static [usize] = &[STEPS, N];
 
     #[inline(always)]
     fn elements<T: Real>(sample: &[[T; N]; STEPS]) -> &[T] {

@@ -220,7 +220,7 @@ macro_rules! layers {
                 activated::<Self, In, T, S, B>(pass, x)
             }
         } {
-            fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>), _: Internal) {
+            fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>)) {
                 emit(operation::<Self, In, T>());
             }
         });
@@ -288,7 +288,7 @@ impl<const N: usize, T: Real> Layer<Features<N>, T> for Softmax {
         activate_backward::<Softmax, Features<N>, T, S, B>(pass, (x, y), dy, dx);
     }
 
-    fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>), _: Internal) {
+    fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>)) {
         emit(operation::<Self, Features<N>, T>());
     }
 }

@@ -92,6 +92,19 @@ pub struct BatchNorm<const N: usize, T = f32> {
 pub(super) const MOMENTUM: f64 = 0.1;
 
 impl<const N: usize, T: Real> BatchNorm<N, T> {
+    /// What it computes in prediction of `pixels` values of each feature.
+    pub(super) fn operation(&self, pixels: usize) -> Op<'_, T> {
+        Op::BatchNormalization {
+            weight: self.weight.as_slice(),
+            bias: self.bias.as_slice(),
+            mean: self.running_mean.as_slice(),
+            variance: self.running_variance.as_slice(),
+            num_batches_tracked: self.num_batches_tracked,
+            epsilon: T::of(EPSILON),
+            pixels,
+        }
+    }
+
     /// Creates the layer from gains, biases, and the running mean and variance.
     /// [`num_batches_tracked`](Self::num_batches_tracked) is zero.
     ///
@@ -485,14 +498,7 @@ impl<const N: usize, T: Real> Layer<Features<N>, T> for BatchNorm<N, T> {
         }
     }
 
-    fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>), _: Internal) {
-        emit(Op::BatchNormalization {
-            weight: self.weight.as_slice(),
-            bias: self.bias.as_slice(),
-            mean: self.running_mean.as_slice(),
-            variance: self.running_variance.as_slice(),
-            num_batches_tracked: self.num_batches_tracked,
-            epsilon: T::of(EPSILON),
-        });
+    fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>)) {
+        emit(self.operation(1));
     }
 }

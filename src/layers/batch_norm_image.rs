@@ -3,7 +3,7 @@
 use super::batch_norm::{BatchNorm, BatchNormCache, MOMENTUM, line, reciprocal};
 use crate::activation::NoActivation;
 use crate::kernel::{map_first, sum};
-use crate::model::{Batch, Image, Layer, Model, Pass};
+use crate::model::{Batch, Image, Layer, Model, Op, Pass};
 use crate::num::math::mul_add;
 use crate::num::{Lanes, Real, lanes};
 use fearless_simd::Simd;
@@ -213,5 +213,9 @@ impl<const N: usize, const H: usize, const W: usize, T: Real> Layer<Image<N, H, 
         if together {
             gradient.num_batches_tracked += 1;
         }
+    }
+
+    fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>)) {
+        emit(self.operation(H * W));
     }
 }

@@ -4,7 +4,7 @@ use crate::activation::NoActivation;
 use crate::kernel::recurrent::add;
 use crate::model::layer::Internal;
 use crate::model::{
-    Description, Element, InputShape, Layer, Model, Network, Parameter, Params, Pass, Position, Sequence, Visit,
+    Description, Element, InputShape, Layer, Model, Network, Op, Parameter, Params, Pass, Position, Sequence, Visit,
     Visitor, VisitorMut, Zeroed,
 };
 use crate::num::Real;
@@ -315,5 +315,13 @@ where
         emit(Description::around::<Sequence<STEPS, IN>, T, Self>(position, "Bidirectional"));
         L::describe(position.inside(0), emit, Internal);
         L::describe(position.inside(1), emit, Internal);
+    }
+
+    fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>)) {
+        emit(Op::DirectionsBegin { steps: STEPS, inputs: IN });
+        self.forward.operations(emit);
+        emit(Op::Reversed);
+        self.reverse.operations(emit);
+        emit(Op::DirectionsEnd { outputs: OUT });
     }
 }

@@ -6,7 +6,7 @@ use crate::kernel::map;
 use crate::kernel::recurrent::{add, add_outer, product, transposed_product};
 use crate::layers::RecurrentActivation;
 use crate::model::{
-    Features, InputShape, Kind, Layer, Model, Network, Parameter, Params, Pass, Sequence, Stream, Visit, Visitor,
+    Features, InputShape, Kind, Layer, Model, Network, Op, Parameter, Params, Pass, Sequence, Stream, Visit, Visitor,
     VisitorMut, Zeroed,
 };
 use crate::num::Real;
@@ -299,6 +299,22 @@ where
                 }
             }
         }
+    }
+
+    fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>)) {
+        emit(match A::KIND {
+            Some(function) => Op::CausalConvolution {
+                steps: STEPS,
+                inputs: IN,
+                outputs: OUT,
+                taps: K,
+                reach: REACH,
+                weight: self.weight.as_flattened().as_flattened(),
+                bias: &self.bias,
+                function,
+            },
+            None => Op::Unknown { name: core::any::type_name::<A>() },
+        });
     }
 }
 

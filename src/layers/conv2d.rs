@@ -6,8 +6,8 @@ use crate::init::Init;
 use crate::kernel::convolution::{Geometry, bias_gradient, convolution, transposed_convolution, weight_gradient};
 use crate::kernel::{Elementwise, map_first};
 use crate::model::{
-    Aligned, Batch, Grid, Image, InputShape, Kind, Layer, Model, Network, Parameter, Params, Pass, Shape, Visit,
-    Visitor, VisitorMut, Zeroed,
+    Aligned, Batch, Grid, Image, InputShape, Kind, Layer, Model, Network, Op, Parameter, Params, Pass, Shape, Visit,
+    Visitor, VisitorMut, Windows, Zeroed,
 };
 use crate::num::Real;
 use crate::num::target::LOOPS_IN_LANES;
@@ -413,6 +413,24 @@ macro_rules! convolution_layer {
                         self.input_gradient::<S, Identity, B>(pass, dy, dx);
                     }
                 }
+            }
+
+            fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>)) {
+                let (input, output) = ([C, H, W], [D, OH, OW]);
+                let (from, to) = if $transposed { (output, input) } else { (input, output) };
+                emit(match A::KIND {
+                    Some(function) => Op::Convolution {
+                        windows: Windows {
+                            from, to, kernel: K, stride: STRIDE, padding: PADDING, dilation: DILATION,
+                        },
+                        depth: if $transposed { D } else { $depth },
+                        transposed: $transposed,
+                        weight: self.weights(),
+                        bias: &self.bias,
+                        function,
+                    },
+                    None => Op::Unknown { name: core::any::type_name::<A>() },
+                });
             }
         }
     };

@@ -329,7 +329,7 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
         dense::sgd_step(weights, &x.data.0, dy, learning_rate, dx);
     }
 
-    fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>), _: Internal) {
+    fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>)) {
         let (weight, bias) = (self.weight.as_slice(), self.bias.as_slice());
         emit(match A::KIND {
             Some(function) => Op::Linear { inputs: IN, outputs: OUT, weight, bias, function },

@@ -1,7 +1,6 @@
 //! [`Dropout`]: inverted dropout.
 
 use crate::activation::NoActivation;
-use crate::model::layer::Internal;
 use crate::model::{Batch, Layer, Model, Network, Op, Params, Pass, Shape, Visit, Visitor, VisitorMut, Zeroed};
 use crate::num::Real;
 use fearless_simd::Simd;
@@ -165,7 +164,7 @@ impl<In: Shape, T: Real, const PERCENT: u32> Layer<In, T> for Dropout<PERCENT> {
         }
     }
 
-    fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>), _: Internal) {
+    fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>)) {
         emit(Op::InvertedDropout { size: In::LEN, percent: PERCENT, seed: self.seed });
     }
 }

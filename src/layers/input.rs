@@ -1,7 +1,6 @@
 //! [`Input`]: the shape of a network's input.
 
 use crate::activation::NoActivation;
-use crate::model::layer::Internal;
 use crate::model::{
     Batch, InputShape, Layer, Model, Network, Op, Params, Pass, Shape, Visit, Visitor, VisitorMut, Zeroed,
 };
@@ -107,7 +106,7 @@ impl<In: Shape, T: Real> Layer<In, T> for Input<In, T> {
         }
     }
 
-    fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>), _: Internal) {
-        emit(Op::Source { size: In::LEN });
+    fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>)) {
+        emit(Op::Source { dimensions: In::DIMENSIONS });
     }
 }

@@ -257,7 +257,7 @@ impl<const N: usize, T: Real, const EPSILON_NANOS: u64> Layer<Features<N>, T> fo
         }
     }
 
-    fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>), _: Internal) {
+    fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>)) {
         let (weight, bias) = (self.weight.as_slice(), self.bias.as_slice());
         emit(Op::LayerNormalization { weight, bias, epsilon_nanos: EPSILON_NANOS });
     }

@@ -8,7 +8,7 @@ use crate::kernel::pooling::{
     upsample_gradient,
 };
 use crate::kernel::{map_first, pooling};
-use crate::model::{Batch, Features, Image, InputShape, Layer, Model, Pass, Shape, Zeroed};
+use crate::model::{Batch, Features, Image, InputShape, Layer, Model, Op, Pass, Shape, Windows, Zeroed};
 use crate::num::{Real, lanes};
 use core::marker::PhantomData;
 use fearless_simd::Simd;
@@ -179,7 +179,7 @@ macro_rules! pooling {
     (
         $name:ident, $text:literal, [$($parameter:ident)*], [$kernel:expr, $stride:expr, $padding:expr], $from:expr, $to:expr,
         |$simd:ident, $geometry:ident, $len:ident, $x:ident, $y:ident| $forward:expr,
-        |$dy:ident, $dx:ident| $backward:expr
+        |$dy:ident, $dx:ident| $backward:expr, |$windows:ident| $op:expr
     ) => {
         impl<const C: usize, const H: usize, const W: usize, const OH: usize, const OW: usize, $(const $parameter: usize,)* T>
             Zeroed for $name<Image<C, H, W>, Image<C, OH, OW>, $($parameter,)* T>
@@ -244,6 +244,18 @@ macro_rules! pooling {
                 let ($dy, $dx) = (<Image<C, OH, OW>>::as_slice(dy), <Image<C, H, W>>::as_mut_slice(dx));
                 $backward
             }
+
+            fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>)) {
+                let $windows = Windows {
+                    from: [C, H, W],
+                    to: [C, OH, OW],
+                    kernel: $kernel,
+                    stride: $stride,
+                    padding: $padding,
+                    dilation: 1,
+                };
+                emit($op);
+            }
         }
     };
 }
@@ -251,13 +263,15 @@ macro_rules! pooling {
 pooling!(
     MaxPool, "MaxPool", [K STRIDE PADDING], [K, STRIDE, PADDING], [H, W], [OH, OW],
     |simd, geometry, len, x, y| max_pool(simd, geometry, len, x, y),
-    |dy, dx| max_pool_gradient(simd, geometry, len, [x, y, dy], dx)
+    |dy, dx| max_pool_gradient(simd, geometry, len, [x, y, dy], dx),
+    |windows| Op::MaximumPooling { windows }
 );
 
 pooling!(
     AveragePool, "AveragePool", [K STRIDE PADDING], [K, STRIDE, PADDING], [H, W], [OH, OW],
     |simd, geometry, len, x, y| average_pool(simd, geometry, Divisor::Window, len, x, y),
-    |dy, dx| average_pool_gradient(simd, geometry, Divisor::Window, len, dy, dx)
+    |dy, dx| average_pool_gradient(simd, geometry, Divisor::Window, len, dy, dx),
+    |windows| Op::MeanPooling { windows }
 );
 
 // A pooling backwards.
@@ -272,7 +286,8 @@ pooling!(
         let _ = (simd, len);
         upsample(geometry, x, y);
     },
-    |dy, dx| upsample_gradient(simd, geometry, len, dy, dx)
+    |dy, dx| upsample_gradient(simd, geometry, len, dy, dx),
+    |windows| Op::NearestNeighbour { from: windows.from, factor: windows.kernel }
 );
 
 /// Global average pooling: the mean of each channel, from an image to features.
@@ -386,6 +401,10 @@ impl<const C: usize, const H: usize, const W: usize, T: Real> Layer<Image<C, H, 
             }
         }
     }
+
+    fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>)) {
+        emit(Op::MeanOfPixels { from: [C, H, W] });
+    }
 }
 
 /// Turns an image into features, channel by channel, row by row, as PyTorch does: before the first
@@ -449,7 +468,8 @@ pub struct Unflatten<const N: usize, To, T = f32>(PhantomData<(To, T)>);
 macro_rules! reshape {
     (
         $name:ident, $text:literal, [$($parameters:tt)*], [$($arguments:tt)*], $layer:ty, $in:ty, $in_of_any:ty,
-        $batch_in:ty, $out:ty, $batch_out:ty, |$x:ident, $y:ident| $forward:expr, |$dy:ident, $dx:ident| $backward:expr
+        $batch_in:ty, $out:ty, $batch_out:ty, |$x:ident, $y:ident| $forward:expr, |$dy:ident, $dx:ident| $backward:expr,
+        $op:expr
     ) => {
         impl<$($parameters)* T> Clone for $name<$($arguments)* T> {
             fn clone(&self) -> Self {
@@ -516,6 +536,10 @@ macro_rules! reshape {
                     $backward
                 }
             }
+
+            fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>)) {
+                emit($op);
+            }
         }
     };
 }
@@ -524,12 +548,14 @@ reshape!(
     Flatten, "Flatten: the image has ", [From, const N: usize,], [From, N,], Flatten<Image<C, H, W>, N, T>,
     Image<C, H, W>, From, [[[[T; B]; W]; H]; C], Features<N>, SMatrix<T, N, B>,
     |x, y| pooling::samples_apart(<Image<C, H, W>>::as_slice(x), &mut y.data.0),
-    |dy, dx| pooling::samples_together(&dy.data.0, <Image<C, H, W>>::as_mut_slice(dx))
+    |dy, dx| pooling::samples_together(&dy.data.0, <Image<C, H, W>>::as_mut_slice(dx)),
+    Op::ImageToFeatures { from: [C, H, W] }
 );
 
 reshape!(
     Unflatten, "Unflatten: the image has ", [const N: usize, To,], [N, To,], Unflatten<N, Image<C, H, W>, T>,
     Features<N>, Features<N>, SMatrix<T, N, B>, Image<C, H, W>, [[[[T; B]; W]; H]; C],
     |x, y| pooling::samples_together(&x.data.0, <Image<C, H, W>>::as_mut_slice(y)),
-    |dy, dx| pooling::samples_apart(<Image<C, H, W>>::as_slice(dy), &mut dx.data.0)
+    |dy, dx| pooling::samples_apart(<Image<C, H, W>>::as_slice(dy), &mut dx.data.0),
+    Op::FeaturesToImage { to: [C, H, W] }
 );

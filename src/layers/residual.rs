@@ -153,9 +153,9 @@ impl<In: Shape, T: Real, L: Layer<In, T> + Model<In, T, Out = In>> Layer<In, T> 
         L::describe(position.inside(0), emit, Internal);
     }
 
-    fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>), _: Internal) {
+    fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>)) {
         emit(Op::ResidualBegins { size: In::LEN });
-        self.0.operations(emit, Internal);
+        self.0.operations(emit);
         emit(Op::ResidualEnds);
     }
 }

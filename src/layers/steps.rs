@@ -7,8 +7,7 @@ use crate::kernel::map;
 use crate::kernel::recurrent::add;
 use crate::model::layer::Internal;
 use crate::model::{
-    Batch, Description, Features, InputShape, Layer, Model, Network, Params, Pass, Position, Sequence, Shape, Stream,
-    Visit, Visitor, VisitorMut, Zeroed,
+    Batch, Description, Features, InputShape, Layer, Model, Network, Op, OverTime, Params, Pass, Position, Sequence, Shape, Stream, Visit, Visitor, VisitorMut, Zeroed,
 };
 use crate::num::Real;
 use crate::num::math::maximum;
@@ -111,7 +110,7 @@ fn divide<T: Real>(values: &mut [T], count: usize) {
 }
 
 macro_rules! over_time {
-    ($name:ident, |$pass:ident, $x:ident, $y:ident| $infer:block, |$xs:ident, $ys:ident, $dy:ident, $dx:ident| $backward:block) => {
+    ($name:ident, $kind:expr, |$pass:ident, $x:ident, $y:ident| $infer:block, |$xs:ident, $ys:ident, $dy:ident, $dx:ident| $backward:block) => {
         impl Zeroed for $name {
             const ZEROED: Self = $name;
         }
@@ -151,12 +150,17 @@ macro_rules! over_time {
                 let Some($dx) = dx else { return };
                 $backward
             }
+
+            fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>)) {
+                emit(Op::OverTime { steps: STEPS, size: N, kind: $kind });
+            }
         }
     };
 }
 
 over_time!(
     Last,
+    OverTime::LastStep,
     |_pass, x, y| {
         if let Some(last) = x.last() {
             y.clone_from(last);
@@ -174,6 +178,7 @@ over_time!(
 
 over_time!(
     MeanOverTime,
+    OverTime::MeanOfSteps,
     |pass, x, y| {
         y.as_mut_slice().fill(T::ZERO);
         for step in x {
@@ -191,6 +196,7 @@ over_time!(
 
 over_time!(
     MaxOverTime,
+    OverTime::LargestOfSteps,
     |pass, x, y| {
         if let Some((first, others)) = x.split_first() {
             y.clone_from(first);
@@ -375,6 +381,12 @@ where
             },
             Internal,
         );
+    }
+
+    fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>)) {
+        emit(Op::StepsBegin { steps: STEPS, inputs: IN });
+        self.0.operations(emit);
+        emit(Op::StepsEnd { outputs: OUT });
     }
 }
 

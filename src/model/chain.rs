@@ -278,10 +278,10 @@ macro_rules! chain {
                 $(<$layer as Layer<$in, T>>::describe(position.inside($i), emit, Internal);)+
             }
 
-            fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>), _: Internal) {
+            fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>)) {
                 emit(Op::ChainBegins);
-                self.$zero.operations(emit, Internal);
-                $(self.$i.operations(emit, Internal);)+
+                self.$zero.operations(emit);
+                $(self.$i.operations(emit);)+
                 emit(Op::ChainEnds);
             }
         }

@@ -142,10 +142,10 @@ pub trait Layer<In: Shape, T: Real>: Model<In, T> + Visit<T> {
         emit(Description::of::<In, T, Self>(position));
     }
 
-    /// Calls `emit` with the operations that the layer computes in prediction, for exporters. By default the operation is
-    /// unknown, and a network with such a layer cannot be exported.
-    #[doc(hidden)]
-    fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>), _: Internal) {
+    /// Calls `emit` with the operations that the layer computes in prediction, one after the other, for exporters: a layer
+    /// of your own that computes what one [`Op`] or several of them do can be exported so. By default the operation is
+    /// unknown, and a network with such a layer can't be exported.
+    fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>)) {
         emit(Op::Unknown { name: core::any::type_name::<Self>() });
     }
 }

@@ -330,7 +330,7 @@ pub trait Network: Sized {
     where
         Self: Trainable,
     {
-        self.operations(emit, Internal);
+        self.operations(emit);
     }
 }
 

@@ -14,10 +14,13 @@ int main(void)
     while (fread(input, sizeof input[0], NET_INPUTS, stdin) == NET_INPUTS) {
         memcpy(same, input, sizeof input);
         net_predict(input, output);
+#if !defined NET_STEP_OUTPUTS || NET_STEP_OUTPUTS == NET_OUTPUTS
+        /* What has outputs for each step may not write to its inputs. */
         net_predict(same, same);
         if (memcmp(same, output, sizeof output) != 0) {
             return 3;
         }
+#endif
         fwrite(output, sizeof output[0], NET_OUTPUTS, stdout);
     }
     return 0;

@@ -23,6 +23,12 @@
 //! [`save`] writes it to a file. Exports are for inference, not for training: C and ONNX have no dropout. Outputs are
 //! those of [`predict_one`](crate::model::Network::predict_one), but for rounding: the order of summation differs.
 //!
+//! Images are exported channel by channel, row by row, and sequences step by step, as samples are in this library. A
+//! network of sequences that begins with [`Input`](crate::layers::Input) is exported for as many steps as that says. If
+//! it can be asked step by step ([`Stream`](crate::model::Stream)), the C has a function for one step too, with the state
+//! in a struct, and in Rust there is [`Network::step`] anyway; the self-test then compares both ways. In ONNX, a network
+//! that does not begin with `Input` takes any number of steps.
+//!
 //! # The self-test
 //!
 //! Source code has test vectors: the `samples`, the outputs of the network for them, and a function that counts the
@@ -33,22 +39,22 @@
 //!
 //! All layers and activations of the library; [`Residual`](crate::layers::Residual) and tuples to any depth. An
 //! activation of your own says in [`Activation::KIND`](crate::activation::Activation::KIND) which of the library's it
-//! computes, if it is one of them. All else, such as a layer of your own, is an error, as are weights, samples and outputs
-//! that are not finite.
+//! computes, if it is one of them, and a layer of your own in [`Layer::operations`](crate::model::Layer::operations). All
+//! else is an error, as are weights, samples and outputs that are not finite.
 //!
 //! ONNX files can't be read: models of PyTorch, Keras and scikit-learn are read with the feature `safetensors`.
 
 mod c;
+mod check;
 mod onnx;
 mod rust;
 mod test_vectors;
 
-use crate::model::summary::Short;
-use crate::model::{Features, InputShape, Model, Network, Op, Trainable};
+use crate::model::{Network, Op, Out, Shape, Trainable};
 use crate::num::Real;
 use crate::num::math::square_root;
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -88,25 +94,11 @@ pub fn save(contents: impl AsRef<[u8]>, path: impl AsRef<std::path::Path>) -> st
         .map_err(|error| std::io::Error::new(error.kind(), format!("`{}`: {error}", path.display())))
 }
 
-/// Networks that can be written: all whose sizes match.
-///
-/// There is nothing to implement. `IN` is the number of inputs, `OUT` that of outputs.
-pub trait Exportable<const IN: usize, const OUT: usize>:
-    Network
-    + Trainable
-    + InputShape<In = Features<IN>>
-    + Model<Features<IN>, <Self as InputShape>::Scalar, Out = Features<OUT>>
-{
-}
+/// Networks that can be written: all whose sizes match. There is nothing to implement.
+pub trait Exportable: Network + Trainable {}
 
 // Recommended, unlike other such implementations, so that the compiler continues to the layer whose size is wrong.
-impl<N, const IN: usize, const OUT: usize> Exportable<IN, OUT> for N where
-    N: Network
-        + Trainable
-        + InputShape<In = Features<IN>>
-        + Model<Features<IN>, <N as InputShape>::Scalar, Out = Features<OUT>>
-{
-}
+impl<N: Network + Trainable> Exportable for N {}
 
 /// Why a network could not be written in another language.
 #[derive(Clone, PartialEq, Eq)]
@@ -151,6 +143,13 @@ pub enum ExportError {
         /// What it is.
         found: String,
     },
+    /// A layer computes what the format has no operator for.
+    Format {
+        /// The name of the format.
+        format: &'static str,
+        /// What it can't express.
+        what: &'static str,
+    },
     /// An ONNX file would take more than 2 gigabytes, which its format can't.
     Large {
         /// How many bytes the weights take.
@@ -182,6 +181,7 @@ impl fmt::Display for ExportError {
             ExportError::Sample { sample, what, index, found } => {
                 write!(f, "sample {sample}, {what} {index}: expected a finite number, found {found}")
             }
+            ExportError::Format { format, what } => write!(f, "expected what {format} can express, found {what}"),
             ExportError::Large { found } => {
                 write!(f, "expected weights of at most {} bytes for an ONNX file, found {found}", onnx::LARGEST)
             }
@@ -200,80 +200,45 @@ impl core::error::Error for ExportError {
 
 /// What a network is made of, all of it known and finite.
 struct Graph<'a, T> {
-    inputs: usize,
-    outputs: usize,
+    /// The sizes of a sample.
+    inputs: &'static [usize],
+    /// The sizes of its outputs.
+    outputs: &'static [usize],
     parts: Vec<Op<'a, T>>,
 }
 
 impl<'a, T: Real> Graph<'a, T> {
-    fn new<N: Exportable<IN, OUT, Scalar = T>, const IN: usize, const OUT: usize>(
-        network: &'a N,
-    ) -> Result<Self, ExportError> {
+    fn new<N: Exportable<Scalar = T>>(network: &'a N) -> Result<Self, ExportError> {
         let mut parts = Vec::new();
         network.graph(&mut |part| parts.push(part));
-        check(&parts)?;
-        Ok(Graph { inputs: IN, outputs: OUT, parts })
+        check::check(&parts)?;
+        Ok(Graph { inputs: N::In::DIMENSIONS, outputs: <Out<N> as Shape>::DIMENSIONS, parts })
     }
-}
 
-/// Fails unless all operations are known and all their values finite.
-fn check<T: Real>(parts: &[Op<T>]) -> Result<(), ExportError> {
-    // Where the next layer stands: an index for each tuple around it, zero for each residual.
-    let mut path: Vec<usize> = Vec::new();
-    let mut around: Vec<bool> = Vec::new();
-    for part in parts {
-        let place = |name: &str| {
-            let steps: String = path.iter().map(|index| format!(".{index}")).collect();
-            format!("network{steps}.{name}")
+    /// The number of steps, and the inputs and outputs of one, if the network can be asked step by step.
+    fn stream(&self) -> Option<[usize; 3]> {
+        let [steps, inputs] = *self.inputs else { return None };
+        let has_stream = |part: &Op<T>| match *part {
+            Op::BatchNormalization { pixels, .. } => pixels == 1,
+            Op::Linear { .. }
+            | Op::Apply { .. }
+            | Op::Source { .. }
+            | Op::InvertedDropout { .. }
+            | Op::LayerNormalization { .. }
+            | Op::Recurrent { .. }
+            | Op::CausalConvolution { .. }
+            | Op::StepsBegin { .. }
+            | Op::StepsEnd { .. }
+            | Op::OverTime { .. }
+            | Op::ChainBegins
+            | Op::ChainEnds
+            | Op::ResidualBegins { .. }
+            | Op::ResidualEnds => true,
+            _ => false,
         };
-        let finite = |name: &str, values: &[T], rows: usize| match values.iter().position(|value| !value.is_finite()) {
-            None => Ok(()),
-            Some(at) => Err(ExportError::Weight {
-                place: place(name),
-                row: at % rows,
-                column: at / rows,
-                found: format!("{:?}", values[at]),
-            }),
-        };
-        match *part {
-            Op::Linear { outputs, weight, bias, .. } => {
-                finite("weight", weight, outputs)?;
-                finite("bias", bias, outputs)?;
-            }
-            Op::BatchNormalization { weight, bias, mean, variance, epsilon, .. } => {
-                for (name, values) in
-                    [("weight", weight), ("bias", bias), ("running_mean", mean), ("running_variance", variance)]
-                {
-                    finite(name, values, values.len())?;
-                }
-                let [scale, shift] = lines(weight, bias, mean, variance, epsilon);
-                finite("scale", &scale, scale.len())?;
-                finite("shift", &shift, shift.len())?;
-            }
-            Op::LayerNormalization { epsilon_nanos: 0, .. } => {
-                return Err(ExportError::Epsilon { place: place("epsilon") });
-            }
-            Op::LayerNormalization { weight, bias, .. } => {
-                finite("weight", weight, weight.len())?;
-                finite("bias", bias, bias.len())?;
-            }
-            Op::ChainBegins | Op::ResidualBegins { .. } => {
-                path.push(0);
-                around.push(matches!(part, Op::ChainBegins));
-                continue;
-            }
-            Op::ChainEnds | Op::ResidualEnds => {
-                path.pop();
-                around.pop();
-            }
-            Op::Unknown { name } => return Err(ExportError::Unknown { name: Short(name).to_string() }),
-            Op::Source { .. } | Op::Apply { .. } | Op::InvertedDropout { .. } => {}
-        }
-        if let (Some(index), Some(true)) = (path.last_mut(), around.last()) {
-            *index += 1;
-        }
+        let outputs = self.outputs.last().copied().unwrap_or(1);
+        self.parts.iter().all(has_stream).then_some([steps, inputs, outputs])
     }
-    Ok(())
 }
 
 /// Scales and shifts of a batch normalization in prediction.

@@ -3,20 +3,22 @@
 use super::{ExportError, Exportable, Graph};
 use crate::activation::Function;
 use crate::data::Inputs;
-use crate::model::{Features, Op, Parameter, VisitorMut};
+use crate::model::layer::is_inlined;
+use crate::model::{Batch, Op, Out, Parameter, Pass, RecurrentCell, Shape, VisitorMut, Zeroed};
 use crate::num::Real;
+use crate::num::dispatch::dispatch_or_call;
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::vec::Vec;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{Rng, SeedableRng};
 
-/// What a self-test compares.
-pub(super) struct TestVectors<T, const IN: usize, const OUT: usize> {
-    pub inputs: Vec<[T; IN]>,
-    pub outputs: Vec<[T; OUT]>,
+/// What a self-test compares: of each sample all values, the last index the fastest.
+pub(super) struct TestVectors<T> {
+    pub inputs: Vec<Vec<T>>,
+    pub outputs: Vec<Vec<T>>,
     /// The tolerance of each output.
-    pub tolerances: Vec<[T; OUT]>,
+    pub tolerances: Vec<Vec<T>>,
 }
 
 /// How many networks with slightly changed weights are evaluated.
@@ -29,66 +31,84 @@ const MARGIN: f64 = 4.0;
 /// The least tolerance of an output, in roundings of the largest one.
 const FLOOR: f64 = 32.0;
 
-impl<T: Real, const IN: usize, const OUT: usize> TestVectors<T, IN, OUT> {
+impl<T: Real> TestVectors<T> {
     pub fn new<N>(
         network: &N,
         graph: &Graph<T>,
-        samples: &(impl Inputs<T, Features<IN>> + ?Sized),
+        samples: &(impl Inputs<T, N::In> + ?Sized),
     ) -> Result<Self, ExportError>
     where
-        N: Exportable<IN, OUT, Scalar = T> + Clone + Send + Sync,
+        N: Exportable<Scalar = T> + Clone + Send + Sync,
     {
         samples.check().map_err(ExportError::Samples)?;
         if samples.count() == 0 {
             return Err(ExportError::Samples(crate::error::Error::NoSamples));
         }
-        let (mut inputs, mut outputs) = (Vec::new(), Vec::<[T; OUT]>::new());
+        let (mut samples_of, mut inputs, mut outputs) = (Vec::new(), Vec::new(), Vec::<Vec<T>>::new());
         for sample in 0..samples.count() {
-            let mut input = [T::ZERO; IN];
+            let mut input = Zeroed::ZEROED;
             samples.copy(sample, &mut input);
-            finite(sample, "input", &input)?;
-            let output = network.predict_one(&input);
+            finite(sample, "input", N::In::elements(&input))?;
+            let mut batch = Zeroed::ZEROED;
+            N::In::set(&mut batch, 0, &input);
+            let output = predict(network, &batch);
             finite(sample, "output", &output)?;
-            inputs.push(input);
+            inputs.push(N::In::elements(&input).to_vec());
+            samples_of.push(input);
             outputs.push(output);
         }
 
         let unit = T::epsilon().exact();
-        let largest = outputs.as_flattened().iter().fold(0.0, |largest: f64, value| largest.max(value.exact().abs()));
+        let largest = outputs.iter().flatten().fold(0.0, |largest: f64, value| largest.max(value.exact().abs()));
         let largest = if has_coarse_sigmoid(graph) { largest.max(1.0) } else { largest };
         let floor = FLOOR * unit * largest + T::min_positive_value().exact();
-        let mut farthest = alloc::vec![[0.0f64; OUT]; outputs.len()];
+        let mut farthest: Vec<Vec<f64>> = outputs.iter().map(|output| alloc::vec![0.0; output.len()]).collect();
+        // Of a sequence, a step's.
+        let terms = if let [_, size] = *graph.inputs { size } else { N::In::LEN };
         for seed in 0..NEIGHBOURS {
             let mut nudge = Nudge(Xoshiro256PlusPlus::seed_from_u64(seed));
             let mut neighbour = boxed(network);
             neighbour.visit_mut([], &mut nudge);
-            for ((input, output), farthest) in inputs.iter().zip(&outputs).zip(&mut farthest) {
-                let mut input = *input;
-                nudge.all(IN, &mut input);
-                let found = neighbour.predict_one(&input);
+            for ((input, output), farthest) in samples_of.iter().zip(&outputs).zip(&mut farthest) {
+                let mut batch = <<N::In as Shape>::Batch<T, 1> as Zeroed>::ZEROED;
+                N::In::set(&mut batch, 0, input);
+                nudge.all(terms, N::In::as_mut_slice(&mut batch));
+                let found = predict(&*neighbour, &batch);
                 for ((found, right), farthest) in found.iter().zip(output).zip(farthest) {
                     let distance = (found.exact() - right.exact()).abs();
                     *farthest = farthest.max(if distance.is_nan() { f64::INFINITY } else { distance });
                 }
             }
         }
-        let tolerance = |farthest: f64| {
+        let tolerance = |farthest: &f64| {
             // Two digits are enough to be read, and are never zero.
             let rounded = format!("{:.1e}", (MARGIN * farthest + floor).min(T::max_value().exact() / 16.0));
             T::of(rounded.parse().unwrap_or(floor))
         };
-        let tolerances = farthest.iter().map(|farthest| farthest.map(tolerance)).collect();
+        let tolerances = farthest.iter().map(|farthest| farthest.iter().map(tolerance).collect()).collect();
         Ok(TestVectors { inputs, outputs, tolerances })
     }
+}
+
+/// What `predict_one` returns.
+fn predict<N: Exportable>(network: &N, x: &Batch<N::In, N::Scalar, 1>) -> Vec<N::Scalar> {
+    let mut y = Zeroed::ZEROED;
+    dispatch_or_call!(is_inlined::<N::In, N::Scalar, N>(1), simd => network.infer(Pass::<_, 1>::new(simd, 1), x, &mut y));
+    <Out<N> as Shape>::as_slice(&y).to_vec()
 }
 
 /// Whether there is a sigmoid that some CPUs compute up to roundings of 1 and not of its value: see
 /// [`sigmoid`](crate::num::math::sigmoid).
 fn has_coarse_sigmoid<T: Real>(graph: &Graph<T>) -> bool {
     let is_coarse = |part: &Op<T>| match part {
-        Op::Linear { function, .. } | Op::Apply { function, .. } => {
+        Op::Linear { function, .. }
+        | Op::Apply { function, .. }
+        | Op::Convolution { function, .. }
+        | Op::CausalConvolution { function, .. }
+        | Op::Recurrent { cell: RecurrentCell::Elman(function), .. } => {
             matches!(function.0, Function::Sigmoid | Function::Silu)
         }
+        Op::Recurrent { .. } => true,
         _ => false,
     };
     T::MANTISSA_BITS == f32::MANTISSA_BITS && graph.parts.iter().any(is_coarse)

@@ -6,8 +6,8 @@ use crate::init::{Init, LecunUniform};
 use crate::kernel::map;
 use crate::kernel::recurrent::{add, add_outer, product, transposed_product};
 use crate::model::{
-    Features, InputShape, Kind, Layer, Model, Network, Parameter, Params, Pass, Sequence, Stream, Visit, Visitor,
-    VisitorMut, Zeroed,
+    Features, InputShape, Kind, Layer, Model, Network, Op, Parameter, Params, Pass, RecurrentCell, Sequence, Stream,
+    Visit, Visitor, VisitorMut, Zeroed,
 };
 use crate::num::Real;
 use crate::num::math::{mul_add, splat, tanh};
@@ -92,7 +92,8 @@ recurrent! {
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
     #[doc(alias("gated recurrent unit", "nn.GRU"))]
-    Gru, "Gru", 3 gates, 4 values, |T, H| [T; H], [R: Reset = After], []
+    Gru, "Gru", 3 gates, 4 values, |T, H| [T; H], [R: Reset = After], [],
+    Some(RecurrentCell::Gated { reset_after: R::AFTER })
 }
 
 impl<const IN: usize, const H: usize, R: Reset, T: Real> Cell<T, IN, H, 4> for Gru<IN, H, R, T> {

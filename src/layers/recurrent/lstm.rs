@@ -6,8 +6,8 @@ use crate::init::{Init, LecunUniform};
 use crate::kernel::map;
 use crate::kernel::recurrent::{add, add_outer, product, transposed_product};
 use crate::model::{
-    Features, InputShape, Kind, Layer, Model, Network, Parameter, Params, Pass, Sequence, Stream, Visit, Visitor,
-    VisitorMut, Zeroed,
+    Features, InputShape, Kind, Layer, Model, Network, Op, Parameter, Params, Pass, RecurrentCell, Sequence, Stream,
+    Visit, Visitor, VisitorMut, Zeroed,
 };
 use crate::num::Real;
 use crate::num::math::{mul_add, splat, tanh};
@@ -56,7 +56,7 @@ recurrent! {
     /// assert!(outputs[4] != outputs[0]);
     /// ```
     #[doc(alias("long short-term memory", "nn.LSTM"))]
-    Lstm, "Lstm", 4 gates, 5 values, |T, H| [[T; H]; 2], [], []
+    Lstm, "Lstm", 4 gates, 5 values, |T, H| [[T; H]; 2], [], [], Some(RecurrentCell::LongShortTerm)
 }
 
 impl<const IN: usize, const H: usize, T: Real> Cell<T, IN, H, 5> for Lstm<IN, H, T> {

@@ -184,7 +184,7 @@ macro_rules! recurrent {
     (
         $(#[$about:meta])*
         $name:ident, $text:literal, $gates:literal gates, $values:literal values, |T, H| $state:ty,
-        [$($kind:ident $(: $bound:ident)? = $default:ty)?], [$($all_of:tt)*]
+        [$($kind:ident $(: $bound:ident)? = $default:ty)?], [$($all_of:tt)*], $cell:expr
     ) => {
         $(#[$about])*
         #[cfg_attr(target_arch = "x86_64", repr(align(64)))]
@@ -395,6 +395,23 @@ macro_rules! recurrent {
                 dx: Option<&mut [SMatrix<T, IN, B>; STEPS]>,
             ) {
                 super::backward::<S, T, Self, STEPS, IN, H, $values, B>(self, pass, xy, cache, dy, gradient, dx);
+            }
+
+            fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>)) {
+                let cell: Option<RecurrentCell> = $cell;
+                emit(match cell {
+                    Some(cell) => Op::Recurrent {
+                        steps: STEPS,
+                        inputs: IN,
+                        units: H,
+                        cell,
+                        weight_ih: self.weight_ih.as_flattened().as_flattened(),
+                        weight_hh: self.weight_hh.as_flattened().as_flattened(),
+                        bias_ih: self.bias_ih.as_flattened(),
+                        bias_hh: self.bias_hh.as_flattened(),
+                    },
+                    None => Op::Unknown { name: core::any::type_name::<Self>() },
+                });
             }
         }
 

@@ -6,8 +6,8 @@ use crate::init::{Init, LecunUniform};
 use crate::kernel::map;
 use crate::kernel::recurrent::{add, add_outer, product, transposed_product};
 use crate::model::{
-    Features, InputShape, Kind, Layer, Model, Network, Parameter, Params, Pass, Sequence, Stream, Visit, Visitor,
-    VisitorMut, Zeroed,
+    Features, InputShape, Kind, Layer, Model, Network, Op, Parameter, Params, Pass, RecurrentCell, Sequence, Stream,
+    Visit, Visitor, VisitorMut, Zeroed,
 };
 use crate::num::Real;
 use core::fmt;
@@ -45,7 +45,8 @@ recurrent! {
     /// ```
     #[doc(alias("SimpleRNN", "Elman", "nn.RNN", "recurrent neural network"))]
     Rnn, "Rnn", 1 gates, 1 values, |T, H| [T; H], [A: RecurrentActivation = Tanh],
-    [const { assert!(A::ELEMENTWISE, "expected an elementwise activation of an `Rnn`") };]
+    [const { assert!(A::ELEMENTWISE, "expected an elementwise activation of an `Rnn`") };],
+    A::KIND.map(RecurrentCell::Elman)
 }
 
 /// An activation of an [`Rnn`]: its derivative follows from its output. There is nothing to implement.

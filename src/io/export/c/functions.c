@@ -1,5 +1,5 @@
 // The functions that a network in C may need, each after those it uses. `$` stands for the network's name, `REAL` for float or
-// double, and what stands between two `@` for a number: see src/io/export/c.rs. Each computes as the function of its name in
+// double, and what stands between two `@` for a number: see library.rs beside this file. Each computes as the function of its name in
 // src/num/math.rs or src/activation.rs, by the same formulas, and hands NaN on.
 
 //// absolute
