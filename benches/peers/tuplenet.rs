@@ -139,9 +139,7 @@ fn curve_steps(setting: &Setting, workload: &str) -> (f64, f64) {
 /// From PyTorch's weights, by output, input, row and column.
 fn kernels<const K: usize, const C: usize, const D: usize>(weights: &[f32]) -> [[[[f32; D]; C]; K]; K] {
     let at = |i: usize, j: usize, c: usize, d: usize| weights[((d * C + c) * K + i) * K + j];
-    std::array::from_fn(|i| {
-        std::array::from_fn(|j| std::array::from_fn(|c| std::array::from_fn(|d| at(i, j, c, d))))
-    })
+    std::array::from_fn(|i| std::array::from_fn(|j| std::array::from_fn(|c| std::array::from_fn(|d| at(i, j, c, d)))))
 }
 
 fn lenet(setting: &Setting) -> Box<LeNet> {

@@ -73,7 +73,13 @@ fn activation_gradient<S: Simd, T: Real, A: Activation, To: Shape, const B: usiz
         [To::as_mut_slice(dy)],
         [To::as_slice(sums), To::as_slice(y)],
         #[inline(always)]
-        |[dy], [x, y]| [<A as Activation>::backward::<S, T>(simd, dy, x, y)],
+        |[dy], [x, y]| {
+            if LOOPS_IN_LANES {
+                // By a factor: of a choice between `dy` and zero the compiler makes a masked store, which AVX2 takes long for.
+                return [dy * <A as Activation>::derivative::<S, T>(simd, x, y)];
+            }
+            [<A as Activation>::backward::<S, T>(simd, dy, x, y)]
+        },
     );
 }
 

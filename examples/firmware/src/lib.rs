@@ -5,6 +5,7 @@
 
 pub mod bits;
 mod board;
+pub mod cnn;
 pub mod hashes;
 mod own;
 
