@@ -14,7 +14,7 @@ use std::error::Error;
 use std::fmt::Write;
 use tuplenet::data::{StandardScaler, Subset, stratified_split};
 use tuplenet::io::export;
-use tuplenet::layers::{BatchNorm, LayerNorm, Residual};
+use tuplenet::layers::{BatchNorm, Conv2d, Flatten, LayerNorm, MaxPool, Residual};
 use tuplenet::metrics::largest_index;
 use tuplenet::prelude::*;
 
@@ -23,6 +23,14 @@ type Iris = (Dense<4, 16, Tanh>, Dense<16, 16, Tanh>, Dense<16, 3, Identity>);
 type BatchNormed = (Dense<4, 16, Identity>, BatchNorm<16>, Relu, Dense<16, 3, Softmax>);
 type LayerNormed = (Dense<4, 16, Identity>, Residual<(LayerNorm<16>, Dense<16, 16, Tanh>)>, Dense<16, 3, Softmax>);
 type Digits = (Dense<64, 32, Relu>, Dense<32, 10, Identity>);
+/// Convolutions, and the layer that goes on learning on the microcontroller.
+type Eye = (
+    Conv2d<Image<1, 8, 8>, Image<8, 6, 6>, 3, Relu>,
+    Conv2d<Image<8, 6, 6>, Image<16, 4, 4>, 3, Relu>,
+    MaxPool<Image<16, 4, 4>, Image<16, 2, 2>, 2>,
+    Flatten<Image<16, 2, 2>, 64>,
+);
+type Cnn = (Eye, Dense<64, 10, Softmax>);
 type Sensor = (Dense<2, 8, Tanh>, Dense<8, 1, Identity>);
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -64,6 +72,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     write("digits.rs", &what, export::rust_expression(&network)?)?;
     write("digits.c", &what, in_c)?;
     write("digits_samples.rs", "images that the network was not trained on", samples)?;
+
+    let (network, accuracy, images) = cnn()?;
+    let what = format!("a small convolutional network, trained on digits to a test accuracy of {accuracy:.3}");
+    write("cnn.rs", &what, cnn_in_rust(&network))?;
+    write("cnn.c", &what, cnn_in_c(&network, &images))?;
+    write("cnn_samples.rs", "50 images that the network was not trained on", show_images(&images))?;
 
     let (network, error) = sensor()?;
     let what = format!("2-8-1, trained on a new sensor to a mean squared error of {error:.6}");
@@ -178,6 +192,97 @@ fn digits() -> Result<(Digits, f64, String, String), Box<dyn Error>> {
     });
     let in_c = export::c_source(&network, "digits", &Subset { data: &scaled, indices: &test[..3] })?;
     Ok((network, accuracy, samples, in_c))
+}
+
+/// An image of 8 by 8 pixels from 0 to 16, and its digit.
+type Picture = ([f32; 64], usize);
+
+/// From pixels between 0 and 1.
+fn cnn() -> Result<(Cnn, f64, Vec<Picture>), Box<dyn Error>> {
+    let (rows, labels) = csv::read::<64>("digits.csv")?;
+    let images: Vec<[[[f32; 8]; 8]; 1]> = rows.iter().map(image).collect();
+    let mut indices = vec![0; images.len()];
+    let (train, test) = stratified_split::<10, _>(&labels, &mut indices, 0.2, &mut seeded(0))?;
+    let mut trainer = Trainer::new(Cnn::new(&mut seeded(0)), CrossEntropy, Adam::new(2e-3), seeded(1));
+    let (inputs, targets) = (Subset { data: &images, indices: train }, Subset { data: &labels, indices: train });
+    trainer.fit(&inputs, &targets, &FitOptions { epochs: 30, ..FitOptions::default() }, ())?;
+    let network = trainer.network;
+    let right = test.iter().filter(|&&i| largest_index(&network.predict_one(&images[i])) == labels[i]).count();
+    let some = test.iter().take(50).map(|&i| (rows[i], labels[i])).collect();
+    Ok((network, right as f64 / test.len() as f64, some))
+}
+
+fn image(row: &[f32; 64]) -> [[[f32; 8]; 8]; 1] {
+    [std::array::from_fn(|y| std::array::from_fn(|x| row[8 * y + x] / 16.0))]
+}
+
+fn show_images(images: &[Picture]) -> String {
+    let mut source = String::from("[\n");
+    for (pixels, digit) in images {
+        let _ = writeln!(source, "    ({:?}, {digit}),", pixels.map(|pixel| pixel as u8));
+    }
+    source.push_str("]\n");
+    source
+}
+
+/// A pair of the convolutions and the last layer, as an expression.
+fn cnn_in_rust(((first, second, ..), last): &Cnn) -> String {
+    let layer = |weight: &dyn std::fmt::Debug, bias: &dyn std::fmt::Debug| {
+        format!("tuplenet::layers::Conv2d::from_arrays({weight:?}, {bias:?})")
+    };
+    let zeroed = "tuplenet::model::Zeroed::ZEROED";
+    format!(
+        "(\n({}, {}, {zeroed}, {zeroed}),\ntuplenet::layers::Dense::from_columns({:?}, {:?}),\n)\n",
+        layer(&first.weight, &first.bias),
+        layer(&second.weight, &second.bias),
+        last.weight.data.0,
+        last.bias.data.0[0],
+    )
+}
+
+/// The same network as plain C, with the weights in the order of PyTorch.
+fn cnn_in_c(network: &Cnn, images: &[Picture]) -> String {
+    fn kernels<const C: usize, const D: usize>(weight: &[[[[f32; D]; C]; 3]; 3]) -> Vec<f32> {
+        let at = |index: usize| weight[index / 3 % 3][index % 3][index / 9 % C][index / 9 / C];
+        (0..9 * C * D).map(at).collect()
+    }
+    fn table(name: &str, values: &[f32]) -> String {
+        let values: Vec<String> = values.iter().map(|value| format!("{value:e}f")).collect();
+        format!("static const float {name}[{}] = {{{}}};\n", values.len(), values.join(", "))
+    }
+    let ((first, second, ..), last) = network;
+    let rows: Vec<f32> = last.weight.transpose().as_slice().to_vec();
+    let mut source = String::from("#include <stddef.h>\n\nvoid cnn_predict(const float input[64], float output[10]);\n\n");
+    for (name, values) in [
+        ("first_weight", kernels(&first.weight)),
+        ("first_bias", first.bias.to_vec()),
+        ("second_weight", kernels(&second.weight)),
+        ("second_bias", second.bias.to_vec()),
+        ("last_weight", rows),
+        ("last_bias", last.bias.as_slice().to_vec()),
+    ] {
+        source += &table(name, &values);
+    }
+    source += include_str!("firmware/src/networks/cnn_plain.c");
+    source += "\n#ifdef CNN_MAIN\n";
+    let (inputs, outputs): (Vec<_>, Vec<_>) = images
+        .iter()
+        .take(2)
+        .map(|(row, _)| {
+            let image = image(row);
+            (*image.as_flattened().as_flattened().first_chunk::<64>().expect("64 pixels"), logits(network, &image))
+        })
+        .unzip();
+    source += &table("inputs", inputs.as_flattened());
+    source += &table("outputs", outputs.as_flattened());
+    source += include_str!("firmware/src/networks/cnn_main.c");
+    source += "#endif\n";
+    source
+}
+
+/// The values before the softmax.
+fn logits((eye, last): &Cnn, image: &[[[f32; 8]; 8]; 1]) -> [f32; 10] {
+    Dense::<64, 10, Identity>::from_matrix(last.weight, last.bias).predict_one(&eye.predict_one(image))
 }
 
 /// A pressure sensor, read through an amplifier, whose reading depends on its temperature: the network predicts the

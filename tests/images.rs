@@ -86,6 +86,50 @@ check!(
     )
 );
 
+tuplenet::network! {
+    type Rectangular: f64 = Image<2, 6, 9> =>
+        Conv2d<4, (2, 3), Tanh, (1, 2), (1, 1), (2, 1)>, AveragePool<(2, 1)>, Conv2d<3, (1, 3), Gelu, 1, (0, 1)>,
+        MaxPool<(1, 2), 1>, Flatten, Dense<2, Identity>
+}
+check!(rectangular_windows, [2, 6, 9], Rectangular);
+
+tuplenet::network! {
+    type Dropped: f64 = Image<2, 5, 4> =>
+        Conv2d<3, 3, Tanh, 1, 1>, Dropout2d<40>, BatchNorm, Conv2d<4, 2, Tanh>, Dropout2d<20>, GlobalAveragePool,
+        Dense<2, Identity>
+}
+check!(dropout_by_channel, [2, 5, 4], Dropped);
+
+/// A square window written as a rectangle: the same bits. PyTorch's values of rectangles are those of `kernel::convolution`.
+#[test]
+fn a_square_is_a_rectangle() {
+    type Square = (
+        Conv2d<Image<2, 9, 8>, Image<3, 5, 4>, 3, Tanh, 2, 1, 1>,
+        MaxPool<Image<3, 5, 4>, Image<3, 2, 2>, 2>,
+        AveragePool<Image<3, 2, 2>, Image<3, 3, 3>, 2, 1, 1>,
+    );
+    tuplenet::network! {
+        type Written = Image<2, 9, 8> =>
+            Conv2d<3, (3, 3), Tanh, 2, (1, 1), (1, 1)>, MaxPool<(2, 2)>, AveragePool<(2, 2), (1, 1), (1, 1)>
+    }
+    const _: () = assert_shapes::<Written>();
+    assert!(std::any::type_name::<Written>().contains("RectangularMaxPool"));
+    let square =
+        <(Conv2d<Image<2, 9, 8>, Image<3, 5, 4>, 3, Tanh, 2, 1>, MaxPool<Image<3, 5, 4>, Image<3, 2, 2>, 2>)>::new(
+            &mut seeded(0),
+        );
+    let rectangle = (
+        RectangularConv2d::<Image<2, 9, 8>, Image<3, 5, 4>, 3, 3, Tanh, 2, 2, 1, 1>::from_arrays(
+            square.0.weight,
+            square.0.bias,
+        ),
+        RectangularMaxPool::<Image<3, 5, 4>, Image<3, 2, 2>, 2, 2>::new(&mut seeded(0)),
+    );
+    let image = values::<2, 9, 8>(&mut seeded(1)).map(|channel| channel.map(|row| row.map(|value| value as f32)));
+    assert_eq!(square.predict_one(&image), rectangle.predict_one(&image));
+    let _: Square = (square.0, square.1, AveragePool::new(&mut seeded(0)));
+}
+
 /// The running statistics of a channel are those of all its pixels.
 #[test]
 fn statistics_of_a_channel() {
@@ -280,6 +324,23 @@ mod files {
         }
     }
 
+    /// PyTorch's sizes of a rectangular kernel: outputs, inputs, rows, columns.
+    #[test]
+    fn weights_of_rectangles() {
+        type Wide = RectangularConv2d<Image<2, 4, 6>, Image<3, 3, 4>, 2, 3, Relu>;
+        let network = Wide::new(&mut seeded(0));
+        let bytes = Safetensors::DEFAULT.to_vec(&network).unwrap();
+        let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        let tensor = file.tensor("0.weight").unwrap();
+        assert_eq!(tensor.shape(), [3, 2, 2, 3]);
+        let at = |index: usize| f32::from_le_bytes(tensor.data()[4 * index..][..4].try_into().unwrap());
+        // Output 1, input 0, row 1, column 2.
+        assert_eq!(at((2 * 2 + 1) * 3 + 2), network.weight[1][2][0][1]);
+        let mut copy = Wide::new(&mut seeded(1));
+        Safetensors::DEFAULT.read(&bytes, &mut copy).unwrap();
+        assert!(copy == network);
+    }
+
     #[test]
     fn kernels_of_another_size_are_refused() {
         type Other = (Conv2d<Image<2, 8, 6>, Image<6, 6, 4>, 5, Relu, 1, 1>, BatchNorm<6>);
@@ -298,7 +359,11 @@ fn convolutions_through_serde() {
         BatchNorm<6>,
         MaxPool<Image<6, 8, 6>, Image<6, 4, 3>, 2>,
         GroupedConv2d<Image<6, 4, 3>, Image<4, 4, 3>, 3, 3, Tanh, 1, 1>,
-        ConvTranspose2d<Image<4, 4, 3>, Image<3, 8, 6>, 2, Sigmoid, 2>,
+        (
+            ConvTranspose2d<Image<4, 4, 3>, Image<3, 8, 6>, 2, Sigmoid, 2>,
+            Dropout2d<10>,
+            RectangularConv2d<Image<3, 8, 6>, Image<3, 8, 6>, 1, 3, Relu, 1, 1, 0, 1>,
+        ),
         Flatten<Image<3, 8, 6>, 144>,
         Dense<144, 5, Softmax>,
     );

@@ -100,8 +100,8 @@ fn what_needs_a_heap_has_the_common_traits() {
     assert_traits::<Row<Adam>>();
     assert_traits::<Table<Adam>>();
     assert_shared::<SearchSpace<'static, Adam>>();
-    assert_cloned::<Architecture<f32, [usize], CrossEntropy, Adam, 4, 3>>();
-    assert_shared::<CrossValidation<'static, f32, [usize], CrossEntropy, fn(), 4, 3>>();
+    assert_cloned::<Architecture<f32, [usize], CrossEntropy, Adam, Features<4>, 3>>();
+    assert_shared::<CrossValidation<'static, f32, [usize], CrossEntropy, fn(), Features<4>, 3>>();
     let space = SearchSpace::new(Hyperparameters::new(Adam::new(1e-3f32))).alpha([1e-4, 1e-3]);
     assert!(format!("{space:?}").contains("alpha { count: Some(2), .. }"), "{space:?}");
 }

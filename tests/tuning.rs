@@ -29,7 +29,7 @@ fn points(count: usize) -> (Vec<[f32; 2]>, Vec<usize>) {
 
 /// The list whose types follow from the validation that it is searched by.
 fn two<Y: tuplenet::data::Samples<f32, Item = usize> + Sync + ?Sized, O>()
--> Vec<Architecture<f32, Y, CrossEntropy, O, 2, 2>>
+-> Vec<Architecture<f32, Y, CrossEntropy, O, Features<2>, 2>>
 where
     O: Optimizer<Scalar = f32, Shared: Send> + Clone + Send + Sync,
     O::State: StateLayout<ForNetwork<Small>: Send, ForNetwork<Tiny>: Send>,

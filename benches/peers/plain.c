@@ -395,12 +395,190 @@ static void curve_workload(const char *workload, void (*step)(void), int count, 
 static void w4(void) { curve_workload("W4", curve_step_200, 200, 100); }
 static void w4l(void) { curve_workload("W4L", curve_step_10000, 10000, 20); }
 
+/* ---- W5: LeNet-5, a step of Adam by 32 images; W5p: one image ---- */
+
+enum { KERNEL = 5, LENET_BATCH = 32, LENET_STEPS = 20 };
+enum {
+    LENET_1 = 6 * 1 * 25 + 6,
+    LENET_2 = LENET_1 + 16 * 6 * 25 + 16,
+    LENET_3 = LENET_2 + 256 * 120 + 120,
+    LENET_4 = LENET_3 + 120 * 84 + 84,
+    LENET = LENET_4 + 84 * 10 + 10
+};
+
+/* Weights by output channel, input channel, row and column, then biases. The innermost loop goes along a row, which the
+ * compiler can turn into vectors. */
+INLINE void convolution(int in, int out, int size, const real *restrict layer, const real *restrict x, real *restrict y) {
+    const int places = size - KERNEL + 1;
+    const real *bias = layer + out * in * KERNEL * KERNEL;
+    for (int d = 0; d < out; d++) {
+        real *plane = y + d * places * places;
+        for (int p = 0; p < places * places; p++) plane[p] = bias[d];
+        for (int c = 0; c < in; c++)
+            for (int i = 0; i < KERNEL; i++)
+                for (int j = 0; j < KERNEL; j++) {
+                    const real weight = layer[((d * in + c) * KERNEL + i) * KERNEL + j];
+                    for (int row = 0; row < places; row++)
+                        for (int column = 0; column < places; column++)
+                            plane[row * places + column] += weight * x[(c * size + row + i) * size + column + j];
+                }
+    }
+}
+
+INLINE void convolution_back(int in, int out, int size, const real *restrict layer, const real *restrict x,
+                             const real *restrict dy, real *restrict gradient, real *restrict dx) {
+    const int places = size - KERNEL + 1;
+    if (dx)
+        for (int i = 0; i < in * size * size; i++) dx[i] = 0;
+    for (int d = 0; d < out; d++) {
+        const real *plane = dy + d * places * places;
+        for (int c = 0; c < in; c++)
+            for (int i = 0; i < KERNEL; i++)
+                for (int j = 0; j < KERNEL; j++) {
+                    const int at = ((d * in + c) * KERNEL + i) * KERNEL + j;
+                    real sum = 0;
+                    for (int row = 0; row < places; row++)
+                        for (int column = 0; column < places; column++)
+                            sum += plane[row * places + column] * x[(c * size + row + i) * size + column + j];
+                    gradient[at] += sum;
+                    if (dx)
+                        for (int row = 0; row < places; row++)
+                            for (int column = 0; column < places; column++)
+                                dx[(c * size + row + i) * size + column + j] += layer[at] * plane[row * places + column];
+                }
+        real sum = 0;
+        for (int p = 0; p < places * places; p++) sum += plane[p];
+        gradient[out * in * KERNEL * KERNEL + d] += sum;
+    }
+}
+
+INLINE void max_pool(int channels, int size, const real *restrict x, real *restrict y) {
+    for (int c = 0; c < channels; c++)
+        for (int row = 0; row < size / 2; row++)
+            for (int column = 0; column < size / 2; column++) {
+                const real *window = x + (c * size + 2 * row) * size + 2 * column;
+                real upper = window[0] > window[1] ? window[0] : window[1];
+                real lower = window[size] > window[size + 1] ? window[size] : window[size + 1];
+                y[(c * size / 2 + row) * (size / 2) + column] = upper > lower ? upper : lower;
+            }
+}
+
+INLINE void max_pool_back(int channels, int size, const real *restrict x, const real *restrict y,
+                          const real *restrict dy, real *restrict dx) {
+    for (int c = 0; c < channels; c++)
+        for (int row = 0; row < size / 2; row++)
+            for (int column = 0; column < size / 2; column++) {
+                const int first = (c * size + 2 * row) * size + 2 * column, to = (c * size / 2 + row) * (size / 2) + column;
+                const int places[4] = {first, first + 1, first + size, first + size + 1};
+                real left = dy[to];
+                for (int i = 0; i < 4; i++) {
+                    dx[places[i]] = x[places[i]] == y[to] ? left : 0;
+                    left = x[places[i]] == y[to] ? 0 : left;
+                }
+            }
+}
+
+typedef struct {
+    real c1[6 * 24 * 24], p1[6 * 12 * 12], c2[16 * 8 * 8], p2[256], h1[120], h2[84], y[10];
+} Lenet;
+
+static real lenet_weights[LENET], lenet_m[LENET], lenet_v[LENET], lenet_data[LENET_BATCH][784];
+static unsigned char lenet_classes[LENET_BATCH];
+static Adam lenet_adam;
+
+INLINE void lenet_forward(const real *x, Lenet *net) {
+    convolution(1, 6, 28, lenet_weights, x, net->c1);
+    relu(6 * 24 * 24, net->c1);
+    max_pool(6, 24, net->c1, net->p1);
+    convolution(6, 16, 12, lenet_weights + LENET_1, net->p1, net->c2);
+    relu(16 * 8 * 8, net->c2);
+    max_pool(16, 8, net->c2, net->p2);
+    dense(256, 120, lenet_weights + LENET_2, net->p2, net->h1);
+    relu(120, net->h1);
+    dense(120, 84, lenet_weights + LENET_3, net->h1, net->h2);
+    relu(84, net->h2);
+    dense(84, 10, lenet_weights + LENET_4, net->h2, net->y);
+    softmax(10, net->y);
+}
+
+static __attribute__((noinline)) void lenet_sample(const real *x, real *gradient, int class, real *loss) {
+    static Lenet net, d;
+    lenet_forward(x, &net);
+    *loss -= log_real(net.y[class]);
+    for (int o = 0; o < 10; o++) d.y[o] = (net.y[o] - (o == class)) / LENET_BATCH;
+    dense_back(84, 10, lenet_weights + LENET_4, net.h2, d.y, gradient + LENET_4, d.h2);
+    relu_back(84, net.h2, d.h2);
+    dense_back(120, 84, lenet_weights + LENET_3, net.h1, d.h2, gradient + LENET_3, d.h1);
+    relu_back(120, net.h1, d.h1);
+    dense_back(256, 120, lenet_weights + LENET_2, net.p2, d.h1, gradient + LENET_2, d.p2);
+    max_pool_back(16, 8, net.c2, net.p2, d.p2, d.c2);
+    relu_back(16 * 8 * 8, net.c2, d.c2);
+    convolution_back(6, 16, 12, lenet_weights + LENET_1, net.p1, d.c2, gradient + LENET_1, d.p1);
+    max_pool_back(6, 24, net.c1, net.p1, d.p1, d.c1);
+    relu_back(6 * 24 * 24, net.c1, d.c1);
+    convolution_back(1, 6, 28, lenet_weights, x, d.c1, gradient, NULL);
+}
+
+static void lenet_step(void) {
+    static real gradient[LENET];
+    memset(gradient, 0, sizeof gradient);
+    real loss = 0;
+    for (int s = 0; s < LENET_BATCH; s++) lenet_sample(lenet_data[s], gradient, lenet_classes[s], &loss);
+    adam_step(&lenet_adam, LENET, lenet_weights, gradient, lenet_m, lenet_v);
+    step_loss = loss / LENET_BATCH;
+}
+
+static void read_lenet(void) {
+    read_numbers("lenet.weights", lenet_weights, LENET);
+    read_numbers("lenet.inputs", *lenet_data, sizeof lenet_data / sizeof(real));
+    unsigned char *classes = read_file("lenet.classes", LENET_BATCH);
+    memcpy(lenet_classes, classes, LENET_BATCH);
+    free(classes);
+}
+
+static void w5(void) {
+    read_lenet();
+    memset(lenet_m, 0, sizeof lenet_m);
+    memset(lenet_v, 0, sizeof lenet_v);
+    lenet_adam = (Adam){1, 1};
+    for (int step = 0; step < LENET_STEPS; step++) lenet_step();
+    double loss = 0;
+    for (int s = 0; s < LENET_BATCH; s++) {
+        static Lenet net;
+        lenet_forward(lenet_data[s], &net);
+        loss -= log_real(net.y[lenet_classes[s]]) / LENET_BATCH;
+    }
+    report("W5", best_time(lenet_step), loss);
+}
+
+static real lenet_answers[LENET_BATCH][10];
+
+static __attribute__((noinline)) void lenet(const real *x, real *y) {
+    static Lenet net;
+    lenet_forward(x, &net);
+    memcpy(y, net.y, sizeof net.y);
+}
+
+static void lenet_all(void) {
+    for (int s = 0; s < LENET_BATCH; s++) {
+        lenet(lenet_data[s], lenet_answers[s]);
+        BARRIER();
+    }
+}
+
+static void w5p(void) {
+    read_lenet();
+    lenet_all();
+    double sum = checksum(LENET_BATCH * 10, *lenet_answers);
+    report("W5p", best_time(lenet_all) / LENET_BATCH, sum);
+}
+
 int main(int count, char **arguments) {
     static const struct {
         const char *name;
         void (*run)(void);
     } workloads[] = {{"W1", w1},  {"W2a", small_workload}, {"W2b", digits_workload}, {"W2c", mnist_workload}, {"W3", w3},
-                     {"W4", w4}, {"W4L", w4l},            {"W6", w6}};
+                     {"W4", w4}, {"W4L", w4l},            {"W5", w5},              {"W5p", w5p},             {"W6", w6}};
     if (count != 3) {
         fprintf(stderr, "usage: plain <folder of inputs> <workload>,<workload>,...\n");
         return 2;

@@ -19,6 +19,12 @@ type Digits = (Dense<64, 32, Relu>, Dense<32, 10, Softmax>);
 type Mnist = (Dense<784, 128, Relu>, Dense<128, 64, Relu>, Dense<64, 10, Identity>);
 type Curve = (Dense<4, 32, Tanh>, Dense<32, 16, Tanh>, Dense<16, 4, Identity>);
 
+tuplenet::network! {
+    type LeNet = Image<1, 28, 28> =>
+        Conv2d<6, 5, Relu>, MaxPool<2>, Conv2d<16, 5, Relu>, MaxPool<2>, Flatten, Dense<120, Relu>, Dense<84, Relu>,
+        Dense<10, Softmax>
+}
+
 /// How many samples are computed at once: all four of XOR, and for W4 half of the 200, rounded up to whole registers.
 const XOR_MICRO_BATCH: usize = 4;
 const CURVE_MICRO_BATCH: usize = 104;
@@ -44,6 +50,17 @@ fn run(setting: &Setting, workload: &str) -> (f64, f64) {
         }
         "W3" => digits_epoch(setting),
         "W4" | "W4L" => curve_steps(setting, workload),
+        "W5" => lenet_steps(setting),
+        "W5p" => {
+            let (network, (images, _)) = (lenet(setting), lenet_data(setting));
+            let outputs: Vec<[f32; 10]> = images.iter().map(|image| network.predict_one(image)).collect();
+            let seconds = setting.best_time(|| {
+                for image in &images {
+                    black_box(black_box(&*network).predict_one(black_box(image)));
+                }
+            });
+            (seconds / images.len() as f64, checksum(&outputs))
+        }
         "W6" => digits_batch(setting),
         _ => panic!("no workload `{workload}`"),
     }
@@ -115,6 +132,51 @@ fn curve_steps(setting: &Setting, workload: &str) -> (f64, f64) {
     let loss = trainer.evaluate(inputs, targets).expect(TRAINS);
     let seconds = setting.best_time(|| {
         trainer.step(inputs, targets).expect(TRAINS);
+    });
+    (seconds, loss.into())
+}
+
+/// From PyTorch's weights, by output, input, row and column.
+fn kernels<const K: usize, const C: usize, const D: usize>(weights: &[f32]) -> [[[[f32; D]; C]; K]; K] {
+    let at = |i: usize, j: usize, c: usize, d: usize| weights[((d * C + c) * K + i) * K + j];
+    std::array::from_fn(|i| std::array::from_fn(|j| std::array::from_fn(|c| std::array::from_fn(|d| at(i, j, c, d)))))
+}
+
+fn lenet(setting: &Setting) -> Box<LeNet> {
+    let numbers = setting.numbers("lenet.weights");
+    let (first, rest) = numbers.split_at(25 * 6);
+    let (first_bias, rest) = rest.split_at(6);
+    let (second, rest) = rest.split_at(25 * 6 * 16);
+    let (second_bias, mut rest) = rest.split_at(16);
+    let mut network = LeNet::boxed(&mut seeded(0));
+    (network.0.weight, network.2.weight) = (kernels(first), kernels(second));
+    network.0.bias.copy_from_slice(first_bias);
+    network.2.bias.copy_from_slice(second_bias);
+    let mut take = |count| {
+        let (taken, left) = rest.split_at(count);
+        rest = left;
+        taken.to_vec()
+    };
+    network.5 = dense((take(256 * 120), take(120)));
+    network.6 = dense((take(120 * 84), take(84)));
+    network.7 = dense((take(84 * 10), take(10)));
+    network
+}
+
+fn lenet_data(setting: &Setting) -> (Vec<[[[f32; 28]; 28]; 1]>, Vec<u8>) {
+    let rows = samples::<28>(setting, "lenet.inputs");
+    (rows.as_chunks::<28>().0.iter().map(|rows| [*rows]).collect(), setting.bytes("lenet.classes"))
+}
+
+fn lenet_steps(setting: &Setting) -> (f64, f64) {
+    let (network, (images, classes)) = (lenet(setting), lenet_data(setting));
+    let mut trainer = Trainer::boxed(network, CrossEntropy, Adam::new(1e-3), seeded(1));
+    for _ in 0..20 {
+        trainer.step(&images, &classes).expect(TRAINS);
+    }
+    let loss = trainer.evaluate(&images, &classes).expect(TRAINS);
+    let seconds = setting.best_time(|| {
+        trainer.step(&images, &classes).expect(TRAINS);
     });
     (seconds, loss.into())
 }

@@ -18,6 +18,7 @@
 //! # Ok::<(), tuplenet::Error>(())
 //! ```
 
+mod channels;
 #[cfg(feature = "csv")]
 mod csv;
 mod folds;
@@ -28,6 +29,7 @@ mod shuffle;
 mod split;
 mod weights;
 
+pub use channels::{Channels, Shaped};
 #[cfg(feature = "csv")]
 pub use csv::{Classified, Csv, CsvError};
 #[cfg(feature = "alloc")]

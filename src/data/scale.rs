@@ -1,12 +1,16 @@
-//! Scaling of inputs, feature by feature, fitted on training data and then applied to all data.
+//! Scaling of inputs, feature by feature or channel by channel, fitted on training data and then applied to all data.
 
-use super::Samples;
+use super::{Channels, Samples, Shaped};
+use crate::data::shape::Shape;
 use crate::error::{Error, check_finite};
 use crate::num::Real;
 use crate::num::math::square_root;
+use crate::num::zeroed::Zeroed;
 
 /// Standardization: scales each feature to zero mean and unit variance over the samples that it was fitted on. A
 /// constant feature is only shifted.
+///
+/// Images are scaled channel by channel, over all pixels, and sequences feature by feature, over all steps.
 ///
 /// # Formula
 ///
@@ -21,6 +25,10 @@ use crate::num::math::square_root;
 /// let scaler = StandardScaler::fit(&train)?;
 /// assert_eq!(scaler.transform(&[3.0, 5.0]), [1.0, 0.0]);
 /// assert_eq!(scaler.inverse(&[1.0, 0.0]), [3.0, 5.0]);
+///
+/// // An image of one channel.
+/// let images = [[[[0.0f32, 0.0], [4.0, 4.0]]], [[[0.0, 4.0], [0.0, 4.0]]]];
+/// assert_eq!(StandardScaler::fit(&images)?.transform(&images[0]), [[[-1.0, -1.0], [1.0, 1.0]]]);
 /// # Ok::<(), tuplenet::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -30,6 +38,8 @@ pub struct StandardScaler<T, const N: usize>(pub(crate) Line<T, N>);
 
 /// Min-max scaling: maps the smallest value of each feature to 0 and the largest to 1, over the samples that it was
 /// fitted on. A constant feature is only shifted.
+///
+/// Images are scaled channel by channel, over all pixels, and sequences feature by feature, over all steps.
 ///
 /// # Formula
 ///
@@ -78,125 +88,135 @@ impl<T: Real, const N: usize> Line<T, N> {
         }
     }
 
-    fn transform(&self, sample: &[T; N]) -> [T; N] {
+    fn transform<X: Channels<T, N>>(&self, sample: &X) -> X {
         let mut scaled = *sample;
-        for ((value, &origin), &unit) in scaled.iter_mut().zip(&self.origin).zip(&self.unit) {
-            *value = (*value - origin) / unit;
-        }
+        scaled.each_value(
+            #[inline(always)]
+            |channel, value| {
+                if let (Some(&origin), Some(&unit)) = (self.origin.get(channel), self.unit.get(channel)) {
+                    *value = (*value - origin) / unit;
+                }
+            },
+        );
         scaled
     }
 
-    fn inverse(&self, sample: &[T; N]) -> [T; N] {
+    fn inverse<X: Channels<T, N>>(&self, sample: &X) -> X {
         let mut sample = *sample;
-        for ((value, &origin), &unit) in sample.iter_mut().zip(&self.origin).zip(&self.unit) {
-            *value = *value * unit + origin;
-        }
+        sample.each_value(
+            #[inline(always)]
+            |channel, value| {
+                if let (Some(&origin), Some(&unit)) = (self.origin.get(channel), self.unit.get(channel)) {
+                    *value = *value * unit + origin;
+                }
+            },
+        );
         sample
     }
 }
 
-/// Calls `visit` with every sample.
-fn each<T: Real, const N: usize>(
-    samples: &(impl Samples<T, Item = [T; N]> + ?Sized),
-    mut visit: impl FnMut(&[T; N]),
+/// Calls `visit` with the channel and the value of every value of every sample.
+fn each<T: Real, X: Channels<T, N> + Zeroed, const N: usize>(
+    samples: &(impl Samples<T, Item = X> + ?Sized),
+    mut visit: impl FnMut(usize, T),
 ) -> Result<(), Error> {
     samples.check()?;
     if samples.count() == 0 {
         return Err(Error::NoSamples);
     }
-    let mut sample = [T::ZERO; N];
+    let mut sample = X::ZEROED;
     for index in 0..samples.count() {
         samples.copy(index, &mut sample);
-        check_finite(index, &sample)?;
-        visit(&sample);
+        check_finite(index, <X as Shaped<T>>::Shape::elements::<T>(&sample))?;
+        sample.each_value(|channel, value| visit(channel, *value));
     }
     Ok(())
 }
 
-/// The smallest and the largest value of each feature.
-fn range<T: Real, const N: usize>(
-    samples: &(impl Samples<T, Item = [T; N]> + ?Sized),
+/// The smallest and the largest value of each channel.
+fn range<T: Real, X: Channels<T, N> + Zeroed, const N: usize>(
+    samples: &(impl Samples<T, Item = X> + ?Sized),
 ) -> Result<([T; N], [T; N]), Error> {
     let (mut low, mut high) = ([T::infinity(); N], [T::neg_infinity(); N]);
-    each(samples, |sample| {
-        for i in 0..N {
-            low[i] = low[i].min(sample[i]);
-            high[i] = high[i].max(sample[i]);
+    each(samples, |channel, value| {
+        if let (Some(low), Some(high)) = (low.get_mut(channel), high.get_mut(channel)) {
+            (*low, *high) = (low.min(value), high.max(value));
         }
     })?;
     Ok((low, high))
 }
 
 impl<T: Real, const N: usize> StandardScaler<T, N> {
-    /// Fits the scaler: computes mean and standard deviation (with the number of samples as divisor) of `samples`,
-    /// which are read twice. Sums are `f64` for every `T`.
+    /// Fits the scaler: computes mean and standard deviation (with the number of values as divisor) of each channel of
+    /// `samples`, which are read twice. Sums are `f64` for every `T`.
     ///
     /// # Shapes
     ///
-    /// `samples`: any number of samples of `[T; N]`.
+    /// `samples`: any number of samples of `[T; N]`, sequences of `[[T; N]; STEPS]`, or images of `[[[T; W]; H]; N]`.
     ///
     /// # Errors
     ///
     /// If there are no samples, if a value is infinite or NaN, or if a feature's range is too large for `T`.
-    pub fn fit(samples: &(impl Samples<T, Item = [T; N]> + ?Sized)) -> Result<Self, Error> {
+    pub fn fit<X: Channels<T, N> + Zeroed>(samples: &(impl Samples<T, Item = X> + ?Sized)) -> Result<Self, Error> {
         let (low, high) = range(samples)?;
         // The values are scaled to between -1 and 1, so that their squares neither overflow nor underflow.
         let middle: [f64; N] = core::array::from_fn(|i| low[i].exact() / 2.0 + high[i].exact() / 2.0);
         let half: [f64; N] = core::array::from_fn(|i| high[i].exact() / 2.0 - low[i].exact() / 2.0);
-        let (mut mean, mut square, mut count) = ([0.0; N], [0.0; N], 0.0);
-        each(samples, |sample| {
-            count += 1.0;
-            for i in 0..N {
-                let value = if half[i] > 0.0 { (sample[i].exact() - middle[i]) / half[i] } else { 0.0 };
-                // Welford's recurrence, which does not subtract large values from each other.
-                let difference = value - mean[i];
-                mean[i] += difference / count;
-                square[i] += difference * (value - mean[i]);
+        let (mut mean, mut square, mut count) = ([0.0; N], [0.0; N], [0.0; N]);
+        each(samples, |i, value: T| {
+            if i >= N {
+                return;
             }
+            let value = if half[i] > 0.0 { (value.exact() - middle[i]) / half[i] } else { 0.0 };
+            // Welford's recurrence, which does not subtract large values from each other.
+            let difference = value - mean[i];
+            count[i] += 1.0;
+            mean[i] += difference / count[i];
+            square[i] += difference * (value - mean[i]);
         })?;
         let origin =
             core::array::from_fn(|i| if half[i] > 0.0 { T::of(middle[i] + half[i] * mean[i]) } else { low[i] });
-        let unit = core::array::from_fn(|i| T::of(half[i] * square_root(square[i] / count)));
+        let unit = core::array::from_fn(|i| T::of(half[i] * square_root(square[i] / count[i])));
         Line::new(origin, unit, low, high).map(StandardScaler)
     }
 
     /// Scales one sample.
     #[must_use]
-    pub fn transform(&self, sample: &[T; N]) -> [T; N] {
+    pub fn transform<X: Channels<T, N>>(&self, sample: &X) -> X {
         self.0.transform(sample)
     }
 
     /// Inverts the scaling of one sample.
     #[must_use]
-    pub fn inverse(&self, sample: &[T; N]) -> [T; N] {
+    pub fn inverse<X: Channels<T, N>>(&self, sample: &X) -> X {
         self.0.inverse(sample)
     }
 }
 
 impl<T: Real, const N: usize> MinMaxScaler<T, N> {
-    /// Fits the scaler: computes the smallest and the largest value of each feature of `samples`.
+    /// Fits the scaler: computes the smallest and the largest value of each channel of `samples`.
     ///
     /// # Shapes
     ///
-    /// `samples`: any number of samples of `[T; N]`.
+    /// `samples`: any number of samples of `[T; N]`, sequences of `[[T; N]; STEPS]`, or images of `[[[T; W]; H]; N]`.
     ///
     /// # Errors
     ///
     /// If there are no samples, if a value is infinite or NaN, or if a feature's range is too large for `T`.
-    pub fn fit(samples: &(impl Samples<T, Item = [T; N]> + ?Sized)) -> Result<Self, Error> {
+    pub fn fit<X: Channels<T, N> + Zeroed>(samples: &(impl Samples<T, Item = X> + ?Sized)) -> Result<Self, Error> {
         let (low, high) = range(samples)?;
         Line::new(low, core::array::from_fn(|i| high[i] - low[i]), low, high).map(MinMaxScaler)
     }
 
     /// Scales one sample.
     #[must_use]
-    pub fn transform(&self, sample: &[T; N]) -> [T; N] {
+    pub fn transform<X: Channels<T, N>>(&self, sample: &X) -> X {
         self.0.transform(sample)
     }
 
     /// Inverts the scaling of one sample.
     #[must_use]
-    pub fn inverse(&self, sample: &[T; N]) -> [T; N] {
+    pub fn inverse<X: Channels<T, N>>(&self, sample: &X) -> X {
         self.0.inverse(sample)
     }
 }
@@ -212,8 +232,41 @@ mod tests {
         assert_eq!(MinMaxScaler::fit(&samples).unwrap().transform(&[1.1, 2.0]), [1.0, 0.5]);
     }
 
+    /// Images by channel and sequences by feature: the scaler of all pixels, or steps, as samples of their own.
+    #[test]
+    fn channels_are_scaled_over_pixels_and_steps() {
+        let value = |index: usize| ((index * 7919) % 101) as f64 * 0.37 - 11.0;
+        let images: [[[[f64; 4]; 3]; 2]; 5] = core::array::from_fn(|sample| {
+            core::array::from_fn(|c| {
+                core::array::from_fn(|h| {
+                    core::array::from_fn(|w| value(sample * 24 + c * 12 + h * 4 + w) * (c + 1) as f64)
+                })
+            })
+        });
+        let mut pixels = [[0.0; 2]; 60];
+        for (index, pixel) in pixels.iter_mut().enumerate() {
+            let (sample, at) = (index / 12, index % 12);
+            *pixel = core::array::from_fn(|c| images[sample][c][at / 4][at % 4]);
+        }
+        let (by_channel, by_feature) = (StandardScaler::fit(&images).unwrap(), StandardScaler::fit(&pixels).unwrap());
+        assert_eq!(by_channel, by_feature);
+        let scaled = by_channel.transform(&images[3]);
+        assert_eq!([scaled[0][1][2], scaled[1][1][2]], by_feature.transform(&pixels[3 * 12 + 6]));
+        let back = by_channel.inverse(&scaled);
+        assert!((back[1][2][3] - images[3][1][2][3]).abs() < 1e-12);
+        assert_eq!(MinMaxScaler::fit(&images).unwrap(), MinMaxScaler::fit(&pixels).unwrap());
+
+        let sequences: [[[f64; 2]; 12]; 5] =
+            core::array::from_fn(|i| core::array::from_fn(|step| pixels[12 * i + step]));
+        assert_eq!(StandardScaler::fit(&sequences).unwrap(), by_feature);
+        assert_eq!(by_feature.transform(&sequences[2])[7], by_feature.transform(&pixels[31]));
+    }
+
     #[test]
     fn invalid_samples_are_reported() {
+        let mut images = [[[[0.5f32; 3]; 2]; 2]; 4];
+        images[2][1][0][2] = f32::INFINITY;
+        assert_eq!(StandardScaler::fit(&images), Err(Error::SampleNotFinite { sample: 2, column: 8 }));
         assert_eq!(StandardScaler::<f32, 2>::fit(&[[0.0; 2]; 0]), Err(Error::NoSamples));
         let samples = [[0.0f32, 1.0], [0.0, f32::NAN]];
         assert_eq!(MinMaxScaler::fit(&samples), Err(Error::SampleNotFinite { sample: 1, column: 1 }));

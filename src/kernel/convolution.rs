@@ -494,8 +494,11 @@ fn run_of_elements<S: Simd, T: Real, A: Elementwise>(
 ) {
     let (lanes, half) = (Lanes::<S, T>::LEN, T::Half::<S>::LEN);
     let height = gather.height;
-    // Across channels where that takes fewer registers.
-    if run.len < half.min(lanes) || run.len * height.div_ceil(lanes) < height * run.len.div_ceil(lanes) {
+    // Across channels where that takes fewer registers, or as many of a run that has but one for each channel: there are
+    // more sums then, which wait for each other less.
+    let (of_channels, of_elements) = (run.len * height.div_ceil(lanes), height * run.len.div_ceil(lanes));
+    let is_short = run.len <= lanes && of_channels <= of_elements;
+    if run.len < half.min(lanes) || of_channels < of_elements || is_short {
         return across_channels::<S, T, A>(simd, gather, taps, run, result);
     }
     // Blocks of about the same size.
@@ -531,10 +534,13 @@ fn run_of_elements<S: Simd, T: Real, A: Elementwise>(
     // The last registers may start early, so that they end with the last element.
     let mut element = 0;
     if run.len >= 2 * lanes {
-        while element < run.len {
+        while element + lanes < run.len {
             let begin = if element + 2 * lanes <= run.len { element } else { run.len - 2 * lanes };
             elements!(Lanes<S, T>, 2, begin);
             element += 2 * lanes;
+        }
+        if element < run.len {
+            elements!(Lanes<S, T>, 1, run.len - lanes);
         }
     } else if run.len >= lanes {
         while element < run.len {
@@ -924,7 +930,7 @@ fn weight_sums_in_lanes<S: Simd, T: Real, V: Register<S, T>>(
 const MAX_PADDED_SAMPLES: usize = 64;
 
 /// So many bytes of inputs and gradients stay in the first cache while they are read once for each register of sums.
-const CACHED_BYTES: usize = 24 << 10;
+const CACHED_BYTES: usize = 30 << 10;
 
 /// Adds the products of all rows to the sums.
 #[inline(always)]
@@ -939,6 +945,9 @@ fn rows_of_products<S: Simd, T: Real, V: Register<S, T>, const CHANNELS: usize, 
     let registers = place.parts / V::LEN;
     let row_bytes = (CHANNELS * geometry.output_size[1] + geometry.size[1]) * geometry.batch * size_of::<T>();
     let rows = if registers == 1 || row_bytes == 0 { usize::MAX } else { (CACHED_BYTES / row_bytes).max(1) };
+    // Parts of about the same size.
+    let count = place.rows.end - place.rows.start;
+    let rows = count.div_ceil(count.div_ceil(rows).max(1));
     let mut first = place.rows.start;
     while first < place.rows.end {
         let end = if rows < place.rows.end - first { first + rows } else { place.rows.end };
@@ -1025,32 +1034,36 @@ fn some_rows_of_products<S: Simd, T: Real, V: Register<S, T>, const CHANNELS: us
                 &padding[..x_length]
             };
         }
-        let (mut dy_row, mut x_row) = (lane, lane);
-        for _ in 0..height {
-            let (mut dy_pixel, mut x_pixel) = (dy_row, x_row);
-            for _ in 0..pixels {
-                let (mut from, mut to) = (dy_pixel, x_pixel);
-                let mut at = lane;
-                while at < samples {
-                    let mut registers = [V::splat(simd, T::ZERO); CHANNELS];
-                    for d in 0..CHANNELS {
-                        registers[d] = load(simd, part(gradients[d], from, V::LEN));
-                    }
-                    for t in 0..TAPS {
-                        let element: V = load(simd, part(inputs[t], to, V::LEN));
-                        for d in 0..CHANNELS {
-                            sums[d][t] = mul_add(element, registers[d], sums[d][t]);
-                        }
-                    }
-                    at += parts;
-                    from += parts;
-                    to += parts;
-                }
-                dy_pixel += batch;
-                x_pixel += pixel_step;
+        // One loop over all pixels, whose two indices are all that changes: nested ones would move ten pointers.
+        let steps = samples >> parts.trailing_zeros();
+        let pixel_gaps = [batch.wrapping_sub(steps * parts), pixel_step.wrapping_sub(steps * parts)];
+        let row_gaps = [dy_step.wrapping_sub(pixels * batch), x_step.wrapping_sub(pixels * pixel_step)];
+        let (mut from, mut to, mut steps_left, mut pixels_left) = (lane, lane, steps, pixels);
+        for _ in 0..height * pixels * steps {
+            let mut registers = [V::splat(simd, T::ZERO); CHANNELS];
+            for d in 0..CHANNELS {
+                registers[d] = load(simd, part(gradients[d], from, V::LEN));
             }
-            dy_row += dy_step;
-            x_row += x_step;
+            for t in 0..TAPS {
+                let element: V = load(simd, part(inputs[t], to, V::LEN));
+                for d in 0..CHANNELS {
+                    sums[d][t] = mul_add(element, registers[d], sums[d][t]);
+                }
+            }
+            from += parts;
+            to += parts;
+            steps_left -= 1;
+            if steps_left == 0 {
+                steps_left = steps;
+                from = from.wrapping_add(pixel_gaps[0]);
+                to = to.wrapping_add(pixel_gaps[1]);
+                pixels_left -= 1;
+                if pixels_left == 0 {
+                    pixels_left = pixels;
+                    from = from.wrapping_add(row_gaps[0]);
+                    to = to.wrapping_add(row_gaps[1]);
+                }
+            }
         }
         column += width;
         if column >= any_end {
@@ -1067,6 +1080,9 @@ mod plain {
     /// An output of a convolution in either direction.
     #[inline(never)]
     pub(super) fn gathered<S: Simd, T: Real, A: Elementwise>(simd: S, gather: &Gather<'_, T>, result: &mut [T]) {
+        if gather.geometry.batch == 1 && !gather.transposed {
+            return in_blocks::<S, T, A>(simd, gather, result);
+        }
         let (geometry, [source_plane, plane], [rows, columns]) =
             (gather.geometry, gather.planes(), gather.result_size());
         let batch = geometry.batch;
@@ -1099,6 +1115,112 @@ mod plain {
                 }
             }
         }
+    }
+
+    /// So many neighbours in a row, and so many channels, are computed at once, so that each input and each weight is read
+    /// once for several products.
+    const COLUMNS: usize = 4;
+    const CHANNELS: usize = 4;
+
+    /// A convolution of one sample, in blocks of outputs.
+    #[inline(always)]
+    fn in_blocks<S: Simd, T: Real, A: Elementwise>(simd: S, gather: &Gather<'_, T>, result: &mut [T]) {
+        let [rows, columns] = gather.result_size();
+        let axis = gather.axes[1];
+        for group in 0..gather.geometry.groups {
+            for row in 0..rows {
+                let mut column = 0;
+                while column < columns {
+                    let Some(taps) = taps_of(gather, [row, column]) else { return };
+                    // Neighbours for which the same taps read no padding.
+                    let last = column + COLUMNS - 1;
+                    let several = axis.stride == 1 && last < columns && range_of(axis, last) == range_of(axis, column);
+                    let mut channel = 0;
+                    macro_rules! block {
+                        ($channels:expr, $columns:expr) => {
+                            block::<S, T, A, { $channels }, { $columns }>(
+                                simd,
+                                gather,
+                                &taps,
+                                [group, channel, row * columns + column],
+                                result,
+                            )
+                        };
+                    }
+                    while channel + CHANNELS <= gather.height {
+                        if several {
+                            block!(CHANNELS, COLUMNS)
+                        } else {
+                            block!(CHANNELS, 1)
+                        }
+                        channel += CHANNELS;
+                    }
+                    while channel < gather.height {
+                        if several {
+                            block!(1, COLUMNS)
+                        } else {
+                            block!(1, 1)
+                        }
+                        channel += 1;
+                    }
+                    column += if several { COLUMNS } else { 1 };
+                }
+            }
+        }
+    }
+
+    /// Some columns of some channels of a group, from `place` on: the group, the channel, and the place in the channel.
+    #[inline(always)]
+    fn block<S: Simd, T: Real, A: Elementwise, const CHANNELS: usize, const COLUMNS: usize>(
+        simd: S,
+        gather: &Gather<'_, T>,
+        taps: &TapsOfPosition,
+        [group, channel, to]: [usize; 3],
+        result: &mut [T],
+    ) {
+        let [source_plane, plane] = gather.planes();
+        let first = group * gather.height + channel;
+        let mut sums = [[T::ZERO; COLUMNS]; CHANNELS];
+        for (d, sums) in sums.iter_mut().enumerate() {
+            *sums = [gather.start_of(first + d); COLUMNS];
+        }
+        let mut source = group * gather.depth * source_plane + taps.at;
+        let mut weight = first + taps.weight;
+        for _ in 0..gather.depth {
+            let (mut source_row, mut weight_row) = (source, weight);
+            for _ in 0..taps.counts[0] {
+                let (mut at, mut weight_at) = (source_row, weight_row);
+                for _ in 0..taps.counts[1] {
+                    let (x, weights) =
+                        (chunk::<T, COLUMNS>(gather.source, at), chunk::<T, CHANNELS>(gather.weight, weight_at));
+                    if let (Some(x), Some(weights)) = (x, weights) {
+                        for (sums, &weight) in sums.iter_mut().zip(weights) {
+                            for (sum, &x) in sums.iter_mut().zip(x) {
+                                *sum += x * weight;
+                            }
+                        }
+                    }
+                    at += taps.steps[1];
+                    weight_at += taps.weight_steps[1];
+                }
+                source_row += taps.steps[0];
+                weight_row += taps.weight_steps[0];
+            }
+            source += source_plane;
+            weight += gather.strides[0];
+        }
+        for (d, sums) in sums.iter().enumerate() {
+            let to = (first + d) * plane + to;
+            let Some(to) = result.get_mut(to..).and_then(|rest| rest.first_chunk_mut::<COLUMNS>()) else { continue };
+            for (to, &sum) in to.iter_mut().zip(sums) {
+                *to = if gather.activated { scalar::value::<S, T, A>(simd, sum) } else { sum };
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn chunk<T, const N: usize>(values: &[T], first: usize) -> Option<&[T; N]> {
+        values.get(first..).and_then(|rest| rest.first_chunk())
     }
 
     /// The taps of a convolution that read no padding at some position: those of a rectangle.

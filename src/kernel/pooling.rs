@@ -7,7 +7,7 @@
 #![allow(clippy::needless_range_loop, reason = "what an iterator adds to a loop over registers may not be inlined")]
 
 use super::convolution::Geometry;
-use super::map_first;
+use super::{load, map_first, store};
 use crate::num::{Lanes, Real, SCALAR, first_lane, lanes};
 use fearless_simd::{Select, Simd, SimdBase};
 
@@ -82,23 +82,37 @@ pub(crate) fn max_pool<S: Simd, T: Real>(simd: S, geometry: &Geometry, len: usiz
         simd,
         #[inline(always)]
         || {
-            let (batch, plane) = (geometry.batch, geometry.input_plane());
+            let (batch, plane, lanes) = (geometry.batch, geometry.input_plane(), Lanes::<S, T>::LEN);
             each_output(
                 geometry,
                 #[inline(always)]
                 |channel, output, to| {
                     let y = samples_mut(y, to, batch);
+                    let x = x.get(channel * plane..).unwrap_or(&[]);
+                    let mut first = 0;
+                    while first + 4 * lanes <= batch && first < len {
+                        largest::<S, T, 4>(simd, geometry, output, x, first, y);
+                        first += 4 * lanes;
+                    }
+                    while first + lanes <= batch && first < len {
+                        largest::<S, T, 1>(simd, geometry, output, x, first, y);
+                        first += lanes;
+                    }
+                    if first >= batch || first >= len {
+                        return;
+                    }
+                    // The samples that fill no register.
+                    let y = y.get_mut(first..).unwrap_or(&mut []);
                     each_input(
                         geometry,
                         output,
                         #[inline(always)]
                         |from, is_first| {
-                            let x = samples(x, channel * plane + from, batch);
                             map_first(
                                 simd,
-                                len,
+                                len - first,
                                 [&mut *y],
-                                [x],
+                                [samples(x, from + first, batch - first)],
                                 #[inline(always)]
                                 |[y], [x]| [if is_first { x } else { larger::<S, T>(simd, x, y) }],
                             );
@@ -108,6 +122,35 @@ pub(crate) fn max_pool<S: Simd, T: Real>(simd: S, geometry: &Geometry, len: usiz
             );
         },
     );
+}
+
+/// Sets some registers of samples of `y`, from `first` on, to the largest of an output's inputs. `x` is one channel.
+#[inline(always)]
+fn largest<S: Simd, T: Real, const REGISTERS: usize>(
+    simd: S,
+    geometry: &Geometry,
+    output: [usize; 2],
+    x: &[T],
+    first: usize,
+    y: &mut [T],
+) {
+    let lanes = Lanes::<S, T>::LEN;
+    let mut found = [Lanes::<S, T>::splat(simd, T::ZERO); REGISTERS];
+    each_input(
+        geometry,
+        output,
+        #[inline(always)]
+        |from, is_first| {
+            let x = samples(x, from + first, REGISTERS * lanes);
+            for r in 0..REGISTERS {
+                let x = load::<S, T, Lanes<S, T>>(simd, x.get(r * lanes..).unwrap_or(&[]));
+                found[r] = if is_first { x } else { larger::<S, T>(simd, x, found[r]) };
+            }
+        },
+    );
+    for r in 0..REGISTERS {
+        store::<S, T, Lanes<S, T>>(found[r], samples_mut(y, first + r * lanes, lanes));
+    }
 }
 
 /// The larger of two values, or NaN if one of them is.
@@ -142,6 +185,29 @@ pub(crate) fn max_pool_gradient<S: Simd, T: Real>(
         #[inline(always)]
         || {
             let (batch, plane) = (geometry.batch, geometry.input_plane());
+            let width = Lanes::<S, T>::LEN;
+            if does_not_overlap(geometry) && batch & (width - 1) == 0 {
+                if !covers(geometry) {
+                    dx.fill(T::ZERO);
+                }
+                each_output(
+                    geometry,
+                    #[inline(always)]
+                    |channel, output, at| {
+                        let mut first = 0;
+                        while first + 2 * width <= batch {
+                            let place = [channel * plane + first, at + first];
+                            gradient_of_largest::<S, T, 2>(simd, geometry, output, place, [x, y, dy], dx);
+                            first += 2 * width;
+                        }
+                        if first < batch {
+                            let place = [channel * plane + first, at + first];
+                            gradient_of_largest::<S, T, 1>(simd, geometry, output, place, [x, y, dy], dx);
+                        }
+                    },
+                );
+                return;
+            }
             dx.fill(T::ZERO);
             // What is left of a pixel's gradients, some samples at a time.
             let mut left = [T::ZERO; SAMPLES];
@@ -178,6 +244,56 @@ pub(crate) fn max_pool_gradient<S: Simd, T: Real>(
                     }
                 },
             );
+        },
+    );
+}
+
+/// Whether each input is in one window at most, and in no padding.
+#[inline(always)]
+fn does_not_overlap(geometry: &Geometry) -> bool {
+    let Geometry { kernel, stride, padding, dilation, .. } = geometry;
+    *padding == [0; 2] && *dilation == [1; 2] && stride[0] >= kernel[0] && stride[1] >= kernel[1]
+}
+
+/// Whether each input is in a window, for windows that do not overlap.
+#[inline(always)]
+fn covers(geometry: &Geometry) -> bool {
+    let Geometry { kernel, stride, size, output_size, .. } = geometry;
+    let covered = [output_size[0] * kernel[0], output_size[1] * kernel[1]];
+    stride == kernel && covered == *size
+}
+
+/// Sets the gradients by the inputs of some registers of an output: its gradient belongs to the first input that equals it.
+/// `place` is where the samples begin among the inputs of a channel, and among the outputs.
+#[inline(always)]
+fn gradient_of_largest<S: Simd, T: Real, const REGISTERS: usize>(
+    simd: S,
+    geometry: &Geometry,
+    output: [usize; 2],
+    [input, at]: [usize; 2],
+    [x, y, dy]: [&[T]; 3],
+    dx: &mut [T],
+) {
+    let lanes = Lanes::<S, T>::LEN;
+    let zero = Lanes::<S, T>::splat(simd, T::ZERO);
+    let (mut largest, mut left) = ([zero; REGISTERS], [zero; REGISTERS]);
+    for r in 0..REGISTERS {
+        largest[r] = load(simd, samples(y, at + r * lanes, lanes));
+        left[r] = load(simd, samples(dy, at + r * lanes, lanes));
+    }
+    each_input(
+        geometry,
+        output,
+        #[inline(always)]
+        |from, _| {
+            let x = samples(x, input + from, REGISTERS * lanes);
+            let dx = samples_mut(dx, input + from, REGISTERS * lanes);
+            for r in 0..REGISTERS {
+                let is_it = load::<S, T, Lanes<S, T>>(simd, x.get(r * lanes..).unwrap_or(&[])).simd_eq(largest[r]);
+                // Added to zero, as where windows overlap.
+                store::<S, T, _>(zero + is_it.select(left[r], zero), dx.get_mut(r * lanes..).unwrap_or(&mut []));
+                left[r] = is_it.select(zero, left[r]);
+            }
         },
     );
 }
@@ -465,6 +581,13 @@ mod plain {
     #[inline(never)]
     pub(super) fn max_pool<T: Real>(geometry: &Geometry, len: usize, x: &[T], y: &mut [T]) {
         let (batch, plane) = (geometry.batch, geometry.input_plane());
+        if batch == 1 && len == 1 && geometry.padding == [0; 2] && geometry.stride == geometry.kernel {
+            match geometry.kernel {
+                [2, 2] => return side_by_side::<T, 2>(geometry, x, y),
+                [3, 3] => return side_by_side::<T, 3>(geometry, x, y),
+                _ => {}
+            }
+        }
         each_output(geometry, |channel, output, to| {
             for (sample, y) in samples_mut(y, to, batch).iter_mut().enumerate().take(len) {
                 each_input(geometry, output, |from, is_first| {
@@ -476,6 +599,38 @@ mod plain {
                 });
             }
         });
+    }
+
+    /// Windows of `K` by `K` pixels of one image, side by side.
+    #[inline(always)]
+    fn side_by_side<T: Real, const K: usize>(geometry: &Geometry, x: &[T], y: &mut [T]) {
+        let ([rows, columns], [output_rows, output_columns]) = (geometry.size, geometry.output_size);
+        let (mut first, mut to) = (0, 0);
+        for _ in 0..geometry.channels {
+            let mut row = first;
+            for _ in 0..output_rows {
+                let y = samples_mut(y, to, output_columns);
+                let mut lines = [&x[..0]; K];
+                for (i, line) in lines.iter_mut().enumerate() {
+                    *line = samples(x, row + i * columns, K * output_columns);
+                }
+                for (column, y) in y.iter_mut().enumerate() {
+                    let mut largest = T::ZERO;
+                    for (i, line) in lines.iter().enumerate() {
+                        let Some(window) = line.get(K * column..).and_then(|rest| rest.first_chunk::<K>()) else {
+                            continue;
+                        };
+                        for (j, &x) in window.iter().enumerate() {
+                            largest = if (i == 0 && j == 0) || x > largest || x.is_nan() { x } else { largest };
+                        }
+                    }
+                    *y = largest;
+                }
+                row += K * columns;
+                to += output_columns;
+            }
+            first += rows * columns;
+        }
     }
 
     #[inline(never)]

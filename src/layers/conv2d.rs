@@ -73,27 +73,33 @@ fn activation_gradient<S: Simd, T: Real, A: Activation, To: Shape, const B: usiz
         [To::as_mut_slice(dy)],
         [To::as_slice(sums), To::as_slice(y)],
         #[inline(always)]
-        |[dy], [x, y]| [<A as Activation>::backward::<S, T>(simd, dy, x, y)],
+        |[dy], [x, y]| {
+            if LOOPS_IN_LANES {
+                // By a factor: of a choice between `dy` and zero the compiler makes a masked store, which AVX2 takes long for.
+                return [dy * <A as Activation>::derivative::<S, T>(simd, x, y)];
+            }
+            [<A as Activation>::backward::<S, T>(simd, dy, x, y)]
+        },
     );
 }
 
 macro_rules! convolution_layer {
     (
         $(#[$about:meta])*
-        $name:ident, $text:literal, [$($extra:ident)*], $weight:ty, $weights:ty, transposed $transposed:literal,
-        depth $depth:expr, check $check:expr
+        $name:ident, $text:literal, kernel [$($kernel:ident)+], [$($extra:ident)*],
+        window [$($window:ident = $default:literal),+], $weight:ty, $weights:ty, transposed $transposed:literal,
+        depth $depth:expr, size $size:expr, stride $stride:expr, padding $padding:expr, dilation $dilation:expr,
+        check $check:expr
     ) => {
         $(#[$about])*
         #[cfg_attr(target_arch = "x86_64", repr(align(64)))]
         pub struct $name<
             From: Grid,
             To: Grid,
-            const K: usize,
+            $(const $kernel: usize,)+
             $(const $extra: usize,)*
             A,
-            const STRIDE: usize = 1,
-            const PADDING: usize = 0,
-            const DILATION: usize = 1,
+            $(const $window: usize = $default,)+
             T: Real = f32,
         > {
             /// The weights: by row and column of the kernel, channel of the input, and channel of the output.
@@ -106,14 +112,12 @@ macro_rules! convolution_layer {
         impl<
             From: Grid,
             To: Grid,
-            const K: usize,
+            $(const $kernel: usize,)+
             $(const $extra: usize,)*
             A,
-            const STRIDE: usize,
-            const PADDING: usize,
-            const DILATION: usize,
+            $(const $window: usize,)+
             T: Real,
-        > Clone for $name<From, To, K, $($extra,)* A, STRIDE, PADDING, DILATION, T>
+        > Clone for $name<From, To, $($kernel,)+ $($extra,)* A, $($window,)+ T>
         {
             fn clone(&self) -> Self {
                 $name { weight: self.weight, bias: self.bias, types: PhantomData }
@@ -123,14 +127,12 @@ macro_rules! convolution_layer {
         impl<
             From: Grid,
             To: Grid,
-            const K: usize,
+            $(const $kernel: usize,)+
             $(const $extra: usize,)*
             A,
-            const STRIDE: usize,
-            const PADDING: usize,
-            const DILATION: usize,
+            $(const $window: usize,)+
             T: Real,
-        > InputShape for $name<From, To, K, $($extra,)* A, STRIDE, PADDING, DILATION, T>
+        > InputShape for $name<From, To, $($kernel,)+ $($extra,)* A, $($window,)+ T>
         {
             type In = From;
             type Scalar = T;
@@ -139,35 +141,34 @@ macro_rules! convolution_layer {
         impl<
             From: Grid,
             To: Grid,
-            const K: usize,
+            $(const $kernel: usize,)+
             $(const $extra: usize,)*
             A,
-            const STRIDE: usize,
-            const PADDING: usize,
-            const DILATION: usize,
+            $(const $window: usize,)+
             T: Real,
-        > Network for $name<From, To, K, $($extra,)* A, STRIDE, PADDING, DILATION, T>
+        > Network for $name<From, To, $($kernel,)+ $($extra,)* A, $($window,)+ T>
         {
         }
 
         convolution_layer! {
-            @impls $name, $text, [$($extra)*], $weights, transposed $transposed, depth $depth, check $check,
+            @impls $name, $text, $weights, transposed $transposed, depth $depth, size $size, stride $stride,
+            padding $padding, dilation $dilation, check $check,
             [
                 const C: usize, const H: usize, const W: usize, const D: usize, const OH: usize, const OW: usize,
-                const K: usize, $(const $extra: usize,)* A: Activation, const STRIDE: usize, const PADDING: usize,
-                const DILATION: usize, T: Real,
+                $(const $kernel: usize,)+ $(const $extra: usize,)* A: Activation, $(const $window: usize,)+ T: Real,
             ],
-            $name<Image<C, H, W>, Image<D, OH, OW>, K, $($extra,)* A, STRIDE, PADDING, DILATION, T>
+            $name<Image<C, H, W>, Image<D, OH, OW>, $($kernel,)+ $($extra,)* A, $($window,)+ T>
         }
     };
     (
-        @impls $name:ident, $text:literal, [$($extra:ident)*], $weights:ty, transposed $transposed:literal,
-        depth $depth:expr, check $check:expr, [$($generics:tt)*], $layer:ty
+        @impls $name:ident, $text:literal, $weights:ty, transposed $transposed:literal, depth $depth:expr,
+        size $size:expr, stride $stride:expr, padding $padding:expr, dilation $dilation:expr, check $check:expr,
+        [$($generics:tt)*], $layer:ty
     ) => {
         impl<$($generics)*> $layer {
             const FITS: () = {
                 assert_activation::<A>();
-                let window = [K, STRIDE, PADDING, DILATION];
+                let window = [Self::SIZE, $stride, $padding, $dilation];
                 if $transposed {
                     assert_positions($text, [OH, OW], [H, W], window);
                 } else {
@@ -175,6 +176,11 @@ macro_rules! convolution_layer {
                 }
                 $check
             };
+
+            /// The kernel's rows and columns.
+            const SIZE: [usize; 2] = $size;
+
+            const TAPS: usize = Self::SIZE[0] * Self::SIZE[1];
 
             /// Creates the layer from its weights and biases.
             #[must_use]
@@ -185,12 +191,12 @@ macro_rules! convolution_layer {
 
             const GROUPS: usize = if $transposed { 1 } else { C / $depth };
 
-            pub(crate) const WEIGHT: Parameter =
-                if $transposed {
-                    Parameter { name: "weight", kind: Kind::Kernel { rows: K, columns: K }, rows: C, columns: K * K * D }
-                } else {
-                    Parameter { name: "weight", kind: Kind::Kernel { rows: K, columns: K }, rows: D, columns: K * K * $depth }
-                };
+            pub(crate) const WEIGHT: Parameter = Parameter {
+                name: "weight",
+                kind: Kind::Kernel { rows: Self::SIZE[0], columns: Self::SIZE[1] },
+                rows: if $transposed { C } else { D },
+                columns: Self::TAPS * if $transposed { D } else { $depth },
+            };
             pub(crate) const BIAS: Parameter = Parameter { name: "bias", kind: Kind::Bias, rows: D, columns: 1 };
 
             #[inline(always)]
@@ -203,10 +209,10 @@ macro_rules! convolution_layer {
                     outputs: to.1,
                     size: from.0,
                     output_size: to.0,
-                    kernel: [K; 2],
-                    stride: [STRIDE; 2],
-                    padding: [PADDING; 2],
-                    dilation: [DILATION; 2],
+                    kernel: Self::SIZE,
+                    stride: $stride,
+                    padding: $padding,
+                    dilation: $dilation,
                     groups: Self::GROUPS,
                 }
             }
@@ -295,8 +301,8 @@ macro_rules! convolution_layer {
             const MODULES: usize = if matches!(A::FUSED_LOSS, FusedLoss::Either) { 1 } else { 2 };
 
             fn initialize<R: Rng>(&mut self, rng: &mut R) {
-                let fan_out = K * K * D / Self::GROUPS;
-                A::Init::default().fill(rng, K * K * $depth, fan_out, self.weights_mut());
+                let fan_out = Self::TAPS * D / Self::GROUPS;
+                A::Init::default().fill(rng, Self::TAPS * $depth, fan_out, self.weights_mut());
                 self.bias.fill(T::ZERO);
             }
         }
@@ -330,7 +336,7 @@ macro_rules! convolution_layer {
         impl<$($generics)*> Model<Image<C, H, W>, T> for $layer {
             type Out = Image<D, OH, OW>;
             const MACS: Option<usize> =
-                Some(K * K * $depth * D * if $transposed { H * W } else { OH * OW });
+                Some(Self::TAPS * $depth * D * if $transposed { H * W } else { OH * OW });
 
             #[inline(always)]
             fn infer<S: Simd, const B: usize>(
@@ -480,8 +486,42 @@ convolution_layer! {
     /// const _: () = assert_shapes::<Conv2d<Image<6, 12, 12>, Image<16, 9, 8>, 5, Relu>>();
     /// ```
     #[doc(alias("convolution", "nn.Conv2d", "pointwise convolution"))]
-    Conv2d, "Conv2d", [], [[From::PerChannel<To::PerChannel<T>>; K]; K], [[[[T; D]; C]; K]; K], transposed false,
-    depth C, check ()
+    Conv2d, "Conv2d", kernel [K], [], window [STRIDE = 1, PADDING = 0, DILATION = 1],
+    [[From::PerChannel<To::PerChannel<T>>; K]; K], [[[[T; D]; C]; K]; K], transposed false, depth C,
+    size [K; 2], stride [STRIDE; 2], padding [PADDING; 2], dilation [DILATION; 2], check ()
+}
+
+convolution_layer! {
+    /// [`Conv2d`] with a kernel of `KH` rows and `KW` columns, and with strides, paddings and dilations of rows and columns
+    /// that differ: for spectrograms, and for signals, which are images of one row. In
+    /// [`network!`](crate::network) it is `Conv2d` with pairs: `Conv2d<8, (1, 5), Relu, (1, 2), (0, 2)>`.
+    ///
+    /// # Shapes
+    ///
+    /// `From` in, such as `Image<1, 1, 40>`; `To` out, such as `Image<8, 1, 20>`. `weight` is
+    /// `[[[[T; outputs]; inputs]; KW]; KH]`, `bias` is `[T; outputs]`.
+    ///
+    /// # Formula
+    ///
+    /// `y[d][h][w] = A(b[d] + sum of x[c][h * SH + i * DH - PH][w * SW + j * DW - PW] * W[i][j][c][d])` over the channels `c`
+    /// and the kernel's rows `i` and columns `j`. PyTorch equivalent:
+    /// `torch.nn.Conv2d(.., kernel_size=(KH, KW), stride=(SH, SW), padding=(PH, PW), dilation=(DH, DW))`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tuplenet::layers::RectangularConv2d;
+    /// use tuplenet::prelude::*;
+    ///
+    /// // The mean of two neighbours in a row.
+    /// type Mean = RectangularConv2d<Image<1, 1, 4>, Image<1, 1, 3>, 1, 2, Identity>;
+    /// let mean = Mean::from_arrays([[[[0.5]], [[0.5]]]], [0.0]);
+    /// assert_eq!(mean.predict_one(&[[[1.0, 3.0, 5.0, 3.0]]]), [[[2.0, 4.0, 4.0]]]);
+    /// ```
+    #[doc(alias("Conv1d", "kernel_size"))]
+    RectangularConv2d, "RectangularConv2d", kernel [KH KW], [], window [SH = 1, SW = 1, PH = 0, PW = 0, DH = 1, DW = 1],
+    [[From::PerChannel<To::PerChannel<T>>; KW]; KH], [[[[T; D]; C]; KW]; KH], transposed false, depth C,
+    size [KH, KW], stride [SH, SW], padding [PH, PW], dilation [DH, DW], check ()
 }
 
 convolution_layer! {
@@ -509,8 +549,9 @@ convolution_layer! {
     /// assert_eq!(Net::summary().parameters(), 8 * 9 + 8 + 8 * 16 + 16);
     /// ```
     #[doc(alias("groups"))]
-    GroupedConv2d, "GroupedConv2d", [INPUTS], [[[To::PerChannel<T>; INPUTS]; K]; K], [[[[T; D]; INPUTS]; K]; K],
-    transposed false, depth INPUTS,
+    GroupedConv2d, "GroupedConv2d", kernel [K], [INPUTS], window [STRIDE = 1, PADDING = 0, DILATION = 1],
+    [[[To::PerChannel<T>; INPUTS]; K]; K], [[[[T; D]; INPUTS]; K]; K], transposed false, depth INPUTS,
+    size [K; 2], stride [STRIDE; 2], padding [PADDING; 2], dilation [DILATION; 2],
     check {
         assert!(
             INPUTS > 0 && C.is_multiple_of(INPUTS) && D.is_multiple_of(C / INPUTS),
@@ -544,8 +585,9 @@ convolution_layer! {
     /// assert_eq!(up.predict_one(&[[[1.0, 10.0]]]), [[[1.0, 2.0, 10.0, 20.0], [3.0, 4.0, 30.0, 40.0]]]);
     /// ```
     #[doc(alias("deconvolution", "nn.ConvTranspose2d", "Conv2DTranspose"))]
-    ConvTranspose2d, "ConvTranspose2d", [], [[To::PerChannel<From::PerChannel<T>>; K]; K], [[[[T; C]; D]; K]; K],
-    transposed true, depth C, check ()
+    ConvTranspose2d, "ConvTranspose2d", kernel [K], [], window [STRIDE = 1, PADDING = 0, DILATION = 1],
+    [[To::PerChannel<From::PerChannel<T>>; K]; K], [[[[T; C]; D]; K]; K], transposed true, depth C,
+    size [K; 2], stride [STRIDE; 2], padding [PADDING; 2], dilation [DILATION; 2], check ()
 }
 
 /// [`GroupedConv2d`] with a group for each input channel: depthwise convolution, which mixes no channels.

@@ -5,11 +5,13 @@
 //! | [`Dense`] | fully connected layer |
 //! | [`Relu`](crate::activation::Relu), [`Tanh`](crate::activation::Tanh), ... | an activation as a layer of its own, for any shape |
 //! | [`Dropout`] | inverted dropout: zeroes activations at random in training |
+//! | [`Dropout2d`] | the same of whole channels of an image |
 //! | [`BatchNorm`] | batch normalization: zero mean and unit variance for every feature over the batch |
 //! | [`LayerNorm`] | layer normalization: zero mean and unit variance for every sample |
 //! | [`Input`] | the shape of the input, before a layer that takes any |
-//! | [`Conv2d`], [`GroupedConv2d`], [`DepthwiseConv2d`], [`ConvTranspose2d`] | convolutions of images |
+//! | [`Conv2d`], [`RectangularConv2d`], [`GroupedConv2d`], [`DepthwiseConv2d`], [`ConvTranspose2d`] | convolutions of images |
 //! | [`MaxPool`], [`AveragePool`], [`GlobalAveragePool`], [`Upsample`] | from images to smaller and larger ones |
+//! | [`RectangularMaxPool`], [`RectangularAveragePool`] | the same with windows that are not square |
 //! | [`Flatten`], [`Unflatten`] | from an image to features, and back |
 //! | [`Residual`] | residual (skip) connection around other layers |
 //! | [`Rnn`] | recurrent layer of J. Elman, with tanh or ReLU |
@@ -58,14 +60,16 @@ pub use activate::{activate, activate_backward};
 pub use batch_norm::{BatchNorm, BatchNormCache};
 pub use bidirectional::{Bidirectional, BidirectionalCache};
 pub use conv1d::{Conv1d, Ring};
-pub use conv2d::{Conv2d, ConvCache, ConvTranspose2d, DepthwiseConv2d, GroupedConv2d};
+pub use conv2d::{Conv2d, ConvCache, ConvTranspose2d, DepthwiseConv2d, GroupedConv2d, RectangularConv2d};
 pub use dense::{Dense, DenseCache};
-pub use dropout::Dropout;
 #[cfg(feature = "safetensors")]
 pub(crate) use dropout::mixed;
+pub use dropout::{Dropout, Dropout2d};
 pub use input::Input;
 pub use layer_norm::{LayerNorm, LayerNormCache};
-pub use pool::{AveragePool, Flatten, GlobalAveragePool, MaxPool, Unflatten, Upsample};
+pub use pool::{
+    AveragePool, Flatten, GlobalAveragePool, MaxPool, RectangularAveragePool, RectangularMaxPool, Unflatten, Upsample,
+};
 pub use recurrent::{After, Before, Gru, Lstm, RecurrentActivation, RecurrentCache, Reset, Rnn};
 pub use residual::Residual;
 pub use steps::{Last, MaxOverTime, MeanOverTime, SoFar, Steps};

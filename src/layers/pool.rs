@@ -1,4 +1,5 @@
 //! [`MaxPool`], [`AveragePool`], [`GlobalAveragePool`] and [`Upsample`]: from images to smaller and larger ones.
+//! Rectangular windows have types of their own, so that square ones are written with one number.
 
 use super::window::{assert_positions, assert_same};
 use crate::activation::NoActivation;
@@ -131,6 +132,61 @@ layer_between! {
 }
 
 layer_between! {
+    /// [`MaxPool`] whose windows have `KH` rows and `KW` columns, and move by `SH` rows and `SW` columns; by default they do not
+    /// overlap. In [`network!`](crate::network) it is `MaxPool` with pairs: `MaxPool<(1, 2)>`.
+    ///
+    /// `PH` and `PW` extend the image, by at most half a window, by pixels that are never the largest.
+    ///
+    /// # Shapes
+    ///
+    /// `From` in, such as `Image<8, 1, 40>`; `To` out, such as `Image<8, 1, 20>`.
+    ///
+    /// # Formula
+    ///
+    /// `y[c][h][w] = max of x[c][h * SH + i - PH][w * SW + j - PW]`. PyTorch equivalent: `torch.nn.MaxPool2d((KH, KW))`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tuplenet::layers::RectangularMaxPool;
+    /// use tuplenet::prelude::*;
+    ///
+    /// let pool = RectangularMaxPool::<Image<1, 1, 4>, Image<1, 1, 2>, 1, 2>::new(&mut seeded(0));
+    /// assert_eq!(pool.predict_one(&[[[1.0, 2.0, 0.0, -1.0]]]), [[[2.0, 0.0]]]);
+    /// ```
+    #[doc(alias("MaxPool1d"))]
+    RectangularMaxPool, [KH, KW, SH = KH, SW = KW, PH = 0, PW = 0]
+}
+
+layer_between! {
+    /// [`AveragePool`] whose windows have `KH` rows and `KW` columns, and move by `SH` rows and `SW` columns; by default they
+    /// do not overlap. In [`network!`](crate::network) it is `AveragePool` with pairs: `AveragePool<(1, 2)>`.
+    ///
+    /// `PH` and `PW` extend the image, by at most half a window, by zeros, which count as pixels.
+    ///
+    /// # Shapes
+    ///
+    /// As those of [`RectangularMaxPool`].
+    ///
+    /// # Formula
+    ///
+    /// `y[c][h][w] = (sum of x[c][h * SH + i - PH][w * SW + j - PW]) / (KH * KW)`. PyTorch equivalent:
+    /// `torch.nn.AvgPool2d((KH, KW))`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tuplenet::layers::RectangularAveragePool;
+    /// use tuplenet::prelude::*;
+    ///
+    /// let pool = RectangularAveragePool::<Image<1, 1, 4>, Image<1, 1, 2>, 1, 2>::new(&mut seeded(0));
+    /// assert_eq!(pool.predict_one(&[[[1.0, 2.0, 0.0, -1.0]]]), [[[1.5, -0.5]]]);
+    /// ```
+    #[doc(alias("AvgPool1d"))]
+    RectangularAveragePool, [KH, KW, SH = KH, SW = KW, PH = 0, PW = 0]
+}
+
+layer_between! {
     /// Upsampling: every pixel becomes `K` by `K` pixels with the same value. From the shape `From` to the shape `To`.
     ///
     /// # Shapes
@@ -159,7 +215,7 @@ const fn geometry(
     batch: usize,
     channels: usize,
     [from, to]: [[usize; 2]; 2],
-    [kernel, stride, padding]: [usize; 3],
+    [kernel, stride, padding]: [[usize; 2]; 3],
 ) -> Geometry {
     Geometry {
         batch,
@@ -167,9 +223,9 @@ const fn geometry(
         outputs: channels,
         size: from,
         output_size: to,
-        kernel: [kernel; 2],
-        stride: [stride; 2],
-        padding: [padding; 2],
+        kernel,
+        stride,
+        padding,
         dilation: [1; 2],
         groups: channels,
     }
@@ -185,8 +241,12 @@ macro_rules! pooling {
             Zeroed for $name<Image<C, H, W>, Image<C, OH, OW>, $($parameter,)* T>
         {
             const ZEROED: Self = {
-                assert_positions($text, $from, $to, [$kernel, $stride, $padding, 1]);
-                assert!(2 * $padding <= $kernel, "expected a padding of at most half the window");
+                let (kernel, padding): ([usize; 2], [usize; 2]) = ($kernel, $padding);
+                assert_positions($text, $from, $to, [kernel, $stride, padding, [1; 2]]);
+                assert!(
+                    2 * padding[0] <= kernel[0] && 2 * padding[1] <= kernel[1],
+                    "expected a padding of at most half the window"
+                );
                 $name(PhantomData)
             };
         }
@@ -261,17 +321,29 @@ macro_rules! pooling {
 }
 
 pooling!(
-    MaxPool, "MaxPool", [K STRIDE PADDING], [K, STRIDE, PADDING], [H, W], [OH, OW],
+    MaxPool, "MaxPool", [K STRIDE PADDING], [[K; 2], [STRIDE; 2], [PADDING; 2]], [H, W], [OH, OW],
     |simd, geometry, len, x, y| max_pool(simd, geometry, len, x, y),
     |dy, dx| max_pool_gradient(simd, geometry, len, [x, y, dy], dx),
     |windows| Op::MaximumPooling { windows }
 );
 
 pooling!(
-    AveragePool, "AveragePool", [K STRIDE PADDING], [K, STRIDE, PADDING], [H, W], [OH, OW],
+    RectangularMaxPool, "RectangularMaxPool", [KH KW SH SW PH PW], [[KH, KW], [SH, SW], [PH, PW]], [H, W], [OH, OW],
+    |simd, geometry, len, x, y| max_pool(simd, geometry, len, x, y),
+    |dy, dx| max_pool_gradient(simd, geometry, len, [x, y, dy], dx)
+);
+
+pooling!(
+    AveragePool, "AveragePool", [K STRIDE PADDING], [[K; 2], [STRIDE; 2], [PADDING; 2]], [H, W], [OH, OW],
     |simd, geometry, len, x, y| average_pool(simd, geometry, Divisor::Window, len, x, y),
     |dy, dx| average_pool_gradient(simd, geometry, Divisor::Window, len, dy, dx),
     |windows| Op::MeanPooling { windows }
+);
+
+pooling!(
+    RectangularAveragePool, "RectangularAveragePool", [KH KW SH SW PH PW], [[KH, KW], [SH, SW], [PH, PW]], [H, W],
+    [OH, OW], |simd, geometry, len, x, y| average_pool(simd, geometry, Divisor::Window, len, x, y),
+    |dy, dx| average_pool_gradient(simd, geometry, Divisor::Window, len, dy, dx)
 );
 
 // A pooling backwards.
@@ -279,7 +351,7 @@ pooling!(
     Upsample,
     "Upsample, backwards",
     [K],
-    [K, K, 0],
+    [[K; 2], [K; 2], [0; 2]],
     [OH, OW],
     [H, W],
     |simd, geometry, len, x, y| {

@@ -52,14 +52,14 @@ pub const fn volume(channels: usize, rows: usize, columns: usize) -> usize {
 
 type Message = Text<200>;
 
-/// Window, stride, padding and dilation.
-pub(crate) type Window = [usize; 4];
+/// Window, stride, padding and dilation, each of rows and columns.
+pub(crate) type Window = [[usize; 2]; 4];
 
 /// Fails to compile unless a window that moves over an image of the size `from` gives one of the size `to`.
 pub(crate) const fn assert_positions(layer: &str, from: [usize; 2], to: [usize; 2], window: Window) {
     let mut axis = 0;
     while axis < 2 {
-        let [size, stride, padding, dilation] = window;
+        let [size, stride, padding, dilation] = [window[0][axis], window[1][axis], window[2][axis], window[3][axis]];
         let expected = positions(from[axis], size, stride, padding, dilation);
         if expected != to[axis] {
             let mut text = Message::new();

@@ -523,9 +523,15 @@ pub(crate) fn infer_one<In: Shape, T: Real, N: Model<In, T>>(
     network: &N,
     sample: &In::Sample<T>,
 ) -> Batch<N::Out, T, 1> {
-    let (mut x, mut y) = (<In::Batch<T, 1> as Zeroed>::ZEROED, Zeroed::ZEROED);
-    In::set(&mut x, 0, sample);
-    dispatch!(level(), simd => network.infer(Pass::<_, 1>::new(simd, 1), &x, &mut y));
+    let (mut copy, mut y) = (<In::Batch<T, 1> as Zeroed>::ZEROED, Zeroed::ZEROED);
+    let x = match In::in_place(core::array::from_ref(sample)) {
+        Some(x) => x,
+        None => {
+            In::set(&mut copy, 0, sample);
+            &copy
+        }
+    };
+    dispatch_or_call!(is_inlined::<In, T, N>(1), simd => network.infer(Pass::<_, 1>::new(simd, 1), x, &mut y));
     y
 }
 

@@ -1,12 +1,13 @@
 //! [`Architecture`]: a network type as a value, and [`networks!`](crate::tuning::networks), which lists many.
 
 use super::hyperparameters::Complete;
-use super::validation::FoldTask;
-use super::{Fitted, Hyperparameters};
+use super::validation::{FoldTask, Stored};
+use super::{Fitted, Hyperparameters, Scalable};
 use crate::data::{Samples, Subset};
 use crate::error::Error;
 use crate::loss::Loss;
-use crate::model::{Features, InputShape, LastActivation, Layer, Model, Network, Trainable};
+use crate::model::network::infer_one;
+use crate::model::{Features, InputShape, LastActivation, Layer, Model, Network, Shape, Trainable};
 use crate::num::Real;
 use crate::num::random::seeded;
 use crate::optimizer::Optimizer;
@@ -27,27 +28,27 @@ pub(crate) type Learner<N, L, O, T> = Trainer<N, L, Complete<O, T>, Xoshiro256Pl
 
 /// Network type as a value: a search trains it without naming the type. Made by [`networks!`](super::networks).
 ///
-/// `T`, `IN` and `OUT` are those of the networks, `Y` is the type of the targets, `L` the loss and `O` the optimizer.
+/// `T`, `In` and `OUT` are the scalar type, the shape of the inputs and the number of outputs of the networks, `Y` is the type of the targets, `L` the loss and `O` the optimizer.
 /// All of them are inferred from the call to which the list is passed.
-pub struct Architecture<T, Y: ?Sized, L, O, const IN: usize, const OUT: usize> {
+pub struct Architecture<T: Real, Y: ?Sized, L, O, In: Scalable, const OUT: usize> {
     name: &'static str,
     pub(crate) parameters: Vec<(&'static str, String)>,
     pub(crate) count: usize,
     pub(crate) bytes: usize,
-    pub(crate) learn: TrainFn<T, Y, L, O, FoldOutput<T, OUT>, IN>,
-    pub(crate) predictor: TrainFn<T, Y, L, O, Predictor<T, IN, OUT>, IN>,
+    pub(crate) learn: TrainFn<T, Y, L, O, FoldOutput<T, OUT>, In>,
+    pub(crate) predictor: TrainFn<T, Y, L, O, Predictor<T, In, OUT>, In>,
     #[cfg_attr(not(feature = "std"), allow(dead_code, reason = "there is no clock"))]
-    pub(crate) predict: fn(&[[T; IN]], usize),
+    pub(crate) predict: fn(&[In::Sample<T>], usize),
 }
 
-impl<T, Y: ?Sized, L, O, const IN: usize, const OUT: usize> Clone for Architecture<T, Y, L, O, IN, OUT> {
+impl<T: Real, Y: ?Sized, L, O, In: Scalable, const OUT: usize> Clone for Architecture<T, Y, L, O, In, OUT> {
     fn clone(&self) -> Self {
         Architecture { parameters: self.parameters.clone(), ..*self }
     }
 }
 
 /// What it is called, and its sizes.
-impl<T, Y: ?Sized, L, O, const IN: usize, const OUT: usize> fmt::Debug for Architecture<T, Y, L, O, IN, OUT> {
+impl<T: Real, Y: ?Sized, L, O, In: Scalable, const OUT: usize> fmt::Debug for Architecture<T, Y, L, O, In, OUT> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Architecture")
             .field("name", &self.name)
@@ -59,8 +60,7 @@ impl<T, Y: ?Sized, L, O, const IN: usize, const OUT: usize> fmt::Debug for Archi
 }
 
 /// Trains a network for a task with hyperparameters, and returns the result.
-type TrainFn<T, Y, L, O, Output, const IN: usize> =
-    fn(&FoldTask<T, Y, L, IN>, &Hyperparameters<O>) -> Result<Output, Error>;
+type TrainFn<T, Y, L, O, Output, In> = fn(&FoldTask<T, Y, L, In>, &Hyperparameters<O>) -> Result<Output, Error>;
 
 /// The result of a fold: the outputs for the test samples, and the number of epochs.
 pub(crate) struct FoldOutput<T, const OUT: usize> {
@@ -69,9 +69,9 @@ pub(crate) struct FoldOutput<T, const OUT: usize> {
 }
 
 /// Trained network of any type, scaling included: a function from an unscaled sample to its outputs.
-pub type Predictor<T, const IN: usize, const OUT: usize> = Box<dyn Fn(&[T; IN]) -> [T; OUT] + Send + Sync>;
+pub type Predictor<T, In, const OUT: usize> = Box<dyn Fn(&<In as Shape>::Sample<T>) -> [T; OUT] + Send + Sync>;
 
-impl<T, Y, L, O, const IN: usize, const OUT: usize> Architecture<T, Y, L, O, IN, OUT>
+impl<T, Y, L, O, In: Scalable, const OUT: usize> Architecture<T, Y, L, O, In, OUT>
 where
     T: Real,
     Y: Samples<T> + Sync + ?Sized,
@@ -82,9 +82,7 @@ where
     #[must_use]
     pub fn of<N>(parameters: &[(&'static str, String)]) -> Self
     where
-        N: InputShape<In = Features<IN>, Scalar = T>
-            + Layer<Features<IN>, T>
-            + Model<Features<IN>, T, Out = Features<OUT>>,
+        N: InputShape<In = In, Scalar = T> + Layer<In, T> + Model<In, T, Out = Features<OUT>>,
         N: Network + Send + Sync + 'static,
         L: Loss<T, Y::Item, LastActivation<N>, OUT>,
         Learner<N, L, O, T>: Send,
@@ -95,20 +93,20 @@ where
             count: N::PARAMETERS,
             bytes: size_of::<N>(),
             learn: |task, hyperparameters| {
-                let (network, epochs) = train::<N, _, _, _, _, IN, OUT>(task, hyperparameters)?;
+                let (network, epochs) = train::<N, _, _, _, _, In, OUT>(task, hyperparameters)?;
                 let mut outputs = vec![[T::ZERO; OUT]; task.part.test_inputs.len()];
-                network.predict_all(&task.part.test_inputs, &mut outputs)?;
+                network.predict_all(&Stored(&task.part.test_inputs), &mut outputs)?;
                 Ok(FoldOutput { outputs, epochs })
             },
             predictor: |task, hyperparameters| {
-                let (network, _) = train::<N, _, _, _, _, IN, OUT>(task, hyperparameters)?;
+                let (network, _) = train::<N, _, _, _, _, In, OUT>(task, hyperparameters)?;
                 let fitted = Fitted { network, scaler: task.part.scaler.clone() };
                 Ok(Box::new(move |sample| fitted.predict_one(sample)))
             },
             predict: |samples, count| {
                 let network = make::<N>(&mut seeded(0));
                 for sample in samples.iter().cycle().take(count) {
-                    core::hint::black_box(network.predict_one(core::hint::black_box(sample)));
+                    core::hint::black_box(infer_one::<In, T, N>(&network, core::hint::black_box(sample)));
                 }
             },
         }
@@ -133,17 +131,13 @@ pub(crate) fn make<N: Network + Trainable + Send>(rng: &mut Xoshiro256PlusPlus) 
 const SMALL: usize = 1 << 17;
 
 /// Trains a network of type `N`; returns it and the number of epochs.
-pub(crate) fn train<N, T, Y, L, O, const IN: usize, const OUT: usize>(
-    task: &FoldTask<T, Y, L, IN>,
+pub(crate) fn train<N, T, Y, L, O, In: Scalable, const OUT: usize>(
+    task: &FoldTask<T, Y, L, In>,
     hyperparameters: &Hyperparameters<O>,
 ) -> Result<(Box<N>, usize), Error>
 where
     T: Real,
-    N: InputShape<In = Features<IN>, Scalar = T>
-        + Layer<Features<IN>, T>
-        + Model<Features<IN>, T, Out = Features<OUT>>
-        + Network
-        + Send,
+    N: InputShape<In = In, Scalar = T> + Layer<In, T> + Model<In, T, Out = Features<OUT>> + Network + Send,
     Y: Samples<T> + ?Sized,
     L: Loss<T, Y::Item, LastActivation<N>, OUT> + Clone + Send,
     O: Optimizer<Scalar = T> + Clone + Send,
@@ -163,8 +157,8 @@ type Trained<N> = Result<(Box<N>, usize), Error>;
 
 /// Trains with the trainer on the stack. A function of its own, so that only its stack frame has the trainer.
 #[inline(never)]
-fn small<N, T, Y, L, O, const IN: usize, const OUT: usize>(
-    task: &FoldTask<T, Y, L, IN>,
+fn small<N, T, Y, L, O, In: Scalable, const OUT: usize>(
+    task: &FoldTask<T, Y, L, In>,
     hyperparameters: &Hyperparameters<O>,
     mut network: Box<N>,
     optimizer: Complete<O, T>,
@@ -172,7 +166,7 @@ fn small<N, T, Y, L, O, const IN: usize, const OUT: usize>(
 ) -> Trained<N>
 where
     T: Real,
-    N: InputShape<In = Features<IN>, Scalar = T> + Layer<Features<IN>, T> + Model<Features<IN>, T, Out = Features<OUT>>,
+    N: InputShape<In = In, Scalar = T> + Layer<In, T> + Model<In, T, Out = Features<OUT>>,
     Y: Samples<T> + ?Sized,
     L: Loss<T, Y::Item, LastActivation<N>, OUT> + Clone,
     O: Optimizer<Scalar = T> + Clone,
@@ -185,8 +179,8 @@ where
 }
 
 #[cfg(feature = "std")]
-fn large<N, T, Y, L, O, const IN: usize, const OUT: usize>(
-    task: &FoldTask<T, Y, L, IN>,
+fn large<N, T, Y, L, O, In: Scalable, const OUT: usize>(
+    task: &FoldTask<T, Y, L, In>,
     hyperparameters: &Hyperparameters<O>,
     network: Box<N>,
     optimizer: Complete<O, T>,
@@ -194,11 +188,7 @@ fn large<N, T, Y, L, O, const IN: usize, const OUT: usize>(
 ) -> Trained<N>
 where
     T: Real,
-    N: InputShape<In = Features<IN>, Scalar = T>
-        + Layer<Features<IN>, T>
-        + Model<Features<IN>, T, Out = Features<OUT>>
-        + Network
-        + Send,
+    N: InputShape<In = In, Scalar = T> + Layer<In, T> + Model<In, T, Out = Features<OUT>> + Network + Send,
     Y: Samples<T> + ?Sized,
     L: Loss<T, Y::Item, LastActivation<N>, OUT> + Clone + Send,
     O: Optimizer<Scalar = T> + Clone + Send,
@@ -215,37 +205,37 @@ where
 #[cfg(not(feature = "std"))]
 use small as large;
 
-fn learn<N, T, Y, L, O, const IN: usize, const OUT: usize>(
+fn learn<N, T, Y, L, O, In: Scalable, const OUT: usize>(
     trainer: &mut Learner<N, L, O, T>,
-    task: &FoldTask<T, Y, L, IN>,
+    task: &FoldTask<T, Y, L, In>,
     hyperparameters: &Hyperparameters<O>,
 ) -> Result<usize, Error>
 where
     T: Real,
-    N: InputShape<In = Features<IN>, Scalar = T> + Layer<Features<IN>, T> + Model<Features<IN>, T, Out = Features<OUT>>,
+    N: InputShape<In = In, Scalar = T> + Layer<In, T> + Model<In, T, Out = Features<OUT>>,
     Y: Samples<T> + ?Sized,
     L: Loss<T, Y::Item, LastActivation<N>, OUT>,
     O: Optimizer<Scalar = T> + Clone,
 {
     let targets = Subset { data: task.targets, indices: &task.part.train };
-    Ok(trainer.fit(&task.part.inputs, &targets, &hyperparameters.fit, hyperparameters.callback())?.epochs)
+    Ok(trainer.fit(&Stored(&task.part.inputs), &targets, &hyperparameters.fit, hyperparameters.callback())?.epochs)
 }
 
 /// The list that [`networks!`](super::networks) fills.
 #[doc(hidden)]
-pub struct List<T, Y: ?Sized, L, O, const IN: usize, const OUT: usize> {
-    pub networks: Vec<Architecture<T, Y, L, O, IN, OUT>>,
+pub struct List<T: Real, Y: ?Sized, L, O, In: Scalable, const OUT: usize> {
+    pub networks: Vec<Architecture<T, Y, L, O, In, OUT>>,
     parameters: Vec<(&'static str, String)>,
 }
 
-impl<T, Y: ?Sized, L, O, const IN: usize, const OUT: usize> Default for List<T, Y, L, O, IN, OUT> {
+impl<T: Real, Y: ?Sized, L, O, In: Scalable, const OUT: usize> Default for List<T, Y, L, O, In, OUT> {
     fn default() -> Self {
         List { networks: Vec::new(), parameters: Vec::new() }
     }
 }
 
 #[doc(hidden)]
-impl<T, Y, L, O, const IN: usize, const OUT: usize> List<T, Y, L, O, IN, OUT>
+impl<T, Y, L, O, In: Scalable, const OUT: usize> List<T, Y, L, O, In, OUT>
 where
     T: Real,
     Y: Samples<T> + Sync + ?Sized,
@@ -262,9 +252,7 @@ where
 
     pub fn add<N>(&mut self)
     where
-        N: InputShape<In = Features<IN>, Scalar = T>
-            + Layer<Features<IN>, T>
-            + Model<Features<IN>, T, Out = Features<OUT>>,
+        N: InputShape<In = In, Scalar = T> + Layer<In, T> + Model<In, T, Out = Features<OUT>>,
         N: Network + Send + Sync + 'static,
         L: Loss<T, Y::Item, LastActivation<N>, OUT>,
         Learner<N, L, O, T>: Send,
@@ -292,7 +280,7 @@ where
 ///     Dense<4, 3, Softmax>
 /// ];
 /// assert_eq!(networks.len(), 3 * 2 + 2 + 1);
-/// # let _: Vec<Architecture<f32, [usize], CrossEntropy, Adam, 4, 3>> = networks;
+/// # let _: Vec<Architecture<f32, [usize], CrossEntropy, Adam, Features<4>, 3>> = networks;
 /// ```
 #[macro_export]
 #[doc(hidden)]

@@ -65,7 +65,7 @@ pub use hyperparameters::{Hyperparameters, NoImprovement, StopWithoutImprovement
 pub use score::{accuracy, neg_mean_absolute_error, neg_mean_squared_error, r2};
 pub use space::{Choice, SearchSpace, Uniform, Values, log_uniform, uniform};
 pub use table::{Row, Table};
-pub use validation::{CrossValidation, CrossValidationOptions, Fitted, Scaler, Scaling, Scores};
+pub use validation::{CrossValidation, CrossValidationOptions, Fitted, Scalable, Scaler, Scaling, Scores};
 
 /// What [`networks!`] expands to.
 #[doc(hidden)]

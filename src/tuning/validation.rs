@@ -5,11 +5,14 @@ use super::space::{Candidate, below};
 use super::table::{Row, Table};
 use super::{Hyperparameters, SearchSpace};
 use crate::activation::NoActivation;
-use crate::data::{ClassIndex, Inputs, MinMaxScaler, Permutation, Samples, StandardScaler, check_data, deal, k_folds};
+use crate::data::{
+    Channels, ClassIndex, MinMaxScaler, Permutation, Samples, Shaped, StandardScaler, check_data, deal, k_folds,
+};
 use crate::error::{Error, check_finite};
 use crate::layers::Dense;
 use crate::loss::Loss;
-use crate::model::{Features, InputShape, LastActivation, Layer, Model, Network, Zeroed};
+use crate::model::network::infer_one;
+use crate::model::{Features, Image, InputShape, LastActivation, Layer, Model, Network, Sequence, Shape, Zeroed};
 use crate::num::Real;
 use crate::num::random::seeded;
 use crate::optimizer::Optimizer;
@@ -42,7 +45,10 @@ pub enum Scaler<T, const N: usize> {
 }
 
 impl<T: Real, const N: usize> Scaler<T, N> {
-    fn fit(scaling: Scaling, samples: &[[T; N]]) -> Result<Self, Error> {
+    fn fit<X: Channels<T, N> + Zeroed>(
+        scaling: Scaling,
+        samples: &(impl Samples<T, Item = X> + ?Sized),
+    ) -> Result<Self, Error> {
         Ok(match scaling {
             Scaling::None => Scaler::None,
             Scaling::Standard => Scaler::Standard(StandardScaler::fit(samples)?),
@@ -52,7 +58,7 @@ impl<T: Real, const N: usize> Scaler<T, N> {
 
     /// Scales one sample.
     #[must_use]
-    pub fn transform(&self, sample: &[T; N]) -> [T; N] {
+    pub fn transform<X: Channels<T, N>>(&self, sample: &X) -> X {
         match self {
             Scaler::None => *sample,
             Scaler::Standard(scaler) => scaler.transform(sample),
@@ -72,28 +78,63 @@ impl<T: Real, const N: usize> Scaler<T, N> {
     }
 }
 
-/// Trained network with the scaler of its inputs.
+/// The shape of samples that a search scales: features, and the channels of sequences and images.
+pub trait Scalable: Shape {
+    /// Their scaler, a [`Scaler`].
+    type Scaler<T: Real>: Clone + fmt::Debug + PartialEq + Send + Sync;
+
+    /// Fits a scaler.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`StandardScaler::fit`].
+    fn fit_scaler<T: Real>(scaling: Scaling, samples: &[Self::Sample<T>]) -> Result<Self::Scaler<T>, Error>;
+
+    /// Scales one sample.
+    fn scale<T: Real>(scaler: &Self::Scaler<T>, sample: &Self::Sample<T>) -> Self::Sample<T>;
+}
+
+macro_rules! scalable {
+    ([$($size:ident)+] $shape:ty, $sample:ty, $channels:ident) => {
+        impl<$(const $size: usize),+> Scalable for $shape {
+            type Scaler<T: Real> = Scaler<T, $channels>;
+
+            fn fit_scaler<T: Real>(scaling: Scaling, samples: &[$sample]) -> Result<Scaler<T, $channels>, Error> {
+                Scaler::fit(scaling, samples)
+            }
+
+            fn scale<T: Real>(scaler: &Scaler<T, $channels>, sample: &$sample) -> $sample {
+                scaler.transform(sample)
+            }
+        }
+    };
+}
+scalable!([N] Features<N>, [T; N], N);
+scalable!([STEPS N] Sequence<STEPS, N>, [[T; N]; STEPS], N);
+scalable!([C H W] Image<C, H, W>, [[[T; W]; H]; C], C);
+
+/// Trained network with the scaler of its inputs, which are of shape `In`.
 #[derive(Clone, Debug)]
 #[doc(alias("Pipeline", "best_estimator_"))]
-pub struct Fitted<N, T, const IN: usize> {
+pub struct Fitted<N, T: Real, In: Scalable> {
     /// The network, which takes scaled samples.
     pub network: Box<N>,
     /// The scaler of the inputs.
-    pub scaler: Scaler<T, IN>,
+    pub scaler: In::Scaler<T>,
 }
 
-impl<N, T: Real, const IN: usize> Fitted<N, T, IN> {
+impl<N, T: Real, In: Scalable> Fitted<N, T, In> {
     /// Predicts one unscaled sample.
     ///
     /// # Shapes
     ///
-    /// `sample`: `[T; IN]`; returns `[T; OUT]`.
+    /// `sample`: a sample of `In`, for [`Features`] `[T; IN]`; returns `[T; OUT]`.
     #[must_use]
-    pub fn predict_one<const OUT: usize>(&self, sample: &[T; IN]) -> [T; OUT]
+    pub fn predict_one<const OUT: usize>(&self, sample: &In::Sample<T>) -> [T; OUT]
     where
-        N: Network + Model<Features<IN>, T, Out = Features<OUT>>,
+        N: Network + Model<In, T, Out = Features<OUT>>,
     {
-        self.network.predict_one(&self.scaler.transform(sample))
+        Features::get(&infer_one::<In, T, N>(&self.network, &In::scale(&self.scaler, sample)), 0)
     }
 }
 
@@ -126,38 +167,62 @@ impl Default for CrossValidationOptions {
 }
 
 /// The scaled samples of one fold.
-pub(crate) struct FoldData<T, const IN: usize> {
-    pub scaler: Scaler<T, IN>,
+pub(crate) struct FoldData<T: Real, In: Scalable> {
+    pub scaler: In::Scaler<T>,
     /// The indices of the training samples.
     pub train: Vec<usize>,
     /// Their inputs, in the same order.
-    pub inputs: Vec<[T; IN]>,
+    pub inputs: Vec<In::Sample<T>>,
     /// The indices of the test samples.
     pub test: Vec<usize>,
     /// Their inputs, in the same order.
-    pub test_inputs: Vec<[T; IN]>,
+    pub test_inputs: Vec<In::Sample<T>>,
 }
 
-impl<T: Real, const IN: usize> FoldData<T, IN> {
+impl<T: Real, In: Scalable> FoldData<T, In> {
     /// Fits the scaler and scales the samples `all`.
-    fn new(scaling: Scaling, all: &[[T; IN]], train: Vec<usize>, test: Vec<usize>) -> Result<Self, Error> {
+    fn new(scaling: Scaling, all: &[In::Sample<T>], train: Vec<usize>, test: Vec<usize>) -> Result<Self, Error> {
         let of = |indices: &[usize]| indices.iter().map(|&index| all[index]).collect::<Vec<_>>();
         let (mut inputs, mut test_inputs) = (of(&train), of(&test));
-        let scaler = Scaler::fit(scaling, &inputs)?;
+        let scaler = In::fit_scaler(scaling, &inputs)?;
         for sample in inputs.iter_mut().chain(&mut test_inputs) {
-            *sample = scaler.transform(sample);
+            *sample = In::scale(&scaler, sample);
         }
         Ok(FoldData { scaler, train, inputs, test, test_inputs })
     }
 }
 
+/// Samples of any shape, one after the other.
+pub(crate) struct Stored<'a, X>(pub &'a [X]);
+
+impl<T: Real, X: Zeroed + Copy> Samples<T> for Stored<'_, X> {
+    type Item = X;
+
+    #[inline(always)]
+    fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    #[inline(always)]
+    fn copy(&self, index: usize, to: &mut X) {
+        if let Some(sample) = self.0.get(index) {
+            *to = *sample;
+        }
+    }
+
+    #[inline(always)]
+    fn in_place(&self) -> Option<&[X]> {
+        Some(self.0)
+    }
+}
+
 /// What a network is trained on, and the samples that it predicts.
-pub(crate) struct FoldTask<'a, T, Y: ?Sized, L, const IN: usize> {
+pub(crate) struct FoldTask<'a, T: Real, Y: ?Sized, L, In: Scalable> {
     pub seed: u64,
     pub loss: &'a L,
     /// The targets of all samples.
     pub targets: &'a Y,
-    pub part: &'a FoldData<T, IN>,
+    pub part: &'a FoldData<T, In>,
 }
 
 /// Cross-validation: every fold of the data is predicted by a network that was trained on the others, and its outputs
@@ -211,21 +276,21 @@ pub(crate) struct FoldTask<'a, T, Y: ?Sized, L, const IN: usize> {
 /// ```
 ///
 #[doc(alias("cross_val_score", "GridSearchCV", "RandomizedSearchCV", "KFold"))]
-pub struct CrossValidation<'a, T: Real, Y: Samples<T> + ?Sized, L, F, const IN: usize, const OUT: usize> {
-    inputs: Vec<[T; IN]>,
+pub struct CrossValidation<'a, T: Real, Y: Samples<T> + ?Sized, L, F, In: Scalable, const OUT: usize> {
+    inputs: Vec<In::Sample<T>>,
     targets: &'a Y,
     loss: L,
     score: F,
     scaling: Scaling,
     seed: u64,
-    folds: Vec<FoldData<T, IN>>,
+    folds: Vec<FoldData<T, In>>,
     /// The targets of each fold's test samples.
     test_targets: Vec<Vec<Y::Item>>,
 }
 
 /// Settings and the counts of samples and folds, not the samples.
-impl<T: Real, Y: Samples<T> + ?Sized, L: fmt::Debug, F, const IN: usize, const OUT: usize> fmt::Debug
-    for CrossValidation<'_, T, Y, L, F, IN, OUT>
+impl<T: Real, Y: Samples<T> + ?Sized, L: fmt::Debug, F, In: Scalable, const OUT: usize> fmt::Debug
+    for CrossValidation<'_, T, Y, L, F, In, OUT>
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CrossValidation")
@@ -268,7 +333,7 @@ impl core::fmt::Display for Scores {
     }
 }
 
-impl<'a, T, Y, L, F, const IN: usize, const OUT: usize> CrossValidation<'a, T, Y, L, F, IN, OUT>
+impl<'a, T, Y, L, F, In: Scalable, const OUT: usize> CrossValidation<'a, T, Y, L, F, In, OUT>
 where
     T: Real,
     Y: Samples<T> + Sync + ?Sized,
@@ -281,7 +346,7 @@ where
     ///
     /// # Shapes
     ///
-    /// `inputs`: samples of `[T; IN]`; `targets`: as many class indices.
+    /// `inputs`: samples of `[T; IN]`, sequences, or images; `targets`: as many class indices.
     ///
     /// # Errors
     ///
@@ -295,7 +360,8 @@ where
         options: &CrossValidationOptions,
     ) -> Result<Self, Error>
     where
-        X: Inputs<T, Features<IN>> + ?Sized,
+        X: Samples<T, Item: Shaped<T, Shape = In>> + ?Sized,
+        In: Shape<Sample<T> = X::Item>,
         Y::Item: ClassIndex<OUT>,
     {
         let count = check_data(inputs, targets)?;
@@ -319,7 +385,7 @@ where
     ///
     /// # Shapes
     ///
-    /// `inputs`: samples of `[T; IN]`; `targets`: as many targets of the kind that the loss takes.
+    /// `inputs`: samples of `[T; IN]`, sequences, or images; `targets`: as many targets of the kind that the loss takes.
     ///
     /// # Errors
     ///
@@ -353,7 +419,8 @@ where
         options: &CrossValidationOptions,
     ) -> Result<Self, Error>
     where
-        X: Inputs<T, Features<IN>> + ?Sized,
+        X: Samples<T, Item: Shaped<T, Shape = In>> + ?Sized,
+        In: Shape<Sample<T> = X::Item>,
     {
         let mut indices = vec![0; check_data(inputs, targets)?];
         let mut folds = Vec::new();
@@ -369,7 +436,7 @@ where
     ///
     /// # Shapes
     ///
-    /// `inputs`: samples of `[T; IN]`; `targets`: as many targets of the kind that the loss takes.
+    /// `inputs`: samples of `[T; IN]`, sequences, or images; `targets`: as many targets of the kind that the loss takes.
     ///
     /// # Errors
     ///
@@ -384,15 +451,16 @@ where
         options: &CrossValidationOptions,
     ) -> Result<Self, Error>
     where
-        X: Inputs<T, Features<IN>> + ?Sized,
+        X: Samples<T, Item: Shaped<T, Shape = In>> + ?Sized,
+        In: Shape<Sample<T> = X::Item>,
     {
         let count = check_data(inputs, targets)?;
-        let mut all = vec![[T::ZERO; IN]; count];
+        let mut all = vec![In::Sample::<T>::ZEROED; count];
         inputs.copy_from(0, &mut all);
         let mut items = vec![Y::Item::ZEROED; count];
         targets.copy_from(0, &mut items);
         for (sample, values) in all.iter().enumerate() {
-            check_finite(sample, values)?;
+            check_finite(sample, In::elements::<T>(values))?;
         }
         loss.check_all(&items).map_err(|(sample, problem)| Error::Target { sample, problem })?;
         if folds.is_empty() {
@@ -427,9 +495,7 @@ where
     #[doc(alias("cross_val_score"))]
     pub fn scores<N, O>(&self, hyperparameters: &Hyperparameters<O>) -> Result<Scores, Error>
     where
-        N: InputShape<In = Features<IN>, Scalar = T>
-            + Layer<Features<IN>, T>
-            + Model<Features<IN>, T, Out = Features<OUT>>,
+        N: InputShape<In = In, Scalar = T> + Layer<In, T> + Model<In, T, Out = Features<OUT>>,
         N: Network + Send + Sync + 'static,
         L: Loss<T, Y::Item, LastActivation<N>, OUT>,
         O: Optimizer<Scalar = T> + Clone + Send + Sync,
@@ -488,7 +554,7 @@ where
     #[doc(alias("GridSearchCV"))]
     pub fn grid<O>(
         &self,
-        networks: &[Architecture<T, Y, L, O, IN, OUT>],
+        networks: &[Architecture<T, Y, L, O, In, OUT>],
         space: &SearchSpace<O>,
     ) -> Result<Table<O>, Error>
     where
@@ -533,7 +599,7 @@ where
     #[doc(alias("RandomizedSearchCV"))]
     pub fn random<O>(
         &self,
-        networks: &[Architecture<T, Y, L, O, IN, OUT>],
+        networks: &[Architecture<T, Y, L, O, In, OUT>],
         space: &SearchSpace<O>,
         count: usize,
     ) -> Result<Table<O>, Error>
@@ -589,19 +655,15 @@ where
     /// assert!((network.predict_one(&[10.0])[0] - 1.0).abs() < 0.05);
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
-    pub fn fit<N, O>(&self, hyperparameters: &Hyperparameters<O>) -> Result<Fitted<N, T, IN>, Error>
+    pub fn fit<N, O>(&self, hyperparameters: &Hyperparameters<O>) -> Result<Fitted<N, T, In>, Error>
     where
-        N: InputShape<In = Features<IN>, Scalar = T>
-            + Layer<Features<IN>, T>
-            + Model<Features<IN>, T, Out = Features<OUT>>
-            + Network
-            + Send,
+        N: InputShape<In = In, Scalar = T> + Layer<In, T> + Model<In, T, Out = Features<OUT>> + Network + Send,
         L: Loss<T, Y::Item, LastActivation<N>, OUT>,
         O: Optimizer<Scalar = T> + Clone + Send,
         Learner<N, L, O, T>: Send,
     {
         let part = self.all_samples()?;
-        let (network, _) = train::<N, _, _, _, _, IN, OUT>(&self.task(&part, 0), hyperparameters)?;
+        let (network, _) = train::<N, _, _, _, _, In, OUT>(&self.task(&part, 0), hyperparameters)?;
         Ok(Fitted { network, scaler: part.scaler })
     }
 
@@ -614,9 +676,9 @@ where
     #[doc(alias("refit", "best_estimator_"))]
     pub fn predictor<O>(
         &self,
-        networks: &[Architecture<T, Y, L, O, IN, OUT>],
+        networks: &[Architecture<T, Y, L, O, In, OUT>],
         row: &Row<O>,
-    ) -> Result<Predictor<T, IN, OUT>, Error>
+    ) -> Result<Predictor<T, In, OUT>, Error>
     where
         O: Optimizer<Scalar = T> + Clone + Send + Sync,
     {
@@ -627,11 +689,11 @@ where
     }
 
     /// The data of all samples, for training.
-    fn all_samples(&self) -> Result<FoldData<T, IN>, Error> {
+    fn all_samples(&self) -> Result<FoldData<T, In>, Error> {
         FoldData::new(self.scaling, &self.inputs, (0..self.inputs.len()).collect(), Vec::new())
     }
 
-    fn task<'b>(&'b self, part: &'b FoldData<T, IN>, fold: usize) -> FoldTask<'b, T, Y, L, IN> {
+    fn task<'b>(&'b self, part: &'b FoldData<T, In>, fold: usize) -> FoldTask<'b, T, Y, L, In> {
         // The same seed for all candidates, which then differ by what is tried and not by chance.
         let seed = self.seed.wrapping_add(fold as u64);
         FoldTask { seed, loss: &self.loss, targets: self.targets, part }
@@ -641,7 +703,7 @@ where
     /// first candidate, then those of the next.
     fn results<O>(
         &self,
-        networks: &[Architecture<T, Y, L, O, IN, OUT>],
+        networks: &[Architecture<T, Y, L, O, In, OUT>],
         candidates: &[(usize, Candidate<O>)],
     ) -> Vec<Result<FoldScore, Error>>
     where
@@ -668,7 +730,7 @@ where
 
     fn table<O>(
         &self,
-        networks: &[Architecture<T, Y, L, O, IN, OUT>],
+        networks: &[Architecture<T, Y, L, O, In, OUT>],
         candidates: Vec<(usize, Candidate<O>)>,
     ) -> Result<Table<O>, Error>
     where
@@ -709,7 +771,7 @@ where
     /// The time of one prediction in nanoseconds: the best of some rounds. The rounds are short, since no training runs
     /// at the same time, and long enough for the clock.
     #[cfg(feature = "std")]
-    fn time<O>(&self, network: &Architecture<T, Y, L, O, IN, OUT>) -> Option<f64> {
+    fn time<O>(&self, network: &Architecture<T, Y, L, O, In, OUT>) -> Option<f64> {
         use std::time::{Duration, Instant};
         const ROUND: Duration = Duration::from_micros(10);
         let samples = &self.folds[0].test_inputs;
@@ -731,7 +793,7 @@ where
     }
 
     #[cfg(not(feature = "std"))]
-    fn time<O>(&self, _: &Architecture<T, Y, L, O, IN, OUT>) -> Option<f64> {
+    fn time<O>(&self, _: &Architecture<T, Y, L, O, In, OUT>) -> Option<f64> {
         None
     }
 }

@@ -37,6 +37,24 @@ def inputs(name):
     return numbers(f"{name}.inputs", SIZES[name][0])
 
 
+LENET_STEPS = 20
+LENET_SHAPES = [(6, 1, 5, 5), (16, 6, 5, 5), (120, 256), (84, 120), (10, 84)]
+
+
+def lenet_layers():
+    """Weights, outputs by inputs (by rows by columns), and biases of each layer."""
+    rest, found = np.fromfile(f"{folder}/lenet.weights", dtype="<f4").astype(np.float32), []
+    for shape in LENET_SHAPES:
+        count = int(np.prod(shape))
+        weight, bias, rest = np.split(rest, [count, count + shape[0]])
+        found.append((weight.reshape(shape).copy(), bias.copy()))
+    return found
+
+
+def lenet():
+    return numbers("lenet.inputs", 784).reshape(-1, 1, 28, 28), np.fromfile(f"{folder}/lenet.classes", dtype=np.uint8)
+
+
 def xor():
     return inputs("xor"), numbers("xor.targets", 1)
 

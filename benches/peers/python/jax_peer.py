@@ -9,7 +9,7 @@ import numpy as np
 
 import common
 
-LOOPED = {"W1": 1000, "W4": 100, "W4L": 10}
+LOOPED = {"W1": 1000, "W4": 100, "W4L": 10, "W5": 10}
 
 
 def forward(inner, layers, x):
@@ -31,6 +31,18 @@ def digits_loss(layers, x, classes):
 
 def curve_loss(layers, x, t):
     return jnp.mean((forward(jnp.tanh, layers, x) - t) ** 2)
+
+
+def lenet(layers, x):
+    for weight, bias in layers[:2]:
+        x = jax.lax.conv_general_dilated(x, weight, (1, 1), "VALID") + bias[:, None, None]
+        x = jax.lax.reduce_window(jax.nn.relu(x), -jnp.inf, jax.lax.max, (1, 1, 2, 2), (1, 1, 2, 2), "VALID")
+    return forward(jax.nn.relu, layers[2:], x.reshape(len(x), -1))
+
+
+def lenet_loss(layers, x, classes):
+    logs = jax.nn.log_softmax(lenet(layers, x))
+    return -jnp.mean(jnp.take_along_axis(logs, classes[:, None], axis=1))
 
 
 def sgd(loss):
@@ -154,6 +166,14 @@ def run(workload):
         layers = jax.tree.map(jnp.asarray, common.layers("curve"))
         return same_data(adam(curve_loss), start(layers), lambda state: state[0], curve_loss, *common.curve(workload),
                          common.CURVE_STEPS[workload], LOOPED[workload], loop)
+    if workload in ("W5", "W5p"):
+        layers, (x, classes) = jax.tree.map(jnp.asarray, common.lenet_layers()), common.lenet()
+        if workload == "W5":
+            return same_data(adam(lenet_loss), start(layers), lambda state: state[0], lenet_loss, x,
+                             classes.astype(np.int32), common.LENET_STEPS, LOOPED["W5"], loop)
+        predict = jax.jit(lambda x: jax.nn.softmax(lenet(layers, x)))
+        samples = [jnp.asarray(sample[None]) for sample in x]
+        return common.one_by_one(lambda x: predict(x).block_until_ready(), samples)
     return infer(workload)
 
 

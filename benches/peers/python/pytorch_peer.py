@@ -61,6 +61,31 @@ def digits():
     return common.best_time(lambda: epoch(torch.randperm(len(x)))), loss
 
 
+def lenet(last=()):
+    modules, layers = [], common.lenet_layers()
+    for place, (weight, bias) in enumerate(layers):
+        shape = weight.shape
+        module = nn.Conv2d(shape[1], shape[0], 5) if len(shape) == 4 else nn.Linear(shape[1], shape[0])
+        with torch.no_grad():
+            module.weight.copy_(torch.from_numpy(weight))
+            module.bias.copy_(torch.from_numpy(bias))
+        modules += [nn.Flatten()] if place == 2 else []
+        modules += [module, nn.ReLU()] + ([nn.MaxPool2d(2)] if len(shape) == 4 else [])
+    return nn.Sequential(*modules[:-1], *last)
+
+
+def lenet_steps():
+    model, loss_of = lenet(), nn.CrossEntropyLoss()
+    optimizer = adam(model.parameters())
+    x, classes = common.lenet()
+    x, classes = torch.from_numpy(x), torch.from_numpy(classes.astype(np.int64))
+    for _ in range(common.LENET_STEPS):
+        trained(model, optimizer, loss_of, x, classes)
+    with torch.no_grad():
+        loss = loss_of(model(x), classes).item()
+    return common.best_time(lambda: trained(model, optimizer, loss_of, x, classes)), loss
+
+
 def infer(workload):
     name = common.INFERENCE.get(workload, "digits")
     model = network(name, [nn.Softmax(dim=-1)] if name == "digits" else [])
@@ -79,6 +104,11 @@ def run(workload):
         return digits()
     if workload in common.CURVE_STEPS:
         return steps("curve", adam, nn.MSELoss(), *common.curve(workload), common.CURVE_STEPS[workload])
+    if workload == "W5":
+        return lenet_steps()
+    if workload == "W5p":
+        with torch.inference_mode():
+            return common.one_by_one(lenet([nn.Softmax(dim=-1)]), list(torch.from_numpy(common.lenet()[0]).split(1)))
     return infer(workload)
 
 

@@ -6,6 +6,7 @@
 #[path = "../../../src/num/bits.rs"]
 pub mod bits;
 mod board;
+pub mod cnn;
 #[path = "../../../src/num/hashes.rs"]
 pub mod hashes;
 mod own;

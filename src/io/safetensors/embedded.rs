@@ -35,8 +35,9 @@ use crate::activation::Activation;
 use crate::activation::elementwise_activations;
 use crate::error::Text;
 use crate::layers::{
-    AveragePool, BatchNorm, Conv2d, ConvTranspose2d, Dense, Dropout, Flatten, GlobalAveragePool, GroupedConv2d, Input,
-    LayerNorm, MaxPool, Residual, Unflatten, Upsample, mixed,
+    AveragePool, BatchNorm, Conv2d, ConvTranspose2d, Dense, Dropout, Dropout2d, Flatten, GlobalAveragePool,
+    GroupedConv2d, Input, LayerNorm, MaxPool, RectangularAveragePool, RectangularConv2d, RectangularMaxPool, Residual,
+    Unflatten, Upsample, mixed,
 };
 use crate::model::{Image, Kind, Parameter, Params, Zeroed};
 use crate::num::Real;
@@ -492,27 +493,29 @@ impl<P: Place, const IN: usize, const OUT: usize, A: Activation, T: Readable> Em
     const TENSORS: &'static [Parameter] = &[Self::WEIGHT, Self::BIAS];
 }
 
-/// A convolution, whose kernels have `$outputs` by `$inputs` weights for each tap.
+/// A convolution, whose kernels have `$outputs` by `$inputs` weights for each of the `$columns` by `$rows` taps.
 macro_rules! convolution {
-    ($name:ident, [$($extra:ident)*], $outputs:ident, $inputs:ident) => {
+    (
+        $name:ident, [$($sizes:ident)+], [$($window:ident)+], $outputs:ident, $inputs:ident, $columns:ident,
+        $rows:ident
+    ) => {
         impl<
             P: Place, const C: usize, const H: usize, const W: usize, const D: usize, const OH: usize, const OW: usize,
-            const K: usize, $(const $extra: usize,)* A: Activation, const STRIDE: usize, const PADDING: usize,
-            const DILATION: usize, T: Readable,
-        > Embedded<P>
-            for $name<Image<C, H, W>, Image<D, OH, OW>, K, $($extra,)* A, STRIDE, PADDING, DILATION, T>
+            $(const $sizes: usize,)+ A: Activation, $(const $window: usize,)+ T: Readable,
+        > Embedded<P> for $name<Image<C, H, W>, Image<D, OH, OW>, $($sizes,)+ A, $($window,)+ T>
         {
             const VALUE: Self = $name::from_arrays(
-                kernels::<T, At<P, Self, 0>, $outputs, $inputs, K, K>(),
+                kernels::<T, At<P, Self, 0>, $outputs, $inputs, $columns, $rows>(),
                 numbers::<T, At<P, Self, 1>, D, 1>().data.0[0],
             );
             const TENSORS: &'static [Parameter] = &[Self::WEIGHT, Self::BIAS];
         }
     };
 }
-convolution!(Conv2d, [], D, C);
-convolution!(GroupedConv2d, [INPUTS], D, INPUTS);
-convolution!(ConvTranspose2d, [], C, D);
+convolution!(Conv2d, [K], [STRIDE PADDING DILATION], D, C, K, K);
+convolution!(RectangularConv2d, [KH KW], [SH SW PH PW DH DW], D, C, KW, KH);
+convolution!(GroupedConv2d, [K INPUTS], [STRIDE PADDING DILATION], D, INPUTS, K, K);
+convolution!(ConvTranspose2d, [K], [STRIDE PADDING DILATION], C, D, K, K);
 
 /// Layers of images without parameters.
 macro_rules! without_tensors {
@@ -532,6 +535,14 @@ without_tensors! {
         const C: usize, const H: usize, const W: usize, const OH: usize, const OW: usize, const K: usize,
         const STRIDE: usize, const PADDING: usize, T: Real
     ] AveragePool<Image<C, H, W>, Image<C, OH, OW>, K, STRIDE, PADDING, T>;
+    [
+        const C: usize, const H: usize, const W: usize, const OH: usize, const OW: usize, const KH: usize,
+        const KW: usize, const SH: usize, const SW: usize, const PH: usize, const PW: usize, T: Real
+    ] RectangularMaxPool<Image<C, H, W>, Image<C, OH, OW>, KH, KW, SH, SW, PH, PW, T>;
+    [
+        const C: usize, const H: usize, const W: usize, const OH: usize, const OW: usize, const KH: usize,
+        const KW: usize, const SH: usize, const SW: usize, const PH: usize, const PW: usize, T: Real
+    ] RectangularAveragePool<Image<C, H, W>, Image<C, OH, OW>, KH, KW, SH, SW, PH, PW, T>;
     [
         const C: usize, const H: usize, const W: usize, const OH: usize, const OW: usize, const K: usize, T: Real
     ] Upsample<Image<C, H, W>, Image<C, OH, OW>, K, T>;
@@ -570,6 +581,11 @@ const fn seed(path: &Path) -> u64 {
 impl<P: Place, const PERCENT: u32> Embedded<P> for Dropout<PERCENT> {
     // Each of a network has another, as it should be for training.
     const VALUE: Self = Dropout::new(seed(&P::PATH));
+    const TENSORS: &'static [Parameter] = &[];
+}
+
+impl<P: Place, const PERCENT: u32> Embedded<P> for Dropout2d<PERCENT> {
+    const VALUE: Self = Dropout2d::new(seed(&P::PATH));
     const TENSORS: &'static [Parameter] = &[];
 }
 

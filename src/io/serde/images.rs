@@ -2,7 +2,7 @@
 
 use super::in_place::{Fields, Ordered, fill};
 use crate::activation::Activation;
-use crate::layers::{Conv2d, ConvTranspose2d, GroupedConv2d};
+use crate::layers::{Conv2d, ConvTranspose2d, GroupedConv2d, RectangularConv2d};
 use crate::model::{Image, Zeroed};
 use crate::num::Real;
 use crate::num::serde::Places;
@@ -53,15 +53,14 @@ impl<'de, T: Real> Visitor<'de> for Named<'_, T> {
 }
 
 macro_rules! convolution {
-    ($name:ident, $text:literal, [$($extra:ident)*]) => {
+    ($name:ident, $text:literal, [$($sizes:ident)+], [$($window:ident)+]) => {
         convolution! {
             @impls $name, $text,
             [
                 const C: usize, const H: usize, const W: usize, const D: usize, const OH: usize, const OW: usize,
-                const K: usize, $(const $extra: usize,)* A: Activation, const STRIDE: usize, const PADDING: usize,
-                const DILATION: usize, T: Real
+                $(const $sizes: usize,)+ A: Activation, $(const $window: usize,)+ T: Real
             ],
-            $name<Image<C, H, W>, Image<D, OH, OW>, K, $($extra,)* A, STRIDE, PADDING, DILATION, T>
+            $name<Image<C, H, W>, Image<D, OH, OW>, $($sizes,)+ A, $($window,)+ T>
         }
     };
     (@impls $name:ident, $text:literal, [$($generics:tt)*], $layer:ty) => {
@@ -103,6 +102,7 @@ macro_rules! convolution {
     };
 }
 
-convolution!(Conv2d, "Conv2d", []);
-convolution!(GroupedConv2d, "GroupedConv2d", [INPUTS]);
-convolution!(ConvTranspose2d, "ConvTranspose2d", []);
+convolution!(Conv2d, "Conv2d", [K], [STRIDE PADDING DILATION]);
+convolution!(RectangularConv2d, "RectangularConv2d", [KH KW], [SH SW PH PW DH DW]);
+convolution!(GroupedConv2d, "GroupedConv2d", [K INPUTS], [STRIDE PADDING DILATION]);
+convolution!(ConvTranspose2d, "ConvTranspose2d", [K], [STRIDE PADDING DILATION]);
