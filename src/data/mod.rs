@@ -22,11 +22,13 @@
 mod csv;
 mod folds;
 mod one_hot;
+mod padded;
 mod scale;
 pub(crate) mod shape;
 mod shuffle;
 mod split;
 mod weights;
+mod windows;
 
 #[cfg(feature = "csv")]
 pub use csv::{Classified, Csv, CsvError};
@@ -34,11 +36,14 @@ pub use csv::{Classified, Csv, CsvError};
 pub(crate) use folds::deal;
 pub use folds::{Folds, k_folds, stratified_k_folds};
 pub use one_hot::one_hot;
+pub use padded::{Padded, pad};
 pub(crate) use scale::Line;
 pub use scale::{MinMaxScaler, StandardScaler};
 pub use shuffle::Permutation;
 pub use split::{Subset, split, stratified_split};
 pub use weights::{ClassWeighted, Weighted, balanced_class_weights};
+pub(crate) use windows::Apart;
+pub use windows::Windows;
 
 use crate::data::shape::Shape;
 use crate::error::Error;
@@ -58,6 +63,9 @@ pub trait Samples<T: Real> {
 
     /// Whether [`weight`](Self::weight) can differ from 1.
     const WEIGHTED: bool = false;
+
+    /// Whether [`steps`](Self::steps) can be less than all.
+    const PADDED: bool = false;
 
     /// The number of samples.
     fn count(&self) -> usize;
@@ -86,6 +94,12 @@ pub trait Samples<T: Real> {
     #[inline(always)]
     fn in_place(&self) -> Option<&[Self::Item]> {
         None
+    }
+
+    /// How many steps of the sample at `index`, a sequence, are there; the others are padding. By default all.
+    #[inline(always)]
+    fn steps(&self, _index: usize) -> usize {
+        usize::MAX
     }
 
     /// The weight of a sample in the loss; by default 1.
