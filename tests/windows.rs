@@ -259,11 +259,11 @@ mod saved {
     use tuplenet::layers::MeanOverTime;
     use tuplenet::model::StreamState;
 
-    type Wide = (Input<Sequence<4, 1>>, Conv1d<1, 3, 2, 2, Tanh>, Lstm<3, 40>, Steps<Dense<40, 1, Identity>>);
+    type Wide = (Input<Sequence<4, 1>>, Conv1d<1, 3, 2, 2, Tanh>, Lstm<3, 36>, Steps<Dense<36, 1, Identity>>);
 
     #[derive(Serialize, Deserialize)]
     struct Run {
-        trainer: Trainer<Wide, MeanSquaredError, Adam, ()>,
+        trainer: Trainer<Wide, MeanSquaredError, Adam, (), 1>,
         #[serde(with = "tuplenet::io::serde::states")]
         states: [StreamState<Wide>; 2],
         next: usize,
@@ -289,7 +289,7 @@ mod saved {
         let start = Wide::new(&mut seeded(0));
         let mut run = Run {
             states: from_fn(|_| start.state()),
-            trainer: Trainer::new(start, MeanSquaredError, Adam::new(0.01), ()),
+            trainer: Trainer::with_micro_batch(start, MeanSquaredError, Adam::new(0.01), ()),
             next: 0,
         };
         run.go_on(&series, 9);
