@@ -43,7 +43,8 @@
 //! # Ok::<(), tuplenet::Error>(())
 //! ```
 //!
-//! A network whose outputs are a sequence has a target for each step; its loss is the mean over the steps.
+//! A network whose outputs are a sequence has a target for each step; its loss is the mean over the steps, those that are there if
+//! the sequence is [`Padded`](crate::data::Padded).
 //!
 //! A loss of your own is a formula for one output and one target, for every last activation `A`:
 //!
@@ -179,12 +180,12 @@ pub trait Targets<T: Real, L, A: Activation, Out: Shape>: Samples<T> {
     /// As [`Loss::check_settings`].
     fn check_loss(loss: &L) -> Result<(), Error>;
 
-    /// [`Loss::check_all`].
+    /// [`Loss::check_all`], for the first `steps` of sequences.
     ///
     /// # Errors
     ///
     /// As [`Loss::check_all`].
-    fn check_targets(loss: &L, targets: &[Self::Item]) -> Result<(), (usize, TargetError)>;
+    fn check_targets(loss: &L, targets: &[Self::Item], steps: usize) -> Result<(), (usize, TargetError)>;
 }
 
 // Without `do_not_recommend`: what does not fit is the loss, the last activation or the sample, and each has its
@@ -225,7 +226,7 @@ impl<T: Real, L: Loss<T, Y::Item, A, OUT>, A: Activation, Y: Samples<T> + ?Sized
     }
 
     #[inline(always)]
-    fn check_targets(loss: &L, targets: &[Y::Item]) -> Result<(), (usize, TargetError)> {
+    fn check_targets(loss: &L, targets: &[Y::Item], _steps: usize) -> Result<(), (usize, TargetError)> {
         loss.check_all(targets)
     }
 }
@@ -241,6 +242,12 @@ fn targets_at<Target: Copy, const STEPS: usize, const B: usize>(
         #[inline(always)]
         |target| target.get(step).copied().unwrap_or(none),
     )
+}
+
+/// What each of the steps counts in a mean; a constant if all are there.
+#[inline(always)]
+fn share<T: Real, const STEPS: usize>(steps: usize) -> T {
+    if steps == STEPS { T::of(1.0 / STEPS as f64) } else { T::ONE / T::from_count(steps) }
 }
 
 // A sequence of outputs has a target for each step, and its loss is the mean over the steps.
@@ -260,9 +267,11 @@ where
         outputs: &mut [SMatrix<T, OUT, B>; STEPS],
         targets: &[[Target; STEPS]; B],
     ) -> T {
-        let scale = scale * T::of(1.0 / STEPS as f64);
+        let steps = pass.steps(STEPS);
+        let scale = scale * share::<T, STEPS>(steps);
         let mut sum = T::ZERO;
-        for (step, outputs) in outputs.iter_mut().enumerate() {
+        Sequence::clear_steps_from(outputs, steps);
+        for (step, outputs) in outputs.iter_mut().enumerate().take(steps) {
             let targets = targets_at(targets, step, Target::ZEROED);
             sum += loss.evaluate::<S, B>(pass, scale, &mut outputs.data.0, &targets);
         }
@@ -277,12 +286,15 @@ where
         outputs: &mut [SMatrix<T, OUT, B>; STEPS],
         targets: &[[Target; STEPS]; B],
     ) -> T {
+        let steps = pass.steps(STEPS);
+        let share = share::<T, STEPS>(steps);
         let mut sum = T::ZERO;
-        for (step, outputs) in outputs.iter_mut().enumerate() {
+        Sequence::clear_steps_from(outputs, steps);
+        for (step, outputs) in outputs.iter_mut().enumerate().take(steps) {
             for (column, (output, target)) in outputs.data.0.iter_mut().zip(targets).take(pass.len()).enumerate() {
                 let target = target.get(step).copied().unwrap_or(Target::ZEROED);
                 let (output, target) = (core::array::from_mut(output), core::array::from_ref(&target));
-                let scale = scale(column) * T::of(1.0 / STEPS as f64);
+                let scale = scale(column) * share;
                 sum += loss.evaluate::<S, 1>(Pass::new(pass.simd(), 1), scale, output, target);
             }
         }
@@ -295,8 +307,9 @@ where
     }
 
     #[inline(always)]
-    fn check_targets(loss: &L, targets: &[[Target; STEPS]]) -> Result<(), (usize, TargetError)> {
+    fn check_targets(loss: &L, targets: &[[Target; STEPS]], len: usize) -> Result<(), (usize, TargetError)> {
         for (index, steps) in targets.iter().enumerate() {
+            let steps = steps.get(..len).unwrap_or(steps);
             loss.check_all(steps).map_err(|(_, error)| (index, error))?;
         }
         Ok(())

@@ -1,7 +1,11 @@
 //! Sequences: recurrent layers and what is around them. Their derivatives through time, and that a stream computes the bits of
 //! the whole sequence.
 
+#[path = "common/patterns.rs"]
+mod patterns;
+
 use core::array::from_fn;
+use patterns::{network, number};
 use serde_json::Value;
 use tuplenet::init::{Init, Orthogonal};
 use tuplenet::inspect::gradient_check;
@@ -11,11 +15,6 @@ use tuplenet::layers::{
 };
 use tuplenet::model::{Parameter, Params, Visit, Visitor, VisitorMut, Zeroed};
 use tuplenet::prelude::*;
-
-/// Values from -1 to 1 without a pattern.
-fn number(index: usize) -> f64 {
-    ((index as f64 + 1.0) * 12.9898).sin()
-}
 
 /// More than the gradient check's micro-batch of 8, and not a multiple of it.
 const SAMPLES: usize = 11;
@@ -27,22 +26,6 @@ fn sequences<const STEPS: usize, const N: usize, const COUNT: usize>() -> [[[f64
 /// As many sequences as there are targets.
 fn as_many_as<Y, const STEPS: usize, const N: usize, const COUNT: usize>(_: &[Y; COUNT]) -> [[[f64; N]; STEPS]; COUNT] {
     sequences()
-}
-
-/// A network with weights and biases without a pattern.
-fn network<N: Visit<f64>>(scale: f64) -> N {
-    struct Set(usize, f64);
-    impl VisitorMut<f64, 0> for Set {
-        fn slice(&mut self, _: Parameter, values: &mut [f64], []: [&mut [f64]; 0]) {
-            for value in values {
-                *value = self.1 * number(self.0);
-                self.0 += 1;
-            }
-        }
-    }
-    let mut network = N::ZEROED;
-    network.visit_mut([], &mut Set(400, scale));
-    network
 }
 
 macro_rules! agrees {

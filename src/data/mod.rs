@@ -23,11 +23,13 @@ mod channels;
 mod csv;
 mod folds;
 mod one_hot;
+mod padded;
 mod scale;
 pub(crate) mod shape;
 mod shuffle;
 mod split;
 mod weights;
+mod windows;
 
 pub use channels::{Channels, Shaped};
 #[cfg(feature = "csv")]
@@ -36,6 +38,7 @@ pub use csv::{Classified, Csv, CsvError};
 pub(crate) use folds::deal;
 pub use folds::{Folds, k_folds, stratified_k_folds};
 pub use one_hot::one_hot;
+pub use padded::{Padded, pad};
 pub(crate) use scale::Line;
 pub use scale::{MinMaxScaler, StandardScaler};
 pub use shuffle::Permutation;
@@ -43,6 +46,8 @@ pub use shuffle::Permutation;
 pub use split::{Part, train_test_split};
 pub use split::{Subset, split, split_in_three, stratified_split};
 pub use weights::{ClassWeighted, Weighted, balanced_class_weights};
+pub(crate) use windows::Apart;
+pub use windows::Windows;
 
 use crate::data::shape::Shape;
 use crate::error::Error;
@@ -62,6 +67,9 @@ pub trait Samples<T: Real> {
 
     /// Whether [`weight`](Self::weight) can differ from 1.
     const WEIGHTED: bool = false;
+
+    /// Whether [`steps`](Self::steps) can be less than all.
+    const PADDED: bool = false;
 
     /// The number of samples.
     fn count(&self) -> usize;
@@ -90,6 +98,12 @@ pub trait Samples<T: Real> {
     #[inline(always)]
     fn in_place(&self) -> Option<&[Self::Item]> {
         None
+    }
+
+    /// How many steps of the sample at `index`, a sequence, are there; the others are padding. By default all.
+    #[inline(always)]
+    fn steps(&self, _index: usize) -> usize {
+        usize::MAX
     }
 
     /// The weight of a sample in the loss; by default 1.

@@ -66,6 +66,10 @@ pub trait Shape: 'static {
 
     /// Sets all samples but the first `len` to zero.
     fn clear_from<T: Real, const B: usize>(batch: &mut Self::Batch<T, B>, len: usize);
+
+    /// Sets all steps of sequences but the first `steps` to zero. What is no sequence has none.
+    #[inline(always)]
+    fn clear_steps_from<T: Real, const B: usize>(_batch: &mut Self::Batch<T, B>, _steps: usize) {}
 }
 
 /// `B` samples of shape `In` with the scalar type `T`.
@@ -340,6 +344,13 @@ impl<const STEPS: usize, const N: usize> Shape for Sequence<STEPS, N> {
     fn clear_from<T: Real, const B: usize>(batch: &mut [SMatrix<T, N, B>; STEPS], len: usize) {
         for step in batch {
             Features::<N>::clear_from(step, len);
+        }
+    }
+
+    #[inline(always)]
+    fn clear_steps_from<T: Real, const B: usize>(batch: &mut [SMatrix<T, N, B>; STEPS], steps: usize) {
+        for step in batch.iter_mut().skip(steps) {
+            step.as_mut_slice().fill(T::ZERO);
         }
     }
 }

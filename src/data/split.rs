@@ -39,6 +39,7 @@ impl<X: ?Sized> Copy for Subset<'_, X> {}
 impl<T: Real, X: Samples<T> + ?Sized> Samples<T> for Subset<'_, X> {
     type Item = X::Item;
     const WEIGHTED: bool = X::WEIGHTED;
+    const PADDED: bool = X::PADDED;
 
     #[inline(always)]
     fn count(&self) -> usize {
@@ -59,6 +60,11 @@ impl<T: Real, X: Samples<T> + ?Sized> Samples<T> for Subset<'_, X> {
         if let Some(&index) = self.indices.get(index) {
             self.data.copy(index, to);
         }
+    }
+
+    #[inline(always)]
+    fn steps(&self, index: usize) -> usize {
+        self.indices.get(index).map_or(0, |&index| self.data.steps(index))
     }
 
     #[inline(always)]

@@ -115,6 +115,22 @@ pub enum Error {
         /// The number that was found.
         found: usize,
     },
+    /// A sequence had no step, or more than there is space for.
+    SequenceLength {
+        /// The index of the sequence.
+        sample: usize,
+        /// The largest number of steps.
+        longest: usize,
+        /// The number that was found.
+        found: usize,
+    },
+    /// A series was shorter than one window.
+    SeriesTooShort {
+        /// The number of steps of a window.
+        expected: usize,
+        /// The number of steps that was found.
+        found: usize,
+    },
     /// There were too few samples of a class.
     TooFewOfClass {
         /// The class index.
@@ -419,6 +435,12 @@ impl fmt::Display for Error {
             }
             Error::LearningRates => f.write_str("expected learning rates from one above zero to a higher one, found others"),
             Error::Folds { found } => write!(f, "expected at least 2 folds, found {found}"),
+            Error::SequenceLength { sample, longest, found } => {
+                write!(f, "sequence {sample}: expected between 1 and {longest} steps, found {found}")
+            }
+            Error::SeriesTooShort { expected, found } => {
+                write!(f, "expected a series of at least the {expected} steps of a window, found {found}")
+            }
             Error::TooFewSamples { expected, found } => {
                 write!(f, "expected at least {expected} samples, found {found}")
             }

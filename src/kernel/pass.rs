@@ -12,16 +12,19 @@ pub struct Pass<S, const B: usize> {
     simd: S,
     len: usize,
     offset: usize,
+    steps: usize,
     logits: bool,
     zero: bool,
     again: bool,
+    continues: bool,
 }
 
 impl<S: Simd, const B: usize> Pass<S, B> {
     /// Creates a pass whose first `len` columns are in use, or all of them if `len` is more than `B`.
     #[inline(always)]
     pub fn new(simd: S, len: usize) -> Self {
-        Pass { simd, len: if len < B { len } else { B }, offset: 0, logits: false, zero: false, again: false }
+        let len = if len < B { len } else { B };
+        Pass { simd, len, offset: 0, steps: usize::MAX, logits: false, zero: false, again: false, continues: false }
     }
 
     /// The same pass, whose first column has the index `offset` in the batch.
@@ -52,12 +55,34 @@ impl<S: Simd, const B: usize> Pass<S, B> {
         Pass { logits: false, ..self }
     }
 
+    /// The same pass with the first `len` columns alone.
+    #[inline(always)]
+    #[must_use]
+    pub(crate) fn with_len(self, len: usize) -> Self {
+        Pass { len: if len < B { len } else { B }, ..self }
+    }
+
+    /// The same pass over sequences of which only the first `steps` are there; the others are padding.
+    #[inline(always)]
+    #[must_use]
+    pub fn with_steps(self, steps: usize) -> Self {
+        Pass { steps, ..self }
+    }
+
+    /// The same pass, over windows that continue those of the pass before: a recurrent layer begins with the state in its
+    /// cache, and leaves there the state after the last step.
+    #[inline(always)]
+    #[must_use]
+    pub(crate) fn continuing(self) -> Self {
+        Pass { continues: true, ..self }
+    }
+
     /// The same pass with another instruction set of the CPU.
     #[inline(always)]
     #[must_use]
     pub(crate) fn with_simd<R: Simd>(self, simd: R) -> Pass<R, B> {
-        let Pass { len, offset, logits, zero, again, .. } = self;
-        Pass { simd, len, offset, logits, zero, again }
+        let Pass { len, offset, steps, logits, zero, again, continues, .. } = self;
+        Pass { simd, len, offset, steps, logits, zero, again, continues }
     }
 
     /// The same pass, for a layer that has computed other inputs of the same samples before.
@@ -94,6 +119,19 @@ impl<S: Simd, const B: usize> Pass<S, B> {
     #[inline(always)]
     pub fn offset(self) -> usize {
         self.offset
+    }
+
+    /// How many steps of a sequence of at most `longest` are there, the first ones. What is computed of the others is ignored;
+    /// the gradients that arrive there are zero, and so are those that a layer passes on.
+    #[inline(always)]
+    pub fn steps(self, longest: usize) -> usize {
+        if self.steps < longest { self.steps } else { longest }
+    }
+
+    /// Whether the windows continue those of the pass before.
+    #[inline(always)]
+    pub(crate) fn continues(self) -> bool {
+        self.continues
     }
 
     /// Whether the gradient is known to be zero, so that `backward` may set it instead of adding to it.

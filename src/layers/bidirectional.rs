@@ -4,8 +4,8 @@ use crate::activation::NoActivation;
 use crate::kernel::recurrent::add;
 use crate::model::layer::Internal;
 use crate::model::{
-    Description, Element, InputShape, Layer, Model, Network, Op, Parameter, Params, Pass, Position, Sequence, Visit,
-    Visitor, VisitorMut, Zeroed,
+    Description, Element, InputShape, Layer, Model, Network, Op, Parameter, Params, Pass, Position, Sequence, Shape,
+    Visit, Visitor, VisitorMut, Zeroed,
 };
 use crate::num::Real;
 use fearless_simd::Simd;
@@ -208,13 +208,23 @@ const fn assert_twice(units: usize, outputs: usize) {
     );
 }
 
+/// Reverses the order of the first `steps`.
+#[inline(always)]
+fn reverse_steps<M, const STEPS: usize>(steps: usize, x: &mut [M; STEPS]) {
+    if let Some(x) = x.get_mut(..steps) {
+        x.reverse();
+    }
+}
+
 /// Both outputs of each step, one after the other; the second are those of the reversed sequence.
 #[inline(always)]
 fn join<T: Real, const STEPS: usize, const H: usize, const OUT: usize, const B: usize>(
+    steps: usize,
     [forward, reverse]: [&[SMatrix<T, H, B>; STEPS]; 2],
     y: &mut [SMatrix<T, OUT, B>; STEPS],
 ) {
-    for ((forward, reverse), y) in forward.iter().zip(reverse.iter().rev()).zip(y) {
+    Sequence::clear_steps_from(y, steps);
+    for ((forward, reverse), y) in forward.iter().zip(reverse.iter().take(steps).rev()).zip(y) {
         for ((forward, reverse), y) in forward.data.0.iter().zip(&reverse.data.0).zip(&mut y.data.0) {
             for (y, value) in y.iter_mut().zip(forward.iter().chain(reverse)) {
                 *y = *value;
@@ -238,13 +248,14 @@ where
         y: &mut [SMatrix<T, OUT, B>; STEPS],
     ) {
         const { assert_twice(H, OUT) };
+        let steps = pass.steps(STEPS);
         let mut reversed = *x;
-        reversed.reverse();
+        reverse_steps(steps, &mut reversed);
         let mut outputs = <[[SMatrix<T, H, B>; STEPS]; 2]>::ZEROED;
         let [forward, reverse] = &mut outputs;
         self.forward.infer(pass.hidden(), x, forward);
         self.reverse.infer(pass.hidden(), &reversed, reverse);
-        join(outputs.each_ref(), y);
+        join(steps, outputs.each_ref(), y);
     }
 }
 
@@ -267,11 +278,12 @@ where
             B,
         >,
     ) {
+        let steps = pass.steps(STEPS);
         *reversed = *x;
-        reversed.reverse();
+        reverse_steps(steps, reversed);
         self.forward.forward(pass.hidden(), x, forward, cache);
         self.reverse.forward(pass.hidden(), reversed, reverse, reverse_cache);
-        join([forward, reverse], y);
+        join(steps, [forward, reverse], y);
     }
 
     #[inline(always)]
@@ -288,7 +300,9 @@ where
     ) {
         let mut gradients = <[[SMatrix<T, H, B>; STEPS]; 2]>::ZEROED;
         let [dy_forward, dy_reverse] = &mut gradients;
-        for ((dy_forward, dy_reverse), dy) in dy_forward.iter_mut().zip(dy_reverse.iter_mut().rev()).zip(&*dy) {
+        let steps = pass.steps(STEPS);
+        let both = dy_forward.iter_mut().zip(dy_reverse.iter_mut().take(steps).rev());
+        for ((dy_forward, dy_reverse), dy) in both.zip(&*dy) {
             let columns = dy_forward.data.0.iter_mut().zip(&mut dy_reverse.data.0).zip(&dy.data.0);
             for ((dy_forward, dy_reverse), dy) in columns {
                 for (to, value) in dy_forward.iter_mut().chain(dy_reverse).zip(dy) {
@@ -306,7 +320,7 @@ where
         let mut other = <[SMatrix<T, IN, B>; STEPS]>::ZEROED;
         let xy = (&*reversed, &*reverse);
         self.reverse.backward(pass, xy, reverse_cache, dy_reverse, &mut gradient.reverse, Some(&mut other));
-        for (dx, other) in dx.iter_mut().zip(other.iter().rev()) {
+        for (dx, other) in dx.iter_mut().zip(other.iter().take(steps).rev()) {
             add(pass.simd(), other.as_slice(), dx.as_mut_slice());
         }
     }

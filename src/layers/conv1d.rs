@@ -6,8 +6,8 @@ use crate::kernel::map;
 use crate::kernel::recurrent::{add, add_outer, product, transposed_product};
 use crate::layers::RecurrentActivation;
 use crate::model::{
-    Features, InputShape, Kind, Layer, Model, Network, Op, Parameter, Params, Pass, Sequence, Stream, Visit, Visitor,
-    VisitorMut, Zeroed,
+    Features, InputShape, Kind, Layer, Model, Network, Op, Parameter, Params, Pass, Sequence, Shape, Stateful, Stream,
+    Visit, Visitor, VisitorMut, Zeroed,
 };
 use crate::num::Real;
 use core::fmt;
@@ -223,28 +223,63 @@ where
         x: &[SMatrix<T, IN, B>; STEPS],
         y: &mut [SMatrix<T, OUT, B>; STEPS],
     ) {
-        let before = [T::ZERO; IN];
-        for (step, y) in y.iter_mut().enumerate() {
+        self.over_steps(pass, x, None, y);
+    }
+}
+
+/// The state of each sample before the first step, if the windows continue others.
+type Before<'a, T, const IN: usize, const REACH: usize, const B: usize> = Option<&'a [Ring<T, IN, REACH>; B]>;
+
+/// The input of a sample some steps back, if there was one: of this window, or of those before it.
+#[inline(always)]
+fn input<'a, T: Copy, const STEPS: usize, const IN: usize, const REACH: usize, const B: usize>(
+    x: &'a [SMatrix<T, IN, B>; STEPS],
+    before: Before<'a, T, IN, REACH, B>,
+    (step, sample): (usize, usize),
+    back: usize,
+) -> Option<&'a [T; IN]> {
+    match step.checked_sub(back) {
+        Some(step) => x.get(step)?.data.0.get(sample),
+        None => before?.get(sample)?.back(back.checked_sub(step)?),
+    }
+}
+
+impl<const IN: usize, const OUT: usize, const K: usize, const REACH: usize, A: RecurrentActivation, T: Real>
+    Conv1d<IN, OUT, K, REACH, A, T>
+{
+    #[inline(always)]
+    fn over_steps<S: Simd, const STEPS: usize, const B: usize>(
+        &self,
+        pass: Pass<S, B>,
+        x: &[SMatrix<T, IN, B>; STEPS],
+        before: Before<T, IN, REACH, B>,
+        y: &mut [SMatrix<T, OUT, B>; STEPS],
+    ) {
+        let nothing = [T::ZERO; IN];
+        let steps = pass.steps(STEPS);
+        for (step, y) in y.iter_mut().enumerate().take(steps) {
             for (sample, y) in y.data.0.iter_mut().enumerate().take(pass.len()) {
                 let taps = (0..K).map(
                     #[inline(always)]
-                    |tap| input(x, step, Self::back(tap), sample).unwrap_or(&before),
+                    |tap| input(x, before, (step, sample), Self::back(tap)).unwrap_or(&nothing),
                 );
                 self.output(pass.simd(), taps, y);
             }
         }
+        Sequence::clear_steps_from(y, steps);
     }
 }
 
-/// The input of a sample some steps back, if there was one.
-#[inline(always)]
-fn input<T, const STEPS: usize, const IN: usize, const B: usize>(
-    x: &[SMatrix<T, IN, B>; STEPS],
-    step: usize,
-    back: usize,
-    sample: usize,
-) -> Option<&[T; IN]> {
-    x.get(step.checked_sub(back)?)?.data.0.get(sample)
+/// What [`Conv1d`] stores for its backward pass: for windows of a longer sequence the inputs before the window and those before
+/// the next one.
+#[derive(Clone, Debug)]
+pub struct Conv1dCache<T, const IN: usize, const REACH: usize, const B: usize> {
+    before: [Ring<T, IN, REACH>; B],
+    after: [Ring<T, IN, REACH>; B],
+}
+
+impl<T: Real, const IN: usize, const REACH: usize, const B: usize> Zeroed for Conv1dCache<T, IN, REACH, B> {
+    const ZEROED: Self = Conv1dCache { before: Zeroed::ZEROED, after: Zeroed::ZEROED };
 }
 
 impl<const STEPS: usize, const IN: usize, const OUT: usize, const K: usize, const REACH: usize, A, T>
@@ -253,24 +288,45 @@ where
     A: RecurrentActivation,
     T: Real,
 {
-    type Cache<const B: usize> = ();
+    type Cache<const B: usize> = Conv1dCache<T, IN, REACH, B>;
     type LastActivation = NoActivation<Conv1d<0, 0, 0, 0>>;
+
+    #[inline(always)]
+    fn forward<S: Simd, const B: usize>(
+        &self,
+        pass: Pass<S, B>,
+        x: &[SMatrix<T, IN, B>; STEPS],
+        y: &mut [SMatrix<T, OUT, B>; STEPS],
+        Conv1dCache { before, after }: &mut Self::Cache<B>,
+    ) {
+        if !pass.continues() {
+            return self.over_steps(pass, x, None, y);
+        }
+        self.over_steps(pass, x, Some(before), y);
+        after.clone_from(before);
+        for x in x.iter().take(pass.steps(STEPS)) {
+            for (after, x) in after.iter_mut().zip(&x.data.0) {
+                after.push(x);
+            }
+        }
+    }
 
     #[inline(always)]
     fn backward<S: Simd, const B: usize>(
         &self,
         pass: Pass<S, B>,
         (x, y): (&[SMatrix<T, IN, B>; STEPS], &[SMatrix<T, OUT, B>; STEPS]),
-        (): &mut (),
+        cache: &mut Self::Cache<B>,
         dy: &mut [SMatrix<T, OUT, B>; STEPS],
         gradient: &mut Self,
         mut dx: Option<&mut [SMatrix<T, IN, B>; STEPS]>,
     ) {
         let simd = pass.simd();
+        let before = if pass.continues() { Some(&cache.before) } else { None };
         for step in dx.as_deref_mut().into_iter().flatten() {
             step.as_mut_slice().fill(T::ZERO);
         }
-        for (step, (y, dy)) in y.iter().zip(dy).enumerate() {
+        for (step, (y, dy)) in y.iter().zip(dy).enumerate().take(pass.steps(STEPS)) {
             for (sample, (y, d)) in y.data.0.iter().zip(&mut dy.data.0).enumerate().take(pass.len()) {
                 map(
                     simd,
@@ -282,7 +338,7 @@ where
                 add(simd, d, &mut gradient.bias);
                 for tap in 0..K {
                     let back = Self::back(tap);
-                    let Some(x) = input(x, step, back, sample) else { continue };
+                    let Some(x) = input(x, before, (step, sample), back) else { continue };
                     let mut taps = [[T::ZERO; OUT]; K];
                     if let Some(tap) = taps.get_mut(tap) {
                         *tap = *d;
@@ -318,6 +374,29 @@ where
     }
 }
 
+impl<const STEPS: usize, const IN: usize, const OUT: usize, const K: usize, const REACH: usize, A, T>
+    Stateful<Sequence<STEPS, IN>, T> for Conv1d<IN, OUT, K, REACH, A, T>
+where
+    A: RecurrentActivation,
+    T: Real,
+{
+    type Carried = Ring<T, IN, REACH>;
+
+    #[inline(always)]
+    fn set_state<const B: usize>(cache: &mut Conv1dCache<T, IN, REACH, B>, column: usize, state: &Self::Carried) {
+        if let Some(before) = cache.before.get_mut(column) {
+            before.clone_from(state);
+        }
+    }
+
+    #[inline(always)]
+    fn get_state<const B: usize>(cache: &Conv1dCache<T, IN, REACH, B>, column: usize, state: &mut Self::Carried) {
+        if let Some(after) = cache.after.get(column) {
+            state.clone_from(after);
+        }
+    }
+}
+
 /// The state of [`Conv1d`] as a stream: a ring of the last `REACH` inputs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ring<T, const IN: usize, const REACH: usize> {
@@ -330,6 +409,34 @@ impl<T: Real, const IN: usize, const REACH: usize> Zeroed for Ring<T, IN, REACH>
     const ZEROED: Self = Ring { inputs: [[T::ZERO; IN]; REACH], first: 0 };
 }
 
+#[cfg(feature = "serde")]
+impl<T: crate::model::StateValues, const IN: usize, const REACH: usize> crate::model::StateValues
+    for Ring<T, IN, REACH>
+{
+    fn values(&mut self, each: &mut impl FnMut(&mut f64)) {
+        self.inputs.values(each);
+        self.first.values(each);
+    }
+}
+
+impl<T: Copy, const IN: usize, const REACH: usize> Ring<T, IN, REACH> {
+    /// The input `back` steps before the next one, from 1 to `REACH`.
+    #[inline(always)]
+    fn back(&self, back: usize) -> Option<&[T; IN]> {
+        let place = self.first + REACH.checked_sub(back)?;
+        self.inputs.get(if place >= REACH { place - REACH } else { place })
+    }
+
+    /// Replaces the earliest input by the latest one.
+    #[inline(always)]
+    fn push(&mut self, x: &[T; IN]) {
+        if let Some(earliest) = self.inputs.get_mut(self.first) {
+            *earliest = *x;
+        }
+        self.first = if self.first + 1 < REACH { self.first + 1 } else { 0 };
+    }
+}
+
 impl<const IN: usize, const OUT: usize, const K: usize, const REACH: usize, A, T> Stream<Features<IN>, T>
     for Conv1d<IN, OUT, K, REACH, A, T>
 where
@@ -340,26 +447,16 @@ where
     type State = Ring<T, IN, REACH>;
 
     #[inline(always)]
-    fn infer_step<S: Simd>(
-        &self,
-        simd: S,
-        Ring { inputs, first }: &mut Ring<T, IN, REACH>,
-        x: &SVector<T, IN>,
-        y: &mut SVector<T, OUT>,
-    ) {
+    fn infer_step<S: Simd>(&self, simd: S, ring: &mut Ring<T, IN, REACH>, x: &SVector<T, IN>, y: &mut SVector<T, OUT>) {
         let ([x], [y]) = (&x.data.0, &mut y.data.0);
         let taps = (0..K).map(
             #[inline(always)]
-            |tap| {
-                let place = *first + (REACH - Self::back(tap));
-                let place = if place >= REACH { place - REACH } else { place };
-                if Self::back(tap) == 0 { x } else { inputs.get(place).unwrap_or(x) }
+            |tap| match Self::back(tap) {
+                0 => x,
+                back => ring.back(back).unwrap_or(x),
             },
         );
         self.output(simd, taps, y);
-        if let Some(earliest) = inputs.get_mut(*first) {
-            *earliest = *x;
-        }
-        *first = if *first + 1 < REACH { *first + 1 } else { 0 };
+        ring.push(x);
     }
 }

@@ -427,7 +427,7 @@ macro_rules! convolution_layer {
                 emit(match A::KIND {
                     Some(function) => Op::Convolution {
                         windows: Windows {
-                            from, to, kernel: K, stride: STRIDE, padding: PADDING, dilation: DILATION,
+                            from, to, kernel: Self::SIZE, stride: $stride, padding: $padding, dilation: $dilation,
                         },
                         depth: if $transposed { D } else { $depth },
                         transposed: $transposed,

@@ -1,7 +1,6 @@
 //! [`Dropout`] and [`Dropout2d`]: inverted dropout, of activations and of channels.
 
 use crate::activation::NoActivation;
-use crate::model::layer::Internal;
 use crate::model::{Batch, Image, Layer, Model, Network, Op, Params, Pass, Shape, Visit, Visitor, VisitorMut, Zeroed};
 use crate::num::Real;
 use fearless_simd::Simd;
@@ -230,7 +229,7 @@ impl<T: Real, const PERCENT: u32, const C: usize, const H: usize, const W: usize
     }
 
     // In prediction the same as the dropout of activations.
-    fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>), _: Internal) {
+    fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>)) {
         emit(Op::InvertedDropout { size: C * H * W, percent: PERCENT, seed: self.seed });
     }
 }

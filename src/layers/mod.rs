@@ -59,7 +59,7 @@ pub use activate::SoftmaxCache;
 pub use activate::{activate, activate_backward};
 pub use batch_norm::{BatchNorm, BatchNormCache};
 pub use bidirectional::{Bidirectional, BidirectionalCache};
-pub use conv1d::{Conv1d, Ring};
+pub use conv1d::{Conv1d, Conv1dCache, Ring};
 pub use conv2d::{Conv2d, ConvCache, ConvTranspose2d, DepthwiseConv2d, GroupedConv2d, RectangularConv2d};
 pub use dense::{Dense, DenseCache};
 #[cfg(feature = "safetensors")]

@@ -312,7 +312,7 @@ macro_rules! pooling {
                     kernel: $kernel,
                     stride: $stride,
                     padding: $padding,
-                    dilation: 1,
+                    dilation: [1; 2],
                 };
                 emit($op);
             }
@@ -330,7 +330,8 @@ pooling!(
 pooling!(
     RectangularMaxPool, "RectangularMaxPool", [KH KW SH SW PH PW], [[KH, KW], [SH, SW], [PH, PW]], [H, W], [OH, OW],
     |simd, geometry, len, x, y| max_pool(simd, geometry, len, x, y),
-    |dy, dx| max_pool_gradient(simd, geometry, len, [x, y, dy], dx)
+    |dy, dx| max_pool_gradient(simd, geometry, len, [x, y, dy], dx),
+    |windows| Op::MaximumPooling { windows }
 );
 
 pooling!(
@@ -343,7 +344,8 @@ pooling!(
 pooling!(
     RectangularAveragePool, "RectangularAveragePool", [KH KW SH SW PH PW], [[KH, KW], [SH, SW], [PH, PW]], [H, W],
     [OH, OW], |simd, geometry, len, x, y| average_pool(simd, geometry, Divisor::Window, len, x, y),
-    |dy, dx| average_pool_gradient(simd, geometry, Divisor::Window, len, dy, dx)
+    |dy, dx| average_pool_gradient(simd, geometry, Divisor::Window, len, dy, dx),
+    |windows| Op::MeanPooling { windows }
 );
 
 // A pooling backwards.
@@ -359,7 +361,7 @@ pooling!(
         upsample(geometry, x, y);
     },
     |dy, dx| upsample_gradient(simd, geometry, len, dy, dx),
-    |windows| Op::NearestNeighbour { from: windows.from, factor: windows.kernel }
+    |windows| Op::NearestNeighbour { from: windows.from, factor: windows.kernel[0] }
 );
 
 /// Global average pooling: the mean of each channel, from an image to features.

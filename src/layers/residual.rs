@@ -5,7 +5,7 @@ use crate::activation::NoActivation;
 use crate::kernel::map_first;
 use crate::model::layer::{Internal, backward, forward, infer};
 use crate::model::{
-    Batch, Description, InputShape, Layer, Model, Network, Op, Params, Pass, Position, Shape, Visit, Visitor,
+    Batch, Description, InputShape, Layer, Model, Network, Op, Params, Pass, Position, Shape, Stateful, Visit, Visitor,
     VisitorMut, Zeroed,
 };
 use crate::num::Real;
@@ -157,5 +157,23 @@ impl<In: Shape, T: Real, L: Layer<In, T> + Model<In, T, Out = In>> Layer<In, T> 
         emit(Op::ResidualBegins { size: In::LEN });
         self.0.operations(emit);
         emit(Op::ResidualEnds);
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<In: Shape, T: Real, L> Stateful<In, T> for Residual<L>
+where
+    L: Stateful<In, T> + Model<In, T, Out = In>,
+{
+    type Carried = L::Carried;
+
+    #[inline(always)]
+    fn set_state<const B: usize>(cache: &mut <Self as Layer<In, T>>::Cache<B>, column: usize, state: &L::Carried) {
+        <L as Stateful<In, T>>::set_state(&mut cache.inside, column, state);
+    }
+
+    #[inline(always)]
+    fn get_state<const B: usize>(cache: &<Self as Layer<In, T>>::Cache<B>, column: usize, state: &mut L::Carried) {
+        <L as Stateful<In, T>>::get_state(&cache.inside, column, state);
     }
 }

@@ -7,7 +7,8 @@ use crate::kernel::map;
 use crate::kernel::recurrent::add;
 use crate::model::layer::Internal;
 use crate::model::{
-    Batch, Description, Features, InputShape, Layer, Model, Network, Op, OverTime, Params, Pass, Position, Sequence, Shape, Stream, Visit, Visitor, VisitorMut, Zeroed,
+    Batch, Description, Features, InputShape, Layer, Model, Network, Op, OverTime, Params, Pass, Position, Sequence,
+    Shape, Stateful, Stream, Visit, Visitor, VisitorMut, Zeroed,
 };
 use crate::num::Real;
 use crate::num::math::maximum;
@@ -110,7 +111,7 @@ fn divide<T: Real>(values: &mut [T], count: usize) {
 }
 
 macro_rules! over_time {
-    ($name:ident, $kind:expr, |$pass:ident, $x:ident, $y:ident| $infer:block, |$xs:ident, $ys:ident, $dy:ident, $dx:ident| $backward:block) => {
+    ($name:ident, $kind:expr, |$pass:ident, $x:ident, $y:ident| $infer:block, |$back:ident, $xs:ident, $ys:ident, $dy:ident, $dx:ident| $backward:block) => {
         impl Zeroed for $name {
             const ZEROED: Self = $name;
         }
@@ -140,7 +141,7 @@ macro_rules! over_time {
             #[inline(always)]
             fn backward<S: Simd, const B: usize>(
                 &self,
-                _: Pass<S, B>,
+                $back: Pass<S, B>,
                 ($xs, $ys): (&[SMatrix<T, N, B>; STEPS], &SMatrix<T, N, B>),
                 (): &mut (),
                 $dy: &mut SMatrix<T, N, B>,
@@ -161,16 +162,18 @@ macro_rules! over_time {
 over_time!(
     Last,
     OverTime::LastStep,
-    |_pass, x, y| {
-        if let Some(last) = x.last() {
+    |pass, x, y| {
+        if let Some(last) = x.iter().take(pass.steps(STEPS)).next_back() {
             y.clone_from(last);
         }
     },
-    |_x, _y, dy, dx| {
-        if let Some((last, others)) = dx.split_last_mut() {
-            last.clone_from(dy);
-            for step in others {
-                step.as_mut_slice().fill(T::ZERO);
+    |pass, _x, _y, dy, dx| {
+        let steps = pass.steps(STEPS);
+        for (step, dx) in dx.iter_mut().enumerate() {
+            if step + 1 == steps {
+                dx.clone_from(dy);
+            } else {
+                dx.as_mut_slice().fill(T::ZERO);
             }
         }
     }
@@ -181,16 +184,19 @@ over_time!(
     OverTime::MeanOfSteps,
     |pass, x, y| {
         y.as_mut_slice().fill(T::ZERO);
-        for step in x {
+        let steps = pass.steps(STEPS);
+        for step in x.iter().take(steps) {
             add(pass.simd(), step.as_slice(), y.as_mut_slice());
         }
-        divide(y.as_mut_slice(), STEPS);
+        divide(y.as_mut_slice(), steps);
     },
-    |_x, _y, dy, dx| {
-        divide(dy.as_mut_slice(), STEPS);
-        for step in dx {
+    |pass, _x, _y, dy, dx| {
+        let steps = pass.steps(STEPS);
+        divide(dy.as_mut_slice(), steps);
+        for step in dx.iter_mut().take(steps) {
             step.clone_from(dy);
         }
+        Sequence::clear_steps_from(dx, steps);
     }
 );
 
@@ -200,13 +206,15 @@ over_time!(
     |pass, x, y| {
         if let Some((first, others)) = x.split_first() {
             y.clone_from(first);
-            for step in others {
+            for step in others.iter().take(pass.steps(STEPS).saturating_sub(1)) {
                 raise(pass.simd(), step.as_slice(), y.as_mut_slice());
             }
         }
     },
-    |x, y, dy, dx| {
-        for (x, dx) in x.iter().zip(dx) {
+    |pass, x, y, dy, dx| {
+        let steps = pass.steps(STEPS);
+        Sequence::clear_steps_from(dx, steps);
+        for (x, dx) in x.iter().zip(dx).take(steps) {
             let values = x.as_slice().iter().zip(y.as_slice()).zip(dy.as_mut_slice());
             for (((x, y), dy), dx) in values.zip(dx.as_mut_slice()) {
                 // What is passed to a step does not arrive at a later one.
@@ -234,6 +242,14 @@ impl<const N: usize, T: Real> Stream<Features<N>, T> for Last {
 pub struct SoFar<T, const N: usize> {
     values: SVector<T, N>,
     steps: usize,
+}
+
+#[cfg(feature = "serde")]
+impl<T: crate::model::StateValues, const N: usize> crate::model::StateValues for SoFar<T, N> {
+    fn values(&mut self, each: &mut impl FnMut(&mut f64)) {
+        self.values.values(each);
+        self.steps.values(each);
+    }
 }
 
 impl<T: Real, const N: usize> Zeroed for SoFar<T, N> {
@@ -317,9 +333,11 @@ where
         x: &[SMatrix<T, IN, B>; STEPS],
         y: &mut [SMatrix<T, OUT, B>; STEPS],
     ) {
-        for (x, y) in x.iter().zip(y) {
+        let steps = pass.steps(STEPS);
+        for (x, y) in x.iter().zip(&mut *y).take(steps) {
             self.0.infer(pass, x, y);
         }
+        Sequence::clear_steps_from(y, steps);
     }
 }
 
@@ -338,9 +356,11 @@ where
         y: &mut [SMatrix<T, OUT, B>; STEPS],
         cache: &mut [L::Cache<B>; STEPS],
     ) {
-        for ((x, y), cache) in x.iter().zip(y).zip(cache) {
+        let steps = pass.steps(STEPS);
+        for ((x, y), cache) in x.iter().zip(&mut *y).zip(cache).take(steps) {
             self.0.forward(pass, x, y, cache);
         }
+        Sequence::clear_steps_from(y, steps);
     }
 
     #[inline(always)]
@@ -358,7 +378,11 @@ where
         if pass.stops_at_logits() {
             each = each.stop_at_logits();
         }
-        for (step, ((x, y), (cache, dy))) in x.iter().zip(y).zip(cache.iter_mut().zip(dy)).enumerate() {
+        let steps = pass.steps(STEPS);
+        if let Some(dx) = dx.as_deref_mut() {
+            Sequence::clear_steps_from(dx, steps);
+        }
+        for (step, ((x, y), (cache, dy))) in x.iter().zip(y).zip(cache.iter_mut().zip(dy)).enumerate().take(steps) {
             let dx = dx.as_deref_mut().and_then(
                 #[inline(always)]
                 |dx| dx.get_mut(step),
@@ -409,6 +433,21 @@ impl<In: Shape, T: Real, L: Stream<In, T, Out = In>> Stream<In, T> for Residual<
         self.0.infer_step(simd, state, x, y);
         add(simd, In::as_slice(x), In::as_mut_slice(y));
     }
+}
+
+impl<const STEPS: usize, const N: usize, T: Real> Stateful<Sequence<STEPS, N>, T> for Last {
+    type Carried = ();
+}
+
+impl<const STEPS: usize, const IN: usize, const OUT: usize, T: Real, L> Stateful<Sequence<STEPS, IN>, T> for Steps<L>
+where
+    L: Stateful<Features<IN>, T> + Model<Features<IN>, T, Out = Features<OUT>>,
+{
+    type Carried = L::Carried;
+}
+
+impl<In: Shape, T: Real> Stateful<In, T> for Input<In, T> {
+    type Carried = ();
 }
 
 /// An `Input` passes every step.

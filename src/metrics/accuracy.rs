@@ -85,7 +85,7 @@ where
         if found >= classes {
             return Err(Error::Target { sample, problem: TargetError::Class { found, classes } });
         }
-        let outputs = infer_one::<N::In, N::Scalar, N>(network, &input);
+        let outputs = infer_one::<N::In, N::Scalar, N>(network, &input, inputs.steps(sample));
         check_finite(sample, outputs.as_slice())?;
         right += usize::from(class_of(outputs.as_slice()) == found);
     }

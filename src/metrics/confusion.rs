@@ -90,7 +90,7 @@ impl<const CLASSES: usize> ConfusionMatrix<CLASSES> {
         for sample in 0..check_data(inputs, classes)? {
             inputs.copy(sample, &mut input);
             classes.copy(sample, &mut class);
-            let outputs = infer_one::<N::In, N::Scalar, N>(network, &input);
+            let outputs = infer_one::<N::In, N::Scalar, N>(network, &input, inputs.steps(sample));
             let outputs = N::Out::scores(&outputs);
             check_finite(sample, outputs)?;
             confusion.record(class, largest_index(outputs))?;

@@ -19,7 +19,7 @@ type Out<L, In, T> = <L as Model<In, T>>::Out;
 /// What a chain stores for its backward pass: the layers' caches, and outputs and gradients between them.
 #[derive(Clone)]
 pub struct ChainCache<CACHES, BETWEEN> {
-    caches: CACHES,
+    pub(super) caches: CACHES,
     outputs: BETWEEN,
     gradients: BETWEEN,
 }

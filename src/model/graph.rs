@@ -229,7 +229,7 @@ pub enum Op<'a, T> {
     },
 }
 
-/// How a square window moves over an image.
+/// How a window moves over an image. Pairs are for rows and columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Windows {
     /// Channels, rows and columns of the image over which it moves.
@@ -237,13 +237,13 @@ pub struct Windows {
     /// Channels, rows and columns of the image that has a pixel for each position of the window.
     pub to: [usize; 3],
     /// How many rows and columns the window has.
-    pub kernel: usize,
+    pub kernel: [usize; 2],
     /// How many pixels there are between neighbouring positions.
-    pub stride: usize,
+    pub stride: [usize; 2],
     /// How many pixels are added on each side.
-    pub padding: usize,
+    pub padding: [usize; 2],
     /// The distance between neighbouring taps.
-    pub dilation: usize,
+    pub dilation: [usize; 2],
 }
 
 /// Which recurrent layer an [`Op::Recurrent`] is.

@@ -11,6 +11,9 @@ pub(crate) mod layer;
 pub(crate) mod network;
 mod parameters;
 pub(crate) mod params;
+#[cfg(feature = "serde")]
+mod state_values;
+mod stateful;
 mod stream;
 pub(crate) mod summary;
 
@@ -29,6 +32,9 @@ pub use network::initialize;
 pub use network::{Columns, Network};
 pub use parameters::Values;
 pub use params::{Element, Kind, Parameter, Params, Visit, Visitor, VisitorMut, fill, is_finite};
+#[cfg(feature = "serde")]
+pub use state_values::StateValues;
+pub use stateful::Stateful;
 pub use stream::{OneStep, Step, Stream, StreamOut, StreamState};
 pub use summary::{Cost, Description, Position, Summary};
 

@@ -488,6 +488,17 @@ pub(crate) fn predict_all<S: Simd, N, X>(
 {
     let mut x = Aligned::<Batch<N::In, N::Scalar, MICRO_BATCH>>::ZEROED;
     let mut y = Aligned::<Batch<N::Out, N::Scalar, MICRO_BATCH>>::ZEROED;
+    if X::PADDED {
+        // One sequence after the other, each with its own number of steps.
+        for (index, output) in outputs.iter_mut().enumerate() {
+            let steps = inputs.steps(first + index);
+            copy_samples::<N::In, _, X, MICRO_BATCH>(inputs, first + index..first + index + 1, &mut x.0);
+            N::In::clear_steps_from(&mut x.0, steps);
+            network.infer(Pass::<S, MICRO_BATCH>::new(simd, 1).with_steps(steps), &x.0, &mut y.0);
+            *output = N::Out::get(&y.0, 0);
+        }
+        return;
+    }
     for (pass, outputs) in outputs.chunks_mut(MICRO_BATCH).enumerate() {
         let (count, begin) = (outputs.len(), first + pass * MICRO_BATCH);
         // Whole micro-batches are read and written in place, without a copy, if memory has them as layers want them.
@@ -518,20 +529,22 @@ pub(crate) fn predict_all<S: Simd, N, X>(
     }
 }
 
-/// The outputs for one sample, as a batch.
+/// The outputs for one sample, as a batch; of a sequence only the first `steps` are there.
 pub(crate) fn infer_one<In: Shape, T: Real, N: Model<In, T>>(
     network: &N,
     sample: &In::Sample<T>,
+    steps: usize,
 ) -> Batch<N::Out, T, 1> {
     let (mut copy, mut y) = (<In::Batch<T, 1> as Zeroed>::ZEROED, Zeroed::ZEROED);
     let x = match In::in_place(core::array::from_ref(sample)) {
-        Some(x) => x,
-        None => {
+        Some(x) if steps == usize::MAX => x,
+        _ => {
             In::set(&mut copy, 0, sample);
+            In::clear_steps_from(&mut copy, steps);
             &copy
         }
     };
-    dispatch_or_call!(is_inlined::<In, T, N>(1), simd => network.infer(Pass::<_, 1>::new(simd, 1), x, &mut y));
+    dispatch_or_call!(is_inlined::<In, T, N>(1), simd => network.infer(Pass::<_, 1>::new(simd, 1).with_steps(steps), x, &mut y));
     y
 }
 

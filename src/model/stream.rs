@@ -117,6 +117,14 @@ macro_rules! stateless {
                 $crate::model::Model::<$in, $scalar>::infer(self, $crate::model::Pass::<S, 1>::new(simd, 1), x, y);
             }
         }
+
+        impl<Window, $($generics)*> $crate::model::Stateful<Window, $scalar> for $layer
+        where
+            Window: $crate::model::OneStep<Step = $in>,
+            Self: $crate::model::Layer<Window, $scalar>,
+        {
+            type Carried = ();
+        }
     };
 }
 

@@ -13,10 +13,12 @@ mod parallel;
 mod range_test;
 #[cfg(feature = "serde")]
 mod serde;
+mod stateful;
 mod trainer;
 mod workspace;
 
 #[cfg(feature = "rayon")]
 pub use parallel::Parallel;
+pub use stateful::Carried;
 pub use trainer::{FitOptions, FitReport, Trainer};
 pub use workspace::Workspace;

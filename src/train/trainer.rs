@@ -100,9 +100,9 @@ pub struct Trainer<N: Trainable, L, O: Optimizer<Scalar = N::Scalar>, R, const B
     pub rng: R,
     /// The number of epochs that were run.
     pub epochs: usize,
-    gradient: N,
+    pub(super) gradient: N,
     pub(crate) state: OptimizerState<O, N>,
-    workspace: Workspace<N, B>,
+    pub(super) workspace: Workspace<N, B>,
 }
 
 /// An independent trainer, which continues with the same bits as the original.
@@ -684,7 +684,8 @@ where
         if batch_size == 0 {
             return Err(Error::BatchSize);
         }
-        check_together::<N, B>(count, batch_size.min(count))?;
+        // Sequences of unequal length are computed alone.
+        check_together::<N, B>(count, if X::PADDED { 1 } else { batch_size.min(count) })?;
         Ok(count)
     }
 
@@ -901,6 +902,19 @@ where
         let (mut workspace, mut gradient) = (Workspace::<N, B>::new(), N::ZEROED);
         let mean = executor.accumulate_micro_batch(simd, &mut workspace, step.network, loss, view, &mut gradient)?;
         step.take(simd, mean, workspace.large, &mut gradient)
+    }
+
+    /// Updates the network by the gradient in the trainer's memory, that of a batch with this mean loss. `epoch` and `batch` are
+    /// for error messages.
+    pub(super) fn take_gradient(
+        &mut self,
+        mean: MeanLoss<N::Scalar>,
+        (epoch, batch): (usize, usize),
+    ) -> Result<MeanLoss<N::Scalar>, Error> {
+        let Trainer { network, optimizer, state, workspace, gradient, .. } = self;
+        let step = OptimizerStep { network, optimizer, state, epoch, batch };
+        let large = core::mem::take(&mut workspace.large);
+        dispatch!(level(), simd => step.take(simd, mean, large, gradient))
     }
 
     /// [`step_on`](Self::step_on) in the trainer's memory.

@@ -41,13 +41,15 @@ use num_traits::float::FloatCore;
 /// ```
 #[doc(alias("autograd", "backward"))]
 pub struct Workspace<N: Trainable, const B: usize> {
-    input: Aligned<Batch<N::In, N::Scalar, B>>,
-    output: Aligned<Batch<N::Out, N::Scalar, B>>,
-    cache: N::Cache<B>,
+    pub(super) input: Aligned<Batch<N::In, N::Scalar, B>>,
+    pub(super) output: Aligned<Batch<N::Out, N::Scalar, B>>,
+    pub(super) cache: N::Cache<B>,
     output_gradient: Aligned<Batch<N::Out, N::Scalar, B>>,
     /// Whether an input was so large that the square of a gradient may overflow. The code that takes the step reads and
     /// resets it.
     pub(crate) large: bool,
+    /// Whether the last forward pass was over windows that continue others.
+    pub(super) continues: bool,
 }
 
 impl<N: Trainable, const B: usize> Zeroed for Workspace<N, B> {
@@ -57,6 +59,7 @@ impl<N: Trainable, const B: usize> Zeroed for Workspace<N, B> {
         cache: Zeroed::ZEROED,
         output_gradient: Zeroed::ZEROED,
         large: false,
+        continues: false,
     };
 }
 
@@ -221,6 +224,7 @@ where
             cache: self.cache.clone(),
             output_gradient: self.output_gradient.clone(),
             large: self.large,
+            continues: self.continues,
         }
     }
 }
@@ -257,10 +261,39 @@ impl<N: Trainable, const B: usize> Workspace<N, B> {
     /// `x`: `IN` by `B`, one sample a column; returns `OUT` by `B`.
     pub fn forward(&mut self, network: &N, x: &Batch<N::In, N::Scalar, B>) -> &Batch<N::Out, N::Scalar, B> {
         self.input.0.clone_from(x);
+        self.continues = false;
         dispatch_or_call!(is_inlined::<N::In, N::Scalar, N>(B), simd => network.forward(
             Pass::new(simd, B), &self.input.0, &mut self.output.0, &mut self.cache,
         ));
         &self.output.0
+    }
+
+    /// The pass of the last forward pass.
+    #[inline(always)]
+    fn pass<S: Simd>(&self, simd: S) -> Pass<S, B> {
+        let pass = Pass::new(simd, B);
+        if self.continues { pass.continuing() } else { pass }
+    }
+
+    /// The pass over those samples from position `first` on that are as long as the first of them.
+    #[inline(always)]
+    pub(super) fn equally_long<S: Simd, X, Y: ?Sized>(
+        pass: Pass<S, B>,
+        view: &BatchView<X, Y>,
+        first: usize,
+    ) -> Pass<S, B>
+    where
+        X: Inputs<N::Scalar, N::In> + ?Sized,
+    {
+        if !X::PADDED {
+            return pass;
+        }
+        let steps = view.inputs.steps(view.order.at(first));
+        let as_long = (first..first + pass.len()).take_while(
+            #[inline(always)]
+            |&position| view.inputs.steps(view.order.at(position)) == steps,
+        );
+        pass.with_len(as_long.count()).with_steps(steps)
     }
 
     /// Backward pass: adds the gradient of the parameters to `gradient`. `output_gradient` is the gradient of what is
@@ -272,7 +305,7 @@ impl<N: Trainable, const B: usize> Workspace<N, B> {
     pub fn backward(&mut self, network: &N, output_gradient: &Batch<N::Out, N::Scalar, B>, gradient: &mut N) {
         self.output_gradient.0.clone_from(output_gradient);
         dispatch_or_call!(is_inlined::<N::In, N::Scalar, N>(B), simd => network.backward(
-            Pass::new(simd, B), (&self.input.0, &self.output.0), &mut self.cache, &mut self.output_gradient.0, gradient,
+            self.pass(simd), (&self.input.0, &self.output.0), &mut self.cache, &mut self.output_gradient.0, gradient,
             None,
         ));
     }
@@ -291,7 +324,7 @@ impl<N: Trainable, const B: usize> Workspace<N, B> {
         self.output_gradient.0.clone_from(output_gradient);
         let mut input_gradient = Zeroed::ZEROED;
         dispatch_or_call!(is_inlined::<N::In, N::Scalar, N>(B), simd => network.backward(
-            Pass::new(simd, B), (&self.input.0, &self.output.0), &mut self.cache, &mut self.output_gradient.0, gradient,
+            self.pass(simd), (&self.input.0, &self.output.0), &mut self.cache, &mut self.output_gradient.0, gradient,
             Some(&mut input_gradient),
         ));
         input_gradient
@@ -346,7 +379,7 @@ impl<N: Trainable, const B: usize> Workspace<N, B> {
     {
         Y::check_loss(loss)?;
         let count = check_data(inputs, targets)?;
-        let result = check_together::<N, B>(count, count).and_then(|()| {
+        let result = check_together::<N, B>(count, if X::PADDED { 1 } else { count }).and_then(|()| {
             let order = &Permutation::identity(count);
             let view = BatchView::all(inputs, targets, order, 0);
             dispatch_or_call!(is_inlined::<N::In, N::Scalar, N>(B), simd => self.accumulate(simd, network, loss, view, gradient))
@@ -409,8 +442,12 @@ impl<N: Trainable, const B: usize> Workspace<N, B> {
         if totals.is_nothing::<Y>() {
             return Ok(MeanLoss::NOTHING);
         }
+        if X::PADDED {
+            let sum = self.over_micro_batches(simd, network, loss, view, totals, Some(gradient))?;
+            return view.mean(totals, sum);
+        }
         let pass = Pass::<S, B>::new(simd, B).stop_at_logits().with_zero_gradient();
-        let sum = self.over_micro_batch(pass, network, loss, view, totals, Some(gradient))?;
+        let sum = self.over_micro_batch::<S, L, X, Y, Y>(pass, network, loss, view, totals, Some(gradient))?;
         view.mean(totals, sum)
     }
 
@@ -473,13 +510,14 @@ impl<N: Trainable, const B: usize> Workspace<N, B> {
                     left = B - 1;
                 }
                 let pass = Pass::<S, B>::new(simd, left).with_offset(offset).stop_at_logits();
+                let pass = Self::equally_long(pass, view, first);
                 let gradient = gradient.as_deref_mut();
-                sum.add(if B == 1 || (B <= SMALL && left >= B) {
+                sum.add(if !X::PADDED && (B == 1 || (B <= SMALL && left >= B)) {
                     // The same pass again, where the compiler knows that every column has a sample.
                     let full = Pass::<S, B>::new(simd, B).with_offset(offset).stop_at_logits();
-                    self.over_micro_batch(full, network, loss, view, totals, gradient)?
+                    self.over_micro_batch::<S, L, X, Y, Y>(full, network, loss, view, totals, gradient)?
                 } else {
-                    self.over_micro_batch(pass, network, loss, view, totals, gradient)?
+                    self.over_micro_batch::<S, L, X, Y, Y>(pass, network, loss, view, totals, gradient)?
                 });
                 first += pass.len();
             }
@@ -519,7 +557,8 @@ impl<N: Trainable, const B: usize> Workspace<N, B> {
         if let [target, ..] = pass_targets.as_mut_slice() {
             targets.copy(0, target);
         }
-        Y::check_targets(loss, &pass_targets[..1]).map_err(|(sample, problem)| Error::Target { sample, problem })?;
+        Y::check_targets(loss, &pass_targets[..1], usize::MAX)
+            .map_err(|(sample, problem)| Error::Target { sample, problem })?;
         if !is_moderate(simd, N::In::as_slice(&self.input.0), N::In::prefix::<B>(1)) {
             if let Some((column, found)) = NotFinite::first_of(N::In::elements(&N::In::get(&self.input.0, 0))) {
                 self.input = Zeroed::ZEROED;
@@ -550,14 +589,14 @@ impl<N: Trainable, const B: usize> Workspace<N, B> {
         network.sgd_step(pass, xy, &mut self.cache, &mut self.output_gradient.0, learning_rate, None);
     }
 
-    /// [`over_micro_batches`](Self::over_micro_batches) for a single micro-batch.
+    /// [`over_micro_batches`](Self::over_micro_batches) for a single micro-batch. `D` has the targets, `Y` says what they are.
     #[inline(always)]
-    fn over_micro_batch<S: Simd, L, X, Y>(
+    pub(super) fn over_micro_batch<S: Simd, L, X, Y, D>(
         &mut self,
         pass: Pass<S, B>,
         network: &N,
         loss: &L,
-        view: &BatchView<X, Y>,
+        view: &BatchView<X, D>,
         totals: Totals<N::Scalar>,
         gradient: Option<&mut N>,
     ) -> Result<N::Scalar, Error>
@@ -565,6 +604,7 @@ impl<N: Trainable, const B: usize> Workspace<N, B> {
         N: Trainable,
         X: Inputs<N::Scalar, N::In> + ?Sized,
         Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + ?Sized,
+        D: Samples<N::Scalar, Item = Y::Item> + ?Sized,
     {
         let BatchView { inputs, targets, order, epoch, batch, .. } = view;
         let (simd, len) = (pass.simd(), pass.len());
@@ -574,7 +614,7 @@ impl<N: Trainable, const B: usize> Workspace<N, B> {
         let samples: [usize; B] = if in_order { [0; B] } else { order.from(begin) };
         // A whole micro-batch that is stored in order is read in place, unless it goes into registers, which only a
         // copy can.
-        let in_place = in_order && len == B && !pass.gradient_is_zero();
+        let in_place = in_order && len == B && !pass.gradient_is_zero() && !X::PADDED;
         let in_place_inputs = micro_batch_in_place::<_, X, B>(*inputs, in_place, begin).and_then(
             #[inline(always)]
             |samples| N::In::in_place(samples),
@@ -583,11 +623,14 @@ impl<N: Trainable, const B: usize> Workspace<N, B> {
             Some(x) => x,
             None => {
                 copy_inputs::<N::In, _, X, B>(*inputs, in_order, begin, &samples[..len], &mut self.input.0);
+                if X::PADDED {
+                    N::In::clear_steps_from(&mut self.input.0, pass.steps(usize::MAX));
+                }
                 &self.input.0
             }
         };
         let mut copied;
-        let pass_targets = match micro_batch_in_place::<_, Y, B>(*targets, in_place, begin) {
+        let pass_targets = match micro_batch_in_place::<_, D, B>(*targets, in_place, begin) {
             Some(targets) => targets,
             None => {
                 copied = Aligned([Y::Item::ZEROED; B]);
@@ -595,7 +638,7 @@ impl<N: Trainable, const B: usize> Workspace<N, B> {
                 &copied.0
             }
         };
-        Y::check_targets(loss, &pass_targets[..len])
+        Y::check_targets(loss, &pass_targets[..len], pass.steps(usize::MAX))
             .map_err(|(column, problem)| Error::Target { sample: order.at(begin + column), problem })?;
         if !is_moderate(simd, N::In::as_slice(x), N::In::prefix::<B>(len)) {
             let positions = begin..begin + len;
@@ -619,7 +662,7 @@ impl<N: Trainable, const B: usize> Workspace<N, B> {
             network.infer(pass, x, &mut self.output_gradient.0);
         }
         let outputs = &mut self.output_gradient.0;
-        let sum = if Y::WEIGHTED {
+        let sum = if D::WEIGHTED {
             Y::evaluate_weighted::<S, B>(
                 loss,
                 pass,

@@ -134,7 +134,7 @@ impl<N, T: Real, In: Scalable> Fitted<N, T, In> {
     where
         N: Network + Model<In, T, Out = Features<OUT>>,
     {
-        Features::get(&infer_one::<In, T, N>(&self.network, &In::scale(&self.scaler, sample)), 0)
+        Features::get(&infer_one::<In, T, N>(&self.network, &In::scale(&self.scaler, sample), usize::MAX), 0)
     }
 }
 

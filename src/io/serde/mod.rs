@@ -43,3 +43,4 @@
 
 mod images;
 pub(crate) mod in_place;
+pub mod states;

@@ -6,8 +6,8 @@ use crate::init::{Init, LecunUniform};
 use crate::kernel::map;
 use crate::kernel::recurrent::{add, add_outer, product, transposed_product};
 use crate::model::{
-    Features, InputShape, Kind, Layer, Model, Network, Op, Parameter, Params, Pass, RecurrentCell, Sequence, Stream,
-    Visit, Visitor, VisitorMut, Zeroed,
+    Features, InputShape, Kind, Layer, Model, Network, Op, Parameter, Params, Pass, RecurrentCell, Sequence, Stateful,
+    Stream, Visit, Visitor, VisitorMut, Zeroed,
 };
 use crate::num::Real;
 use crate::num::math::{mul_add, splat, tanh};
@@ -98,6 +98,11 @@ recurrent! {
 
 impl<const IN: usize, const H: usize, R: Reset, T: Real> Cell<T, IN, H, 4> for Gru<IN, H, R, T> {
     type State = [T; H];
+
+    #[inline(always)]
+    fn output(state: &[T; H]) -> &[T; H] {
+        state
+    }
 
     // The cache: r, z, n, and what the reset gate multiplies (`After`) or has multiplied (`Before`).
     #[inline(always)]

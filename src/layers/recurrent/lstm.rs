@@ -6,8 +6,8 @@ use crate::init::{Init, LecunUniform};
 use crate::kernel::map;
 use crate::kernel::recurrent::{add, add_outer, product, transposed_product};
 use crate::model::{
-    Features, InputShape, Kind, Layer, Model, Network, Op, Parameter, Params, Pass, RecurrentCell, Sequence, Stream,
-    Visit, Visitor, VisitorMut, Zeroed,
+    Features, InputShape, Kind, Layer, Model, Network, Op, Parameter, Params, Pass, RecurrentCell, Sequence, Stateful,
+    Stream, Visit, Visitor, VisitorMut, Zeroed,
 };
 use crate::num::Real;
 use crate::num::math::{mul_add, splat, tanh};
@@ -62,6 +62,11 @@ recurrent! {
 impl<const IN: usize, const H: usize, T: Real> Cell<T, IN, H, 5> for Lstm<IN, H, T> {
     /// The output and the cell state.
     type State = [[T; H]; 2];
+
+    #[inline(always)]
+    fn output([output, _]: &[[T; H]; 2]) -> &[T; H] {
+        output
+    }
 
     // The cache: i, f, g, o, and the cell state before the step.
     #[inline(always)]

@@ -9,7 +9,7 @@ pub use gru::{After, Before, Gru, Reset};
 pub use lstm::Lstm;
 pub use rnn::{RecurrentActivation, Rnn};
 
-use crate::model::{Pass, Zeroed};
+use crate::model::{Pass, Sequence, Shape, Zeroed};
 use crate::num::math::{sigmoid, splat};
 use crate::num::{Lanes, Real};
 use fearless_simd::Simd;
@@ -40,29 +40,36 @@ fn plus<T: Real>(to: &mut T, value: T) {
 }
 
 /// What a recurrent layer stores for its backward pass: `VALUES` vectors for each step and sample, its gates.
+/// And the states `ST` of the samples, before the first step and after the last one, for windows of a longer sequence.
 #[derive(Clone)]
-pub struct RecurrentCache<T, const STEPS: usize, const VALUES: usize, const H: usize, const B: usize>(
-    [[[[T; H]; VALUES]; B]; STEPS],
-);
+pub struct RecurrentCache<T, ST, const STEPS: usize, const VALUES: usize, const H: usize, const B: usize> {
+    values: [[[[T; H]; VALUES]; B]; STEPS],
+    before: [ST; B],
+    after: [ST; B],
+}
 
-impl<T, const STEPS: usize, const VALUES: usize, const H: usize, const B: usize> core::fmt::Debug
-    for RecurrentCache<T, STEPS, VALUES, H, B>
+impl<T, ST, const STEPS: usize, const VALUES: usize, const H: usize, const B: usize> core::fmt::Debug
+    for RecurrentCache<T, ST, STEPS, VALUES, H, B>
 {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("RecurrentCache").finish_non_exhaustive()
     }
 }
 
-impl<T: Real, const STEPS: usize, const VALUES: usize, const H: usize, const B: usize> Zeroed
-    for RecurrentCache<T, STEPS, VALUES, H, B>
+impl<T: Real, ST: Zeroed, const STEPS: usize, const VALUES: usize, const H: usize, const B: usize> Zeroed
+    for RecurrentCache<T, ST, STEPS, VALUES, H, B>
 {
-    const ZEROED: Self = RecurrentCache([[[[T::ZERO; H]; VALUES]; B]; STEPS]);
+    const ZEROED: Self =
+        RecurrentCache { values: [[[[T::ZERO; H]; VALUES]; B]; STEPS], before: Zeroed::ZEROED, after: Zeroed::ZEROED };
 }
 
 /// A step of a recurrent layer with `H` units, whose cache has `VALUES` vectors.
 trait Cell<T: Real, const IN: usize, const H: usize, const VALUES: usize>: Sized {
     /// What is carried from step to step: in the forward pass the state, in the backward pass the gradient by it.
     type State: Zeroed + Copy;
+
+    /// The output of the step that has left this state.
+    fn output(state: &Self::State) -> &[T; H];
 
     /// A step forward: from the input `x` and the state to the output `y`, the next state, and what the backward pass needs.
     fn step_forward<S: Simd>(
@@ -105,12 +112,14 @@ fn infer<
     y: &mut [SMatrix<T, H, B>; STEPS],
 ) {
     let mut states = [C::State::ZEROED; B];
-    for (x, y) in x.iter().zip(y) {
+    let steps = pass.steps(STEPS);
+    for (x, y) in x.iter().zip(&mut *y).take(steps) {
         let samples = x.data.0.iter().zip(&mut y.data.0).zip(&mut states).take(pass.len());
         for ((x, y), state) in samples {
             layer.step_forward(pass.simd(), x, state, &mut [[T::ZERO; H]; VALUES], y);
         }
     }
+    Sequence::clear_steps_from(y, steps);
 }
 
 /// The whole sequence in training.
@@ -129,15 +138,20 @@ fn forward<
     pass: Pass<S, B>,
     x: &[SMatrix<T, IN, B>; STEPS],
     y: &mut [SMatrix<T, H, B>; STEPS],
-    cache: &mut RecurrentCache<T, STEPS, VALUES, H, B>,
+    cache: &mut RecurrentCache<T, C::State, STEPS, VALUES, H, B>,
 ) {
-    let mut states = [C::State::ZEROED; B];
-    for ((x, y), cache) in x.iter().zip(y).zip(&mut cache.0) {
+    let mut states = if pass.continues() { cache.before } else { [C::State::ZEROED; B] };
+    let steps = pass.steps(STEPS);
+    for ((x, y), cache) in x.iter().zip(&mut *y).zip(&mut cache.values).take(steps) {
         let samples = x.data.0.iter().zip(&mut y.data.0).zip(cache).zip(&mut states).take(pass.len());
         for (((x, y), cache), state) in samples {
             layer.step_forward(pass.simd(), x, state, cache, y);
         }
     }
+    if pass.continues() {
+        cache.after = states;
+    }
+    Sequence::clear_steps_from(y, steps);
 }
 
 /// Backpropagation through time.
@@ -155,14 +169,24 @@ fn backward<
     layer: &C,
     pass: Pass<S, B>,
     (x, y): (&[SMatrix<T, IN, B>; STEPS], &[SMatrix<T, H, B>; STEPS]),
-    cache: &mut RecurrentCache<T, STEPS, VALUES, H, B>,
+    cache: &mut RecurrentCache<T, C::State, STEPS, VALUES, H, B>,
     dy: &[SMatrix<T, H, B>; STEPS],
     gradient: &mut C,
     mut dx: Option<&mut [SMatrix<T, IN, B>; STEPS]>,
 ) {
     let mut dstates = [C::State::ZEROED; B];
-    let start = SMatrix::ZEROED;
-    for (step, ((x, y_here), (cache, dy))) in x.iter().zip(y).zip(cache.0.iter_mut().zip(dy)).enumerate().rev() {
+    let mut start = SMatrix::<T, H, B>::ZEROED;
+    if pass.continues() {
+        for (start, state) in start.data.0.iter_mut().zip(&cache.before) {
+            *start = *C::output(state);
+        }
+    }
+    let steps = pass.steps(STEPS);
+    if let Some(dx) = dx.as_deref_mut() {
+        Sequence::clear_steps_from(dx, steps);
+    }
+    let each_step = x.iter().zip(y).zip(cache.values.iter_mut().zip(dy)).enumerate().take(steps);
+    for (step, ((x, y_here), (cache, dy))) in each_step.rev() {
         let before = step.checked_sub(1).and_then(
             #[inline(always)]
             |before| y.get(before),
@@ -370,7 +394,7 @@ macro_rules! recurrent {
         impl<const STEPS: usize, const IN: usize, const H: usize, $($kind $(: $bound)?,)? T: Real>
             Layer<Sequence<STEPS, IN>, T> for $name<IN, H, $($kind,)? T>
         {
-            type Cache<const B: usize> = RecurrentCache<T, STEPS, $values, H, B>;
+            type Cache<const B: usize> = RecurrentCache<T, $state, STEPS, $values, H, B>;
             type LastActivation = NoActivation<$name<0, 0>>;
 
             #[inline(always)]
@@ -379,7 +403,7 @@ macro_rules! recurrent {
                 pass: Pass<S, B>,
                 x: &[SMatrix<T, IN, B>; STEPS],
                 y: &mut [SMatrix<T, H, B>; STEPS],
-                cache: &mut RecurrentCache<T, STEPS, $values, H, B>,
+                cache: &mut Self::Cache<B>,
             ) {
                 super::forward::<S, T, Self, STEPS, IN, H, $values, B>(self, pass, x, y, cache);
             }
@@ -389,7 +413,7 @@ macro_rules! recurrent {
                 &self,
                 pass: Pass<S, B>,
                 xy: (&[SMatrix<T, IN, B>; STEPS], &[SMatrix<T, H, B>; STEPS]),
-                cache: &mut RecurrentCache<T, STEPS, $values, H, B>,
+                cache: &mut Self::Cache<B>,
                 dy: &mut [SMatrix<T, H, B>; STEPS],
                 gradient: &mut Self,
                 dx: Option<&mut [SMatrix<T, IN, B>; STEPS]>,
@@ -431,6 +455,34 @@ macro_rules! recurrent {
             ) {
                 let ([x], [y]) = (&x.data.0, &mut y.data.0);
                 self.step_forward(simd, x, state, &mut [[T::ZERO; H]; $values], y);
+            }
+        }
+
+        impl<const STEPS: usize, const IN: usize, const H: usize, $($kind $(: $bound)?,)? T: Real>
+            Stateful<Sequence<STEPS, IN>, T> for $name<IN, H, $($kind,)? T>
+        {
+            type Carried = $state;
+
+            #[inline(always)]
+            fn set_state<const B: usize>(
+                cache: &mut RecurrentCache<T, $state, STEPS, $values, H, B>,
+                column: usize,
+                state: &$state,
+            ) {
+                if let Some(before) = cache.before.get_mut(column) {
+                    *before = *state;
+                }
+            }
+
+            #[inline(always)]
+            fn get_state<const B: usize>(
+                cache: &RecurrentCache<T, $state, STEPS, $values, H, B>,
+                column: usize,
+                state: &mut $state,
+            ) {
+                if let Some(after) = cache.after.get(column) {
+                    *state = *after;
+                }
             }
         }
     };

@@ -6,8 +6,8 @@ use crate::init::{Init, LecunUniform};
 use crate::kernel::map;
 use crate::kernel::recurrent::{add, add_outer, product, transposed_product};
 use crate::model::{
-    Features, InputShape, Kind, Layer, Model, Network, Op, Parameter, Params, Pass, RecurrentCell, Sequence, Stream,
-    Visit, Visitor, VisitorMut, Zeroed,
+    Features, InputShape, Kind, Layer, Model, Network, Op, Parameter, Params, Pass, RecurrentCell, Sequence, Stateful,
+    Stream, Visit, Visitor, VisitorMut, Zeroed,
 };
 use crate::num::Real;
 use core::fmt;
@@ -60,6 +60,11 @@ impl<A: Activation<DerivativeFrom = FromOutput>> RecurrentActivation for A {}
 
 impl<const IN: usize, const H: usize, A: RecurrentActivation, T: Real> Cell<T, IN, H, 1> for Rnn<IN, H, A, T> {
     type State = [T; H];
+
+    #[inline(always)]
+    fn output(state: &[T; H]) -> &[T; H] {
+        state
+    }
 
     #[inline(always)]
     fn step_forward<S: Simd>(&self, simd: S, x: &[T; IN], state: &mut [T; H], _: &mut [[T; H]; 1], y: &mut [T; H]) {

@@ -1,22 +1,22 @@
 // The functions of images, as in functions.c beside this file. An image is stored by channel, row and column.
 
 //// windows
-/* How a window moves: sizes are channels, rows and columns. */
+/* How a window moves: sizes are channels, rows and columns, the others are for rows and columns. */
 struct $windows {
     size_t from[3];
     size_t to[3];
-    size_t kernel;
-    size_t stride;
-    size_t padding;
-    size_t dilation;
+    size_t kernel[2];
+    size_t stride[2];
+    size_t padding[2];
+    size_t dilation[2];
 };
 
 /* The place in the image below `channel` of tap `i`, `j` of the window at `row` and `column`, or none: -1. */
 static size_t $tap(const struct $windows *w, size_t channel, size_t row, size_t column, size_t i, size_t j)
 {
     /* Before the first row or column they are very large. */
-    size_t y = row * w->stride + i * w->dilation - w->padding;
-    size_t x = column * w->stride + j * w->dilation - w->padding;
+    size_t y = row * w->stride[0] + i * w->dilation[0] - w->padding[0];
+    size_t x = column * w->stride[1] + j * w->dilation[1] - w->padding[1];
     return y < w->from[1] && x < w->from[2] ? (channel * w->from[1] + y) * w->from[2] + x : (size_t)-1;
 }
 
@@ -35,11 +35,11 @@ static void $convolution(const struct $windows *w, size_t depth, const REAL *wei
         size_t first = d / (w->to[0] / groups) * depth;
         for (row = 0; row < w->to[1]; row++) {
             for (column = 0; column < w->to[2]; column++) {
-                const REAL *factor = weight + d * depth * w->kernel * w->kernel;
+                const REAL *factor = weight + d * depth * w->kernel[0] * w->kernel[1];
                 REAL sum = bias[d];
                 for (c = first; c < first + depth; c++) {
-                    for (i = 0; i < w->kernel; i++) {
-                        for (j = 0; j < w->kernel; j++) {
+                    for (i = 0; i < w->kernel[0]; i++) {
+                        for (j = 0; j < w->kernel[1]; j++) {
                             size_t place = $tap(w, c, row, column, i, j);
                             if (place != (size_t)-1) {
                                 sum += *factor * x[place];
@@ -72,10 +72,10 @@ static void $transposed(const struct $windows *w, const REAL *weight, const REAL
     for (c = 0; c < w->to[0]; c++) {
         for (row = 0; row < w->to[1]; row++) {
             for (column = 0; column < w->to[2]; column++) {
-                const REAL *factor = weight + c * w->from[0] * w->kernel * w->kernel;
+                const REAL *factor = weight + c * w->from[0] * w->kernel[0] * w->kernel[1];
                 for (d = 0; d < w->from[0]; d++) {
-                    for (i = 0; i < w->kernel; i++) {
-                        for (j = 0; j < w->kernel; j++) {
+                    for (i = 0; i < w->kernel[0]; i++) {
+                        for (j = 0; j < w->kernel[1]; j++) {
                             size_t place = $tap(w, d, row, column, i, j);
                             if (place != (size_t)-1) {
                                 y[place] += *factor * *x;
@@ -103,8 +103,8 @@ static void $max_pool(const struct $windows *w, const REAL *x, REAL *y)
             for (column = 0; column < w->to[2]; column++) {
                 int is_first = 1;
                 REAL largest = @0@;
-                for (i = 0; i < w->kernel; i++) {
-                    for (j = 0; j < w->kernel; j++) {
+                for (i = 0; i < w->kernel[0]; i++) {
+                    for (j = 0; j < w->kernel[1]; j++) {
                         size_t place = $tap(w, c, row, column, i, j);
                         if (place == (size_t)-1) {
                             continue;
@@ -134,15 +134,15 @@ static void $average_pool(const struct $windows *w, const REAL *x, REAL *y)
         for (row = 0; row < w->to[1]; row++) {
             for (column = 0; column < w->to[2]; column++) {
                 REAL sum = @0@;
-                for (i = 0; i < w->kernel; i++) {
-                    for (j = 0; j < w->kernel; j++) {
+                for (i = 0; i < w->kernel[0]; i++) {
+                    for (j = 0; j < w->kernel[1]; j++) {
                         size_t place = $tap(w, c, row, column, i, j);
                         if (place != (size_t)-1) {
                             sum += x[place];
                         }
                     }
                 }
-                *y++ = sum / (REAL)(w->kernel * w->kernel);
+                *y++ = sum / (REAL)(w->kernel[0] * w->kernel[1]);
             }
         }
     }

@@ -11,7 +11,7 @@ impl Program<'_> {
         match *part {
             Op::Convolution { windows, depth, transposed, weight, bias, function } => {
                 self.windows(index, windows);
-                let taps = windows.kernel * windows.kernel;
+                let taps = windows.kernel[0] * windows.kernel[1];
                 // By channel of `to` and of `from`, then by row and column: in memory it is the other way round.
                 let values = (0..windows.to[0] * depth * taps).map(|place| {
                     let (channels, tap) = (place / taps, place % taps);
@@ -61,6 +61,8 @@ impl Program<'_> {
         let (name, Windows { from, to, kernel, stride, padding, dilation }) = (self.name, windows);
         let sizes = |[channels, rows, columns]: [usize; 3]| format!("{{{channels}, {rows}, {columns}}}");
         let (from, to) = (sizes(from), sizes(to));
+        let [kernel, stride, padding, dilation] =
+            [kernel, stride, padding, dilation].map(|[rows, columns]| format!("{{{rows}, {columns}}}"));
         self.windows += &format!(
             "static const struct {name}_windows {name}_windows_{index} = {{\n    {from}, {to}, {kernel}, {stride}, {padding}, \
              {dilation}\n}};\n\n"

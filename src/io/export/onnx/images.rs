@@ -13,24 +13,26 @@ impl OnnxGraph {
         match *part {
             Op::Convolution { windows, depth, transposed, weight, bias, function } => {
                 let Windows { from, to, kernel, stride, padding, dilation } = windows;
-                let taps = kernel * kernel;
+                let taps = kernel[0] * kernel[1];
                 // By channel of `to` and of `from`, then by row and column: in memory it is the other way round.
                 let values = (0..to[0] * depth * taps).map(|place| {
                     let (channels, tap) = (place / taps, place % taps);
                     weight[(tap * depth + channels % depth) * to[0] + channels / depth]
                 });
-                let weight = self.tensor(format!("weight_{index}"), &[to[0], depth, kernel, kernel], values);
+                let weight = self.tensor(format!("weight_{index}"), &[to[0], depth, kernel[0], kernel[1]], values);
                 let bias = self.tensor(format!("bias_{index}"), &[bias.len()], bias.iter().copied());
                 let mut attributes = window([kernel, stride, padding]);
-                attributes
-                    .extend([wholes("dilations", &[dilation as i64; 2]), whole("group", (from[0] / depth) as i64)]);
+                attributes.extend([
+                    wholes("dilations", &dilation.map(|size| size as i64)),
+                    whole("group", (from[0] / depth) as i64),
+                ]);
                 if transposed {
                     // What the output has beyond the positions of the kernel.
                     let more = |axis: usize| {
-                        let least = (to[axis] - 1) * stride + dilation * (kernel - 1) + 1;
-                        (from[axis] + 2 * padding - least) as i64
+                        let reach = dilation[axis] * (kernel[axis] - 1) + 1;
+                        (from[axis + 1] + 2 * padding[axis] - (to[axis + 1] - 1) * stride[axis] - reach) as i64
                     };
-                    attributes.push(wholes("output_padding", &[more(1), more(2)]));
+                    attributes.push(wholes("output_padding", &[more(0), more(1)]));
                 }
                 self.then(if transposed { "ConvTranspose" } else { "Conv" }, &[&weight, &bias], attributes);
                 self.activate::<T>(function);
@@ -70,10 +72,7 @@ impl OnnxGraph {
 }
 
 /// The attributes of a window.
-fn window([kernel, stride, padding]: [usize; 3]) -> Vec<super::protobuf::Message> {
-    vec![
-        wholes("kernel_shape", &[kernel as i64; 2]),
-        wholes("strides", &[stride as i64; 2]),
-        wholes("pads", &[padding as i64; 4]),
-    ]
+fn window(sizes: [[usize; 2]; 3]) -> Vec<super::protobuf::Message> {
+    let [kernel, stride, [rows, columns]] = sizes.map(|pair| pair.map(|size| size as i64));
+    vec![wholes("kernel_shape", &kernel), wholes("strides", &stride), wholes("pads", &[rows, columns, rows, columns])]
 }

@@ -64,12 +64,9 @@ fn value<T: Real>(part: &Op<T>, indent: &str) -> String {
             from("Dense::from_columns", &[(weight, &[inputs, outputs]), (bias, &[outputs])])
         }
         Op::Convolution { windows, depth, transposed, weight, bias, .. } => {
-            let name = match (transposed, depth == windows.from[0]) {
-                (true, _) => "ConvTranspose2d",
-                (false, true) => "Conv2d",
-                (false, false) => "GroupedConv2d",
-            };
-            let sizes = [windows.kernel, windows.kernel, depth, windows.to[0]];
+            let name = super::types::convolution(windows, depth, transposed);
+            let [rows, columns] = windows.kernel;
+            let sizes = [rows, columns, depth, windows.to[0]];
             from(&format!("{name}::from_arrays"), &[(weight, &sizes), (bias, &[bias.len()])])
         }
         Op::Recurrent { inputs, units, cell, weight_ih, weight_hh, bias_ih, bias_hh, .. } => {

@@ -156,22 +156,31 @@ fn image_layer<T: Real>(part: &Op<T>, used: &mut Used) -> (&'static str, String)
     };
     let (layer, arguments) = match *part {
         Op::Convolution { windows, depth, transposed, function, .. } => {
-            let Windows { from, to, kernel, stride, padding, dilation } = windows;
-            let (name, from, to) = match (transposed, depth == from[0]) {
-                (true, _) => ("ConvTranspose2d", to, from),
-                (false, true) => ("Conv2d", from, to),
-                (false, false) => ("GroupedConv2d", from, to),
-            };
+            let Windows { from, to, kernel: [kernel, columns], stride, padding, dilation } = windows;
+            let name = convolution(windows, depth, transposed);
+            let (from, to) = if transposed { (to, from) } else { (from, to) };
             let depth = if name == "GroupedConv2d" { format!("{depth}, ") } else { String::new() };
             let (from, to, function) = (shape(&from), shape(&to), used.function(function));
-            let rest = parameters(&[stride, padding, dilation], &[1, 0, 1]);
-            (name, format!("{from}, {to}, {kernel}, {depth}{function}{rest}"))
+            if name == "RectangularConv2d" {
+                let rest = parameters([stride, padding, dilation].as_flattened(), &[1, 1, 0, 0, 1, 1]);
+                (name, format!("{from}, {to}, {kernel}, {columns}, {function}{rest}"))
+            } else {
+                let rest = parameters(&[stride[0], padding[0], dilation[0]], &[1, 0, 1]);
+                (name, format!("{from}, {to}, {kernel}, {depth}{function}{rest}"))
+            }
         }
         Op::MaximumPooling { windows } | Op::MeanPooling { windows } => {
-            let Windows { from, to, kernel, stride, padding, .. } = windows;
-            let name = if matches!(part, Op::MaximumPooling { .. }) { "MaxPool" } else { "AveragePool" };
-            let rest = parameters(&[stride, padding], &[kernel, 0]);
-            (name, format!("{}, {}, {kernel}{rest}", shape(&from), shape(&to)))
+            let Windows { from, to, kernel: [kernel, columns], stride, padding, .. } = windows;
+            let (from, to) = (shape(&from), shape(&to));
+            let is_largest = matches!(part, Op::MaximumPooling { .. });
+            if is_square(windows) {
+                let rest = parameters(&[stride[0], padding[0]], &[kernel, 0]);
+                (if is_largest { "MaxPool" } else { "AveragePool" }, format!("{from}, {to}, {kernel}{rest}"))
+            } else {
+                let rest = parameters([stride, padding].as_flattened(), &[kernel, columns, 0, 0]);
+                let name = if is_largest { "RectangularMaxPool" } else { "RectangularAveragePool" };
+                (name, format!("{from}, {to}, {kernel}, {columns}{rest}"))
+            }
         }
         Op::MeanOfPixels { from } => ("GlobalAveragePool", shape(&from)),
         Op::NearestNeighbour { from: [channels, rows, columns], factor } => {
@@ -185,4 +194,20 @@ fn image_layer<T: Real>(part: &Op<T>, used: &mut Used) -> (&'static str, String)
     };
     used.image = true;
     (layer, format!("{layer}<{arguments}{real}>"))
+}
+
+/// Whether rows and columns of a window are alike.
+fn is_square(windows: Windows) -> bool {
+    let Windows { kernel, stride, padding, dilation, .. } = windows;
+    [kernel, stride, padding, dilation].iter().all(|[rows, columns]| rows == columns)
+}
+
+/// The layer that is this convolution.
+pub(super) fn convolution(windows: Windows, depth: usize, transposed: bool) -> &'static str {
+    match (transposed, depth == windows.from[0]) {
+        (true, _) => "ConvTranspose2d",
+        (false, true) if is_square(windows) => "Conv2d",
+        (false, true) => "RectangularConv2d",
+        (false, false) => "GroupedConv2d",
+    }
 }
