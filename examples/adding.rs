@@ -11,7 +11,7 @@ const STEPS: usize = 50;
 /// At each step a value and a mark; at the end the sum.
 type Net = (Input<Sequence<STEPS, 2>>, Lstm<2, 16>, Last, Dense<16, 1, Identity>);
 
-/// What is solved: a mean squared error that is this small. To answer 1 always has an error of 1 / 6.
+/// What is solved: a mean squared error that is this small. To predict 1 always has an error of 1 / 6.
 const SOLVED: f32 = 0.005;
 
 fn sample(rng: &mut impl Rng) -> ([[f32; 2]; STEPS], [f32; 1]) {
@@ -33,7 +33,7 @@ fn main() -> Result<(), tuplenet::Error> {
     let mut solved = 0;
     for seed in 0..10 {
         let mut network = Net::new(&mut seeded(seed));
-        // A cell that remembers from the start: forget gates that are nearly open.
+        // A cell that keeps from the start: forget gates that are nearly open.
         network.1.bias_ih[1].fill(2.0);
         let optimizer = Adam::new(0.01).clip_norm(1.0);
         let mut trainer = Trainer::<_, _, _, _, 1>::with_micro_batch(network, MeanSquaredError, optimizer, ());

@@ -56,7 +56,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let losses = (trainer.evaluate(&x, &y)?, trainer.evaluate(&test_x, &test_y)?);
             let mut outputs = vec![[0.0]; test_x.len()];
             trainer.network.predict_all(&test_x, &mut outputs)?;
-            let wrong = outputs.iter().zip(&test_y).filter(|([output], answer)| (*output >= 0.5) != **answer).count();
+            let wrong = outputs.iter().zip(&test_y).filter(|([output], target)| (*output >= 0.5) != **target).count();
             println!("{:16}  {:6}  {:13.4}  {:15.4}  {wrong:5}", $name, outcome.epochs, losses.0, losses.1);
             let moons = ["upper moon", "lower moon"];
             plot::decision_surface(&trainer.network, &x, &y, ["x", "y"], &moons, picture($surface))?;

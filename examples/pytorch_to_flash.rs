@@ -1,4 +1,4 @@
-//! A network that PyTorch has trained, as a constant of the program: handwritten digits, and the same answers.
+//! A network that PyTorch has trained, as a constant of the program: handwritten digits, and the same predictions.
 //!
 //!     cargo run --release --features safetensors --example pytorch_to_flash
 //!

@@ -558,7 +558,7 @@ activation! {
     /// # Formula
     ///
     /// `y = x / (1 + exp(-x))`. PyTorch equivalent: `torch.nn.SiLU`.
-    #[doc(alias("SiLU", "Swish"))]
+    #[doc(alias("SiLU", "swish"))]
     Silu, FromInput, HeUniform;
     |simd, x| x * math::sigmoid::<S, T>(simd, x);
     |simd, x, y| {

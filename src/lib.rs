@@ -27,7 +27,7 @@
 //! * A network is a [`Dense`](layers::Dense) layer or a tuple of [`layers`]; what it can do is in
 //!   [`Network`](model::Network). A wrong size is a compile error that names the layer: [`model::assert_shapes`].
 //! * Images and sequences are [shapes](model::Shape) as features are: [`Image`](model::Image) with convolutions, whose sizes
-//!   [`network!`] computes, and [`Sequence`](model::Sequence) with recurrent layers, which also answer one step after the
+//!   [`network!`] computes, and [`Sequence`](model::Sequence) with recurrent layers, which also predict one step after the
 //!   other: [`Network::step`](model::Network::step).
 //! * [`Trainer`](train::Trainer) trains; [`Workspace`](train::Workspace) has the single pieces: forward, backward,
 //!   loss and gradient.

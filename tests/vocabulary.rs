@@ -9,14 +9,19 @@ const TEXTS: [&str; 5] = ["src", "examples", "README.md", "ARCHITECTURE.md", "CO
 
 /// What to write, and what not, between bars. Words with a capital letter or an underscore are identifiers, and compared
 /// as they are; of others the first letter may be a capital.
-const WORDS: [(&str, &str); 32] = [
+const WORDS: [(&str, &str); 37] = [
     ("derivative, gradient", "slope|slopes|Slope|SlopeFrom|input_slope|output_slope|starting_slope"),
     ("panic path", "way to a panic|ways to a panic|way to panic"),
     ("error message, readable", "in words|the words of"),
     ("unspecified", "of no account"),
     ("is called with, reports", "told of|tells us"),
     ("evaluates, metrics", "judge|judges|judged|judgement|judgements"),
-    ("predicts, inference", "is asked about|answer from flash|answers from flash"),
+    ("predicts, inference, outputs", "is asked about|answer|answers"),
+    ("values of type, the scalar type", "numbers of type"),
+    ("buffer, capacity, index, position", "room for|a place for|places for"),
+    ("FitOptions, FitReport, EpochReport", "Fit|Outcome|OfEpoch"),
+    ("derivative, gradient", "SLOPE|slope_of"),
+    ("executor, accumulate, parallel", "Hands|hands|Gathered|Columned"),
     ("by default", "unless written"),
     ("XOR", "exclusive or"),
     ("state", "remember|remembers|remembered"),

@@ -33,7 +33,7 @@ use crate::num::zeroed::Zeroed;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(bound = "T: Real"))]
-#[doc(alias("standardize", "z-score", "normalization"))]
+#[doc(alias("standardize", "z-score", "normalization", "fit_transform"))]
 pub struct StandardScaler<T, const N: usize>(pub(crate) Line<T, N>);
 
 /// Min-max scaling: maps the smallest value of each feature to 0 and the largest to 1, over the samples that it was

@@ -148,6 +148,10 @@ pub type Part<X, Y> = (alloc::vec::Vec<X>, alloc::vec::Vec<Y>);
 /// Train-test split in random order, as copies: `((inputs, targets), (inputs, targets))`, first for training, then for the test.
 /// [`split`] makes views, which need no heap. scikit-learn equivalent: `sklearn.model_selection.train_test_split`.
 ///
+/// # Shapes
+///
+/// `inputs` and `targets`: one for each sample, of any type; each part has some of them, in a random order.
+///
 /// # Errors
 ///
 /// As for [`split`], and if there are not as many targets as inputs.

@@ -6,7 +6,7 @@
 //! | [`training`] | a table, the split, scaling, the loop, curves, the test, a search, a file with the result |
 //! | [`regularization`] | overfitting, and L2, dropout, batch normalization and early stopping against it |
 //! | [`images`] | convolution and pooling |
-//! | [`sequences`] | recurrent networks, and networks that answer step by step |
+//! | [`sequences`] | recurrent networks, and networks that predict step by step |
 //! | [`coming_from`] | coming from PyTorch, Keras or scikit-learn: their call, ours |
 //! | [`embedding`] | a network in a larger program: fields, generic functions, `dyn`, threads, files |
 //! | [`microcontroller`] | no heap, no operating system, and learning there |

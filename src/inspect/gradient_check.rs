@@ -3,7 +3,7 @@
 use crate::data::Inputs;
 use crate::error::Error;
 use crate::loss::Targets;
-use crate::model::{Kind, LastActivation, Parameter, Trainable, Visitor, VisitorMut};
+use crate::model::{Kind, LastActivation, Parameter, Summary, Trainable, Visitor, VisitorMut};
 use crate::num::Real;
 use crate::train::Workspace;
 use num_traits::float::FloatCore;
@@ -15,6 +15,8 @@ pub struct GradientCheck<T> {
     /// The largest difference between a derivative and its estimate, relative to the larger of the two, or to a
     /// thousandth of the largest derivative of all where both are smaller than that.
     pub error: T,
+    /// The type of the layer of that derivative.
+    pub layer: &'static str,
     /// The parameter of that derivative.
     pub parameter: Parameter,
     /// The index of the weight, counted over the whole network.
@@ -80,7 +82,8 @@ where
     let mut unused = N::ZEROED;
     let nothing = Parameter { name: "", kind: Kind::Weight, rows: 0, columns: 0 };
     let zero = N::Scalar::ZERO;
-    let mut worst = GradientCheck { error: zero, parameter: nothing, index: 0, derivative: zero, estimate: zero };
+    let mut worst =
+        GradientCheck { error: zero, layer: "", parameter: nothing, index: 0, derivative: zero, estimate: zero };
     for index in 0..N::PARAMETERS {
         let mut derivative = OneWeight { index, set: None, found: zero, parameter: nothing };
         gradient.visit_mut([], &mut derivative);
@@ -107,10 +110,23 @@ where
         let error = (derivative - estimate).abs() / magnitude;
         // Nothing is worse than NaN.
         if magnitude > zero && (error > worst.error || error.is_nan()) {
-            worst = GradientCheck { error, parameter, index, derivative, estimate };
+            worst = GradientCheck { error, layer: layer_at::<N>(index), parameter, index, derivative, estimate };
         }
     }
     Ok(worst)
+}
+
+/// The type of the layer that has the weight at `index`.
+fn layer_at<N: Trainable>(index: usize) -> &'static str {
+    let (mut layer, mut end) = ("", 0);
+    Summary::<N>::new().each(&mut |description| {
+        let parameters = description.cost.map_or(0, |cost| cost.parameters);
+        if end <= index && index < end + parameters {
+            layer = description.name;
+        }
+        end += parameters;
+    });
+    layer
 }
 
 /// The largest absolute value.

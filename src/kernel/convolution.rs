@@ -967,8 +967,7 @@ fn rows_of_products<S: Simd, T: Real, V: Register<S, T>, const CHANNELS: usize, 
                 place,
                 first..end,
                 lane,
-                x,
-                dy,
+                [x, dy],
                 &mut totals,
             );
             for d in 0..CHANNELS {
@@ -983,15 +982,13 @@ fn rows_of_products<S: Simd, T: Real, V: Register<S, T>, const CHANNELS: usize, 
 
 /// Adds the products of some output rows with what the taps read for them, of one register of each pixel's samples.
 #[inline(always)]
-#[allow(clippy::too_many_arguments, reason = "factors, sums, and where they are")]
 fn some_rows_of_products<S: Simd, T: Real, V: Register<S, T>, const CHANNELS: usize, const TAPS: usize>(
     simd: S,
     geometry: &Geometry,
     place: &WeightPlace,
     rows: Range<usize>,
     lane: usize,
-    x: &[T],
-    dy: &[T],
+    [x, dy]: [&[T]; 2],
     totals: &mut [[V; TAPS]; CHANNELS],
 ) {
     let (batch, plane, stride) = (geometry.batch, geometry.output_plane(), geometry.stride[1]);

@@ -138,6 +138,7 @@ impl<const CLASSES: usize> ConfusionMatrix<CLASSES> {
 
     /// F1: the harmonic mean of precision and recall, [`f_beta`](Self::f_beta) with `beta` 1. scikit-learn equivalent:
     /// `sklearn.metrics.f1_score`.
+    #[doc(alias("f1_score"))]
     #[must_use]
     pub fn f1(&self, average: Average) -> f64 {
         self.f_beta(1.0, average)

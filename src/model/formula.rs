@@ -15,6 +15,8 @@ pub trait Formula: Params {
     type In: Shape;
     /// The shape of what goes out.
     type Out: Shape;
+    /// Multiply-accumulate operations (MACs) for one sample, which the summary prints; `None`, the default, if they are not known.
+    const MACS: Option<usize> = None;
 
     /// Computes the output `y`, which is zero before, of the sample `x`.
     fn value(&self, x: &SampleIn<Self>, y: &mut SampleOut<Self>);
@@ -98,6 +100,7 @@ macro_rules! formula_layer {
             for $layer
         {
             type Out = <$layer as $crate::model::Formula>::Out;
+            const MACS: Option<usize> = <$layer as $crate::model::Formula>::MACS;
 
             #[inline(always)]
             fn infer<S: $crate::model::Simd, const B: usize>(

@@ -9,7 +9,7 @@ use crate::num::math::mul_add;
 use crate::num::{Real, lanes};
 use fearless_simd::Simd;
 
-/// What predicts: a layer or a chain of layers that accepts samples of shape `In` with numbers of type `T`. A network that
+/// What predicts: a layer or a chain of layers that accepts samples of shape `In` of scalar type `T`. A network that
 /// is deployed needs no more than this; [`Layer`] is what can be trained too.
 ///
 /// # Shapes
@@ -22,7 +22,8 @@ use fearless_simd::Simd;
     note = "the `IN` of a layer must equal the `OUT` of the layer before it, and that of the first the size of the data; all \
             layers of a network have the same scalar type, the last parameter of `Dense`, which is `f32` by default",
     note = "layers are those of `tuplenet::layers`, activations, tuples of two to eight layers (nest longer ones: \
-            `(A, B, (C, D, ..))`) and types of your own"
+            `(A, B, (C, D, ..))`) and types of your own; the layers in a `Residual` give the shape that they take; a layer of features \
+            stands after a sequence in `Steps<..>` or behind `Last`, and after an image behind `Flatten`"
 )]
 pub trait Model<In: Shape, T: Real> {
     /// The shape of the output.
@@ -55,7 +56,7 @@ pub trait Model<In: Shape, T: Real> {
     }
 }
 
-/// A layer, or a chain of layers, that can be trained on samples of shape `In` with numbers of type `T`.
+/// A layer, or a chain of layers, that can be trained on samples of shape `In` of scalar type `T`.
 ///
 /// All methods work by reference, in memory that the caller owns. `x` is the input, `y` the output, `cache` what the
 /// backward pass needs from the forward pass beside them, `dy` the gradient of the loss by the output, `dx` that by the
@@ -74,7 +75,8 @@ pub trait Model<In: Shape, T: Real> {
     note = "the `IN` of a layer must equal the `OUT` of the layer before it, and that of the first the size of the data; all \
             layers of a network have the same scalar type, the last parameter of `Dense`, which is `f32` by default",
     note = "layers are those of `tuplenet::layers`, activations, tuples of two to eight layers (nest longer ones: \
-            `(A, B, (C, D, ..))`) and types of your own"
+            `(A, B, (C, D, ..))`) and types of your own; the layers in a `Residual` give the shape that they take; a layer of features \
+            stands after a sequence in `Steps<..>` or behind `Last`, and after an image behind `Flatten`"
 )]
 #[doc(alias("nn.Module", "Module"))]
 pub trait Layer<In: Shape, T: Real>: Model<In, T> + Visit<T> {

@@ -24,7 +24,7 @@ pub use chain::ChainCache;
 #[doc(hidden)]
 pub use formula::{BatchIn, BatchOut, backward_by_formula, infer_by_formula};
 pub use formula::{Formula, SampleIn, SampleOut};
-pub use from_to::{FromTo, Predict};
+pub use from_to::{Between, FromTo, Predict};
 pub use graph::{Op, OverTime, RecurrentCell, Windows};
 pub use layer::{InputShape, LastActivation, Layer, Model, Out, Trainable, assert_shapes};
 #[doc(hidden)]

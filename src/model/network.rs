@@ -45,8 +45,8 @@ pub trait Network: Sized {
     /// Creates a network with random weights, by the initialization that suits each layer's activation, and biases
     /// of zero.
     ///
-    /// Like everything that needs randomness, it takes a random number generator by value, `seeded(0)`, or one that goes on being
-    /// used, `&mut rng`.
+    /// Like everything that needs randomness, it takes a random number generator by value, `seeded(0)`, or one that is used
+    /// again, `&mut rng`.
     ///
     /// # Examples
     ///
@@ -161,7 +161,7 @@ pub trait Network: Sized {
     /// let [probability] = network.predict_one(&[0.5, -0.5]);
     /// assert!(0.0 < probability && probability < 1.0);
     /// ```
-    #[doc(alias("forward", "__call__"))]
+    #[doc(alias("forward", "__call__", "predict_proba", "no_grad"))]
     #[must_use]
     fn predict_one<X>(&self, x: &X) -> <X::Out as Shape>::Sample<X::Scalar>
     where
@@ -208,6 +208,10 @@ pub trait Network: Sized {
 
     /// Predicts the outputs for any number of samples, as a new vector; [`predict_all`](Self::predict_all) writes into one that is
     /// there.
+    ///
+    /// # Shapes
+    ///
+    /// `inputs`: samples of `[T; IN]`; returns as many samples of `[T; OUT]`.
     ///
     /// # Errors
     ///

@@ -94,8 +94,38 @@ impl<T: Real, const R: usize, const C: usize> Values<T> for [[T; R]; C] {
 ///
 /// assert_eq!(Scale::<3>::PARAMETERS, 3);
 /// ```
+///
+/// Without fields it is a layer that learns nothing: `pub struct Square<const N: usize; T> {}`.
 #[macro_export]
 macro_rules! parameters {
+    (
+        $(#[$about:meta])*
+        $visible:vis struct $name:ident<$(const $size:ident: usize),* $(,)?; $T:ident> {}
+    ) => {
+        $(#[$about])*
+        $visible struct $name<$(const $size: usize,)* $T = f32>(::core::marker::PhantomData<$T>);
+
+        impl<$(const $size: usize,)* $T: $crate::num::Real> $crate::model::Zeroed for $name<$($size,)* $T> {
+            const ZEROED: Self = $name(::core::marker::PhantomData);
+        }
+
+        impl<$(const $size: usize,)* $T: $crate::num::Real> $crate::model::Params for $name<$($size,)* $T> {
+            const PARAMETERS: usize = 0;
+        }
+
+        impl<$(const $size: usize,)* $T: $crate::num::Real> $crate::model::Visit<$T> for $name<$($size,)* $T> {
+            #[inline(always)]
+            fn visit(&self, _: &mut impl $crate::model::Visitor<$T>) {}
+
+            #[inline(always)]
+            fn visit_mut<const OTHERS: usize>(
+                &mut self,
+                _: [&mut Self; OTHERS],
+                _: &mut impl $crate::model::VisitorMut<$T, OTHERS>,
+            ) {
+            }
+        }
+    };
     (
         $(#[$about:meta])*
         $visible:vis struct $name:ident<$(const $size:ident: usize),* $(,)?; $T:ident> {

@@ -233,7 +233,7 @@ pub trait Params: Zeroed {
     fn merge_buffers(&mut self, _part: &mut Self) {}
 }
 
-/// A layer or a network whose parameters are numbers of type `T`: a visit over their slices, in the order of the layers. A
+/// A layer or a network whose parameters are of type `T`: a visit over their slices, in the order of the layers. A
 /// layer without numbers of its own, such as an activation, has it for every `T`.
 #[diagnostic::on_unimplemented(
     message = "scalar types do not match: `{Self}` is not a layer with the scalar type `{T}`",

@@ -21,7 +21,7 @@ impl<T: Real> Serialize for Number<T> {
         }
         match bytemuck::try_cast::<T, f64>(self.0) {
             Ok(number) => serializer.serialize_f64(number),
-            Err(_) => Err(S::Error::custom("expected numbers of type f32 or f64")),
+            Err(_) => Err(S::Error::custom("expected f32 or f64")),
         }
     }
 }
@@ -34,7 +34,7 @@ impl<'de, T: Real> Deserialize<'de> for Number<T> {
         } else {
             bytemuck::try_cast(f64::deserialize(deserializer)?)
         };
-        let number: T = number.map_err(|_| D::Error::custom("expected numbers of type f32 or f64"))?;
+        let number: T = number.map_err(|_| D::Error::custom("expected f32 or f64"))?;
         if is_text && !number.is_finite() {
             let bits = 8 * size_of::<T>();
             return Err(D::Error::custom(format_args!(
@@ -196,6 +196,11 @@ pub mod one_or_infinity {
 pub mod array {
     use super::*;
 
+    /// Writes it.
+    ///
+    /// # Errors
+    ///
+    /// If the format is text and a value is infinite or NaN, or if the serializer fails.
     pub fn serialize<T: Real, S: Serializer, const N: usize>(
         values: &[T; N],
         serializer: S,
@@ -203,6 +208,11 @@ pub mod array {
         Places { values: &values[..], first: 0, step: 1, count: N }.serialize(serializer)
     }
 
+    /// Reads it.
+    ///
+    /// # Errors
+    ///
+    /// If there are not as many values, or one is out of the range of the type, or if the deserializer fails.
     pub fn deserialize<'de, T: Real, D: Deserializer<'de>, const N: usize>(
         deserializer: D,
     ) -> Result<[T; N], D::Error> {
@@ -218,6 +228,11 @@ pub mod column {
     use crate::num::zeroed::Zeroed;
     use nalgebra::SVector;
 
+    /// Writes it.
+    ///
+    /// # Errors
+    ///
+    /// If the format is text and a value is infinite or NaN, or if the serializer fails.
     pub fn serialize<T: Real, S: Serializer, const N: usize>(
         column: &SVector<T, N>,
         serializer: S,
@@ -225,6 +240,11 @@ pub mod column {
         array::serialize(&column.data.0[0], serializer)
     }
 
+    /// Reads it.
+    ///
+    /// # Errors
+    ///
+    /// If there are not as many values, or one is out of the range of the type, or if the deserializer fails.
     pub fn deserialize<'de, T: Real, D: Deserializer<'de>, const N: usize>(
         deserializer: D,
     ) -> Result<SVector<T, N>, D::Error> {
@@ -240,6 +260,11 @@ pub mod rows {
     use crate::num::zeroed::Zeroed;
     use nalgebra::SMatrix;
 
+    /// Writes it.
+    ///
+    /// # Errors
+    ///
+    /// If the format is text and a value is infinite or NaN, or if the serializer fails.
     pub fn serialize<T: Real, S: Serializer, const R: usize, const C: usize>(
         matrix: &SMatrix<T, R, C>,
         serializer: S,
@@ -247,6 +272,11 @@ pub mod rows {
         Rows::<_, R, C>(matrix.as_slice()).serialize(serializer)
     }
 
+    /// Reads it.
+    ///
+    /// # Errors
+    ///
+    /// If there are not as many values, or one is out of the range of the type, or if the deserializer fails.
     pub fn deserialize<'de, T: Real, D: Deserializer<'de>, const R: usize, const C: usize>(
         deserializer: D,
     ) -> Result<SMatrix<T, R, C>, D::Error> {

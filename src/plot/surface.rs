@@ -80,7 +80,7 @@ where
     }
     let range = |axis: usize| range_of(samples.iter().map(|(input, _)| input[axis]), 0.12).ok_or(PlotError::Nothing);
     let (x, y) = (range(0)?, range(1)?);
-    let answer = |point: [f64; 2]| {
+    let predict = |point: [f64; 2]| {
         let outputs: [N::Scalar; OUT] = network.predict_one(&point.map(N::Scalar::of));
         if let [output] = outputs.as_slice() {
             let output = output.exact();
@@ -92,12 +92,12 @@ where
     };
     let name = |class: usize| names.get(class).map_or_else(|| format!("class {class}"), |name| cut(name, 16));
     let names = (0..limit).map(name).collect();
-    let surface = Surface { answer, samples, axes, x: x.0..x.1, y: y.0..y.1, names };
+    let surface = Surface { predict, samples, axes, x: x.0..x.1, y: y.0..y.1, names };
     save(&surface, path.as_ref())
 }
 
 struct Surface<'a, F> {
-    answer: F,
+    predict: F,
     samples: Vec<([f64; 2], usize)>,
     axes: [&'a str; 2],
     x: Range<f64>,
@@ -193,7 +193,7 @@ impl<F: Fn([f64; 2]) -> (usize, f64)> Picture for Surface<'_, F> {
                 for left in (0..width).step_by(CELL as usize) {
                     let across = (f64::from(left) + f64::from(CELL) / 2.0) / f64::from(width);
                     let point = [along(&self.x, across), along(&self.y, 1.0 - middle / f64::from(height))];
-                    let (class, sure) = (self.answer)(point);
+                    let (class, sure) = (self.predict)(point);
                     // What is no probability is a certainty or a guess; NaN is a guess.
                     let share = ((sure - guess) / (1.0 - guess)).clamp(0.0, 1.0);
                     row.push((class, (share * SHADES).round() as i32));

@@ -121,6 +121,10 @@ where
 {
     /// [`Trainer::step`] on several threads.
     ///
+    /// # Shapes
+    ///
+    /// Those of [`Trainer::step`].
+    ///
     /// # Errors
     ///
     /// As for [`Trainer::step`].
@@ -140,6 +144,10 @@ where
     }
 
     /// [`Trainer::epoch`], each batch on several threads.
+    ///
+    /// # Shapes
+    ///
+    /// Those of [`Trainer::epoch`].
     ///
     /// # Errors
     ///
@@ -163,6 +171,10 @@ where
 
     /// [`Trainer::fit`], each batch on several threads.
     ///
+    /// # Shapes
+    ///
+    /// Those of [`Trainer::fit`].
+    ///
     /// # Errors
     ///
     /// As for [`Trainer::fit`].
@@ -185,6 +197,10 @@ where
     }
 
     /// [`Trainer::fit_validated`], each batch and the validation on several threads.
+    ///
+    /// # Shapes
+    ///
+    /// Those of [`Trainer::fit_validated`].
     ///
     /// # Errors
     ///
@@ -212,6 +228,10 @@ where
     }
 
     /// [`Trainer::evaluate`] on several threads.
+    ///
+    /// # Shapes
+    ///
+    /// Those of [`Trainer::evaluate`].
     ///
     /// # Errors
     ///

@@ -571,6 +571,10 @@ where
     /// Like [`fit`](Self::fit), and computes the loss of the validation samples after each epoch. `validation` is a
     /// pair of inputs and targets that are not trained on.
     ///
+    /// # Shapes
+    ///
+    /// `inputs` and `targets` as for [`fit`](Self::fit); `validation` any other number of both.
+    ///
     /// # Errors
     ///
     /// As for [`fit`](Self::fit), also for the validation samples.
@@ -602,7 +606,7 @@ where
     /// assert!(trainer.evaluate(validation.0, validation.1)? < 1e-6);
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
-    #[doc(alias("validation_data"))]
+    #[doc(alias("validation_data", "validation_split"))]
     pub fn fit_validated<X, Y, VX, VY, V>(
         &mut self,
         inputs: &X,

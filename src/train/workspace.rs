@@ -249,7 +249,7 @@ impl<N: Trainable, const B: usize> Workspace<N, B> {
     /// Creates a workspace of zeros; it can be stored in a `static`.
     #[must_use]
     pub const fn new() -> Self {
-        const { assert!(B > 0, "a micro-batch needs room for at least one sample") };
+        const { assert!(B > 0, "expected a micro-batch of at least one sample, found 0") };
         Self::ZEROED
     }
 

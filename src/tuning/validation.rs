@@ -275,7 +275,7 @@ pub(crate) struct FoldTask<'a, T: Real, Y: ?Sized, L, In: Scalable> {
 /// # Ok::<(), tuplenet::Error>(())
 /// ```
 ///
-#[doc(alias("cross_val_score", "GridSearchCV", "RandomizedSearchCV", "KFold"))]
+#[doc(alias("cross_val_score", "cross_validate", "GridSearchCV", "RandomizedSearchCV", "KFold"))]
 pub struct CrossValidation<'a, T: Real, Y: Samples<T> + ?Sized, L, F, In: Scalable, const OUT: usize> {
     inputs: Vec<In::Sample<T>>,
     targets: &'a Y,

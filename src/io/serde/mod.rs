@@ -35,7 +35,28 @@
 //!   the value is old and a part is new.
 //!
 //! A trainer that is read continues exactly as the one that was written. Layers, optimizers and random number
-//! generators of your own need `#[derive(Serialize, Deserialize)]`. The random number generator that
+//! generators of your own need `#[derive(Serialize, Deserialize)]`, and a field of values names how they are written, [`array`],
+//! [`column`] or [`rows`]:
+//!
+//! ```
+//! use tuplenet::prelude::*;
+//!
+//! tuplenet::parameters! {
+//!     /// A factor for each feature.
+//!     #[derive(serde::Serialize, serde::Deserialize)]
+//!     #[serde(bound = "T: Real")]
+//!     pub struct Scale<const N: usize; T> {
+//!         #[serde(with = "tuplenet::io::serde::array")]
+//!         factor: [T; N] = Weight,
+//!     }
+//! }
+//!
+//! let scale: Scale<2> = serde_json::from_str(r#"{"factor":[0.5,2.0]}"#)?;
+//! assert_eq!(serde_json::to_string(&scale)?, r#"{"factor":[0.5,2.0]}"#);
+//! # Ok::<(), serde_json::Error>(())
+//! ```
+//!
+//! The random number generator that
 //! [`seeded`](crate::seeded) returns needs rand's feature `serde`, which needs the standard library and is therefore
 //! not turned on here.
 //!
@@ -44,3 +65,5 @@
 mod images;
 pub(crate) mod in_place;
 pub mod states;
+
+pub use crate::num::serde::{array, column, rows};

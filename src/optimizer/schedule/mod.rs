@@ -69,7 +69,7 @@ fn check_factor(factor: f64, expected: &'static str) -> Result<(), Error> {
 }
 
 /// Learning rate schedule: a factor of the learning rate that the optimizer was made with.
-#[doc(alias("lr_scheduler", "learning rate schedule"))]
+#[doc(alias("lr_scheduler", "learning rate schedule", "LambdaLR"))]
 pub trait Schedule {
     /// The factor at `position`: after that many epochs, or steps.
     #[must_use]

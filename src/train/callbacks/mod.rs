@@ -209,7 +209,7 @@ fn bits_of<N: Trainable>(network: &N) -> u64 {
 /// two implementations do not overlap; the compiler infers it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a callback of this training run",
-    label = "expected `()`, `&mut History`, `&mut EarlyStopping`, `|epoch: &EpochReport<_>| ..`, or a pair of them",
+    label = "expected `()`, `&mut History`, `&mut EarlyStopping`, `|epoch: &EpochReport<_>| ..`, or a pair of them; pairs nest: `(a, (b, c))`",
     note = "it is the last argument, after those of `fit`: inputs, targets, `&FitOptions`, and those of `fit_validated`: inputs, targets, \
             the pair `(&validation_inputs, &validation_targets)`, `&FitOptions`"
 )]

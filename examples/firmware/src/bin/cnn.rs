@@ -1,4 +1,4 @@
-//! Which digit? A small convolutional network answers from flash.
+//! Which digit? A small convolutional network predicts from flash.
 
 #![no_std]
 #![no_main]

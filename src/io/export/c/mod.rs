@@ -88,7 +88,7 @@ where
 
     let mut text = format!(
         "/* A network of tuplenet, written by tuplenet {}. Not to be changed by hand.\n   {}\n\n   \
-         Compile it with -D{self_test} for int {name}_self_test(void), which gives how many of its answers are\n   \
+         Compile it with -D{self_test} for int {name}_self_test(void), which gives how many of its outputs are\n   \
          wrong, or with -D{main} for a program that runs it. */\n\n#include <stddef.h>\n#include <stdint.h>\n\n",
         env!("CARGO_PKG_VERSION"),
         type_of(&graph, &mut Used::default()),
@@ -159,7 +159,7 @@ pub fn c_header<N: Exportable>(network: &N, name: &str) -> Result<String, Export
     Ok(format!(
         "/* A network of tuplenet, written by tuplenet {}. Not to be changed by hand. */\n\n\
          #ifndef {guard}\n#define {guard}\n\n{includes}{}\n{LINKAGE}\n\
-         /* With -D{self_test}: how many answers are wrong. */\nint {name}_self_test(void);\n\n\
+         /* With -D{self_test}: how many outputs are wrong. */\nint {name}_self_test(void);\n\n\
          {LINKAGE_ENDS}\n#endif\n",
         env!("CARGO_PKG_VERSION"),
         declarations(&program, &graph),

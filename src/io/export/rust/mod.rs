@@ -107,7 +107,7 @@ where
     };
     table("What the self-test asks.", "INPUTS", graph.inputs, &vectors.inputs);
     table("What the network answered where it was written.", "OUTPUTS", graph.outputs, &vectors.outputs);
-    table("How far rounding may take each answer.", "TOLERANCES", graph.outputs, &vectors.tolerances);
+    table("How far rounding may take each output.", "TOLERANCES", graph.outputs, &vectors.tolerances);
     let steps = match (graph.stream().is_some(), graph.outputs.len()) {
         (false, _) => "",
         (true, 1) => STEPS_TO_LAST,
@@ -126,7 +126,7 @@ const SKIP: &str = "#[rustfmt::skip]\n";
 const ALLOW: &str = "#[rustfmt::skip]\n#[allow(dead_code, clippy::approx_constant)]\n";
 
 const SELF_TEST: &str = "\
-/// How many numbers of the answers to [`INPUTS`] are wrong: none.
+/// How many of the outputs for [`INPUTS`] are wrong: none.
 #[rustfmt::skip]
 #[allow(dead_code)]
 pub fn self_test() -> usize {

@@ -1,7 +1,7 @@
 //! A training run that is killed again and again, mostly while it writes its checkpoint: the file is always whole, and
 //! what goes on from it is the training that was never killed.
 //!
-//! `TUPLENET_KILLS=1000 cargo test --test kills --features checkpoint -- --nocapture` kills a thousand times.
+//! `TUPLENET_KILLS=1000 cargo test --test interrupted -- --nocapture` kills a thousand times.
 
 #![cfg(all(feature = "checkpoint", unix))]
 
