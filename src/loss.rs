@@ -80,7 +80,7 @@ use crate::data::{ClassIndex, Samples};
 use crate::error::{Error, Found, NotFinite, TargetError, setting};
 use crate::kernel::{self, Exponentials, map, map_sum, softmax};
 use crate::layers::Dropout;
-use crate::model::{Batch, Features, Pass, Sequence, Shape, Zeroed};
+use crate::model::{Batch, Features, LastActivation, Pass, Sequence, Shape, Trainable, Zeroed};
 use crate::num::math::{self, divide, maximum, minimum, splat};
 use crate::num::target::LOOPS_IN_LANES;
 use crate::num::{Lanes, Real, lanes};
@@ -99,6 +99,9 @@ use nalgebra::SMatrix;
 )]
 #[doc(alias("criterion", "objective"))]
 pub trait Loss<T: Real, Target, A: Activation, const OUT: usize> {
+    /// Evaluating it fails to compile if the loss makes no sense for so many outputs: see [`assert_loss`].
+    const VALID: () = ();
+
     /// Returns `scale` times the sum of the losses of the samples in use, and replaces each of `outputs` by the
     /// gradient of that sum.
     ///
@@ -152,9 +155,14 @@ pub trait Loss<T: Real, Target, A: Activation, const OUT: usize> {
 /// Implemented for every kind of [`Samples`] whose items are targets of the [`Loss`].
 #[diagnostic::on_unimplemented(
     message = "the targets do not fit: `{L}` does not compare outputs `{Out}` of `{T}` with `{Self}`",
-    label = "targets for a network with outputs `{Out}` of `{T}`"
+    label = "targets for a network with outputs `{Out}` of `{T}`",
+    note = "targets are features or sequences: a network that ends with an image needs `Flatten` after it, and its targets are \
+            arrays of so many pixels"
 )]
 pub trait Targets<T: Real, L, A: Activation, Out: Shape>: Samples<T> {
+    /// [`Loss::VALID`].
+    const VALID: ();
+
     /// [`Loss::evaluate`].
     fn evaluate<S: Simd, const B: usize>(
         loss: &L,
@@ -193,6 +201,8 @@ pub trait Targets<T: Real, L, A: Activation, Out: Shape>: Samples<T> {
 impl<T: Real, L: Loss<T, Y::Item, A, OUT>, A: Activation, Y: Samples<T> + ?Sized, const OUT: usize>
     Targets<T, L, A, Features<OUT>> for Y
 {
+    const VALID: () = L::VALID;
+
     #[inline(always)]
     fn evaluate<S: Simd, const B: usize>(
         loss: &L,
@@ -259,6 +269,8 @@ where
     A: Activation,
     Y: Samples<T, Item = [Target; STEPS]> + ?Sized,
 {
+    const VALID: () = L::VALID;
+
     #[inline(always)]
     fn evaluate<S: Simd, const B: usize>(
         loss: &L,
@@ -314,6 +326,35 @@ where
         }
         Ok(())
     }
+}
+
+/// Fails to compile with a readable message if the loss `L` does not fit the network `N` with targets of type `Target`: a
+/// loss that makes no sense after the last activation, targets of another size, a single output where there must be
+/// several. Training with them does not compile either, but the last is found here by `cargo check` too.
+///
+/// # Examples
+///
+/// ```
+/// use tuplenet::loss::assert_loss;
+/// use tuplenet::prelude::*;
+///
+/// type Net = (Dense<2, 8, Tanh>, Dense<8, 3, Softmax>);
+/// const _: () = assert_loss::<Net, CrossEntropy, usize>();
+/// const _: () = assert_loss::<Net, MeanSquaredError, [f32; 3]>();
+/// ```
+///
+/// ```compile_fail,E0080
+/// use tuplenet::loss::assert_loss;
+/// use tuplenet::prelude::*;
+///
+/// const _: () = assert_loss::<Dense<2, 1, Identity>, CrossEntropy, usize>();
+/// ```
+#[doc(alias("static_assert"))]
+pub const fn assert_loss<N: Trainable, L, Target>()
+where
+    [Target]: Targets<N::Scalar, L, LastActivation<N>, N::Out>,
+{
+    let () = <[Target] as Targets<N::Scalar, L, LastActivation<N>, N::Out>>::VALID;
 }
 
 /// A last activation that fits [`BinaryCrossEntropy`]: each output is a probability of its own, or a logit. For an
@@ -750,8 +791,9 @@ impl<T: Real, C: ClassIndex<2>> BinaryTarget<T, 1> for C {
 ///
 /// # Examples
 ///
-/// There must be at least two outputs: the loss of one would always be 0. The compiler finds that when it builds a
-/// program, not yet in `cargo check`:
+/// There must be at least two outputs: the loss of one would always be 0. A bound cannot say that a const parameter is not
+/// 1, so that the compiler finds it only where it generates code: when it builds a program, and not yet in `cargo check`,
+/// unless there is an [`assert_loss`].
 ///
 /// ```compile_fail,E0080
 /// use tuplenet::prelude::*;
@@ -814,6 +856,11 @@ impl CrossEntropy {
 }
 
 impl<T: Real, Y: ClassTarget<T, OUT>, A: Distribution, const OUT: usize> Loss<T, Y, A, OUT> for CrossEntropy {
+    const VALID: () = assert!(
+        OUT > 1,
+        "cross-entropy of one output is always 0: take `Sigmoid` with `BinaryCrossEntropy`, or an output for each class"
+    );
+
     #[inline(always)]
     fn evaluate<S: Simd, const B: usize>(
         &self,
@@ -822,12 +869,7 @@ impl<T: Real, Y: ClassTarget<T, OUT>, A: Distribution, const OUT: usize> Loss<T,
         outputs: &mut [[T; OUT]; B],
         targets: &[Y; B],
     ) -> T {
-        const {
-            assert!(
-                OUT > 1,
-                "cross-entropy of one output is always 0: take `Sigmoid` with `BinaryCrossEntropy`, or an output for each class"
-            )
-        };
+        const { <Self as Loss<T, Y, A, OUT>>::VALID };
         Y::evaluate::<S, A, B>(pass, scale, outputs, targets)
     }
 

@@ -25,7 +25,8 @@
 //! [`PARAMETERS`](crate::model::Params::PARAMETERS).
 //!
 //! **What they leave out** is the call stack, and the program itself. A prediction keeps the outputs of the layers
-//! inside a network on the stack, and some registers with each call. The crate in `examples/firmware` measures both: on
+//! inside a network on the stack, and some registers with each call; training a network of up to 64 KiB also keeps a second
+//! gradient there, for very large batches, except on a microcontroller. The crate in `examples/firmware` measures both: on
 //! a Cortex-M4F, a step of the `Learner` above used 184 to 292 bytes of stack.
 
 use crate::model::Trainable;

@@ -6,8 +6,8 @@ use crate::num::Real;
 use fearless_simd::Simd;
 use rand::Rng;
 
-/// Inverted dropout: in training, zeroes each activation with a probability of `PERCENT` / 100, and divides the others by
-/// the probability of being kept. In prediction all activations pass unchanged. (N. Srivastava et al., 2014.)
+/// Inverted dropout: in training, zeroes each activation with a probability of `PERCENT` per cent, and divides the others
+/// by the probability of being kept. In prediction all activations pass unchanged. (N. Srivastava et al., 2014.)
 ///
 /// `PERCENT` is the probability in per cent, from 0 to 99; a larger one regularizes more. It is an integer because a const
 /// parameter of a type cannot be a fraction: 0.5 is `Dropout<50>`, and for `Dropout<0.5>` the compiler says "expected
@@ -56,7 +56,12 @@ impl<const PERCENT: u32> Dropout<PERCENT> {
     /// network a different seed.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
-        const { assert!(PERCENT < 100, "expected a dropout probability below 100 per cent, found 100 or more") };
+        const {
+            assert!(
+                PERCENT < 100,
+                "expected a dropout probability below 100 per cent, found 100 or more: `Dropout<50>` zeroes half of the activations"
+            )
+        };
         Dropout { seed }
     }
 }

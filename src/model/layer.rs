@@ -332,4 +332,5 @@ pub const fn assert_shapes<N: Trainable>() {
     // Evaluating these constants finds sizes of zero, and what a layer asserts of its own sizes and of those that arrive.
     core::mem::forget(N::ZEROED);
     core::mem::forget(<N::Cache<1> as Zeroed>::ZEROED);
+    assert!(<N::In as Shape>::LEN > 0, "expected an input shape with at least one element, found a size of zero");
 }

@@ -356,6 +356,9 @@ impl<N: Trainable, const B: usize> Workspace<N, B> {
 
     /// Adds the gradient of the mean loss over any number of samples to `gradient`, and returns that loss.
     ///
+    /// The gradients of more than 1,024 micro-batches are added up in parts, so that what rounding adds to them stays small.
+    /// That takes a second gradient on the stack, and is done for networks of up to 64 KiB, not on microcontrollers.
+    ///
     /// # Shapes
     ///
     /// `inputs`: any number of samples of `[T; IN]`; `targets`: as many targets of the kind that the loss takes.
