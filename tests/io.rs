@@ -209,6 +209,41 @@ models! {
     sklearn_regression: SklearnRegression;
 }
 
+/// Layers of sequences, made by `io/sequences.py`: what the compiler has read is what is read at run time, with names and
+/// without.
+#[test]
+fn sequences() {
+    type Net = (
+        Conv1d<2, 3, 2, 3, Tanh>,
+        Bidirectional<Gru<3, 2>, 4>,
+        Steps<(Dense<4, 3, Relu>, LayerNorm<3>)>,
+        Rnn<3, 2, Relu>,
+        Lstm<2, 3>,
+        Gru<3, 2, Before>,
+        MeanOverTime,
+        Dense<2, 1, Identity>,
+    );
+    static NAMED: Net = include_weights!("io/fixtures/sequences.safetensors");
+    static RAW: Net = include_weights!("io/fixtures/sequences.f32", Raw(Precision::F32));
+    let mut network = Net::new(&mut seeded(5));
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/io/fixtures/sequences.safetensors");
+    Safetensors::DEFAULT.load(path, &mut network).unwrap();
+    assert_eq!(bits(&NAMED), bits(&network));
+    assert_eq!(bits(&RAW), bits(&network));
+    // By output, input and tap, and by gate, unit and input.
+    let file = std::fs::read(path).unwrap();
+    let file = safetensors::SafeTensors::deserialize(&file).unwrap();
+    let tensor = |name: &str, index: usize| {
+        let bytes = file.tensor(name).unwrap().data()[4 * index..][..4].try_into().unwrap();
+        f32::from_le_bytes(bytes)
+    };
+    assert_eq!(NAMED.0.weight[1][0][2], tensor("0.weight", (2 * 2 + 1) * 2));
+    assert_eq!(NAMED.1.reverse.weight_ih[2][1][0], tensor("1.weight_ih_l0_reverse", 2 * 3 + 2));
+    assert_eq!(NAMED.4.bias_hh[3][2], tensor("4.bias_hh_l0", 3 * 3 + 2));
+    let again = Safetensors::DEFAULT.to_vec(&network).unwrap();
+    assert_eq!(safetensors::SafeTensors::deserialize(&again).unwrap().tensor("0.weight").unwrap().shape(), [3, 2, 2]);
+}
+
 /// Numbers without names, read by the compiler, also as another type than they are stored in.
 #[test]
 fn raw_numbers() {

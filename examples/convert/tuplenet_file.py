@@ -243,8 +243,9 @@ type Net = {network};
 static NET: Net = tuplenet::include_weights!("{path}");"""
 
 
-def command(usage, library, load, write):
-    """The command line of a script: loads the model that the first argument names, and writes it to the second."""
+def command(usage, library, load, write, more=lambda model: ""):
+    """The command line of a script: loads the model that the first argument names, and writes it to the second. What `more`
+    gives is printed after the type."""
     if len(sys.argv) != 3:
         raise SystemExit(usage)
     source, to = sys.argv[1:]
@@ -259,4 +260,4 @@ def command(usage, library, load, write):
         raise SystemExit(f"{source}: {unknown}")
     except OSError as error:
         raise SystemExit(f"{to}: {error}")
-    print(program(network, to))
+    print(program(network, to) + more(model))

@@ -83,7 +83,8 @@ impl<L: Params, const OUT: usize> Params for Bidirectional<L, OUT> {
 /// Visits with the names that PyTorch has for the other direction.
 struct Reverse<'a, V>(&'a mut V);
 
-const fn reverse(parameter: Parameter) -> Parameter {
+/// The parameter with the name that PyTorch has for the other direction.
+pub(crate) const fn reverse(parameter: Parameter) -> Parameter {
     let name = match parameter.name.as_bytes() {
         b"weight_ih_l0" => "weight_ih_l0_reverse",
         b"weight_hh_l0" => "weight_hh_l0_reverse",

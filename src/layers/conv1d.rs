@@ -84,8 +84,9 @@ impl<const IN: usize, const OUT: usize, const K: usize, const REACH: usize, A, T
         );
     }
 
-    const WEIGHT: Parameter = Parameter { name: "weight", kind: Kind::Weight, rows: OUT, columns: IN * K };
-    const BIAS: Parameter = Parameter { name: "bias", kind: Kind::Bias, rows: OUT, columns: 1 };
+    pub(crate) const WEIGHT: Parameter =
+        Parameter { name: "weight", kind: Kind::Taps { taps: K }, rows: OUT, columns: IN * K };
+    pub(crate) const BIAS: Parameter = Parameter { name: "bias", kind: Kind::Bias, rows: OUT, columns: 1 };
 
     /// How many steps back tap `tap` is.
     #[inline(always)]

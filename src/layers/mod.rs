@@ -58,6 +58,8 @@ pub use activate::SoftmaxCache;
 #[doc(hidden)]
 pub use activate::{activate, activate_backward};
 pub use batch_norm::{BatchNorm, BatchNormCache};
+#[cfg(feature = "safetensors")]
+pub(crate) use bidirectional::reverse;
 pub use bidirectional::{Bidirectional, BidirectionalCache};
 pub use conv1d::{Conv1d, Conv1dCache, Ring};
 pub use conv2d::{Conv2d, ConvCache, ConvTranspose2d, DepthwiseConv2d, GroupedConv2d, RectangularConv2d};

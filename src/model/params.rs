@@ -21,6 +21,12 @@ pub enum Kind {
         /// The columns of a kernel.
         columns: usize,
     },
+    /// The taps of a convolution over time, whose weights are factors of inputs too. In a column of the matrix is a factor
+    /// for each output, and the columns are sorted by input, and then by tap. PyTorch has them by output, input and tap.
+    Taps {
+        /// How many there are.
+        taps: usize,
+    },
     /// A summand, or another parameter that weight decay should not pull towards zero: a gain, a centre.
     Bias,
     /// A buffer, which follows the data and not a gradient: a running mean. It is no parameter, and is passed to
@@ -34,7 +40,7 @@ impl Kind {
     /// Whether it is a factor of an input, to which regularization and weight decay apply.
     #[must_use]
     pub const fn is_weight(self) -> bool {
-        matches!(self, Kind::Weight | Kind::Kernel { .. })
+        matches!(self, Kind::Weight | Kind::Kernel { .. } | Kind::Taps { .. })
     }
 }
 

@@ -5,6 +5,7 @@
                               compares the outputs; `run` beside this file installs what is needed, and runs the package
 """
 
+import json
 import os
 import pathlib
 import subprocess
@@ -29,6 +30,7 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 
+import amplifier_model
 import keras_model
 import sklearn_model
 import tuplenet_file
@@ -1069,11 +1071,155 @@ def sklearn_not_finite():
     return model
 
 
+# --- Amplifiers: RTNeural and Neural Amp Modeler --------------------------------------------------------------------------
+
+
+class Json(dict):
+    """A model of RTNeural, with that of Keras from which it was made."""
+
+
+def rtneural(*layers):
+    """The JSON that RTNeural's python/model_utils.py writes of a model."""
+    model = sequence(*layers, steps=amplifier_model.STEPS, size=1)
+    stir(model, 1)
+    names = {k.GRU: "gru", k.LSTM: "lstm", k.Dense: "dense", k.TimeDistributed: "time-distributed-dense", k.Conv1D: "conv1d",
+             k.Activation: "activation"}  # fmt: skip
+    entries = []
+    for layer in model.layers:
+        function = getattr(layer, "activation", None) or layer.layer.activation
+        entry = {"type": names[type(layer)], "activation": "" if function is keras.activations.linear else function.__name__,
+                 "shape": [None, None, layer.output.shape[-1]]}  # fmt: skip
+        if type(layer) is k.Conv1D:
+            entry.update(kernel_size=list(layer.kernel_size), dilation=list(layer.dilation_rate))
+        entries.append({**entry, "weights": [array.tolist() for array in layer.get_weights()]})
+    found = Json(in_shape=[None, None, 1], layers=entries)
+    found.keras = model
+    return found
+
+
+def nam(layers=1, units=3, state=0.5):
+    """A `.nam` file as nam/models/recurrent.py writes it: of each cell the matrix, the bias and the state; and the head."""
+    random, weights = numpy.random.default_rng(5), []
+    for layer in range(layers):
+        size = units if layer else 1
+        weights += [*random.normal(size=4 * units * (size + units)), *random.normal(size=4 * units), *state * random.normal(size=2 * units)]
+    weights += [*random.normal(size=units), 0.25]
+    config = {"input_size": 1, "hidden_size": units, "num_layers": layers}
+    return {"version": "0.5.4", "architecture": "LSTM", "config": config, "weights": weights, "sample_rate": 48000}
+
+
+@written("(Lstm<1, 4>, Steps<Dense<4, 1, Identity>>)")
+def amp_lstm():
+    return rtneural(k.LSTM(4, return_sequences=True), k.Dense(1))
+
+
+@written("(Gru<1, 3>, Gru<3, 2>, Steps<Dense<2, 3, Relu>>, Elu, Steps<Dense<3, 1, Tanh>>)")
+def amp_gru():
+    return rtneural(
+        k.GRU(3, return_sequences=True), k.GRU(2, return_sequences=True), k.TimeDistributed(k.Dense(3, activation="relu")),
+        k.Activation("elu"), k.Dense(1, activation="tanh"),
+    )  # fmt: skip
+
+
+@written("(Conv1d<1, 3, 3, 8, Tanh>, Lstm<3, 2>, Steps<Dense<2, 2, Softmax>>)")
+def amp_convolution():
+    return rtneural(
+        k.Conv1D(3, 3, dilation_rate=4, padding="causal", activation="tanh"), k.LSTM(2, return_sequences=True),
+        k.Dense(2, activation="softmax"),
+    )  # fmt: skip
+
+
+@written("(Lstm<1, 3>, Steps<Dense<3, 1, Identity>>)")
+def amp_nam():
+    return nam()
+
+
+@written("(Lstm<1, 5>, Lstm<5, 5>, Steps<Dense<5, 1, Identity>>)")
+def amp_nam_of_two_layers():
+    return nam(2, 5, 0.0)
+
+
+def amp_with(change, model=None):
+    model = model or amp_lstm()
+    change(model)
+    return model
+
+
+@refused("architecture LSTM", "WaveNet")
+def amp_wavenet():
+    return amp_with(lambda model: model.update(architecture="WaveNet"), nam())
+
+
+@refused("expected 70 values", "found 69")
+def amp_nam_cut():
+    return amp_with(lambda model: model["weights"].pop(), nam())
+
+
+@refused("whole number as `hidden_size`", "3.5")
+def amp_nam_size():
+    return amp_with(lambda model: model["config"].update(hidden_size=3.5), nam())
+
+
+@refused("finite")
+def amp_nam_not_finite():
+    return amp_with(lambda model: model["weights"].__setitem__(3, float("nan")), nam())
+
+
+@refused("expected values in lists")
+def amp_nam_words():
+    return amp_with(lambda model: model["weights"].__setitem__(3, "loud"), nam())
+
+
+@refused("`num_layers`", "found none")
+def amp_nam_without_layers():
+    return amp_with(lambda model: model["config"].pop("num_layers"), nam())
+
+
+@refused("layer 1, dense, weights 0", "expected the sizes (4, 1)", "(3, 1)")
+def amp_sizes():
+    return amp_with(lambda model: model["layers"][1]["weights"][0].pop())
+
+
+@refused("layer 1, dense", "2 arrays", "found 1")
+def amp_without_bias():
+    return amp_with(lambda model: model["layers"][1]["weights"].pop())
+
+
+@refused("layer 0, prelu", "expected a layer among")
+def amp_prelu():
+    return amp_with(lambda model: model["layers"][0].update(type="prelu"))
+
+
+@refused("layer 1, dense", "activation among", "gelu")
+def amp_activation():
+    return amp_with(lambda model: model["layers"][1].update(activation="gelu"))
+
+
+@refused("number of features", "None")
+def amp_shape():
+    return amp_with(lambda model: model.update(in_shape=[None, None, None]))
+
+
+@refused("at least one layer")
+def amp_empty():
+    return amp_with(lambda model: model.update(layers=[]))
+
+
+@refused("found neither")
+def amp_something_else():
+    return {"weights": [1.0]}
+
+
+@refused("found neither")
+def amp_list():
+    return [1, 2]
+
+
 # --- What is done with them ---------------------------------------------------------------------------------------------
 
 
 def script_of(name):
-    return sklearn_model if name.startswith("sklearn") else keras_model
+    return amplifier_model if name.startswith("amp") else sklearn_model if name.startswith("sklearn") else keras_model
 
 
 def stir(model, seed):
@@ -1090,16 +1236,16 @@ def stir(model, seed):
 
 
 def samples_for(name, model):
-    if name.startswith("sklearn"):
-        *_, samples = sklearn_model.samples_of(model)
-        return samples[:8]
-    *_, samples = keras_model.samples_of(model)
+    *_, samples = script_of(name).samples_of(model)
     return samples[:8]
 
 
 def outputs_for(name, model, samples):
-    if name.startswith("sklearn"):
-        return sklearn_model.outputs_of(model, samples)
+    if isinstance(model, Json):
+        # Those of the model itself.
+        return keras_model.outputs_of(model.keras, samples)
+    if script_of(name) is not keras_model:
+        return script_of(name).outputs_of(model, samples)
     with keras_model.In32Bits(model):
         return keras_model.outputs_of(model, samples)
 
@@ -1115,7 +1261,7 @@ def check_written(name, folder, seed=1):
     samples = samples_for(name, model)
     outputs = outputs_for(name, model, samples)
     # Back again, into a model with other weights.
-    if name not in ("lora", "mixed_float16", "bfloat16"):
+    if name not in ("lora", "mixed_float16", "bfloat16") and script is not amplifier_model:
         if script is keras_model:
             stir(model, seed + 1)
         else:
@@ -1161,6 +1307,11 @@ def check_commands(folder):
         "good.keras": decoder(), "sum.keras": sum_of_tensors(), "mine.keras": registered_class_with_the_same_name(),
         "good.joblib": sklearn_standardized(), "unfitted.joblib": MLPClassifier(),
     }  # fmt: skip
+    (folder / "good.nam").write_text(json.dumps(nam()))
+    (folder / "good.json").write_text(json.dumps(amp_lstm()))
+    (folder / "wavenet.nam").write_text(json.dumps(amp_wavenet()))
+    (folder / "damaged.json").write_text('{"in_shape": [')
+    (folder / "damaged.nam").write_bytes(b"\xff\xfe no text")
     for name, model in models.items():
         (joblib.dump if name.endswith("joblib") else keras.saving.save_model)(model, folder / name)
     (folder / "damaged.keras").write_bytes(b"no model")
@@ -1171,6 +1322,12 @@ def check_commands(folder):
         ("keras_model.py", "mine.keras", 1, "Keras can't load it"),
         ("keras_model.py", "damaged.keras", 1, "Keras can't load it"),
         ("keras_model.py", "missing.keras", 1, "Keras can't load it"),
+        ("amplifier_model.py", "good.json", 0, "type Net = (Lstm<1, 4>, Steps<Dense<4, 1, Identity>>);"),
+        ("amplifier_model.py", "good.nam", 0, "state.0 = [["),
+        ("amplifier_model.py", "wavenet.nam", 1, "architecture LSTM"),
+        ("amplifier_model.py", "damaged.json", 1, "JSON can't load it"),
+        ("amplifier_model.py", "damaged.nam", 1, "JSON can't load it"),
+        ("amplifier_model.py", "missing.nam", 1, "JSON can't load it"),
         ("sklearn_model.py", "good.joblib", 0, "type Net = (Dense<4, 5, Relu, f64>, Dense<5, 1, Sigmoid, f64>);"),
         ("sklearn_model.py", "unfitted.joblib", 1, "call `fit`"),
         ("sklearn_model.py", "damaged.joblib", 1, "joblib can't load it"),
@@ -1208,29 +1365,34 @@ def check_reading(folder):
 
 def rust(name, found, samples, outputs):
     """A line of Rust that reads a file as the type that was printed."""
-    if WRITTEN[name][1].startswith("(Lstm"):
-        # Of any number of steps: one, as its type has it.
-        return f"    assert_shapes::<{found}>();\n"
+    width = samples.shape[1]
     samples, outputs = (array.astype(numpy.float64).reshape(len(array), -1).tolist() for array in (samples, outputs))
     samples, outputs = (f"[{', '.join(f'&{row}' for row in rows)}]" for rows in (samples, outputs))
-    return f"""    check::<{found}>("{name}", &{samples}, &{outputs});\n"""
+    network = f'load::<{found}>("{name}")'
+    if found.startswith(("(Lstm", "(Gru", "(Conv1d")):
+        # Of any number of steps: those of the samples.
+        network = f"(<Input<Sequence<{width // int(found[found.index('<') + 1])}, {found[found.index('<') + 1]}>> as Zeroed>::ZEROED, {network})"
+    return f"""    check("{name}", {network}, &{samples}, &{outputs});\n"""
 
 
 PROGRAM = """// Written by tests/io/converters.py.
 use tuplenet::data::Inputs;
 use tuplenet::io::safetensors;
 use tuplenet::layers::*;
-use tuplenet::model::{InputShape, Out, Shape, Trainable, Zeroed, assert_shapes};
+use tuplenet::model::{InputShape, Out, Shape, Trainable, Zeroed};
 use tuplenet::prelude::*;
 
 type Scalar<N> = <N as InputShape>::Scalar;
 type Sample<N> = <<N as InputShape>::In as Shape>::Sample<Scalar<N>>;
 
-fn check<N: Network + Trainable>(name: &str, inputs: &[&[f64]], outputs: &[&[f64]])
+fn load<N: Trainable>(name: &str) -> N {
+    safetensors::load(format!("{}/{name}.safetensors", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+fn check<N: Network + Trainable>(name: &str, network: N, inputs: &[&[f64]], outputs: &[&[f64]])
 where
     [Sample<N>]: Inputs<Scalar<N>, N::In>,
 {
-    let network: N = safetensors::load(format!("{}/{name}.safetensors", env!("CARGO_MANIFEST_DIR"))).unwrap();
     let largest = outputs.iter().flat_map(|output| output.iter()).fold(0.0, |largest: f64, output| largest.max(output.abs()));
     let sample = |input: &&[f64]| {
         let mut batch = <<N::In as Shape>::Batch<Scalar<N>, 1> as Zeroed>::ZEROED;

@@ -25,6 +25,8 @@
 //! }
 //! ```
 
+mod sequences;
+
 use super::format::{Safetensors, count, load_error_at};
 use super::header::{self, Header};
 use super::load_error::{LoadError, Name, Sizes};
@@ -349,8 +351,37 @@ macro_rules! value {
     };
 }
 
+// The gates of a recurrent layer, one after the other in a column.
+macro_rules! gates {
+    ($reader:ident, $real:ty) => {
+        impl<D: Data, const H: usize, const G: usize, const C: usize> Value<[[[$real; H]; G]; C]> for $reader<D> {
+            const VALUE: [[[$real; H]; G]; C] = {
+                let Stored { bytes, begin, precision, any_number, tensor, parameter } = D::STORED;
+                assert!(
+                    parameter.rows == G * H && parameter.columns == C,
+                    "a layer asks for other sizes than it lists"
+                );
+                let (mut columns, mut index, size) = ([[[0.0; H]; G]; C], 0, precision.size());
+                while index < G * H * C {
+                    let at = begin + index * size;
+                    let exact = read!(precision, bytes, at);
+                    let value = exact as $real;
+                    if value * 0.0 != 0.0 && !any_number {
+                        insist!(Err(load_error_at(tensor, &parameter, index, exact)))
+                    }
+                    columns[index % C][index / C / H][index / C % H] = value;
+                    index += 1;
+                }
+                columns
+            };
+        }
+    };
+}
+
 value!(Single, f32);
 value!(Double, f64);
+gates!(Single, f32);
+gates!(Double, f64);
 
 /// A floating-point type that the compiler can read from a file: `f32` and `f64`.
 pub trait Readable: Real {
@@ -361,16 +392,21 @@ pub trait Readable: Real {
     type Kernels<D: Data, const O: usize, const I: usize, const W: usize, const H: usize>: Value<
         [[[[Self; O]; I]; W]; H],
     >;
+
+    /// How the gates of a recurrent layer are read.
+    type Gates<D: Data, const H: usize, const G: usize, const C: usize>: Value<[[[Self; H]; G]; C]>;
 }
 
 impl Readable for f32 {
     type Constant<D: Data, const R: usize, const C: usize> = Single<D>;
     type Kernels<D: Data, const O: usize, const I: usize, const W: usize, const H: usize> = Single<D>;
+    type Gates<D: Data, const H: usize, const G: usize, const C: usize> = Single<D>;
 }
 
 impl Readable for f64 {
     type Constant<D: Data, const R: usize, const C: usize> = Double<D>;
     type Kernels<D: Data, const O: usize, const I: usize, const W: usize, const H: usize> = Double<D>;
+    type Gates<D: Data, const H: usize, const G: usize, const C: usize> = Double<D>;
 }
 
 /// The values of a tensor in a file, `R` by `C`.
@@ -383,6 +419,12 @@ pub const fn numbers<T: Readable, D: Data, const R: usize, const C: usize>() -> 
 pub const fn kernels<T: Readable, D: Data, const O: usize, const I: usize, const W: usize, const H: usize>()
 -> [[[[T; O]; I]; W]; H] {
     <T::Kernels<D, O, I, W, H> as Value<[[[[T; O]; I]; W]; H]>>::VALUE
+}
+
+/// The weights of the `G` gates of a recurrent layer with `H` units in a file, `G * H` by `C`: by column, gate and unit.
+#[must_use]
+pub const fn gates<T: Readable, D: Data, const H: usize, const G: usize, const C: usize>() -> [[[T; H]; G]; C] {
+    <T::Gates<D, H, G, C> as Value<[[[T; H]; G]; C]>>::VALUE
 }
 
 /// The network `N` as it is in the file `F`.

@@ -31,6 +31,10 @@ impl Sizes {
             let (height, width) = (height as u32, width as u32);
             return Sizes { rank: 4, first: [rows, columns / (height * width), height, width] };
         }
+        if let crate::model::Kind::Taps { taps } = parameter.kind {
+            let taps = taps as u32;
+            return Sizes { rank: 3, first: [rows, columns / taps, taps, 0] };
+        }
         Sizes { rank: 2, first: [rows, columns, 0, 0] }
     }
 

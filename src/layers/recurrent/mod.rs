@@ -255,7 +255,7 @@ macro_rules! recurrent {
             }
 
             const ROWS: usize = $gates * H;
-            const PARAMETERS: [Parameter; 4] = [
+            pub(crate) const PARAMETERS: [Parameter; 4] = [
                 Parameter { name: "weight_ih_l0", kind: Kind::Weight, rows: Self::ROWS, columns: IN },
                 Parameter { name: "weight_hh_l0", kind: Kind::Weight, rows: Self::ROWS, columns: H },
                 Parameter { name: "bias_ih_l0", kind: Kind::Bias, rows: Self::ROWS, columns: 1 },
