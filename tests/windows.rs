@@ -2,11 +2,15 @@
 
 #[allow(dead_code, reason = "bits are not compared here")]
 mod common;
+#[allow(dead_code, reason = "bytes are not counted here")]
+#[path = "common/counting.rs"]
+mod counting;
 #[path = "common/patterns.rs"]
 mod patterns;
 
 use common::numbers;
 use core::array::from_fn;
+use counting::ALLOCATIONS;
 use patterns::{network, number};
 use tuplenet::Error;
 use tuplenet::data::{Samples, Windows};
@@ -231,6 +235,7 @@ fn online_learning_needs_the_state() {
         let mut states = [network.state()];
         let mut trainer = Trainer::<_, _, _, _, 1>::with_micro_batch(network, MeanSquaredError, Adam::new(0.01), ());
         let (mut remembered, mut sum) = (0.0, 0.0);
+        let before = ALLOCATIONS.get();
         for window in 0..6000 {
             if !carries {
                 states = [trainer.network.state()];
@@ -246,6 +251,7 @@ fn online_learning_needs_the_state() {
             let loss = trainer.step_from(&mut states, &[input], &[target]).unwrap();
             sum += if window >= 5000 { loss / 1000.0 } else { 0.0 };
         }
+        assert_eq!(ALLOCATIONS.get(), before, "a step took memory from the heap");
         sum
     };
     let (with, without) = (loss(true), loss(false));

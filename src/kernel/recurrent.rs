@@ -28,21 +28,7 @@ pub(crate) fn product<S: Simd, T: Real, const H: usize, const GATES: usize, cons
     result: &mut [[T; H]; GATES],
 ) {
     if SCALAR {
-        let rows = start.iter().zip(result).enumerate().take(gates.end).skip(gates.start);
-        for (gate, (start, result)) in rows {
-            for (row, (start, result)) in start.iter().zip(result).enumerate() {
-                let mut sums = [*start, -T::ZERO];
-                for (k, (weight, x)) in weight.iter().zip(x).enumerate() {
-                    let weight = weight.get(gate).and_then(
-                        #[inline(always)]
-                        |weight| weight.get(row),
-                    );
-                    sums[k % 2] += weight.copied().unwrap_or(T::ZERO) * *x;
-                }
-                *result = sums[0] + sums[1];
-            }
-        }
-        return;
+        return product_of_scalars(weight, x, gates, start, result);
     }
     let width = Lanes::<S, T>::LEN;
     let (mut first, end) = (gates.start * H, gates.end * H);
@@ -63,6 +49,58 @@ pub(crate) fn product<S: Simd, T: Real, const H: usize, const GATES: usize, cons
         let at = if first + width <= end { first } else { end - width };
         some_rows::<S, T, H, GATES, K, 1>(simd, weight, x, at, start, result);
         first += width;
+    }
+}
+
+/// [`product`] without vector registers: four rows at a time, whose sums are in registers. The rows are written out, since a
+/// compiler that looks at flash unrolls no loop.
+#[inline(always)]
+fn product_of_scalars<T: Real, const H: usize, const GATES: usize, const K: usize>(
+    weight: &GateWeights<T, H, GATES, K>,
+    x: &[T; K],
+    gates: Range<usize>,
+    start: &[[T; H]; GATES],
+    result: &mut [[T; H]; GATES],
+) {
+    let rows = gates.start * H..gates.end * H;
+    let start = start.as_flattened().get(rows.clone()).unwrap_or_default();
+    let result = result.as_flattened_mut().get_mut(rows.clone()).unwrap_or_default();
+    let ((starts, start), (results, result)) = (start.as_chunks::<4>(), result.as_chunks_mut::<4>());
+    let ((columns, column), (pairs, last)) = (weight.as_chunks::<2>(), x.as_chunks::<2>());
+    let blocks = results.len();
+    for (block, (result, start)) in results.iter_mut().zip(starts).enumerate() {
+        let four = |column: &[[T; H]; GATES]| {
+            column.as_flattened().get(rows.clone()).unwrap_or_default().as_chunks::<4>().0.get(block).copied()
+        };
+        let ([mut a, mut b, mut c, mut d], zero) = (*start, -T::ZERO);
+        let (mut e, mut f, mut g, mut h) = (zero, zero, zero, zero);
+        for ([first, second], [x, y]) in columns.iter().zip(pairs) {
+            if let (Some([i, j, k, l]), Some([m, n, o, p])) = (four(first), four(second)) {
+                (a, b, c, d) = (a + i * *x, b + j * *x, c + k * *x, d + l * *x);
+                (e, f, g, h) = (e + m * *y, f + n * *y, g + o * *y, h + p * *y);
+            }
+        }
+        if let ([column], [x]) = (column, last) {
+            if let Some([i, j, k, l]) = four(column) {
+                (a, b, c, d) = (a + i * *x, b + j * *x, c + k * *x, d + l * *x);
+            }
+        }
+        *result = [a + e, b + f, c + g, d + h];
+    }
+    for (row, (result, start)) in result.iter_mut().zip(start).enumerate() {
+        let one = |column: &[[T; H]; GATES]| {
+            let column = column.as_flattened().get(rows.clone()).unwrap_or_default();
+            column.get(4 * blocks + row).copied().unwrap_or(T::ZERO)
+        };
+        let (mut even, mut odd) = (*start, -T::ZERO);
+        for ([first, second], [x, y]) in columns.iter().zip(pairs) {
+            even += one(first) * *x;
+            odd += one(second) * *y;
+        }
+        if let ([column], [x]) = (column, last) {
+            even += one(column) * *x;
+        }
+        *result = even + odd;
     }
 }
 

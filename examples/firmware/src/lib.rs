@@ -10,10 +10,12 @@ pub mod cnn;
 #[path = "../../../src/num/hashes.rs"]
 pub mod hashes;
 mod own;
+mod weights;
 
 pub use bits::Bits;
 pub use board::{exit, tell, tell_decimals};
 pub use own::Own;
+pub use weights::Weights;
 
 /// The program's entry calls `$run`, which returns whether all went well.
 ///

@@ -10,7 +10,7 @@ pub use lstm::Lstm;
 pub use rnn::{RecurrentActivation, Rnn};
 
 use crate::model::{Pass, Sequence, Shape, Zeroed};
-use crate::num::math::{sigmoid, splat};
+use crate::num::math::{self, splat};
 use crate::num::{Lanes, Real};
 use fearless_simd::Simd;
 use nalgebra::SMatrix;
@@ -18,7 +18,7 @@ use nalgebra::SMatrix;
 /// The value of a gate, from the sum of the products with the inputs and that with the state.
 #[inline(always)]
 fn gate<S: Simd, T: Real>(simd: S, input: Lanes<S, T>, sum: Lanes<S, T>) -> Lanes<S, T> {
-    sigmoid::<S, T>(simd, input + sum)
+    math::gate::<S, T>(simd, input + sum)
 }
 
 /// The derivative of a gate of the value `y`.
