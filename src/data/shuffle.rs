@@ -1,6 +1,8 @@
 //! [`Permutation`]: the order of the samples in an epoch, in constant memory.
 
+use crate::num::dispatch::dispatch;
 use crate::num::target::LOOPS_IN_LANES;
+use fearless_simd::Level;
 use rand::Rng;
 
 /// The most indices that fit into a `u64` with four bits each.
@@ -109,6 +111,29 @@ impl Permutation {
     pub(crate) fn from<const COUNT: usize>(&self, first: usize) -> [usize; COUNT] {
         // Up to four are one register, and lanes gain little; a step with so few samples has no register left for it.
         if COUNT <= 4 { self.several_called(first) } else { self.several_inlined(first) }
+    }
+
+    /// [`from`](Self::from), compiled in this crate for an instruction set of the CPU.
+    #[inline(always)]
+    pub(crate) fn from_compiled<const COUNT: usize>(&self, level: Level, first: usize) -> [usize; COUNT] {
+        let mut found = [0; COUNT];
+        self.fill(level, first, &mut found);
+        found
+    }
+
+    #[cfg_attr(feature = "compiled", inline(never))]
+    #[cfg_attr(not(feature = "compiled"), inline)]
+    fn fill(&self, level: Level, first: usize, found: &mut [usize]) {
+        dispatch!(level, simd => {
+            let _ = simd;
+            let mut first = first;
+            for found in found.chunks_mut(32) {
+                for (to, index) in found.iter_mut().zip(self.several_inlined::<32>(first)) {
+                    *to = index;
+                }
+                first += 32;
+            }
+        });
     }
 
     #[inline(never)]

@@ -1,11 +1,10 @@
 //! Large work, compiled once, in this crate: functions whose sizes are arguments, for each scalar type and instruction set. A
 //! program that uses the library compiles calls of them. The sums have the order of the kernels whose sizes the compiler knows.
 
-use super::dense::Sums;
-use super::plan::row_split;
-use super::product::{add_columns, dot_products, product, transpose};
+use super::general::{self, Left, Task};
+use super::plan::{is_dot_products, row_split};
 use super::size::Matrix;
-use super::{ColumnProduct, Columns, Elementwise, Product, Rows, SMALL_SIZE, packed_product, product_with_column};
+use super::{Columns, Elementwise, MAX_LANES, Product, SMALL_SIZE, packed_product};
 use crate::num::math::maximum;
 use crate::num::{Lanes, Real};
 use bytemuck::Pod;
@@ -61,33 +60,24 @@ macro_rules! recast_to_itself {
 recast_to_itself!(usize bool LayerSize);
 
 /// `compiled! { name(argument: type, ..) = body; }` makes a function `name(level, argument, ..)` of the scalar type `T` from
-/// `body(simd, argument, ..)`, which is compiled for `f32` and `f64` and every instruction set, in a module of its own; without
-/// the feature `compiled` only where a program calls it, which none does.
+/// `body(simd, argument, ..)`, which is compiled for every instruction set: for `f32` in this crate, with the feature `compiled`, and for `f64` in a
+/// program that calls it, once for all its networks.
 macro_rules! compiled {
     ($($(#[$doc:meta])* $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)? = $body:ident;)+) => {$(
         mod $name {
             use super::*;
 
-            pub(super) mod single {
-                use super::*;
-                type T = f32;
-
-                #[cfg_attr(feature = "compiled", inline(never))]
-                #[cfg_attr(not(feature = "compiled"), inline)]
-                pub(crate) fn call(level: fearless_simd::Level, $($argument: $type),*) $(-> $result)? {
-                    $crate::num::dispatch::dispatch!(level, simd => $body::<_, f32>(simd, $($argument),*))
-                }
+            #[inline(never)]
+            pub(super) fn each<T: Real>(level: fearless_simd::Level, $($argument: $type),*) $(-> $result)? {
+                $crate::num::dispatch::dispatch!(level, simd => $body::<_, T>(simd, $($argument),*))
             }
 
-            pub(super) mod double {
-                use super::*;
-                type T = f64;
+            type T = f32;
 
-                #[cfg_attr(feature = "compiled", inline(never))]
-                #[cfg_attr(not(feature = "compiled"), inline)]
-                pub(crate) fn call(level: fearless_simd::Level, $($argument: $type),*) $(-> $result)? {
-                    $crate::num::dispatch::dispatch!(level, simd => $body::<_, f64>(simd, $($argument),*))
-                }
+            #[cfg_attr(feature = "compiled", inline(never))]
+            #[cfg_attr(not(feature = "compiled"), inline)]
+            pub(super) fn single(level: fearless_simd::Level, $($argument: $type),*) $(-> $result)? {
+                each::<f32>(level, $($argument),*)
             }
         }
 
@@ -95,14 +85,13 @@ macro_rules! compiled {
         #[inline(always)]
         pub(crate) fn $name<T: Real>(level: fearless_simd::Level, $($argument: $type),*) $(-> $result)? {
             use $crate::kernel::compiled::Recast;
-            if size_of::<T>() == size_of::<f32>() {
-                if let ($(Some($argument),)*) = ($(Recast::<f32>::recast($argument),)*) {
-                    return $name::single::call(level, $($argument),*);
-                }
-            } else if let ($(Some($argument),)*) = ($(Recast::<f64>::recast($argument),)*) {
-                return $name::double::call(level, $($argument),*);
+            if const { size_of::<T>() != size_of::<f32>() } {
+                $name::each::<T>(level, $($argument),*)
+            } else if let ($(Some($argument),)*) = ($(Recast::<f32>::recast($argument),)*) {
+                $name::single(level, $($argument),*)
+            } else {
+                Default::default()
             }
-            Default::default()
         }
     )+};
 }
@@ -130,6 +119,43 @@ compiled! {
     input_gradient(size: LayerSize, weight: &[T], dy: &[T], dx: &mut [T], scratch: &mut [T]) = input_gradient_of;
 }
 
+#[inline(always)]
+fn forward_of<S: Simd, T: Real>(
+    simd: S,
+    size: LayerSize,
+    weight: &[T],
+    bias: &[T],
+    x: &[T],
+    y: &mut [T],
+    scratch: &mut [T],
+) {
+    let LayerSize { inputs, outputs, capacity, columns, relu } = size;
+    let y = &mut y[..capacity * outputs];
+    if capacity <= SMALL_SIZE && is_dot_products(inputs, outputs) {
+        general::transpose(simd, weight, outputs, inputs, scratch);
+        let left = &scratch[..inputs * outputs];
+        let (x, y) = (&x[..columns * inputs], &mut y[..columns * outputs]);
+        return general::dot_products(simd, (left, inputs), x, (bias, relu), y);
+    }
+    let mut tail = [T::ZERO; 2 * MAX_LANES];
+    let left = Left::new(simd, weight, outputs, inputs, &mut tail);
+    if capacity == 1 {
+        return general::product_with_column(simd, left, &x[..inputs], (bias, relu), y);
+    }
+    let (whole, group) = if capacity > SMALL_SIZE { row_split(outputs, inputs) } else { (outputs, 0) };
+    let task = Task { left, right: x, stride: inputs, depth: inputs, columns, capacity, start: bias, relu };
+    general::product::<S, T, false>(simd, whole, task, y);
+    let left = Matrix { values: weight, rows: outputs };
+    let right = Columns { matrix: Matrix { values: x, rows: inputs }, capacity };
+    let task = Product { left, right, depth: inputs, columns, start: Some(bias), activated: relu };
+    match group {
+        1 => packed_product::<S, T, Positive, _, _, _, 1>(simd, &task, scratch, y),
+        2 => packed_product::<S, T, Positive, _, _, _, 2>(simd, &task, scratch, y),
+        4 => packed_product::<S, T, Positive, _, _, _, 4>(simd, &task, scratch, y),
+        _ => {}
+    }
+}
+
 /// The positive part: what ReLU computes.
 struct Positive;
 
@@ -148,61 +174,20 @@ impl Elementwise for Positive {
 }
 
 #[inline(always)]
-fn forward_of<S: Simd, T: Real>(
-    simd: S,
-    size: LayerSize,
-    weight: &[T],
-    bias: &[T],
-    x: &[T],
-    y: &mut [T],
-    scratch: &mut [T],
-) {
-    let LayerSize { inputs, outputs, capacity, columns, relu } = size;
-    let (left, right) = (Matrix { values: weight, rows: outputs }, Matrix { values: x, rows: inputs });
-    if capacity <= SMALL_SIZE && super::plan::is_dot_products(inputs, outputs) {
-        transpose(simd, left, inputs, scratch);
-        let rows = Matrix { values: &*scratch, rows: inputs };
-        dot_products(simd, (columns, capacity), rows, x, bias, y);
-        if relu {
-            for y in &mut y[..columns * outputs] {
-                *y = Positive::value::<S, T>(simd, Lanes::<S, T>::splat(simd, *y)).as_slice()[0];
-            }
-        }
-        return;
-    }
-    if capacity == 1 {
-        let product = ColumnProduct { left, right: &x[..inputs], start: bias, activated: relu };
-        return product_with_column::<S, T, Positive, _>(simd, &product, y);
-    }
-    let right = Columns { matrix: right, capacity };
-    let task = Product { left, right, depth: inputs, columns, start: Some(bias), activated: relu };
-    let (whole, group) = if capacity > SMALL_SIZE { row_split(outputs, inputs) } else { (outputs, 0) };
-    if whole > 0 {
-        product::<S, T, Positive, _, _, false>(simd, whole, task, y);
-    }
-    match group {
-        1 => packed_product::<S, T, Positive, _, _, _, 1>(simd, &task, scratch, y),
-        2 => packed_product::<S, T, Positive, _, _, _, 2>(simd, &task, scratch, y),
-        4 => packed_product::<S, T, Positive, _, _, _, 4>(simd, &task, scratch, y),
-        _ => {}
-    }
-}
-
-#[inline(always)]
 fn add_gradient_of<S: Simd, T: Real>(simd: S, size: LayerSize, x: &[T], dy: &[T], weight: &mut [T], bias: &mut [T]) {
-    let LayerSize { inputs, outputs, capacity, columns, .. } = size;
-    let (left, right) = (Matrix { values: x, rows: inputs }, Matrix { values: dy, rows: outputs });
-    if outputs == 1 {
-        // The weights are one row: lanes across the inputs.
-        let right = Rows::new(right, capacity);
-        let task = Product { left, right, depth: columns, columns: 1, start: None, activated: false };
-        product::<S, T, Sums, _, _, true>(simd, inputs, task, weight);
+    let LayerSize { inputs, outputs, columns: depth, .. } = size;
+    let mut tails = [[T::ZERO; 2 * MAX_LANES]; 2];
+    let [tail_of_x, tail_of_dy] = &mut tails;
+    let rows_of_dy = Left::new(simd, dy, outputs, depth, tail_of_dy);
+    general::add_columns(simd, rows_of_dy, depth, &mut bias[..outputs]);
+    // The weights of a single output are one row: lanes across the inputs.
+    let (height, columns, left, right) = if outputs == 1 {
+        (inputs, 1, Left::new(simd, x, inputs, depth, tail_of_x), dy)
     } else {
-        let rows = Rows::new(left, capacity);
-        let task = Product { left: right, right: rows, depth: columns, columns: inputs, start: None, activated: false };
-        product::<S, T, Sums, _, _, true>(simd, outputs, task, weight);
-    }
-    add_columns(simd, Matrix { values: &dy[..columns * outputs], rows: outputs }, bias);
+        (outputs, inputs, rows_of_dy, x)
+    };
+    let task = Task { left, right, stride: columns, depth, columns, capacity: columns, start: &[], relu: false };
+    general::product::<S, T, true>(simd, height, task, weight);
 }
 
 #[inline(always)]
@@ -215,9 +200,9 @@ fn input_gradient_of<S: Simd, T: Real>(
     scratch: &mut [T],
 ) {
     let LayerSize { inputs, outputs, capacity, columns, .. } = size;
-    transpose(simd, Matrix { values: weight, rows: outputs }, inputs, scratch);
-    let left = Matrix { values: &scratch[..inputs * outputs], rows: inputs };
-    let right = Columns { matrix: Matrix { values: dy, rows: outputs }, capacity };
-    let task = Product { left, right, depth: outputs, columns, start: None, activated: false };
-    product::<S, T, Sums, _, _, false>(simd, inputs, task, dx);
+    general::transpose(simd, weight, outputs, inputs, scratch);
+    let mut tail = [T::ZERO; 2 * MAX_LANES];
+    let left = Left::new(simd, &scratch[..inputs * outputs], inputs, outputs, &mut tail);
+    let task = Task { left, right: dy, stride: outputs, depth: outputs, columns, capacity, start: &[], relu: false };
+    general::product::<S, T, false>(simd, inputs, task, &mut dx[..capacity * inputs]);
 }

@@ -8,7 +8,7 @@ use super::{
     ColumnProduct, Columns, Elementwise, MAX_LANES, Pass, Product, Rows, map, map_first, packed_product,
     product_with_column, scalar,
 };
-use crate::num::dispatch::{call, is_glue, level_in};
+use crate::num::dispatch::{call, dispatch, is_glue, level, level_in};
 use crate::num::{Lanes, Real, SCALAR};
 use core::marker::PhantomData;
 use fearless_simd::Simd;
@@ -53,15 +53,16 @@ pub(crate) fn forward<S: Simd, T: Real, A: Elementwise, const IN: usize, const O
     activated: bool,
     y: &mut [[T; OUT]; B],
 ) {
-    if const { Planned::<S, T, IN, OUT, B>::PLAN.compiled } {
+    let fused = const { Planned::<S, T, IN, OUT, B>::PLAN.fuses(A::SHORT) };
+    if const { Planned::<S, T, IN, OUT, B>::PLAN.called } {
+        forward_called::<T, A, IN, OUT, B>(pass.len(), weights, x, activated && fused, y);
+    } else if const { Planned::<S, T, IN, OUT, B>::PLAN.compiled } {
         forward_compiled::<S, T, A, IN, OUT, B>(pass, weights, x, activated && A::RELU, y);
         if activated && !A::RELU {
             activate::<S, T, A, OUT, B>(pass, y);
         }
         return;
-    }
-    let fused = const { Planned::<S, T, IN, OUT, B>::PLAN.fuses(A::SHORT) };
-    if SCALAR {
+    } else if SCALAR {
         forward_scalar::<S, T, A, IN, OUT, B>(pass, weights, x, activated && fused, y);
     } else {
         forward_lanes::<S, T, A, IN, OUT, B>(pass, weights, x, activated && fused, y);
@@ -75,6 +76,35 @@ pub(crate) fn forward<S: Simd, T: Real, A: Elementwise, const IN: usize, const O
 #[inline(always)]
 fn size<S: Simd, const IN: usize, const OUT: usize, const B: usize>(pass: Pass<S, B>, relu: bool) -> LayerSize {
     LayerSize { inputs: IN, outputs: OUT, capacity: B, columns: pass.len(), relu }
+}
+
+/// [`forward`] for these sizes and the instruction sets with wide registers, with an activation only where it is fused: a function that all
+/// networks with such a layer call.
+#[inline(never)]
+fn forward_called<T: Real, A: Elementwise, const IN: usize, const OUT: usize, const B: usize>(
+    len: usize,
+    weights: Weights<T, IN, OUT>,
+    x: &[[T; IN]; B],
+    activated: bool,
+    y: &mut [[T; OUT]; B],
+) {
+    #[inline(always)]
+    fn on<S: Simd, T: Real, A: Elementwise, const IN: usize, const OUT: usize, const B: usize>(
+        pass: Pass<S, B>,
+        weights: Weights<T, IN, OUT>,
+        x: &[[T; IN]; B],
+        activated: bool,
+        y: &mut [[T; OUT]; B],
+    ) {
+        if const { !is_glue::<S>() } {
+            return forward_lanes::<S, T, A, IN, OUT, B>(pass, weights, x, activated, y);
+        }
+        forward_compiled::<S, T, A, IN, OUT, B>(pass, weights, x, activated && A::RELU, y);
+        if activated && !A::RELU {
+            activate::<S, T, A, OUT, B>(pass, y);
+        }
+    }
+    dispatch!(level(), simd => on::<_, T, A, IN, OUT, B>(Pass::new(simd, len), weights, x, activated, y));
 }
 
 /// [`forward`], compiled in this crate, with no activation but ReLU.
@@ -301,6 +331,33 @@ pub(crate) fn add_gradient<S: Simd, T: Real, const IN: usize, const OUT: usize, 
         scalar::add_outer(dy, x, pass.len(), pass.gradient_is_zero(), weight);
         return scalar::add_columns(dy, pass.len(), pass.gradient_is_zero(), bias);
     }
+    if const { Planned::<S, T, IN, OUT, B>::PLAN.called } {
+        return add_gradient_called(pass.len(), x, dy, weight, bias);
+    }
+    add_gradient_here(pass, x, dy, weight, bias);
+}
+
+/// [`add_gradient`] for these sizes, like [`forward_called`].
+#[inline(never)]
+fn add_gradient_called<T: Real, const IN: usize, const OUT: usize, const B: usize>(
+    len: usize,
+    x: &[[T; IN]; B],
+    dy: &[[T; OUT]; B],
+    weight: &mut [[T; OUT]; IN],
+    bias: &mut [T; OUT],
+) {
+    dispatch!(level(), simd => add_gradient_here(Pass::new(simd, len), x, dy, weight, bias));
+}
+
+/// [`add_gradient`] where it is not called.
+#[inline(always)]
+fn add_gradient_here<S: Simd, T: Real, const IN: usize, const OUT: usize, const B: usize>(
+    pass: Pass<S, B>,
+    x: &[[T; IN]; B],
+    dy: &[[T; OUT]; B],
+    weight: &mut [[T; OUT]; IN],
+    bias: &mut [T; OUT],
+) {
     if const { Planned::<S, T, IN, OUT, B>::PLAN.compiled } {
         let (level, size) = (level_in(pass.simd()), size::<S, IN, OUT, B>(pass, false));
         let (x, dy) = (x.as_flattened(), dy.as_flattened());
@@ -364,6 +421,31 @@ pub(crate) fn input_gradient<S: Simd, T: Real, const IN: usize, const OUT: usize
     if SCALAR {
         return scalar::transposed_product(weight, dy, pass.len(), dx);
     }
+    if const { Planned::<S, T, IN, OUT, B>::PLAN.called } {
+        return input_gradient_called(pass.len(), weight, dy, dx);
+    }
+    input_gradient_here(pass, weight, dy, dx);
+}
+
+/// [`input_gradient`] for these sizes, like [`forward_called`].
+#[inline(never)]
+fn input_gradient_called<T: Real, const IN: usize, const OUT: usize, const B: usize>(
+    len: usize,
+    weight: &[[T; OUT]; IN],
+    dy: &[[T; OUT]; B],
+    dx: &mut [[T; IN]; B],
+) {
+    dispatch!(level(), simd => input_gradient_here(Pass::new(simd, len), weight, dy, dx));
+}
+
+/// [`input_gradient`] where it is not called.
+#[cfg_attr(not(debug_assertions), inline(always))]
+fn input_gradient_here<S: Simd, T: Real, const IN: usize, const OUT: usize, const B: usize>(
+    pass: Pass<S, B>,
+    weight: &[[T; OUT]; IN],
+    dy: &[[T; OUT]; B],
+    dx: &mut [[T; IN]; B],
+) {
     if const { Planned::<S, T, IN, OUT, B>::PLAN.compiled } {
         let mut transposed = [[T::ZERO; IN]; OUT];
         let (level, size) = (level_in(pass.simd()), size::<S, IN, OUT, B>(pass, false));
@@ -409,7 +491,6 @@ pub(crate) fn sgd_step<T: Real, const IN: usize, const OUT: usize, const B: usiz
 mod tests {
     use super::*;
     use crate::num::dispatch::tests::levels;
-    use crate::num::dispatch::{dispatch, level};
     use crate::prelude::seeded;
     use fearless_simd::Level;
     use rand::Rng;

@@ -15,6 +15,7 @@ mod column;
 pub(crate) mod compiled;
 pub(crate) mod convolution;
 pub(crate) mod dense;
+mod general;
 mod interleave;
 mod moments;
 mod packed;
@@ -29,7 +30,7 @@ mod softmax;
 
 pub(crate) use moments::mean_and_squares;
 pub use pass::Pass;
-pub(crate) use plan::{COMPILED, LARGE, SMALL_SIZE};
+pub(crate) use plan::{COMPILED, SMALL_SIZE, is_called};
 pub(crate) use softmax::{Exponentials, softmax};
 
 use column::{ColumnProduct, product_with_column};

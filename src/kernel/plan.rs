@@ -14,10 +14,18 @@ use super::MAX_LANES;
 /// unless it is loaded in the same pieces. Beyond, the arithmetic dominates.
 pub(crate) const SMALL_SIZE: usize = 8;
 
-/// From so many products on, a layer or a network calls what is compiled in this crate, if anything is. With fewer its loops are compiled in the
-/// program that uses it, for its sizes, which takes that program's compiler some seconds, and less time when it runs: of networks with
-/// a hundredth as many products a step takes 20 to 40 % longer by calls (W3 and W4 of `benches/peers`, AVX-512).
+/// From so many products on, a layer calls what is compiled in this crate for all sizes, if anything is. With fewer its loops are compiled in the
+/// program that uses it, for its sizes, which takes that program's compiler some seconds, and less time when it runs.
 pub(crate) const LARGE: usize = 1 << 17;
+
+/// From so many products on, a network that computes more than [`SMALL_SIZE`] columns at a time is calls: a few dozen for a step, which take a
+/// hundredth of its time, or a tenth near this limit.
+const CALLS_PAY: usize = 1 << 13;
+
+/// Whether a network of so many parameters is compiled as calls, for a micro-batch of so many columns, and not inlined whole.
+pub(crate) const fn is_called(parameters: usize, columns: usize) -> bool {
+    COMPILED && parameters * columns >= if columns > SMALL_SIZE { CALLS_PAY } else { LARGE }
+}
 
 /// Whether anything is compiled in this crate.
 pub(crate) const COMPILED: bool = cfg!(feature = "compiled") && !SCALAR;
@@ -93,6 +101,8 @@ pub(crate) struct Plan {
     pub fuses_short: bool,
     /// Whether products are compiled in this crate.
     pub compiled: bool,
+    /// Whether products that code which is calls needs are compiled for these sizes, each once for all such code.
+    pub called: bool,
     /// Whether products are functions of their own. All of a network's products in one function make one so large
     /// that the compiler takes minutes for it; those of a single sample or of a small layer take less time than a
     /// call.
@@ -108,7 +118,7 @@ impl Plan {
     /// The plan for the instruction set `S`.
     pub const fn of<S: Simd, T: Real>(inputs: usize, outputs: usize, columns: usize) -> Self {
         let plan = Self::new(inputs, outputs, columns, Vectors::of::<S, T>());
-        Plan { compiled: plan.compiled || is_glue::<S>(), ..plan }
+        Plan { compiled: plan.compiled || is_glue::<S>(), called: plan.called && is_glue::<S>(), ..plan }
     }
 
     /// The plan for these vector registers.
@@ -139,6 +149,7 @@ impl Plan {
             fuses_all: if SCALAR { one_by_one } else { fuses && columns == 1 },
             fuses_short: if SCALAR { columns == 1 } else { fuses },
             compiled: COMPILED && inputs * outputs * columns >= LARGE,
+            called: COMPILED && columns > SMALL_SIZE && inputs * outputs * columns < LARGE,
             apart: columns > SMALL_SIZE && inputs * outputs >= 64,
             across_inputs: (outputs <= 4 && inputs >= 2 * outputs) || across_inputs,
             by_column: !SCALAR && columns > 1 && columns <= SMALL_SIZE && outputs < vectors.lanes,

@@ -613,7 +613,12 @@ pub(crate) fn transpose<S: Simd, T: Real, M: Size, C: Size>(
 
 /// [`transpose`] of a matrix of `rows` rows and `columns` columns, both no less than a register has lanes.
 #[inline(always)]
-fn transpose_squares<S: Simd, T: Real>(simd: S, (matrix, rows): (&[T], usize), columns: usize, result: &mut [T]) {
+pub(super) fn transpose_squares<S: Simd, T: Real>(
+    simd: S,
+    (matrix, rows): (&[T], usize),
+    columns: usize,
+    result: &mut [T],
+) {
     let lanes = Lanes::<S, T>::LEN;
     for row in (0..rows).step_by(lanes) {
         let row = begin(lanes, rows, row, 0);
@@ -752,7 +757,7 @@ pub(crate) fn dot_products<S: Simd, T: Real, D: Size>(
 
 /// The products of two slices of the same length, added up in 16 sums.
 #[inline(always)]
-fn dot<S: Simd, T: Real>(simd: S, a: &[T], b: &[T]) -> [Lanes<S, T>; MAX_LANES / 2] {
+pub(super) fn dot<S: Simd, T: Real>(simd: S, a: &[T], b: &[T]) -> [Lanes<S, T>; MAX_LANES / 2] {
     let (lanes, depth) = (Lanes::<S, T>::LEN, a.len());
     let mut sums = [Lanes::<S, T>::splat(simd, T::ZERO); MAX_LANES / 2];
     for first in (0..depth).step_by(MAX_LANES) {

@@ -2,7 +2,7 @@
 //! that do not match.
 
 use crate::activation::Activation;
-use crate::kernel::{COMPILED, LARGE, Pass, map_columns};
+use crate::kernel::{Pass, is_called, map_columns};
 use crate::model::{Batch, Description, Op, Parameter, Position, Shape, Visit, VisitorMut, Zeroed};
 use crate::num::dispatch::{dispatch, is_glue, level};
 use crate::num::math::mul_add;
@@ -155,7 +155,7 @@ pub trait Layer<In: Shape, T: Real>: Model<In, T> + Visit<T> {
 /// Whether a network's code is inlined into the code that uses it, for a micro-batch of `columns`, and not compiled as calls:
 /// it is small, or a layer that this crate has not compiled.
 pub(crate) const fn is_inlined<In: Shape, T: Real, N: Model<In, T>>(columns: usize) -> bool {
-    !COMPILED || !N::IS_COMPILED || size_of::<N>() / size_of::<T>() * columns < LARGE
+    !N::IS_COMPILED || !is_called(size_of::<N>() / size_of::<T>(), columns)
 }
 
 /// [`Model::infer`] of a layer inside another. Where the code around it is compiled once for all instruction sets, a layer

@@ -213,6 +213,35 @@ fn copy_inputs<In: Shape, T: Real, X: Inputs<T, In> + ?Sized, const B: usize>(
     }
 }
 
+/// [`copy_inputs`] with the registers of an instruction set of the CPU, which are wider than those of glue.
+#[inline(always)]
+fn copy_inputs_in<S: Simd, In: Shape, T: Real, X: Inputs<T, In> + ?Sized, const B: usize>(
+    all: &X,
+    in_order: bool,
+    begin: usize,
+    samples: &[usize],
+    to: &mut Batch<In, T, B>,
+) {
+    #[inline(never)]
+    fn apart<In: Shape, T: Real, X: Inputs<T, In> + ?Sized, const B: usize>(
+        all: &X,
+        in_order: bool,
+        begin: usize,
+        samples: &[usize],
+        to: &mut Batch<In, T, B>,
+    ) {
+        dispatch!(level(), simd => {
+            let _ = simd;
+            copy_inputs::<In, T, X, B>(all, in_order, begin, samples, to);
+        });
+    }
+    if const { is_glue::<S>() } {
+        apart::<In, T, X, B>(all, in_order, begin, samples, to);
+    } else {
+        copy_inputs::<In, T, X, B>(all, in_order, begin, samples, to);
+    }
+}
+
 impl<N: Trainable, const B: usize> Clone for Workspace<N, B>
 where
     N::Cache<B>: Clone,
@@ -614,7 +643,13 @@ impl<N: Trainable, const B: usize> Workspace<N, B> {
         let (scale, begin) = (N::Scalar::ONE / totals.weight, totals.start + pass.offset());
 
         let in_order = order.is_identity();
-        let samples: [usize; B] = if in_order { [0; B] } else { order.from(begin) };
+        let samples: [usize; B] = if in_order {
+            [0; B]
+        } else if const { is_glue::<S>() } {
+            order.from_compiled(level(), begin)
+        } else {
+            order.from(begin)
+        };
         // A whole micro-batch that is stored in order is read in place, unless it goes into registers, which only a
         // copy can.
         let in_place = in_order && len == B && !pass.gradient_is_zero() && !X::PADDED;
@@ -625,7 +660,7 @@ impl<N: Trainable, const B: usize> Workspace<N, B> {
         let x = match in_place_inputs {
             Some(x) => x,
             None => {
-                copy_inputs::<N::In, _, X, B>(*inputs, in_order, begin, &samples[..len], &mut self.input.0);
+                copy_inputs_in::<S, N::In, _, X, B>(*inputs, in_order, begin, &samples[..len], &mut self.input.0);
                 if X::PADDED {
                     N::In::clear_steps_from(&mut self.input.0, pass.steps(usize::MAX));
                 }
