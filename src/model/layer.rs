@@ -327,6 +327,10 @@ pub type Out<N> = <N as Model<<N as InputShape>::In, <N as InputShape>::Scalar>>
 /// type Net = (Dense<2, 8, Tanh>, Dense<4, 1, Sigmoid>);
 /// const _: () = assert_shapes::<Net>();
 /// ```
+///
+/// # Panics
+///
+/// When the compiler evaluates it, if a size is zero or a layer's sizes do not follow from each other.
 #[doc(alias("static_assert"))]
 pub const fn assert_shapes<N: Trainable>() {
     // Evaluating these constants finds sizes of zero, and what a layer asserts of its own sizes and of those that arrive.

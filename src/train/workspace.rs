@@ -553,10 +553,11 @@ impl<N: Trainable, const B: usize> Workspace<N, B> {
                 });
                 first += pass.len();
             }
-            if const { Self::HAS_PARTS } && part < range.len() {
-                if let (Some(gradient), [total]) = (gradient.as_deref_mut(), &mut *total) {
-                    add_part(total, gradient, first == range.end);
-                }
+            if const { Self::HAS_PARTS }
+                && part < range.len()
+                && let (Some(gradient), [total]) = (gradient.as_deref_mut(), &mut *total)
+            {
+                add_part(total, gradient, first == range.end);
             }
         }
         Ok(sum.rounded())
