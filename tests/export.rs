@@ -383,6 +383,9 @@ fn on_a_microcontroller() {
     on_board::<Mixed<f64>>("Mixed_f64");
     on_board::<Wide<f32>>("Wide_f32");
     on_board::<Plain<f32>>("Plain_f32");
+    on_board::<Lenet<f32>>("Lenet_f32");
+    on_board::<GruLast<f32>>("GruLast_f32");
+    on_board::<Both<f32>>("Both_f32");
 }
 
 fn on_board<N: Exportable + Clone + Send + Sync>(name: &str)
@@ -660,6 +663,39 @@ impl Layer<Features<3>, f32> for Line<3> {
     }
 }
 
+tuplenet::parameters! {
+    /// A layer that says something wrong.
+    #[derive(Clone, Debug, PartialEq)]
+    struct Wrong<const N: usize; T> {
+        factor: [T; N] = Bias,
+    }
+}
+
+impl Model<Features<4>, f32> for Wrong<4> {
+    type Out = Features<4>;
+    fn infer<S: Simd, const B: usize>(&self, _: Pass<S, B>, x: &SMatrix<f32, 4, B>, y: &mut SMatrix<f32, 4, B>) {
+        y.clone_from(x);
+    }
+}
+
+impl Layer<Features<4>, f32> for Wrong<4> {
+    type Cache<const B: usize> = ();
+    type LastActivation = tuplenet::activation::NoActivation<Self>;
+    fn backward<S: Simd, const B: usize>(
+        &self,
+        _: Pass<S, B>,
+        _: (&SMatrix<f32, 4, B>, &SMatrix<f32, 4, B>),
+        (): &mut (),
+        _: &mut SMatrix<f32, 4, B>,
+        _: &mut Self,
+        _: Option<&mut SMatrix<f32, 4, B>>,
+    ) {
+    }
+    fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, f32>)) {
+        emit(Op::LayerNormalization { weight: &self.factor[..3], bias: &self.factor[1..], epsilon_nanos: 1 });
+    }
+}
+
 /// A layer of a user's own that says which operation it computes.
 #[test]
 fn a_layer_that_says_what_it_computes() {
@@ -668,6 +704,12 @@ fn a_layer_that_says_what_it_computes() {
     let answers = answers_of_c("line", &network, &samples, &samples);
     assert!(distance(&answers, &predictions(&network, &samples)) < 16.0);
     assert!(export::onnx(&network).is_ok());
+    // It says that there are as many factors as features.
+    let short: (Dense<2, 4, Tanh>, Wrong<4>) = stirred(1);
+    let words =
+        "operation 2 of the graph: expected 4 inputs, found 3; see `Layer::operations` of the layer that emits it";
+    assert_eq!(export::onnx(&short).unwrap_err().to_string(), words);
+    assert_eq!(export::c_header(&short, "net").unwrap_err().to_string(), words);
 }
 
 /// Layers and activations of a user's own are refused by their names, unless they say what they compute.

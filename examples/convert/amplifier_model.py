@@ -73,7 +73,7 @@ def rtneural_layers(model):
         place = f"layer {index}, {kind}"
         outputs = size_of(entry_of(layer, "shape", list, place), f"{place}, shape")
         activation = layer.get("activation", "")
-        if activation not in ACTIVATIONS:
+        if not isinstance(activation, str) or activation not in ACTIVATIONS:
             raise Unknown(f"{place}: expected an activation among {', '.join(filter(None, ACTIVATIONS))}, found {activation!r}")
         name = ACTIVATIONS[activation]
         common = {"inputs": (STEPS, size), "outputs": (STEPS, outputs), "activation": name, "tensors": {}}
@@ -85,19 +85,21 @@ def rtneural_layers(model):
         arrays = entry_of(layer, "weights", list, place)
         expected = {"dense": 2, "time-distributed-dense": 2, "conv1d": 2, "gru": 3, "lstm": 3}.get(kind)
         if expected is None:
-            raise Unknown(f"{place}: expected a layer among dense, time-distributed-dense, conv1d, gru, lstm and activation, found {kind}")
+            what = "dense, time-distributed-dense, conv1d, gru, lstm and activation"
+            raise Unknown(f"{place}: expected a layer among {what}, found {kind}")
         if len(arrays) != expected:
             raise Unknown(f"{place}: expected {expected} arrays of weights, found {len(arrays)}")
         sizes = lambda number, *shape: array_of(arrays[number], shape, f"{place}, weights {number}")  # noqa: B023, E731
         if kind == "conv1d":
-            [taps], [dilation] = ([size_of(entry_of(layer, word, list, place), f"{place}, {word}")] for word in ("kernel_size", "dilation"))
+            taps = size_of(entry_of(layer, "kernel_size", list, place), f"{place}, kernel_size")
+            dilation = size_of(entry_of(layer, "dilation", list, place), f"{place}, dilation")
             if layer.get("groups", 1) != 1:
                 raise Unknown(f"{place}: expected no groups, found {layer['groups']}")
+            if name == "Softmax":
+                raise Unknown(f"{place}: expected an elementwise activation, found softmax")
             yield {**common, "kind": "Conv1d", "taps": taps, "reach": (taps - 1) * dilation, "activation": name, "tensors": {
                 "weight": sizes(0, taps, size, outputs).transpose(2, 1, 0), "bias": sizes(1, outputs),
             }}  # fmt: skip
-            if name == "Softmax":
-                raise Unknown(f"{place}: expected an elementwise activation, found softmax")
         elif expected == 2:
             tensors = {"weight": sizes(0, size, outputs).T, "bias": sizes(1, outputs)}
             yield {**common, "kind": "Dense", "each_step": True, "tensors": tensors}
@@ -142,15 +144,17 @@ def nam_layers(model):
     for size in sizes:
         # Those by the inputs and those by the state side by side; the sum of both biases; the state.
         both, bias, hidden, cell = take(4 * units, size + units), take(4 * units), take(units), take(units)
-        yield {"kind": "Lstm", "inputs": (STEPS, size), "outputs": (STEPS, units), "units": units, "directions": 1, "state": (hidden, cell),
-               "tensors": {"weight_ih_l0": both[:, :size], "weight_hh_l0": both[:, size:], "bias_ih_l0": bias, "bias_hh_l0": 0 * bias}}  # fmt: skip
+        tensors = {"weight_ih_l0": both[:, :size], "weight_hh_l0": both[:, size:], "bias_ih_l0": bias}
+        yield {"kind": "Lstm", "inputs": (STEPS, size), "outputs": (STEPS, units), "units": units, "directions": 1,
+               "state": (hidden, cell), "tensors": {**tensors, "bias_hh_l0": numpy.zeros_like(bias)}}  # fmt: skip
     yield {"kind": "Dense", "inputs": (STEPS, units), "outputs": (STEPS, 1), "activation": "Identity", "each_step": True,
            "tensors": {"weight": take(1, units), "bias": take(1)}}  # fmt: skip
 
 
 def layers_of(model):
     if not isinstance(model, dict) or not ("layers" in model or "architecture" in model):
-        raise Unknown("expected a file of RTNeural, with `in_shape` and `layers`, or a `.nam` file, with `architecture`, found neither")
+        raise Unknown("expected a file of RTNeural, with `in_shape` and `layers`, or a `.nam` file, with `architecture`, found "
+                      "neither")  # fmt: skip
     layers = list(nam_layers(model) if "architecture" in model else rtneural_layers(model))
     layers[0]["any_steps"] = True
     return layers
@@ -158,6 +162,11 @@ def layers_of(model):
 
 def sigmoid(x):
     return 1 / (1 + numpy.exp(-x))
+
+
+def softmax(x):
+    powers = numpy.exp(x - x.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
 
 
 def outputs_of(model, samples):
@@ -178,7 +187,8 @@ def outputs_of(model, samples):
             x = numpy.stack(steps, axis=1)
         return (x @ layers[-1]["tensors"]["weight"].T + layers[-1]["tensors"]["bias"]).reshape(len(x), -1)
     for layer in model["layers"]:
-        x = rtneural_output(layer, [numpy.array(array, numpy.float32).astype(numpy.float64) for array in layer.get("weights", [])], x)
+        arrays = [numpy.array(array, numpy.float32).astype(numpy.float64) for array in layer.get("weights", [])]
+        x = rtneural_output(layer, arrays, x)
     return x.reshape(len(x), -1)
 
 
@@ -201,7 +211,7 @@ def rtneural_output(layer, arrays, x):
             steps.append(h)
         return numpy.stack(steps, axis=1)
     if kind == "conv1d":
-        (taps, dilation) = layer["kernel_size"][-1], layer["dilation"][-1]
+        taps, dilation = layer["kernel_size"][-1], layer["dilation"][-1]
         padded = numpy.pad(x, ((0, 0), ((taps - 1) * dilation, 0), (0, 0)))
         x = sum(padded[:, tap * dilation : tap * dilation + STEPS] @ arrays[0][tap] for tap in range(taps)) + arrays[1]
     elif kind != "activation":
@@ -209,7 +219,7 @@ def rtneural_output(layer, arrays, x):
     functions = {
         "": lambda x: x, "tanh": numpy.tanh, "relu": lambda x: numpy.maximum(x, 0), "sigmoid": sigmoid,
         "elu": lambda x: numpy.where(x > 0, x, numpy.expm1(numpy.minimum(x, 0))),
-        "softmax": lambda x: numpy.exp(x - x.max(axis=-1, keepdims=True)) / numpy.exp(x - x.max(axis=-1, keepdims=True)).sum(axis=-1, keepdims=True),
+        "softmax": softmax,
     }  # fmt: skip
     return functions[activation](x)
 
@@ -232,7 +242,10 @@ def state_of(model):
     for index, state in enumerate(states):
         if state is not None:
             hidden, cell = (", ".join(repr(float(str(value))) for value in values) for values in state)
-            lines.append(f"state.{index} = [[{hidden}], [{cell}]];")
+            # Of a nested tuple, if there are many layers.
+            widest = tuplenet_file.WIDEST
+            place = index if len(states) <= widest else f"{index // widest}.{index % widest}"
+            lines.append(f"state.{place} = [[{hidden}], [{cell}]];")
     return "\n".join(["", *lines])
 
 

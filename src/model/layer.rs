@@ -147,6 +147,52 @@ pub trait Layer<In: Shape, T: Real>: Model<In, T> + Visit<T> {
     /// Calls `emit` with the operations that the layer computes in prediction, one after the other, for exporters: a layer
     /// of your own that computes what one [`Op`] or several of them do can be exported so. By default the operation is
     /// unknown, and a network with such a layer can't be exported.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tuplenet::activation::NoActivation;
+    /// use tuplenet::model::{Layer, Model, Op, Pass};
+    /// use tuplenet::prelude::*;
+    /// use tuplenet::simd::Simd;
+    ///
+    /// tuplenet::parameters! {
+    ///     /// A factor and a bias for each of two features.
+    ///     struct Line<const N: usize; T> {
+    ///         factor: [T; N] = Bias, |_rng| T::ONE,
+    ///         bias: [T; N] = Bias,
+    ///     }
+    /// }
+    ///
+    /// type Columns<const B: usize> = SMatrix<f32, 2, B>;
+    ///
+    /// impl Model<Features<2>, f32> for Line<2> {
+    ///     type Out = Features<2>;
+    ///     fn infer<S: Simd, const B: usize>(&self, _: Pass<S, B>, x: &Columns<B>, y: &mut Columns<B>) {
+    ///         *y = Columns::from_fn(|row, column| x[(row, column)] * self.factor[row] + self.bias[row]);
+    ///     }
+    /// }
+    ///
+    /// impl Layer<Features<2>, f32> for Line<2> {
+    ///     type Cache<const B: usize> = ();
+    ///     type LastActivation = NoActivation<Self>;
+    /// #   fn backward<S: Simd, const B: usize>(
+    /// #       &self, _: Pass<S, B>, _: (&Columns<B>, &Columns<B>), (): &mut (), _: &mut Columns<B>, _: &mut Self,
+    /// #       _: Option<&mut Columns<B>>,
+    /// #   ) {}
+    ///     // Besides `backward`: it computes what a batch normalization with these statistics does.
+    ///     fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, f32>)) {
+    ///         let (weight, bias) = (&self.factor[..], &self.bias[..]);
+    ///         let (mean, variance) = (&[0.0; 2][..], &[1.0; 2][..]);
+    ///         emit(Op::BatchNormalization {
+    ///             weight, bias, mean, variance, num_batches_tracked: 0, epsilon: 0.0, pixels: 1,
+    ///         });
+    ///     }
+    /// }
+    ///
+    /// # #[cfg(feature = "export")]
+    /// assert!(tuplenet::io::export::onnx(&<(Dense<3, 2, Tanh>, Line<2>)>::new(&mut seeded(0))).is_ok());
+    /// ```
     fn operations<'a>(&'a self, emit: &mut dyn FnMut(Op<'a, T>)) {
         emit(Op::Unknown { name: core::any::type_name::<Self>() });
     }

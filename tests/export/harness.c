@@ -14,7 +14,7 @@ int main(void)
     while (fread(input, sizeof input[0], NET_INPUTS, stdin) == NET_INPUTS) {
         memcpy(same, input, sizeof input);
         net_predict(input, output);
-#if !defined NET_STEP_OUTPUTS || NET_STEP_OUTPUTS == NET_OUTPUTS
+#if !defined NET_STEPS || NET_OUTPUTS_OF_STEP == NET_OUTPUTS
         /* What has outputs for each step may not write to its inputs. */
         net_predict(same, same);
         if (memcmp(same, output, sizeof output) != 0) {

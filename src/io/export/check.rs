@@ -55,8 +55,17 @@ impl Path {
     }
 }
 
-/// Fails unless all operations are known and all their values finite.
-pub(super) fn check<T: Real>(parts: &[Op<T>]) -> Result<(), ExportError> {
+/// Fails unless all operations are known.
+pub(super) fn known<T>(parts: &[Op<T>]) -> Result<(), ExportError> {
+    let unknown = |part: &Op<T>| if let Op::Unknown { name } = *part { Some(name) } else { None };
+    match parts.iter().find_map(unknown) {
+        Some(name) => Err(ExportError::Unknown { name: Short(name).to_string() }),
+        None => Ok(()),
+    }
+}
+
+/// Fails unless all values are finite.
+pub(super) fn finite<T: Real>(parts: &[Op<T>]) -> Result<(), ExportError> {
     let mut path = Path(Vec::new());
     for part in parts {
         match *part {
@@ -111,7 +120,6 @@ pub(super) fn check<T: Real>(parts: &[Op<T>]) -> Result<(), ExportError> {
             Op::ChainEnds | Op::ResidualEnds | Op::StepsEnd { .. } | Op::DirectionsEnd { .. } => {
                 path.0.pop();
             }
-            Op::Unknown { name } => return Err(ExportError::Unknown { name: Short(name).to_string() }),
             Op::Source { .. }
             | Op::Apply { .. }
             | Op::InvertedDropout { .. }
@@ -121,7 +129,8 @@ pub(super) fn check<T: Real>(parts: &[Op<T>]) -> Result<(), ExportError> {
             | Op::NearestNeighbour { .. }
             | Op::ImageToFeatures { .. }
             | Op::FeaturesToImage { .. }
-            | Op::OverTime { .. } => {}
+            | Op::OverTime { .. }
+            | Op::Unknown { .. } => {}
         }
         path.next();
     }

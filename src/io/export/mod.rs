@@ -48,6 +48,7 @@ mod c;
 mod check;
 mod onnx;
 mod rust;
+mod sizes;
 mod test_vectors;
 
 use crate::model::{Network, Op, Out, Shape, Trainable};
@@ -143,6 +144,17 @@ pub enum ExportError {
         /// What it is.
         found: String,
     },
+    /// The [operations](crate::model::Layer::operations) of a layer of your own do not fit together.
+    Operation {
+        /// The index of the operation in the graph, counted from zero.
+        index: usize,
+        /// What there should be.
+        what: &'static str,
+        /// How many.
+        expected: usize,
+        /// How many there are.
+        found: usize,
+    },
     /// A layer computes what the format has no operator for.
     Format {
         /// The name of the format.
@@ -181,6 +193,11 @@ impl fmt::Display for ExportError {
             ExportError::Sample { sample, what, index, found } => {
                 write!(f, "sample {sample}, {what} {index}: expected a finite number, found {found}")
             }
+            ExportError::Operation { index, what, expected, found } => write!(
+                f,
+                "operation {index} of the graph: expected {expected} {what}, found {found}; see `Layer::operations` of the \
+                 layer that emits it"
+            ),
             ExportError::Format { format, what } => write!(f, "expected what {format} can express, found {what}"),
             ExportError::Large { found } => {
                 write!(f, "expected weights of at most {} bytes for an ONNX file, found {found}", onnx::LARGEST)
@@ -211,8 +228,11 @@ impl<'a, T: Real> Graph<'a, T> {
     fn new<N: Exportable<Scalar = T>>(network: &'a N) -> Result<Self, ExportError> {
         let mut parts = Vec::new();
         network.graph(&mut |part| parts.push(part));
-        check::check(&parts)?;
-        Ok(Graph { inputs: N::In::DIMENSIONS, outputs: <Out<N> as Shape>::DIMENSIONS, parts })
+        check::known(&parts)?;
+        let (inputs, outputs) = (N::In::DIMENSIONS, <Out<N> as Shape>::DIMENSIONS);
+        sizes::check(&parts, inputs.iter().product(), outputs.iter().product())?;
+        check::finite(&parts)?;
+        Ok(Graph { inputs, outputs, parts })
     }
 
     /// The number of steps, and the inputs and outputs of one, if the network can be asked step by step.

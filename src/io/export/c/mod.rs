@@ -2,6 +2,7 @@
 
 mod images;
 mod library;
+mod memory;
 mod program;
 mod sequences;
 mod text;

@@ -18,7 +18,7 @@ pub(super) fn declarations<T>(program: &Program, graph: &Graph<T>) -> String {
     let mut text = format!("#define {width} {inputs}\n#define {height} {outputs}\n");
     let mut step = String::new();
     if let Some([steps, step_inputs, step_outputs]) = program.stream {
-        let [count, width, height] = ["STEPS", "STEP_INPUTS", "STEP_OUTPUTS"].map(|what| macro_of(name, what));
+        let [count, width, height] = ["STEPS", "INPUTS_OF_STEP", "OUTPUTS_OF_STEP"].map(|what| macro_of(name, what));
         text += &format!("#define {count} {steps}\n#define {width} {step_inputs}\n#define {height} {step_outputs}\n");
         // Also if a file includes the header, and then the source.
         let guard = macro_of(name, "STATE");
