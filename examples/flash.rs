@@ -251,7 +251,8 @@ fn cnn_in_c(network: &Cnn, images: &[Picture]) -> String {
     }
     let ((first, second, ..), last) = network;
     let rows: Vec<f32> = last.weight.transpose().as_slice().to_vec();
-    let mut source = String::from("#include <stddef.h>\n\nvoid cnn_predict(const float input[64], float output[10]);\n\n");
+    let mut source =
+        String::from("#include <stddef.h>\n\nvoid cnn_predict(const float input[64], float output[10]);\n\n");
     for (name, values) in [
         ("first_weight", kernels(&first.weight)),
         ("first_bias", first.bias.to_vec()),
