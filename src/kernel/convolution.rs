@@ -129,15 +129,11 @@ impl Axis {
     /// The outputs for which tap `tap` reads an input and not padding.
     #[inline(always)]
     fn outputs_of(self, tap: usize) -> Range<usize> {
-        let mut first = 0;
-        while first < self.outputs && self.input(first, tap).is_none() {
-            first += 1;
-        }
-        let mut end = first;
-        while end < self.outputs && self.input(end, tap).is_some() {
-            end += 1;
-        }
-        first..end
+        let (shift, stride) = (tap * self.dilation, self.stride.max(1));
+        let first = self.padding.saturating_sub(shift).div_ceil(stride);
+        let end = (self.length + self.padding).saturating_sub(shift).div_ceil(stride);
+        let end = if end < self.outputs { end } else { self.outputs };
+        if first < end { first..end } else { self.outputs..self.outputs }
     }
 }
 
@@ -182,6 +178,10 @@ pub(crate) fn convolution<S: Simd, T: Real, A: Elementwise>(
         start: bias,
         activated,
     };
+    // Known to the compiler, so that the other is not in the program.
+    if SCALAR && geometry.batch == 1 {
+        return plain::in_blocks::<S, T, A>(simd, &gather, y);
+    }
     gathered::<S, T, A>(simd, &gather, y);
 }
 
@@ -857,36 +857,36 @@ fn weight_sums_in_lanes<S: Simd, T: Real, V: Register<S, T>>(
     // The taps of a kernel's row of all channels, one channel after the other.
     let row_taps = depth * columns.kernel;
     let count = row_taps.div_ceil(row_taps.div_ceil(MAX_ROW_TAPS));
+    // The gradients of a few output channels are read for all taps before those of the next: they fit into a cache.
     for group in 0..geometry.groups {
-        for i in 0..rows.kernel {
-            let mut tap = 0;
-            while tap < row_taps {
-                let taps = if tap + count < row_taps { count } else { row_taps - tap };
-                let mut place = WeightPlace {
-                    first: 0,
-                    offsets: [0; MAX_ROW_TAPS],
-                    columns: [[0; 2]; MAX_ROW_TAPS],
-                    some_and_all: [[0; 2]; 2],
-                    edges: false,
-                    rows: rows.outputs_of(i),
-                    used,
-                    parts,
-                };
-                for t in 0..taps {
-                    let (c, j) = ((tap + t) / columns.kernel, (tap + t) % columns.kernel);
-                    let plane = (group * depth + c) * geometry.input_plane();
-                    let row = (i * rows.dilation).wrapping_sub(rows.padding).wrapping_mul(geometry.size[1]);
-                    let pixel = row.wrapping_add((j * columns.dilation).wrapping_sub(columns.padding));
-                    place.offsets[t] = plane.wrapping_add(pixel.wrapping_mul(batch));
-                    let range = columns.outputs_of(j);
-                    place.columns[t] = [range.start, range.end];
-                }
-                place.compare_columns(taps);
-                let mut first = 0;
-                while first < height {
-                    let left = if first + block < height { block } else { height - first };
-                    let channels = if left == 3 { 2 } else { left };
-                    place.first = group * height + first;
+        let mut first = 0;
+        while first < height {
+            let left = if first + block < height { block } else { height - first };
+            let channels = if left == 3 { 2 } else { left };
+            for i in 0..rows.kernel {
+                let mut tap = 0;
+                while tap < row_taps {
+                    let taps = if tap + count < row_taps { count } else { row_taps - tap };
+                    let mut place = WeightPlace {
+                        first: group * height + first,
+                        offsets: [0; MAX_ROW_TAPS],
+                        columns: [[0; 2]; MAX_ROW_TAPS],
+                        some_and_all: [[0; 2]; 2],
+                        edges: false,
+                        rows: rows.outputs_of(i),
+                        used,
+                        parts,
+                    };
+                    for t in 0..taps {
+                        let (c, j) = ((tap + t) / columns.kernel, (tap + t) % columns.kernel);
+                        let plane = (group * depth + c) * geometry.input_plane();
+                        let row = (i * rows.dilation).wrapping_sub(rows.padding).wrapping_mul(geometry.size[1]);
+                        let pixel = row.wrapping_add((j * columns.dilation).wrapping_sub(columns.padding));
+                        place.offsets[t] = plane.wrapping_add(pixel.wrapping_mul(batch));
+                        let range = columns.outputs_of(j);
+                        place.columns[t] = [range.start, range.end];
+                    }
+                    place.compare_columns(taps);
                     let mut sums: Sums<T> = [[[T::ZERO; MAX_LANES]; MAX_ROW_TAPS]; MAX_CHANNELS];
                     macro_rules! sums {
                         ($($channels:literal: $($taps:literal)+),+) => {
@@ -918,10 +918,10 @@ fn weight_sums_in_lanes<S: Simd, T: Real, V: Register<S, T>>(
                             *to += total;
                         }
                     }
-                    first += channels;
+                    tap += taps;
                 }
-                tap += taps;
             }
+            first += channels;
         }
     }
 }
@@ -1077,9 +1077,6 @@ mod plain {
     /// An output of a convolution in either direction.
     #[inline(never)]
     pub(super) fn gathered<S: Simd, T: Real, A: Elementwise>(simd: S, gather: &Gather<'_, T>, result: &mut [T]) {
-        if gather.geometry.batch == 1 && !gather.transposed {
-            return in_blocks::<S, T, A>(simd, gather, result);
-        }
         let (geometry, [source_plane, plane], [rows, columns]) =
             (gather.geometry, gather.planes(), gather.result_size());
         let batch = geometry.batch;
@@ -1120,10 +1117,9 @@ mod plain {
     const CHANNELS: usize = 4;
 
     /// A convolution of one sample, in blocks of outputs.
-    #[inline(always)]
-    fn in_blocks<S: Simd, T: Real, A: Elementwise>(simd: S, gather: &Gather<'_, T>, result: &mut [T]) {
-        let [rows, columns] = gather.result_size();
-        let axis = gather.axes[1];
+    #[inline(never)]
+    pub(super) fn in_blocks<S: Simd, T: Real, A: Elementwise>(simd: S, gather: &Gather<'_, T>, result: &mut [T]) {
+        let ([rows, columns], axis, height) = (gather.result_size(), gather.axes[1], gather.height);
         for group in 0..gather.geometry.groups {
             for row in 0..rows {
                 let mut column = 0;
@@ -1131,34 +1127,29 @@ mod plain {
                     let Some(taps) = taps_of(gather, [row, column]) else { return };
                     // Neighbours for which the same taps read no padding.
                     let last = column + COLUMNS - 1;
-                    let several = axis.stride == 1 && last < columns && range_of(axis, last) == range_of(axis, column);
+                    let several = axis.stride == 1
+                        && axis.dilation == 1
+                        && last < columns
+                        && range_of(axis, last) == range_of(axis, column);
                     let mut channel = 0;
-                    macro_rules! block {
-                        ($channels:expr, $columns:expr) => {
-                            block::<S, T, A, { $channels }, { $columns }>(
-                                simd,
-                                gather,
-                                &taps,
-                                [group, channel, row * columns + column],
-                                result,
-                            )
-                        };
-                    }
-                    while channel + CHANNELS <= gather.height {
+                    while channel < height {
+                        let at = row * columns + column;
+                        if height < CHANNELS {
+                            let steps = if several { COLUMNS } else { 1 };
+                            for step in 0..steps {
+                                block::<S, T, A, 1, 1>(simd, gather, &taps, [group, channel, at, step], result);
+                            }
+                            channel += 1;
+                            continue;
+                        }
+                        // The last block may begin early, so that it ends with the last channel.
+                        let first = if channel + CHANNELS <= height { channel } else { height - CHANNELS };
                         if several {
-                            block!(CHANNELS, COLUMNS)
+                            block::<S, T, A, CHANNELS, COLUMNS>(simd, gather, &taps, [group, first, at, 0], result);
                         } else {
-                            block!(CHANNELS, 1)
+                            block::<S, T, A, CHANNELS, 1>(simd, gather, &taps, [group, first, at, 0], result);
                         }
                         channel += CHANNELS;
-                    }
-                    while channel < gather.height {
-                        if several {
-                            block!(1, COLUMNS)
-                        } else {
-                            block!(1, 1)
-                        }
-                        channel += 1;
                     }
                     column += if several { COLUMNS } else { 1 };
                 }
@@ -1166,13 +1157,14 @@ mod plain {
         }
     }
 
-    /// Some columns of some channels of a group, from `place` on: the group, the channel, and the place in the channel.
+    /// Some columns of some channels of a group: the group, the first channel, the place in the channel, and how many columns
+    /// further the block begins.
     #[inline(always)]
     fn block<S: Simd, T: Real, A: Elementwise, const CHANNELS: usize, const COLUMNS: usize>(
         simd: S,
         gather: &Gather<'_, T>,
         taps: &TapsOfPosition,
-        [group, channel, to]: [usize; 3],
+        [group, channel, to, step]: [usize; 4],
         result: &mut [T],
     ) {
         let [source_plane, plane] = gather.planes();
@@ -1181,33 +1173,40 @@ mod plain {
         for (d, sums) in sums.iter_mut().enumerate() {
             *sums = [gather.start_of(first + d); COLUMNS];
         }
-        let mut source = group * gather.depth * source_plane + taps.at;
+        let mut source = group * gather.depth * source_plane + taps.at + step;
         let mut weight = first + taps.weight;
+        let ([row_step, tap_step], [weight_row_step, weight_step]) = (taps.steps, taps.weight_steps);
+        // The columns of the source from the first tap's first to the last tap's last.
+        let span = taps.counts[1] + COLUMNS - 1;
         for _ in 0..gather.depth {
             let (mut source_row, mut weight_row) = (source, weight);
             for _ in 0..taps.counts[0] {
-                let (mut at, mut weight_at) = (source_row, weight_row);
-                for _ in 0..taps.counts[1] {
-                    let (x, weights) =
-                        (chunk::<T, COLUMNS>(gather.source, at), chunk::<T, CHANNELS>(gather.weight, weight_at));
-                    if let (Some(x), Some(weights)) = (x, weights) {
-                        for (sums, &weight) in sums.iter_mut().zip(weights) {
-                            for (sum, &x) in sums.iter_mut().zip(x) {
-                                *sum += x * weight;
-                            }
-                        }
+                let mut weights = gather.weight.get(weight_row..).unwrap_or(&[]);
+                // What is left of the row is compared with what is needed, and nothing else.
+                if const { COLUMNS > 1 } {
+                    let row = gather.source.get(source_row..).and_then(|rest| rest.get(..span)).unwrap_or(&[]);
+                    for x in row.windows(COLUMNS) {
+                        let (Some(x), Some(factors)) = (x.first_chunk(), weights.first_chunk()) else { break };
+                        add_products::<T, CHANNELS, COLUMNS>(x, factors, &mut sums);
+                        weights = weights.get(weight_step..).unwrap_or(&[]);
                     }
-                    at += taps.steps[1];
-                    weight_at += taps.weight_steps[1];
+                } else {
+                    let mut row = gather.source.get(source_row..).unwrap_or(&[]);
+                    for _ in 0..taps.counts[1] {
+                        let (Some(x), Some(factors)) = (row.first_chunk(), weights.first_chunk()) else { break };
+                        add_products::<T, CHANNELS, COLUMNS>(x, factors, &mut sums);
+                        row = row.get(tap_step..).unwrap_or(&[]);
+                        weights = weights.get(weight_step..).unwrap_or(&[]);
+                    }
                 }
-                source_row += taps.steps[0];
-                weight_row += taps.weight_steps[0];
+                source_row += row_step;
+                weight_row += weight_row_step;
             }
             source += source_plane;
             weight += gather.strides[0];
         }
         for (d, sums) in sums.iter().enumerate() {
-            let to = (first + d) * plane + to;
+            let to = (first + d) * plane + to + step;
             let Some(to) = result.get_mut(to..).and_then(|rest| rest.first_chunk_mut::<COLUMNS>()) else { continue };
             for (to, &sum) in to.iter_mut().zip(sums) {
                 *to = if gather.activated { scalar::value::<S, T, A>(simd, sum) } else { sum };
@@ -1216,8 +1215,16 @@ mod plain {
     }
 
     #[inline(always)]
-    fn chunk<T, const N: usize>(values: &[T], first: usize) -> Option<&[T; N]> {
-        values.get(first..).and_then(|rest| rest.first_chunk())
+    fn add_products<T: Real, const CHANNELS: usize, const COLUMNS: usize>(
+        x: &[T; COLUMNS],
+        weights: &[T; CHANNELS],
+        sums: &mut [[T; COLUMNS]; CHANNELS],
+    ) {
+        for (sums, &weight) in sums.iter_mut().zip(weights) {
+            for (sum, &x) in sums.iter_mut().zip(x) {
+                *sum += x * weight;
+            }
+        }
     }
 
     /// The taps of a convolution that read no padding at some position: those of a rectangle.
@@ -1737,6 +1744,12 @@ mod tests {
             };
             let baseline = fearless_simd::Level::baseline();
             dispatch!(baseline, simd => plain::gathered::<_, T, Ramp>(simd, &gather, &mut y));
+            if geometry.batch == 1 {
+                let mut in_blocks = y.clone();
+                in_blocks.fill(T::nan());
+                dispatch!(baseline, simd => plain::in_blocks::<_, T, Ramp>(simd, &gather, &mut in_blocks));
+                assert!(in_blocks == y, "{geometry:?}");
+            }
             gather = Gather {
                 transposed: true,
                 depth: height,

@@ -49,12 +49,12 @@ impl Sizes {
     }
 
     fn windows(&self, Windows { from, to, kernel, stride, padding, dilation }: Windows) -> Result<(), ExportError> {
-        for axis in [1, 2] {
-            let reach = kernel.checked_sub(1).map(|taps| taps * dilation + 1);
+        for axis in [0, 1] {
+            let reach = kernel[axis].checked_sub(1).map(|taps| taps * dilation[axis] + 1);
             let positions = reach
-                .and_then(|reach| (from[axis] + 2 * padding).checked_sub(reach)?.checked_div(stride))
+                .and_then(|reach| (from[axis + 1] + 2 * padding[axis]).checked_sub(reach)?.checked_div(stride[axis]))
                 .map_or(0, |steps| steps + 1);
-            self.same("positions of the window", positions, to[axis])?;
+            self.same("positions of the window", positions, to[axis + 1])?;
         }
         Ok(())
     }
@@ -84,7 +84,7 @@ impl Sizes {
                 self.same("channels in groups", from[0], groups * depth)?;
                 self.same("output channels in groups", 0, to[0].checked_rem(groups).unwrap_or(1))?;
                 self.windows(windows)?;
-                self.same("weights", kernel * kernel * depth * to[0], weight.len())?;
+                self.same("weights", kernel[0] * kernel[1] * depth * to[0], weight.len())?;
                 let (input, output) = if transposed { (to, from) } else { (from, to) };
                 self.same("biases", output[0], bias.len())?;
                 self.go(input.iter().product(), output.iter().product())
