@@ -30,11 +30,11 @@
 //! ```
 
 use crate::init::{GlorotUniform, HeUniform, Init, LecunNormal};
-use crate::kernel::compiled::{Recast, compiled};
+use crate::kernel::compiled::compiled;
 use crate::kernel::{self, Elementwise, Pass, map};
 use crate::num::math::{self, maximum, minimum, mul_add, splat};
 use crate::num::zeroed::Zeroed;
-use crate::num::{Lanes, Real};
+use crate::num::{Lanes, Real, lanes};
 use fearless_simd::{Level, Select, Simd, SimdBase};
 
 /// An activation function, applied to every output of a layer, on vector lanes.
@@ -123,19 +123,19 @@ impl<A: Activation> Elementwise for A {
     #[inline(always)]
     fn value_of_all<T: Real>(level: Level, values: &mut [T]) {
         match A::KIND {
+            Some(kind) if const { size_of::<T>() == size_of::<f32>() } => value_by_kind(level, kind, values),
             // The value of softmax comes later.
             Some(ActivationKind(Function::Identity | Function::Softmax)) => {}
-            Some(kind) => value_by_kind(level, kind, values),
-            None => ByType::<A>::value_of_all(level, values),
+            _ => ByType::<A>::value_of_all(level, values),
         }
     }
 
     #[inline(always)]
     fn backward_of_all<T: Real>(level: Level, dy: &mut [T], x: &[T], y: &[T]) {
         match A::KIND {
+            Some(kind) if const { size_of::<T>() == size_of::<f32>() } => backward_by_kind(level, kind, dy, x, y),
             Some(ActivationKind(Function::Identity)) => {}
-            Some(kind) => backward_by_kind(level, kind, dy, x, y),
-            None => ByType::<A>::backward_of_all(level, dy, x, y),
+            _ => ByType::<A>::backward_of_all(level, dy, x, y),
         }
     }
 }
@@ -157,90 +157,108 @@ impl<A: Activation> Elementwise for ByType<A> {
     }
 }
 
-impl<U> Recast<U> for ActivationKind {
-    type To = Self;
-
-    #[inline(always)]
-    fn recast(self) -> Option<Self> {
-        Some(self)
-    }
-}
-
-compiled! {
-    /// Replaces each value `x` by the value of an activation there; that of softmax is the identity.
-    value_by_kind(kind: ActivationKind, values: &mut [T]) = value_by_kind_of;
-    /// Replaces each gradient by the output `y` by the gradient by the input `x`.
-    backward_by_kind(kind: ActivationKind, dy: &mut [T], x: &[T], y: &[T]) = backward_by_kind_of;
-}
-
-// The expression for each kind of activation, whose type is `A` in it; the factor of the leaky rectified linear unit is known
-// at run time only.
+// For each kind of activation a function, so that a program has only those that it calls: for values, and for the gradient. The factor of the
+// leaky rectified linear unit is known at run time only.
 macro_rules! by_kind {
-    ($kind:expr, |$percent:ident| $leaky:expr, $do:ident, $($name:ident)+) => {
-        match $kind.0 {
-            $(Function::$name => $do!($name),)+
-            Function::LeakyRelu { percent: $percent } => $leaky,
+    ($($name:ident $values:ident $gradients:ident)+) => {
+        mod by_kind {
+            use super::*;
+
+            compiled! {
+                $(
+                    $values(values: &mut [T]) = value_of of $name;
+                    $gradients(dy: &mut [T], x: &[T], y: &[T]) = gradient_of of $name;
+                )+
+                leaky_values(factor: [T; 1], values: &mut [T]) = leaky_value_of;
+                leaky_gradients(factor: [T; 1], dy: &mut [T], y: &[T]) = leaky_gradient_of;
+            }
+        }
+
+        /// Replaces each value `x` by the value of an activation there.
+        #[inline(always)]
+        fn value_by_kind<T: Real>(level: Level, kind: ActivationKind, values: &mut [T]) {
+            match kind.0 {
+                $(Function::$name => by_kind::$values(level, values),)+
+                Function::LeakyRelu { percent } => by_kind::leaky_values(level, [factor(percent)], values),
+                // The value of softmax comes later.
+                Function::Identity | Function::Softmax => {}
+            }
+        }
+
+        /// Replaces each gradient by the output `y` by the gradient by the input `x`.
+        #[inline(always)]
+        fn backward_by_kind<T: Real>(level: Level, kind: ActivationKind, dy: &mut [T], x: &[T], y: &[T]) {
+            match kind.0 {
+                $(Function::$name => by_kind::$gradients(level, dy, x, y),)+
+                Function::LeakyRelu { percent } => by_kind::leaky_gradients(level, [factor(percent)], dy, y),
+                Function::Softmax => ByType::<Softmax>::backward_of_all(level, dy, x, y),
+                Function::Identity => {}
+            }
         }
     };
 }
+by_kind! {
+    Relu relu_values relu_gradients
+    Elu elu_values elu_gradients
+    Selu selu_values selu_gradients
+    Gelu gelu_values gelu_gradients
+    Silu silu_values silu_gradients
+    Sigmoid sigmoid_values sigmoid_gradients
+    HardSigmoid hard_sigmoid_values hard_sigmoid_gradients
+    Tanh tanh_values tanh_gradients
+    Softplus softplus_values softplus_gradients
+    Softsign softsign_values softsign_gradients
+}
+
+/// A factor in per cent.
+#[inline(always)]
+fn factor<T: Real>(percent: u32) -> T {
+    T::of(f64::from(percent) / 100.0)
+}
 
 #[inline(always)]
-fn value_by_kind_of<S: Simd, T: Real>(simd: S, kind: ActivationKind, values: &mut [T]) {
-    macro_rules! values {
-        ($name:ident) => {
-            map(
-                simd,
-                [values],
-                [],
-                #[inline(always)]
-                |[x], []| [<$name as Activation>::value::<S, T>(simd, x)],
-            )
-        };
-    }
-    by_kind!(
-        kind,
-        |percent| {
-            let factor = splat::<S, T>(simd, f64::from(percent) / 100.0);
-            map(
-                simd,
-                [values],
-                [],
-                #[inline(always)]
-                |[x], []| [by_sign::<S, T>(simd, x, x, x * factor)],
-            );
-        },
-        values,
-        Identity Relu Elu Selu Gelu Silu Sigmoid HardSigmoid Tanh Softplus Softsign Softmax
+fn value_of<A: Activation, S: Simd, T: Real>(simd: S, values: &mut [T]) {
+    map(
+        simd,
+        [values],
+        [],
+        #[inline(always)]
+        |[x], []| [A::value::<S, T>(simd, x)],
     );
 }
 
 #[inline(always)]
-fn backward_by_kind_of<S: Simd, T: Real>(simd: S, kind: ActivationKind, dy: &mut [T], x: &[T], y: &[T]) {
-    macro_rules! gradients {
-        ($name:ident) => {
-            map(
-                simd,
-                [dy],
-                [x, y],
-                #[inline(always)]
-                |[dy], [x, y]| [<$name as Activation>::backward::<S, T>(simd, dy, x, y)],
-            )
-        };
-    }
-    by_kind!(
-        kind,
-        |percent| {
-            let (one, factor) = (splat::<S, T>(simd, 1.0), splat::<S, T>(simd, f64::from(percent) / 100.0));
-            map(
-                simd,
-                [dy],
-                [y],
-                #[inline(always)]
-                |[dy], [y]| [dy * by_sign::<S, T>(simd, y, one, factor)],
-            );
-        },
-        gradients,
-        Identity Relu Elu Selu Gelu Silu Sigmoid HardSigmoid Tanh Softplus Softsign Softmax
+fn gradient_of<A: Activation, S: Simd, T: Real>(simd: S, dy: &mut [T], x: &[T], y: &[T]) {
+    map(
+        simd,
+        [dy],
+        [x, y],
+        #[inline(always)]
+        |[dy], [x, y]| [<A as Activation>::backward::<S, T>(simd, dy, x, y)],
+    );
+}
+
+#[inline(always)]
+fn leaky_value_of<S: Simd, T: Real>(simd: S, [factor]: [T; 1], values: &mut [T]) {
+    let factor = lanes::<S, T>(simd, factor);
+    map(
+        simd,
+        [values],
+        [],
+        #[inline(always)]
+        |[x], []| [by_sign::<S, T>(simd, x, x, x * factor)],
+    );
+}
+
+#[inline(always)]
+fn leaky_gradient_of<S: Simd, T: Real>(simd: S, [factor]: [T; 1], dy: &mut [T], y: &[T]) {
+    let (one, factor) = (lanes::<S, T>(simd, T::ONE), lanes::<S, T>(simd, factor));
+    map(
+        simd,
+        [dy],
+        [y],
+        #[inline(always)]
+        |[dy], [y]| [dy * by_sign::<S, T>(simd, y, one, factor)],
     );
 }
 

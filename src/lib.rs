@@ -57,7 +57,7 @@
 //! | `serde` | no | networks, trainers and their parts as JSON, postcard and whatever [serde](https://serde.rs) has: `io::serde` |
 //! | `checkpoint` | no | `train::checkpoint::Checkpoint`, training runs that resume where they were interrupted, bit for bit; implies `std` and `serde` |
 //! | `reproducible` | no | no fused multiply-add (FMA): the same bits on every CPU, at some cost in speed |
-//! | `compiled` | no | networks of 4,000 parameters and more, and micro-batches of up to 8, call on x86-64 what the library has compiled: a program builds faster, the library more slowly |
+//! | `specialized` | no | on x86-64 every network is compiled whole for each instruction set: some train up to a tenth faster, and programs take several times as long to build |
 //! | `safetensors` | no | `io::safetensors`: weights from PyTorch, Keras and scikit-learn, at run time and by the compiler, and back |
 //!
 //! Without the default features the library is `no_std`, uses no heap, and computes with the vector instructions that

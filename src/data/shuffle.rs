@@ -121,8 +121,8 @@ impl Permutation {
         found
     }
 
-    #[cfg_attr(feature = "compiled", inline(never))]
-    #[cfg_attr(not(feature = "compiled"), inline)]
+    #[cfg_attr(all(target_arch = "x86_64", not(feature = "specialized"), not(tuplenet_scalar)), inline(never))]
+    #[cfg_attr(not(all(target_arch = "x86_64", not(feature = "specialized"), not(tuplenet_scalar))), inline)]
     fn fill(&self, level: Level, first: usize, found: &mut [usize]) {
         dispatch!(level, simd => {
             let _ = simd;

@@ -60,22 +60,22 @@ macro_rules! recast_to_itself {
 recast_to_itself!(usize bool LayerSize);
 
 /// `compiled! { name(argument: type, ..) = body; }` makes a function `name(level, argument, ..)` of the scalar type `T` from
-/// `body(simd, argument, ..)`, which is compiled for every instruction set: for `f32` in this crate, with the feature `compiled`, and for `f64` in a
-/// program that calls it, once for all its networks.
+/// `body(simd, argument, ..)`, which is compiled for every instruction set: for `f32` in this crate, unless it has the feature `specialized`, and for `f64` in a
+/// program that calls it, once for all its networks. With `= body of A` the body has the type `A` as its first.
 macro_rules! compiled {
-    ($($(#[$doc:meta])* $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)? = $body:ident;)+) => {$(
+    ($($(#[$doc:meta])* $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)? = $body:ident $(of $of:ident)?;)+) => {$(
         mod $name {
             use super::*;
 
             #[inline(never)]
             pub(super) fn each<T: Real>(level: fearless_simd::Level, $($argument: $type),*) $(-> $result)? {
-                $crate::num::dispatch::dispatch!(level, simd => $body::<_, T>(simd, $($argument),*))
+                $crate::num::dispatch::dispatch!(level, simd => $body::<$($of,)? _, T>(simd, $($argument),*))
             }
 
             type T = f32;
 
-            #[cfg_attr(feature = "compiled", inline(never))]
-            #[cfg_attr(not(feature = "compiled"), inline)]
+            #[cfg_attr(all(target_arch = "x86_64", not(feature = "specialized"), not(tuplenet_scalar)), inline(never))]
+            #[cfg_attr(not(all(target_arch = "x86_64", not(feature = "specialized"), not(tuplenet_scalar))), inline)]
             pub(super) fn single(level: fearless_simd::Level, $($argument: $type),*) $(-> $result)? {
                 each::<f32>(level, $($argument),*)
             }

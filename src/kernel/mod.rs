@@ -30,7 +30,7 @@ mod softmax;
 
 pub(crate) use moments::mean_and_squares;
 pub use pass::Pass;
-pub(crate) use plan::{COMPILED, SMALL_SIZE, is_called};
+pub(crate) use plan::{SMALL_SIZE, is_called};
 pub(crate) use softmax::{Exponentials, softmax};
 
 use column::{ColumnProduct, product_with_column};

@@ -3,7 +3,7 @@
 //!
 //! What changes the order of a sum depends on sizes only: [`Forward`]. The rest is for speed and for the size of a program.
 
-use crate::num::dispatch::is_glue;
+use crate::num::dispatch::{COMPILED, is_glue};
 use crate::num::{Lanes, Real, SCALAR};
 use core::fmt;
 use fearless_simd::{Simd, SimdBase};
@@ -14,9 +14,14 @@ use super::MAX_LANES;
 /// unless it is loaded in the same pieces. Beyond, the arithmetic dominates.
 pub(crate) const SMALL_SIZE: usize = 8;
 
-/// From so many products on, a layer calls what is compiled in this crate for all sizes, if anything is. With fewer its loops are compiled in the
-/// program that uses it, for its sizes, which takes that program's compiler some seconds, and less time when it runs.
-pub(crate) const LARGE: usize = 1 << 17;
+/// From so many products on, a layer calls what is compiled in this crate for all sizes, where it computes up to [`SMALL_SIZE`] columns. With
+/// fewer, and with more columns, its loops are compiled in the program that uses it, for its sizes: calls of the others take 20 to 50 % longer in
+/// networks like W3, W4 and W6 of `benches/peers`.
+const LARGE: usize = 1 << 17;
+
+/// From so many products on, a layer that computes more than [`SMALL_SIZE`] columns is compiled for its sizes where code is calls. The sizes of one
+/// with fewer are arguments: it is the last of such a network, or of one so small that only CPUs with SSE2 alone call it.
+const SPECIALIZED: usize = 1 << 11;
 
 /// From so many products on, a network that computes more than [`SMALL_SIZE`] columns at a time is calls: a few dozen for a step, which take a
 /// hundredth of its time, or a tenth near this limit.
@@ -26,9 +31,6 @@ const CALLS_PAY: usize = 1 << 13;
 pub(crate) const fn is_called(parameters: usize, columns: usize) -> bool {
     COMPILED && parameters * columns >= if columns > SMALL_SIZE { CALLS_PAY } else { LARGE }
 }
-
-/// Whether anything is compiled in this crate.
-pub(crate) const COMPILED: bool = cfg!(feature = "compiled") && !SCALAR;
 
 /// The vector registers of an instruction set, for a scalar type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,8 +150,8 @@ impl Plan {
             one_by_one,
             fuses_all: if SCALAR { one_by_one } else { fuses && columns == 1 },
             fuses_short: if SCALAR { columns == 1 } else { fuses },
-            compiled: COMPILED && inputs * outputs * columns >= LARGE,
-            called: COMPILED && columns > SMALL_SIZE && inputs * outputs * columns < LARGE,
+            compiled: COMPILED && columns <= SMALL_SIZE && inputs * outputs * columns >= LARGE,
+            called: COMPILED && columns > SMALL_SIZE && inputs * outputs * columns >= SPECIALIZED,
             apart: columns > SMALL_SIZE && inputs * outputs >= 64,
             across_inputs: (outputs <= 4 && inputs >= 2 * outputs) || across_inputs,
             by_column: !SCALAR && columns > 1 && columns <= SMALL_SIZE && outputs < vectors.lanes,

@@ -105,10 +105,14 @@ pub(crate) fn run<R>(work: impl FnOnce() -> R) -> R {
     work()
 }
 
+/// Whether large work is compiled once, in this crate, and called: on x86-64, where it would be compiled for three instruction sets in every
+/// program, unless the feature `specialized` asks for that.
+pub(crate) const COMPILED: bool = cfg!(all(target_arch = "x86_64", not(feature = "specialized"))) && !SCALAR;
+
 /// Whether code for the instruction set `S` has no loops of its own: it is compiled once, for the narrowest registers, and calls
 /// what is compiled in this crate for [`level_in`]. On a CPU that has no others, all code is of this kind.
 pub(crate) const fn is_glue<S: Simd>() -> bool {
-    cfg!(all(feature = "compiled", target_arch = "x86_64")) && !SCALAR && Lanes::<S, f32>::LEN == 4
+    COMPILED && Lanes::<S, f32>::LEN == 4
 }
 
 /// The instruction set of what code for `S` calls.

@@ -2,12 +2,12 @@
 
 use crate::data::{Inputs, Permutation, check_data};
 use crate::error::Error;
-use crate::kernel::{COMPILED, SMALL_SIZE};
+use crate::kernel::SMALL_SIZE;
 use crate::loss::Targets;
 use crate::model::layer::is_inlined;
 use crate::model::{LastActivation, Parameter, Trainable, Visitor, Zeroed, fill, is_finite};
 use crate::num::Real;
-use crate::num::dispatch::{dispatch, dispatch_or_call, level};
+use crate::num::dispatch::{COMPILED, dispatch, dispatch_or_call, level};
 use crate::num::target::{LOOPS_IN_LANES, STEPS_WITHOUT_GRADIENT};
 use crate::optimizer::{Optimizer, OptimizerState};
 use crate::train::Workspace;

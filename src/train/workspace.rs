@@ -162,6 +162,38 @@ where
     }
 }
 
+/// [`Targets::evaluate_weighted`], likewise.
+#[inline(always)]
+fn evaluate_weighted<S: Simd, T: Real, L, Y, A: Activation, Out: Shape, const B: usize>(
+    loss: &L,
+    pass: Pass<S, B>,
+    scale: impl Fn(usize) -> T,
+    outputs: &mut Batch<Out, T, B>,
+    targets: &[Y::Item; B],
+) -> T
+where
+    Y: Targets<T, L, A, Out> + ?Sized,
+{
+    #[inline(never)]
+    fn apart<S: Simd, T: Real, L, Y, A: Activation, Out: Shape, const B: usize>(
+        loss: &L,
+        pass: Pass<S, B>,
+        scale: impl Fn(usize) -> T,
+        outputs: &mut Batch<Out, T, B>,
+        targets: &[Y::Item; B],
+    ) -> T
+    where
+        Y: Targets<T, L, A, Out> + ?Sized,
+    {
+        dispatch!(level(), simd => Y::evaluate_weighted::<_, B>(loss, pass.with_simd(simd), scale, outputs, targets))
+    }
+    if const { is_glue::<S>() } {
+        apart::<S, T, L, Y, A, Out, B>(loss, pass, scale, outputs, targets)
+    } else {
+        Y::evaluate_weighted::<S, B>(loss, pass, scale, outputs, targets)
+    }
+}
+
 /// [`first_not_finite`] as one function for all passes, for a microcontroller with little flash. Where a pass is in
 /// registers, passing the order costs it a fifth of its time.
 #[cold]
@@ -601,7 +633,8 @@ impl<N: Trainable, const B: usize> Workspace<N, B> {
         }
         network.forward(pass, &self.input.0, &mut self.output.0, &mut self.cache);
         self.output_gradient.0.clone_from(&self.output.0);
-        let value = Y::evaluate::<S, B>(loss, pass, N::Scalar::ONE, &mut self.output_gradient.0, &pass_targets);
+        let (outputs, scale) = (&mut self.output_gradient.0, N::Scalar::ONE);
+        let value = evaluate::<S, _, _, Y, _, N::Out, B>(loss, pass, scale, outputs, &pass_targets);
         N::Out::clear_from(&mut self.output_gradient.0, 1);
         if value.is_finite() { Ok(value) } else { Err(Error::LossNotFinite { epoch, batch: 0 }) }
     }
@@ -702,7 +735,7 @@ impl<N: Trainable, const B: usize> Workspace<N, B> {
         }
         let outputs = &mut self.output_gradient.0;
         let sum = if D::WEIGHTED {
-            Y::evaluate_weighted::<S, B>(
+            evaluate_weighted::<S, _, _, Y, _, N::Out, B>(
                 loss,
                 pass,
                 #[inline(always)]
