@@ -43,7 +43,7 @@ pub(crate) use scale::Line;
 pub use scale::{MinMaxScaler, StandardScaler};
 pub use shuffle::Permutation;
 #[cfg(feature = "alloc")]
-pub use split::{Part, train_test_split};
+pub use split::{Part, TrainTest, train_test_split};
 pub use split::{Subset, split, split_in_three, stratified_split};
 pub use weights::{ClassWeighted, Weighted, balanced_class_weights};
 pub(crate) use windows::Apart;

@@ -115,7 +115,7 @@ impl Permutation {
 
     /// [`from`](Self::from), compiled in this crate for an instruction set of the CPU.
     #[inline(always)]
-    pub(crate) fn from_compiled<const COUNT: usize>(&self, level: Level, first: usize) -> [usize; COUNT] {
+    pub(crate) fn compiled_from<const COUNT: usize>(&self, level: Level, first: usize) -> [usize; COUNT] {
         let mut found = [0; COUNT];
         self.fill(level, first, &mut found);
         found

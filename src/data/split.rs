@@ -97,7 +97,7 @@ fn check(count: usize, test: f64) -> Result<usize, Error> {
 /// # Errors
 ///
 /// If there are no samples, or if either part would be empty.
-pub fn split<'a, R: Rng>(indices: &'a mut [usize], test: f64, rng: R) -> Result<(&'a [usize], &'a [usize]), Error> {
+pub fn split<R: Rng>(indices: &mut [usize], test: f64, rng: R) -> Result<(&[usize], &[usize]), Error> {
     let tested = check(indices.len(), test)?;
     let order = Permutation::new(indices.len(), rng);
     for (place, index) in indices.iter_mut().enumerate() {
@@ -123,12 +123,12 @@ pub fn split<'a, R: Rng>(indices: &'a mut [usize], test: f64, rng: R) -> Result<
 /// assert_eq!([train.len(), validation.len(), test.len()], [6, 2, 2]);
 /// # Ok::<(), tuplenet::Error>(())
 /// ```
-pub fn split_in_three<'a, R: Rng>(
-    indices: &'a mut [usize],
+pub fn split_in_three<R: Rng>(
+    indices: &mut [usize],
     validation: f64,
     test: f64,
     rng: R,
-) -> Result<[&'a [usize]; 3], Error> {
+) -> Result<[&[usize]; 3], Error> {
     let count = indices.len();
     let (rest, test) = split(indices, test, rng)?;
     let validated = check(count, validation)?;
@@ -144,6 +144,10 @@ pub fn split_in_three<'a, R: Rng>(
 /// Inputs and targets of a part of the samples, for training or for the test.
 #[cfg(feature = "alloc")]
 pub type Part<X, Y> = (alloc::vec::Vec<X>, alloc::vec::Vec<Y>);
+
+/// The part for training and that for the test.
+#[cfg(feature = "alloc")]
+pub type TrainTest<X, Y> = (Part<X, Y>, Part<X, Y>);
 
 /// Train-test split in random order, as copies: `((inputs, targets), (inputs, targets))`, first for training, then for the test.
 /// [`split`] makes views, which need no heap. scikit-learn equivalent: `sklearn.model_selection.train_test_split`.
@@ -172,7 +176,7 @@ pub fn train_test_split<X: Clone, Y: Clone, R: Rng>(
     targets: &[Y],
     test: f64,
     rng: R,
-) -> Result<(Part<X, Y>, Part<X, Y>), Error> {
+) -> Result<TrainTest<X, Y>, Error> {
     let (expected, found) = (inputs.len(), targets.len());
     if expected != found {
         return Err(Error::Lengths { what: "targets, one for each input", expected, found });

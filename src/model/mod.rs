@@ -29,7 +29,7 @@ pub use graph::{Op, OverTime, RecurrentCell, Windows};
 pub use layer::{InputShape, LastActivation, Layer, Model, Out, Trainable, assert_shapes};
 #[doc(hidden)]
 pub use network::initialize;
-pub use network::{Columns, Network};
+pub use network::{Columns, Network, OutputSample};
 pub use parameters::Values;
 pub use params::{Element, Kind, Parameter, Params, Visit, Visitor, VisitorMut, fill, is_finite};
 #[cfg(feature = "serde")]

@@ -19,6 +19,9 @@ use rand::Rng;
 /// The number of samples that [`Network::predict_all`] computes at once.
 pub(crate) const MICRO_BATCH: usize = 32;
 
+/// One output of the network `N`: `[T; OUT]` for features.
+pub type OutputSample<N> = <Out<N> as Shape>::Sample<<N as InputShape>::Scalar>;
+
 /// A neural network whose sizes match: creation, prediction, summary. Every tuple of layers and every layer of this
 /// library is a network; for a layer of your own, write `impl Network for MyLayer {}`.
 ///
@@ -192,11 +195,7 @@ pub trait Network: Sized {
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
     #[doc(alias("predict"))]
-    fn predict_all<X>(
-        &self,
-        inputs: &X,
-        outputs: &mut [<Out<Self> as Shape>::Sample<<Self as InputShape>::Scalar>],
-    ) -> Result<(), Error>
+    fn predict_all<X>(&self, inputs: &X, outputs: &mut [OutputSample<Self>]) -> Result<(), Error>
     where
         X: Inputs<<Self as InputShape>::Scalar, <Self as InputShape>::In> + ?Sized,
         Self: InputShape + Model<<Self as InputShape>::In, <Self as InputShape>::Scalar>,
@@ -229,10 +228,7 @@ pub trait Network: Sized {
     /// ```
     #[cfg(feature = "alloc")]
     #[doc(alias("predict"))]
-    fn predict_vec<X>(
-        &self,
-        inputs: &X,
-    ) -> Result<alloc::vec::Vec<<Out<Self> as Shape>::Sample<<Self as InputShape>::Scalar>>, Error>
+    fn predict_vec<X>(&self, inputs: &X) -> Result<alloc::vec::Vec<OutputSample<Self>>, Error>
     where
         X: Inputs<<Self as InputShape>::Scalar, <Self as InputShape>::In> + ?Sized,
         Self: InputShape + Model<<Self as InputShape>::In, <Self as InputShape>::Scalar>,

@@ -680,7 +680,7 @@ impl<N: Trainable, const B: usize> Workspace<N, B> {
         let samples: [usize; B] = if in_order {
             [0; B]
         } else if const { is_glue::<S>() } {
-            order.from_compiled(level(), begin)
+            order.compiled_from(level(), begin)
         } else {
             order.from(begin)
         };
