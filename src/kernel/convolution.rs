@@ -1116,6 +1116,16 @@ mod plain {
     const COLUMNS: usize = 4;
     const CHANNELS: usize = 4;
 
+    /// Calls a macro with the channel and the column of each sum of a block.
+    macro_rules! each_of_16 {
+        ($name:ident) => {
+            $name!(0 0); $name!(0 1); $name!(0 2); $name!(0 3);
+            $name!(1 0); $name!(1 1); $name!(1 2); $name!(1 3);
+            $name!(2 0); $name!(2 1); $name!(2 2); $name!(2 3);
+            $name!(3 0); $name!(3 1); $name!(3 2); $name!(3 3);
+        };
+    }
+
     /// A convolution of one sample, in blocks of outputs.
     #[inline(never)]
     pub(super) fn in_blocks<S: Simd, T: Real, A: Elementwise>(simd: S, gather: &Gather<'_, T>, result: &mut [T]) {
@@ -1169,10 +1179,20 @@ mod plain {
     ) {
         let [source_plane, plane] = gather.planes();
         let first = group * gather.height + channel;
-        let mut sums = [[T::ZERO; COLUMNS]; CHANNELS];
-        for (d, sums) in sums.iter_mut().enumerate() {
-            *sums = [gather.start_of(first + d); COLUMNS];
+        let mut starts = [T::ZERO; CHANNELS];
+        for (d, start) in starts.iter_mut().enumerate() {
+            *start = gather.start_of(first + d);
         }
+        // Written out, also where a compiler that saves space would leave a loop: so the sums are in registers.
+        let mut sums = [[T::ZERO; COLUMNS]; CHANNELS];
+        macro_rules! start {
+            ($d:literal $c:literal) => {
+                if const { $d < CHANNELS && $c < COLUMNS } {
+                    sums[$d][$c] = starts[$d];
+                }
+            };
+        }
+        each_of_16!(start);
         let mut source = group * gather.depth * source_plane + taps.at + step;
         let mut weight = first + taps.weight;
         let ([row_step, tap_step], [weight_row_step, weight_step]) = (taps.steps, taps.weight_steps);
@@ -1205,10 +1225,19 @@ mod plain {
             source += source_plane;
             weight += gather.strides[0];
         }
-        for (d, sums) in sums.iter().enumerate() {
+        let mut results = [[T::ZERO; COLUMNS]; CHANNELS];
+        macro_rules! finish {
+            ($d:literal $c:literal) => {
+                if const { $d < CHANNELS && $c < COLUMNS } {
+                    results[$d][$c] = sums[$d][$c];
+                }
+            };
+        }
+        each_of_16!(finish);
+        for (d, results) in results.iter().enumerate() {
             let to = (first + d) * plane + to + step;
             let Some(to) = result.get_mut(to..).and_then(|rest| rest.first_chunk_mut::<COLUMNS>()) else { continue };
-            for (to, &sum) in to.iter_mut().zip(sums) {
+            for (to, &sum) in to.iter_mut().zip(results) {
                 *to = if gather.activated { scalar::value::<S, T, A>(simd, sum) } else { sum };
             }
         }
@@ -1220,11 +1249,14 @@ mod plain {
         weights: &[T; CHANNELS],
         sums: &mut [[T; COLUMNS]; CHANNELS],
     ) {
-        for (sums, &weight) in sums.iter_mut().zip(weights) {
-            for (sum, &x) in sums.iter_mut().zip(x) {
-                *sum += x * weight;
-            }
+        macro_rules! product {
+            ($d:literal $c:literal) => {
+                if const { $d < CHANNELS && $c < COLUMNS } {
+                    sums[$d][$c] += x[$c] * weights[$d];
+                }
+            };
         }
+        each_of_16!(product);
     }
 
     /// The taps of a convolution that read no padding at some position: those of a rectangle.

@@ -621,7 +621,9 @@ mod plain {
                             continue;
                         };
                         for (j, &x) in window.iter().enumerate() {
-                            largest = if (i == 0 && j == 0) || x > largest || x.is_nan() { x } else { largest };
+                            // No branches, which could not be predicted.
+                            let is_larger = (i == 0) & (j == 0) | (x > largest) | x.is_nan();
+                            largest = if is_larger { x } else { largest };
                         }
                     }
                     *y = largest;
