@@ -1,4 +1,4 @@
-//! The states of streams, as one sequence of numbers: for `#[serde(with = "tuplenet::io::serde::states")]` at a field that is the
+//! The states of streams, as one sequence of values: for `#[serde(with = "tuplenet::io::serde::states")]` at a field that is the
 //! state of a stream, or an array of such states. What is read back has the same bits.
 //!
 //! # Examples
