@@ -265,7 +265,8 @@ mod saved {
     use tuplenet::layers::MeanOverTime;
     use tuplenet::model::StreamState;
 
-    type Wide = (Input<Sequence<4, 1>>, Conv1d<1, 3, 2, 2, Tanh>, Lstm<3, 36>, Steps<Dense<36, 1, Identity>>);
+    type Wide =
+        (Input<Sequence<4, 1>>, (Conv1d<1, 3, 2, 2, Tanh>, Rnn<3, 34>), Lstm<34, 2>, Steps<Dense<2, 1, Identity>>);
 
     #[derive(Serialize, Deserialize)]
     struct Run {
@@ -291,6 +292,12 @@ mod saved {
     /// A run that is saved in the middle of an epoch goes on with the same bits.
     #[test]
     fn in_the_middle() {
+        // In a build that is not optimized, two formats and the trainers that are read take more than a test's two megabytes.
+        let thread = std::thread::Builder::new().stack_size(16 << 20).spawn(saved_and_read).unwrap();
+        thread.join().unwrap();
+    }
+
+    fn saved_and_read() {
         let series = small_series(200);
         let start = Wide::new(&mut seeded(0));
         let mut run = Run {
@@ -305,11 +312,11 @@ mod saved {
             again.go_on(&series, 20);
             assert!(again.trainer == run.trainer && again.states == run.states);
         }
-        let shorter = json.replacen("\"states\":[0.0,", "\"states\":[", 1);
-        let longer = json.replacen("\"states\":[", "\"states\":[0.0,", 1);
-        for text in [shorter, longer] {
+        let first = json.find("\"states\":[").unwrap() + 10;
+        let second = first + json[first..].find(',').unwrap() + 1;
+        for text in [[&json[..first], &json[second..]].concat(), [&json[..first], "0.0,", &json[first..]].concat()] {
             let error = serde_json::from_str::<Run>(&text).err().unwrap().to_string();
-            assert!(error.contains("expected as many values as the states have") || text == json, "{error}");
+            assert!(error.contains("expected as many values as the states have"), "{error}");
         }
     }
 
