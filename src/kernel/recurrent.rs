@@ -80,10 +80,10 @@ fn product_of_scalars<T: Real, const H: usize, const GATES: usize, const K: usiz
                 (e, f, g, h) = (e + m * *y, f + n * *y, g + o * *y, h + p * *y);
             }
         }
-        if let ([column], [x]) = (column, last) {
-            if let Some([i, j, k, l]) = four(column) {
-                (a, b, c, d) = (a + i * *x, b + j * *x, c + k * *x, d + l * *x);
-            }
+        if let ([column], [x]) = (column, last)
+            && let Some([i, j, k, l]) = four(column)
+        {
+            (a, b, c, d) = (a + i * *x, b + j * *x, c + k * *x, d + l * *x);
         }
         *result = [a + e, b + f, c + g, d + h];
     }
