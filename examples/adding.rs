@@ -33,7 +33,7 @@ fn main() -> Result<(), tuplenet::Error> {
     let mut solved = 0;
     for seed in 0..10 {
         let mut network = Net::new(&mut seeded(seed));
-        // A cell that keeps from the start: forget gates that are nearly open.
+        // The cell keeps its values from the start: forget gates are nearly open.
         network.1.bias_ih[1].fill(2.0);
         let optimizer = Adam::new(0.01).clip_norm(1.0);
         let mut trainer = Trainer::<_, _, _, _, 1>::with_micro_batch(network, MeanSquaredError, optimizer, ());

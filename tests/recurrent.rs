@@ -82,13 +82,16 @@ fn close(what: &str, found: [f64; 2], expected: &Value, tolerance: f64) {
     }
 }
 
+/// The last state of a sequence, its vectors one after the other.
+type LastState<S, N, X> = fn(S, &N, &[X]) -> Vec<Vec<f64>>;
+
 /// Compares what is computed of the sequences of one case, one after the other. Where `stream` computes the last state of a
 /// sequence, it is compared too.
 fn compare<S: Simd, T: Real, N, const IN: usize, const OUT: usize>(
     simd: S,
     case: &Value,
     tolerance: f64,
-    stream: Option<fn(S, &N, &[[T; IN]]) -> Vec<Vec<f64>>>,
+    stream: Option<LastState<S, N, [T; IN]>>,
 ) where
     N: Layer<Sequence<LONGEST, IN>, T> + Model<Sequence<LONGEST, IN>, T, Out = Sequence<LONGEST, OUT>> + Visit<T>,
 {

@@ -46,7 +46,7 @@ fn two_windows_are_one_of_twice_the_length() {
     let all: [[[f64; 2]; 12]; 3] = from_fn(series);
     let each = all.each_ref().map(<[_; 12]>::as_slice);
     let (whole, half) = (network::<Net<12>>(0.6), network::<Net<6>>(0.6));
-    let expected = Workspace::<_, 3>::new().forward(&whole, &batch::<12, 2, 3>(each, 0)).clone();
+    let expected = *Workspace::<_, 3>::new().forward(&whole, &batch::<12, 2, 3>(each, 0));
     let mut workspace = Workspace::<_, 3>::new();
     let mut states = from_fn(|_| half.state());
     for first in [0, 6] {
@@ -62,7 +62,7 @@ fn two_windows_are_one_of_twice_the_length() {
         assert_eq!(format!("{stream:?}"), format!("{state:?}"));
     }
     // A pass that begins anew does not see them.
-    let y = workspace.forward(&half, &batch(each, 0)).clone();
+    let y = *workspace.forward(&half, &batch(each, 0));
     assert_eq!(y.map(|y| y.map(f64::to_bits))[..], expected.map(|y| y.map(f64::to_bits))[..6]);
 }
 
@@ -230,13 +230,13 @@ fn windows_of_a_long_series() {
 fn online_learning_needs_the_state() {
     // The target is the first value of every sixteen, a window is four: only what is carried knows it.
     type Net = (Input<Sequence<4, 2>>, Gru<2, 12>, Steps<Dense<12, 1, Identity>>);
-    let loss = |carries: bool| {
+    let loss = |carries: bool, windows: usize| {
         let network = Net::new(&mut seeded(0));
         let mut states = [network.state()];
         let mut trainer = Trainer::<_, _, _, _, 1>::with_micro_batch(network, MeanSquaredError, Adam::new(0.01), ());
         let (mut remembered, mut sum) = (0.0, 0.0);
         let before = ALLOCATIONS.get();
-        for window in 0..6000 {
+        for window in 0..windows {
             if !carries {
                 states = [trainer.network.state()];
             }
@@ -249,12 +249,12 @@ fn online_learning_needs_the_state() {
                 [remembered]
             });
             let loss = trainer.step_from(&mut states, &[input], &[target]).unwrap();
-            sum += if window >= 5000 { loss / 1000.0 } else { 0.0 };
+            sum += if window + 1000 >= windows { loss / 1000.0 } else { 0.0 };
         }
         assert_eq!(ALLOCATIONS.get(), before, "a step took memory from the heap");
         sum
     };
-    let (with, without) = (loss(true), loss(false));
+    let (with, without) = (loss(true, 6000), loss(false, 1500));
     assert!(with < 0.05 && without > 0.4, "{with} {without}");
 }
 
@@ -265,7 +265,8 @@ mod saved {
     use tuplenet::layers::MeanOverTime;
     use tuplenet::model::StreamState;
 
-    type Wide = (Input<Sequence<4, 1>>, Conv1d<1, 3, 2, 2, Tanh>, Lstm<3, 36>, Steps<Dense<36, 1, Identity>>);
+    type Wide =
+        (Input<Sequence<4, 1>>, (Conv1d<1, 3, 2, 2, Tanh>, Rnn<3, 34>), Lstm<34, 2>, Steps<Dense<2, 1, Identity>>);
 
     #[derive(Serialize, Deserialize)]
     struct Run {
@@ -291,6 +292,12 @@ mod saved {
     /// A run that is saved in the middle of an epoch goes on with the same bits.
     #[test]
     fn in_the_middle() {
+        // In a build that is not optimized, two formats and the trainers that are read take more than a test's two megabytes.
+        let thread = std::thread::Builder::new().stack_size(16 << 20).spawn(saved_and_read).unwrap();
+        thread.join().unwrap();
+    }
+
+    fn saved_and_read() {
         let series = small_series(200);
         let start = Wide::new(&mut seeded(0));
         let mut run = Run {
@@ -305,11 +312,11 @@ mod saved {
             again.go_on(&series, 20);
             assert!(again.trainer == run.trainer && again.states == run.states);
         }
-        let shorter = json.replacen("\"states\":[0.0,", "\"states\":[", 1);
-        let longer = json.replacen("\"states\":[", "\"states\":[0.0,", 1);
-        for text in [shorter, longer] {
+        let first = json.find("\"states\":[").unwrap() + 10;
+        let second = first + json[first..].find(',').unwrap() + 1;
+        for text in [[&json[..first], &json[second..]].concat(), [&json[..first], "0.0,", &json[first..]].concat()] {
             let error = serde_json::from_str::<Run>(&text).err().unwrap().to_string();
-            assert!(error.contains("expected as many values as the states have") || text == json, "{error}");
+            assert!(error.contains("expected as many values as the states have"), "{error}");
         }
     }
 

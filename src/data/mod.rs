@@ -1,7 +1,8 @@
 //! Data for training and prediction, read in place and not copied into a type of the library.
 //!
 //! Inputs and targets are slices, arrays or vectors of samples, or the columns of a matrix. A sample is `[T; N]`,
-//! `SVector<T, N>`, or for targets a class index.
+//! `SVector<T, N>`, or for targets a class index. Windows of a long series are [`Windows`], and sequences of unequal length
+//! [`Padded`].
 //!
 //! ```
 //! use tuplenet::prelude::*;

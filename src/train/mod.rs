@@ -1,5 +1,6 @@
 //! Training: [`Trainer`] takes steps and runs epochs and whole training runs; [`Workspace`] has the single parts of a
-//! step: forward pass, loss and gradient; [`callbacks`] are called after each epoch; `Parallel` shares the work between
+//! step: forward pass, loss and gradient; [`step_from`](Trainer::step_from) and [`epoch_in_order`](Trainer::epoch_in_order) go
+//! through long series with the state carried; [`callbacks`] are called after each epoch; `Parallel` shares the work between
 //! threads, and `checkpoint` saves a training run to a file.
 
 mod batch;

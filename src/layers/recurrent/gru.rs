@@ -159,6 +159,29 @@ impl<const IN: usize, const H: usize, R: Reset, T: Real> Cell<T, IN, H, 4> for G
     }
 
     #[inline(always)]
+    fn step_infer<S: Simd>(&self, simd: S, x: &[T; IN], state: &mut [T; H], y: &mut [T; H]) {
+        if !R::AFTER {
+            return self.step_forward(simd, x, state, &mut [[T::ZERO; H]; 4], y);
+        }
+        let (mut input, mut sums) = ([[T::ZERO; H]; 3], [[T::ZERO; H]; 3]);
+        product(simd, &self.weight_ih, x, 0..3, &self.bias_ih, &mut input);
+        product(simd, &self.weight_hh, state, 0..3, &self.bias_hh, &mut sums);
+        let ([input_r, input_z, input_n], [sum_r, sum_z, sum_n]) = (&input, &sums);
+        map(
+            simd,
+            [y],
+            [input_r, input_z, input_n, sum_r, sum_z, sum_n, state],
+            #[inline(always)]
+            |[_], [input_r, input_z, input_n, sum_r, sum_z, sum_n, h]| {
+                let (r, z) = (gate::<S, T>(simd, input_r, sum_r), gate::<S, T>(simd, input_z, sum_z));
+                let n = tanh::<S, T>(simd, mul_add(r, sum_n, input_n));
+                [mul_add(z, h - n, n)]
+            },
+        );
+        *state = *y;
+    }
+
+    #[inline(always)]
     fn step_back<S: Simd>(
         &self,
         simd: S,

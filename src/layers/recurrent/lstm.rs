@@ -9,8 +9,8 @@ use crate::model::{
     Features, InputShape, Kind, Layer, Model, Network, Op, Parameter, Params, Pass, RecurrentCell, Sequence, Stateful,
     Stream, Visit, Visitor, VisitorMut, Zeroed,
 };
-use crate::num::Real;
 use crate::num::math::{mul_add, splat, tanh};
+use crate::num::{Lanes, Real};
 use core::fmt;
 use core::marker::PhantomData;
 use fearless_simd::Simd;
@@ -59,6 +59,27 @@ recurrent! {
     Lstm, "Lstm", 4 gates, 5 values, |T, H| [[T; H]; 2], [], [], Some(RecurrentCell::LongShortTerm)
 }
 
+/// The gates i, f, g and o, from the sums of the products with the inputs and of those with the state.
+#[inline(always)]
+fn gates<S: Simd, T: Real>(simd: S, input: [Lanes<S, T>; 4], sums: [Lanes<S, T>; 4]) -> [Lanes<S, T>; 4] {
+    let ([input_i, input_f, input_g, input_o], [sum_i, sum_f, sum_g, sum_o]) = (input, sums);
+    [
+        gate::<S, T>(simd, input_i, sum_i),
+        gate::<S, T>(simd, input_f, sum_f),
+        tanh::<S, T>(simd, input_g + sum_g),
+        gate::<S, T>(simd, input_o, sum_o),
+    ]
+}
+
+impl<const IN: usize, const H: usize, T: Real> Lstm<IN, H, T> {
+    /// The sums of the products with the inputs, and of those with the state.
+    #[inline(always)]
+    fn products<S: Simd>(&self, simd: S, x: &[T; IN], state: &[T; H], input: &mut [[T; H]; 4], sums: &mut [[T; H]; 4]) {
+        product(simd, &self.weight_ih, x, 0..4, &self.bias_ih, input);
+        product(simd, &self.weight_hh, state, 0..4, &self.bias_hh, sums);
+    }
+}
+
 impl<const IN: usize, const H: usize, T: Real> Cell<T, IN, H, 5> for Lstm<IN, H, T> {
     /// The output and the cell state.
     type State = [[T; H]; 2];
@@ -79,8 +100,7 @@ impl<const IN: usize, const H: usize, T: Real> Cell<T, IN, H, 5> for Lstm<IN, H,
         y: &mut [T; H],
     ) {
         let (mut input, mut sums) = ([[T::ZERO; H]; 4], [[T::ZERO; H]; 4]);
-        product(simd, &self.weight_ih, x, 0..4, &self.bias_ih, &mut input);
-        product(simd, &self.weight_hh, state, 0..4, &self.bias_hh, &mut sums);
+        self.products(simd, x, state, &mut input, &mut sums);
         let ([input_i, input_f, input_g, input_o], [sum_i, sum_f, sum_g, sum_o]) = (&input, &sums);
         map(
             simd,
@@ -88,14 +108,30 @@ impl<const IN: usize, const H: usize, T: Real> Cell<T, IN, H, 5> for Lstm<IN, H,
             [input_i, input_f, input_g, input_o, sum_i, sum_f, sum_g, sum_o],
             #[inline(always)]
             |[_, _, _, _, _, cell, _], [input_i, input_f, input_g, input_o, sum_i, sum_f, sum_g, sum_o]| {
-                let (i, f, o) = (
-                    gate::<S, T>(simd, input_i, sum_i),
-                    gate::<S, T>(simd, input_f, sum_f),
-                    gate::<S, T>(simd, input_o, sum_o),
-                );
-                let g = tanh::<S, T>(simd, input_g + sum_g);
+                let [i, f, g, o] =
+                    gates::<S, T>(simd, [input_i, input_f, input_g, input_o], [sum_i, sum_f, sum_g, sum_o]);
                 let next = mul_add(f, cell, i * g);
                 [i, f, g, o, cell, next, o * tanh::<S, T>(simd, next)]
+            },
+        );
+        *state = *y;
+    }
+
+    #[inline(always)]
+    fn step_infer<S: Simd>(&self, simd: S, x: &[T; IN], [state, cell]: &mut [[T; H]; 2], y: &mut [T; H]) {
+        let (mut input, mut sums) = ([[T::ZERO; H]; 4], [[T::ZERO; H]; 4]);
+        self.products(simd, x, state, &mut input, &mut sums);
+        let ([input_i, input_f, input_g, input_o], [sum_i, sum_f, sum_g, sum_o]) = (&input, &sums);
+        map(
+            simd,
+            [cell, y],
+            [input_i, input_f, input_g, input_o, sum_i, sum_f, sum_g, sum_o],
+            #[inline(always)]
+            |[cell, _], [input_i, input_f, input_g, input_o, sum_i, sum_f, sum_g, sum_o]| {
+                let [i, f, g, o] =
+                    gates::<S, T>(simd, [input_i, input_f, input_g, input_o], [sum_i, sum_f, sum_g, sum_o]);
+                let next = mul_add(f, cell, i * g);
+                [next, o * tanh::<S, T>(simd, next)]
             },
         );
         *state = *y;

@@ -81,6 +81,12 @@ trait Cell<T: Real, const IN: usize, const H: usize, const VALUES: usize>: Sized
         y: &mut [T; H],
     );
 
+    /// [`step_forward`](Self::step_forward) with the same bits and without a cache.
+    #[inline(always)]
+    fn step_infer<S: Simd>(&self, simd: S, x: &[T; IN], state: &mut Self::State, y: &mut [T; H]) {
+        self.step_forward(simd, x, state, &mut [[T::ZERO; H]; VALUES], y);
+    }
+
     /// A step backward: `values` are the input, the output of the step before and that of this one, `gradients` those by this
     /// output and by the state after the step, which becomes that by the state before it.
     fn step_back<S: Simd>(
@@ -116,7 +122,7 @@ fn infer<
     for (x, y) in x.iter().zip(&mut *y).take(steps) {
         let samples = x.data.0.iter().zip(&mut y.data.0).zip(&mut states).take(pass.len());
         for ((x, y), state) in samples {
-            layer.step_forward(pass.simd(), x, state, &mut [[T::ZERO; H]; VALUES], y);
+            layer.step_infer(pass.simd(), x, state, y);
         }
     }
     Sequence::clear_steps_from(y, steps);
@@ -454,7 +460,7 @@ macro_rules! recurrent {
                 y: &mut SVector<T, H>,
             ) {
                 let ([x], [y]) = (&x.data.0, &mut y.data.0);
-                self.step_forward(simd, x, state, &mut [[T::ZERO; H]; $values], y);
+                self.step_infer(simd, x, state, y);
             }
         }
 

@@ -18,10 +18,10 @@ const _: () = assert!(Learner::BYTES <= 4096);
 static LEARNER: Own<Learner> = Own::new(Learner::with_micro_batch(Net::ZEROED, MeanSquaredError, Sgd::new(0.0), ()));
 static STATE: Own<[StreamState<Net>; 1]> = Own::new([((), [0.0; 8], ())]);
 
-program!(remembers);
+program!(repeats);
 
 /// Whether the network has learnt to repeat what it has seen one step before.
-fn remembers() -> bool {
+fn repeats() -> bool {
     let (Some(learner), Some(state)) = (LEARNER.take(), STATE.take()) else { return false };
     learner.optimizer.set_learning_rate(0.2);
     learner.network.initialize(&mut seeded(0));
