@@ -101,6 +101,20 @@ impl<T: Real, const N: usize> Line<T, N> {
         scaled
     }
 
+    #[cfg(feature = "alloc")]
+    fn transform_all<X: Channels<T, N> + Zeroed>(
+        &self,
+        samples: &(impl Samples<T, Item = X> + ?Sized),
+    ) -> Result<alloc::vec::Vec<X>, Error> {
+        samples.check()?;
+        let sample = |index| {
+            let mut sample = X::ZEROED;
+            samples.copy(index, &mut sample);
+            self.transform(&sample)
+        };
+        Ok((0..samples.count()).map(sample).collect())
+    }
+
     fn inverse<X: Channels<T, N>>(&self, sample: &X) -> X {
         let mut sample = *sample;
         sample.each_value(
@@ -186,6 +200,34 @@ impl<T: Real, const N: usize> StandardScaler<T, N> {
         self.0.transform(sample)
     }
 
+    /// Scales all samples, into a new vector.
+    ///
+    /// # Shapes
+    ///
+    /// `samples`: as for [`fit`](Self::fit); the result has as many.
+    ///
+    /// # Errors
+    ///
+    /// What [`Samples::check`] returns.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tuplenet::prelude::*;
+    ///
+    /// let samples = [[1.0f32, 10.0], [3.0, 30.0]];
+    /// let scaled = StandardScaler::fit(&samples)?.transform_all(&samples)?;
+    /// assert_eq!(scaled[1], [1.0, 1.0]);
+    /// # Ok::<(), tuplenet::Error>(())
+    /// ```
+    #[cfg(feature = "alloc")]
+    pub fn transform_all<X: Channels<T, N> + Zeroed>(
+        &self,
+        samples: &(impl Samples<T, Item = X> + ?Sized),
+    ) -> Result<alloc::vec::Vec<X>, Error> {
+        self.0.transform_all(samples)
+    }
+
     /// Inverts the scaling of one sample.
     #[must_use]
     pub fn inverse<X: Channels<T, N>>(&self, sample: &X) -> X {
@@ -212,6 +254,34 @@ impl<T: Real, const N: usize> MinMaxScaler<T, N> {
     #[must_use]
     pub fn transform<X: Channels<T, N>>(&self, sample: &X) -> X {
         self.0.transform(sample)
+    }
+
+    /// Scales all samples, into a new vector.
+    ///
+    /// # Shapes
+    ///
+    /// `samples`: as for [`fit`](Self::fit); the result has as many.
+    ///
+    /// # Errors
+    ///
+    /// What [`Samples::check`] returns.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tuplenet::prelude::*;
+    ///
+    /// let samples = [[1.0f32, 10.0], [3.0, 30.0]];
+    /// let scaled = MinMaxScaler::fit(&samples)?.transform_all(&samples)?;
+    /// assert_eq!(scaled[1], [1.0, 1.0]);
+    /// # Ok::<(), tuplenet::Error>(())
+    /// ```
+    #[cfg(feature = "alloc")]
+    pub fn transform_all<X: Channels<T, N> + Zeroed>(
+        &self,
+        samples: &(impl Samples<T, Item = X> + ?Sized),
+    ) -> Result<alloc::vec::Vec<X>, Error> {
+        self.0.transform_all(samples)
     }
 
     /// Inverts the scaling of one sample.
