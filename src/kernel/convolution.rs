@@ -1140,6 +1140,7 @@ mod plain {
                     let several = axis.stride == 1
                         && axis.dilation == 1
                         && last < columns
+                        && taps.counts[1] > 0
                         && range_of(axis, last) == range_of(axis, column);
                     let mut channel = 0;
                     while channel < height {
