@@ -19,8 +19,10 @@ const BATCH_SIZE: usize = 32;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let data = mnist1d::read()?;
-    let sequences = |samples: Vec<[f32; 40]>| samples.into_iter().map(|sample| sample.map(|value| [value])).collect();
-    let (train, test): (Vec<[[f32; 1]; 40]>, Vec<[[f32; 1]; 40]>) = (sequences(data.train.0), sequences(data.test.0));
+    let sequences = |samples: Vec<[f32; 40]>| -> Vec<[[f32; 1]; 40]> {
+        samples.into_iter().map(|sample| sample.map(|value| [value])).collect()
+    };
+    let (train, test) = (sequences(data.train.0), sequences(data.test.0));
     println!("{}\n", Net::summary());
 
     let network = Net::new(&mut seeded(0));
