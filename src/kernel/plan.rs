@@ -21,7 +21,7 @@ const LARGE: usize = 1 << 17;
 
 /// From so many products on, a layer that computes more than [`SMALL_SIZE`] columns is compiled for its sizes where code is calls. The sizes of one
 /// with fewer are arguments: it is the last of such a network, or of one so small that only CPUs with SSE2 alone call it.
-const SPECIALIZED: usize = 1 << 11;
+const SPECIALIZED: usize = 1 << 10;
 
 /// From so many products on, a network that computes more than [`SMALL_SIZE`] columns at a time is calls: a few dozen for a step, which take a
 /// hundredth of its time, or a tenth near this limit.
