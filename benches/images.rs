@@ -56,7 +56,7 @@ fn layer<const C: usize, const K: usize, const P: usize>(rows: &mut Vec<Row>) {
     let mut gradient = Net::<C, K, P>::ZEROED;
     let macs = (144 * K * K * C * C * SAMPLES) as f64;
     let step = shortest(|| {
-        let y = workspace.forward(&network, &x).clone();
+        let y = *workspace.forward(&network, &x);
         workspace.backward(&network, &y, &mut gradient);
         black_box(&gradient);
     });

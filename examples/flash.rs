@@ -23,7 +23,7 @@ type Iris = (Dense<4, 16, Tanh>, Dense<16, 16, Tanh>, Dense<16, 3, Identity>);
 type BatchNormed = (Dense<4, 16, Identity>, BatchNorm<16>, Relu, Dense<16, 3, Softmax>);
 type LayerNormed = (Dense<4, 16, Identity>, Residual<(LayerNorm<16>, Dense<16, 16, Tanh>)>, Dense<16, 3, Softmax>);
 type Digits = (Dense<64, 32, Relu>, Dense<32, 10, Identity>);
-/// Convolutions, and the layer that goes on learning on the microcontroller.
+/// Convolutions, and the layer that continues to learn on the microcontroller.
 type Eye = (
     Conv2d<Image<1, 8, 8>, Image<8, 6, 6>, 3, Relu>,
     Conv2d<Image<8, 6, 6>, Image<16, 4, 4>, 3, Relu>,
