@@ -23,7 +23,7 @@ type Iris = (Dense<4, 16, Tanh>, Dense<16, 16, Tanh>, Dense<16, 3, Identity>);
 type BatchNormed = (Dense<4, 16, Identity>, BatchNorm<16>, Relu, Dense<16, 3, Softmax>);
 type LayerNormed = (Dense<4, 16, Identity>, Residual<(LayerNorm<16>, Dense<16, 16, Tanh>)>, Dense<16, 3, Softmax>);
 type Digits = (Dense<64, 32, Relu>, Dense<32, 10, Identity>);
-/// Convolutions, and the layer that continues learning on the microcontroller.
+/// Convolutions, and the layer that continues to learn on the microcontroller.
 type Eye = (
     Conv2d<Image<1, 8, 8>, Image<8, 6, 6>, 3, Relu>,
     Conv2d<Image<8, 6, 6>, Image<16, 4, 4>, 3, Relu>,
@@ -64,8 +64,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     write("layer_norm.rs", &what, export::rust_expression(&network)?)?;
     write("layer_norm.c", &what, in_c)?;
 
-    // For training on the microcontroller, and for tests of the library, which train in the same way.
-    write("../../../../src/num/flowers.rs", "all irises, in tenths of a centimetre", flowers()?)?;
+    write("flowers.rs", "all irises, in tenths of a centimetre", flowers()?)?;
 
     let (network, accuracy, samples, in_c) = digits()?;
     let what = format!("64-32-10, trained on digits to a test accuracy of {accuracy:.3}");

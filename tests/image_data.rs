@@ -17,8 +17,10 @@ fn number(rng: &mut impl Rng) -> f32 {
     (f64::from(rng.next_u32()) / f64::from(u32::MAX)) as f32
 }
 
+type Picture = [[[f32; 6]; 6]; 2];
+
 /// Images with a bright row or a bright column, on channels of different ranges.
-fn images(count: usize) -> (Vec<[[[f32; 6]; 6]; 2]>, Vec<usize>) {
+fn images(count: usize) -> (Vec<Picture>, Vec<usize>) {
     let rng = &mut seeded(3);
     let mut images = vec![[[[0.0; 6]; 6]; 2]; count];
     let classes: Vec<usize> = (0..count).map(|index| index % 2).collect();

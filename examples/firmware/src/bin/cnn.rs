@@ -1,4 +1,4 @@
-//! Which digit? A small convolutional network predicts from flash.
+//! Which digit? Inference from flash with a small convolutional network.
 
 #![no_std]
 #![no_main]

@@ -1,4 +1,4 @@
-//! The last layer of a convolutional network continues learning, while the convolutions stay in flash.
+//! The last layer of a convolutional network continues to learn, while the convolutions stay in flash.
 //!
 //! The camera was turned: all images are now upside down.
 
