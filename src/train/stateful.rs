@@ -17,7 +17,7 @@ use num_traits::float::FloatCore;
 pub type Carried<N> =
     <N as Stateful<<N as crate::model::InputShape>::In, <N as crate::model::InputShape>::Scalar>>::Carried;
 
-impl<N: Trainable + Stateful<N::In, N::Scalar>, const B: usize> Workspace<N, B> {
+impl<N: Trainable, const B: usize> Workspace<N, B> {
     /// [`forward`](Self::forward) for windows that continue others: each column begins with its state, which becomes that after
     /// the window. [`backward`](Self::backward) then reaches back to the beginning of the window.
     ///
@@ -49,7 +49,10 @@ impl<N: Trainable + Stateful<N::In, N::Scalar>, const B: usize> Workspace<N, B> 
         network: &N,
         states: &mut [Carried<N>; B],
         x: &Batch<N::In, N::Scalar, B>,
-    ) -> &Batch<N::Out, N::Scalar, B> {
+    ) -> &Batch<N::Out, N::Scalar, B>
+    where
+        N: Stateful<N::In, N::Scalar>,
+    {
         self.input.0.clone_from(x);
         self.continues = true;
         self.set_states(states);
@@ -81,6 +84,7 @@ impl<N: Trainable + Stateful<N::In, N::Scalar>, const B: usize> Workspace<N, B> 
         gradient: &mut N,
     ) -> Result<N::Scalar, Error>
     where
+        N: Stateful<N::In, N::Scalar>,
         X: Inputs<N::Scalar, N::In> + ?Sized,
         Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + ?Sized,
     {
@@ -108,6 +112,7 @@ impl<N: Trainable + Stateful<N::In, N::Scalar>, const B: usize> Workspace<N, B> 
         gradient: &mut N,
     ) -> Result<MeanLoss<N::Scalar>, Error>
     where
+        N: Stateful<N::In, N::Scalar>,
         X: Inputs<N::Scalar, N::In> + ?Sized,
         Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + ?Sized,
         D: Samples<N::Scalar, Item = Y::Item> + ?Sized,
@@ -132,6 +137,7 @@ impl<N: Trainable + Stateful<N::In, N::Scalar>, const B: usize> Workspace<N, B> 
         gradient: &mut N,
     ) -> Result<MeanLoss<N::Scalar>, Error>
     where
+        N: Stateful<N::In, N::Scalar>,
         X: Inputs<N::Scalar, N::In> + ?Sized,
         Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + ?Sized,
         D: Samples<N::Scalar, Item = Y::Item> + ?Sized,
@@ -158,14 +164,20 @@ impl<N: Trainable + Stateful<N::In, N::Scalar>, const B: usize> Workspace<N, B> 
     }
 
     #[inline(always)]
-    fn set_states(&mut self, states: &[Carried<N>]) {
+    fn set_states(&mut self, states: &[Carried<N>])
+    where
+        N: Stateful<N::In, N::Scalar>,
+    {
         for (column, state) in states.iter().enumerate() {
             N::set_state(&mut self.cache, column, state);
         }
     }
 
     #[inline(always)]
-    fn get_states(&self, states: &mut [Carried<N>]) {
+    fn get_states(&self, states: &mut [Carried<N>])
+    where
+        N: Stateful<N::In, N::Scalar>,
+    {
         for (column, state) in states.iter_mut().enumerate() {
             N::get_state(&self.cache, column, state);
         }
@@ -182,7 +194,7 @@ fn check_states<ST>(states: &[ST], expected: usize) -> Result<(), Error> {
 
 impl<N, L, O, R, const B: usize> Trainer<N, L, O, R, B>
 where
-    N: Trainable + Stateful<N::In, N::Scalar>,
+    N: Trainable,
     O: Optimizer<Scalar = N::Scalar>,
 {
     /// [`step`](Self::step) for windows of long sequences: each window begins with its state, which becomes that after the window.
@@ -230,6 +242,7 @@ where
     #[doc(alias("truncated BPTT", "TBPTT", "stateful"))]
     pub fn step_from<X, Y>(&mut self, states: &mut [Carried<N>], inputs: &X, targets: &Y) -> Result<N::Scalar, Error>
     where
+        N: Stateful<N::In, N::Scalar>,
         X: Inputs<N::Scalar, N::In> + ?Sized,
         Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + ?Sized,
     {
@@ -283,6 +296,7 @@ where
         targets: &Y,
     ) -> Result<N::Scalar, Error>
     where
+        N: Stateful<N::In, N::Scalar>,
         X: Inputs<N::Scalar, N::In> + ?Sized,
         Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + ?Sized,
     {
@@ -322,6 +336,7 @@ where
         (epoch, batch): (usize, usize),
     ) -> Result<MeanLoss<N::Scalar>, Error>
     where
+        N: Stateful<N::In, N::Scalar>,
         X: Inputs<N::Scalar, N::In> + ?Sized,
         Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + ?Sized,
         D: Samples<N::Scalar, Item = Y::Item> + ?Sized,
