@@ -163,7 +163,9 @@ fn lenet(setting: &Setting) -> Box<LeNet> {
     network
 }
 
-fn lenet_data(setting: &Setting) -> (Vec<[[[f32; 28]; 28]; 1]>, Vec<u8>) {
+type Picture = [[[f32; 28]; 28]; 1];
+
+fn lenet_data(setting: &Setting) -> (Vec<Picture>, Vec<u8>) {
     let rows = samples::<28>(setting, "lenet.inputs");
     (rows.as_chunks::<28>().0.iter().map(|rows| [*rows]).collect(), setting.bytes("lenet.classes"))
 }
