@@ -23,8 +23,8 @@ const LARGE: usize = 1 << 17;
 /// with fewer are arguments: it is the last of such a network, or of one so small that only CPUs with SSE2 alone call it.
 const SPECIALIZED: usize = 1 << 10;
 
-/// From so many products on, a network that computes more than [`SMALL_SIZE`] columns at a time is calls: a few dozen for a step, which take a
-/// hundredth of its time, or a tenth near this limit.
+/// From so many products on, a network that computes more than [`SMALL_SIZE`] columns at a time is calls: a few dozen for a step, which cost a
+/// tenth of its time near this limit, and less above it.
 const CALLS_PAY: usize = 1 << 13;
 
 /// Whether a network of so many parameters is compiled as calls, for a micro-batch of so many columns, and not inlined whole.
