@@ -197,10 +197,10 @@ rule! {
 /// use tuplenet::layers::Gru;
 /// use tuplenet::prelude::*;
 ///
-/// let rng = &mut seeded(0);
-/// let mut gru = Gru::<3, 16>::new(rng);
+/// let mut rng = seeded(0);
+/// let mut gru = Gru::<3, 16>::new(&mut rng);
 /// // 16 inputs, 48 outputs.
-/// Orthogonal.fill(rng, 16, 48, gru.weight_hh.as_flattened_mut().as_flattened_mut());
+/// Orthogonal.fill(&mut rng, 16, 48, gru.weight_hh.as_flattened_mut().as_flattened_mut());
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[doc(alias("orthogonal_"))]
