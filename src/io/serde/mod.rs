@@ -35,8 +35,8 @@
 //!   the value is old and a part is new.
 //!
 //! A trainer that is read continues exactly as the one that was written. Layers, optimizers and random number
-//! generators of your own need `#[derive(Serialize, Deserialize)]`, and a field of values names how they are written, [`array`],
-//! [`column`] or [`rows`]:
+//! generators of your own need `#[derive(Serialize, Deserialize)]`, and a field of values names how they are written, [`array`](mod@array),
+//! [`column`](mod@column) or [`rows`](mod@rows):
 //!
 //! ```
 //! use tuplenet::prelude::*;
