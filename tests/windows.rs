@@ -40,7 +40,7 @@ fn batch<const STEPS: usize, const N: usize, const B: usize>(
     from_fn(|step| SMatrix::from_fn(|row, column| series[column][first + step][row]))
 }
 
-/// Two windows with the state carried compute the bits of one window of twice the length, and a stream goes on with them.
+/// Two windows with the state carried compute the bits of one window of twice the length, and a stream continues with them.
 #[test]
 fn two_windows_are_one_of_twice_the_length() {
     let all: [[[f64; 2]; 12]; 3] = from_fn(series);
@@ -225,7 +225,7 @@ fn windows_of_a_long_series() {
     assert_eq!(pair, [2, 1]);
 }
 
-/// A step over the last steps alone, for a program that learns while it runs: what is remembered beyond the window is the state.
+/// A step over the last steps alone, for a program that learns while it runs: what is kept beyond the window is the state.
 #[test]
 fn online_learning_needs_the_state() {
     // The target is the first value of every sixteen, a window is four: only what is carried knows it.
@@ -234,7 +234,7 @@ fn online_learning_needs_the_state() {
         let network = Net::new(&mut seeded(0));
         let mut states = [network.state()];
         let mut trainer = Trainer::<_, _, _, _, 1>::with_micro_batch(network, MeanSquaredError, Adam::new(0.01), ());
-        let (mut remembered, mut sum) = (0.0, 0.0);
+        let (mut kept, mut sum) = (0.0, 0.0);
         let before = ALLOCATIONS.get();
         for window in 0..windows {
             if !carries {
@@ -245,8 +245,8 @@ fn online_learning_needs_the_state() {
                 [number(4 * window + step).signum() as f32, f32::from(u8::from(starts))]
             });
             let target = input.map(|[value, starts]| {
-                remembered = if starts == 1.0 { value } else { remembered };
-                [remembered]
+                kept = if starts == 1.0 { value } else { kept };
+                [kept]
             });
             let loss = trainer.step_from(&mut states, &[input], &[target]).unwrap();
             sum += if window + 1000 >= windows { loss / 1000.0 } else { 0.0 };
@@ -289,7 +289,7 @@ mod saved {
         }
     }
 
-    /// A run that is saved in the middle of an epoch goes on with the same bits.
+    /// A run that is saved in the middle of an epoch continues with the same bits.
     #[test]
     fn in_the_middle() {
         // In a build that is not optimized, two formats and the trainers that are read take more than a test's two megabytes.
