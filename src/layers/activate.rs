@@ -121,18 +121,7 @@ macro_rules! no_parameters {
             const PARAMETERS: usize = 0;
         }
 
-        impl<T: $crate::num::Real, $($generics)*> $crate::model::Visit<T> for $layer {
-            #[inline(always)]
-            fn visit(&self, _: &mut impl $crate::model::Visitor<T>) {}
-
-            #[inline(always)]
-            fn visit_mut<const OTHERS: usize>(
-                &mut self,
-                _: [&mut Self; OTHERS],
-                _: &mut impl $crate::model::VisitorMut<T, OTHERS>,
-            ) {
-            }
-        }
+        $crate::visits_nothing!(@visit [T: $crate::num::Real, $($generics)*] $layer, T);
 
         impl<$($generics)*> $crate::model::Network for $layer {}
     };

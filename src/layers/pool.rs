@@ -11,6 +11,7 @@ use crate::kernel::pooling::{
 use crate::kernel::{map_first, pooling};
 use crate::model::{Batch, Features, Image, InputShape, Layer, Model, Op, Pass, Shape, Windows, Zeroed};
 use crate::num::{Real, lanes};
+use crate::visits_nothing;
 use core::marker::PhantomData;
 use fearless_simd::Simd;
 use nalgebra::SMatrix;
@@ -48,28 +49,6 @@ macro_rules! layer_between {
         }
 
         impl<From, To, $(const $parameter: usize,)* T> crate::model::Network for $name<From, To, $($parameter,)* T> {}
-    };
-}
-
-/// A visit of no parameters.
-macro_rules! visits_nothing {
-    ([$($generics:tt)*] $layer:ty) => {
-        impl<$($generics)*> crate::model::Params for $layer {
-            const PARAMETERS: usize = 0;
-        }
-
-        impl<$($generics)*> crate::model::Visit<T> for $layer {
-            #[inline(always)]
-            fn visit(&self, _: &mut impl crate::model::Visitor<T>) {}
-
-            #[inline(always)]
-            fn visit_mut<const OTHERS: usize>(
-                &mut self,
-                _: [&mut Self; OTHERS],
-                _: &mut impl crate::model::VisitorMut<T, OTHERS>,
-            ) {
-            }
-        }
     };
 }
 
@@ -254,7 +233,7 @@ macro_rules! pooling {
         visits_nothing!([
             const C: usize, const H: usize, const W: usize, const OH: usize, const OW: usize, $(const $parameter: usize,)*
             T: Real
-        ] $name<Image<C, H, W>, Image<C, OH, OW>, $($parameter,)* T>);
+        ] $name<Image<C, H, W>, Image<C, OH, OW>, $($parameter,)* T>, T);
 
         impl<
             const C: usize, const H: usize, const W: usize, const OH: usize, const OW: usize, $(const $parameter: usize,)*
@@ -420,7 +399,7 @@ impl<From: Shape, T> Zeroed for GlobalAveragePool<From, T> {
     };
 }
 
-visits_nothing!([From: Shape, T: Real] GlobalAveragePool<From, T>);
+visits_nothing!([From: Shape, T: Real] GlobalAveragePool<From, T>, T);
 
 impl<const C: usize, const H: usize, const W: usize, T: Real> Model<Image<C, H, W>, T>
     for GlobalAveragePool<Image<C, H, W>, T>
@@ -580,7 +559,7 @@ macro_rules! reshape {
             };
         }
 
-        visits_nothing!([const C: usize, const H: usize, const W: usize, const N: usize, T: Real] $layer);
+        visits_nothing!([const C: usize, const H: usize, const W: usize, const N: usize, T: Real] $layer, T);
 
         impl<const C: usize, const H: usize, const W: usize, const N: usize, T: Real> Model<$in, T> for $layer {
             type Out = $out;

@@ -66,6 +66,34 @@ impl<T: Real, const R: usize, const C: usize> Values<T> for [[T; R]; C] {
     }
 }
 
+/// `Params` and `Visit<T>` of a layer without parameters, whose generic parameters come in brackets; after `@visit` the latter
+/// alone.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! visits_nothing {
+    (@visit [$($generics:tt)*] $layer:ty, $T:ty) => {
+        impl<$($generics)*> $crate::model::Visit<$T> for $layer {
+            #[inline(always)]
+            fn visit(&self, _: &mut impl $crate::model::Visitor<$T>) {}
+
+            #[inline(always)]
+            fn visit_mut<const OTHERS: usize>(
+                &mut self,
+                _: [&mut Self; OTHERS],
+                _: &mut impl $crate::model::VisitorMut<$T, OTHERS>,
+            ) {
+            }
+        }
+    };
+    ([$($generics:tt)*] $layer:ty, $T:ty) => {
+        impl<$($generics)*> $crate::model::Params for $layer {
+            const PARAMETERS: usize = 0;
+        }
+
+        $crate::visits_nothing!(@visit [$($generics)*] $layer, $T);
+    };
+}
+
 /// Defines the struct of a layer of one's own, and what follows from the list of its parameters: [`Zeroed`],
 /// [`Params`](crate::model::Params) and [`Visit`](crate::model::Visit), through which initialization, optimizers, gradient
 /// check, files and checkpoints go. The layer's mathematics is [`formula_layer!`](crate::formula_layer) or an
@@ -109,22 +137,7 @@ macro_rules! parameters {
             const ZEROED: Self = $name(::core::marker::PhantomData);
         }
 
-        impl<$(const $size: usize,)* $T: $crate::num::Real> $crate::model::Params for $name<$($size,)* $T> {
-            const PARAMETERS: usize = 0;
-        }
-
-        impl<$(const $size: usize,)* $T: $crate::num::Real> $crate::model::Visit<$T> for $name<$($size,)* $T> {
-            #[inline(always)]
-            fn visit(&self, _: &mut impl $crate::model::Visitor<$T>) {}
-
-            #[inline(always)]
-            fn visit_mut<const OTHERS: usize>(
-                &mut self,
-                _: [&mut Self; OTHERS],
-                _: &mut impl $crate::model::VisitorMut<$T, OTHERS>,
-            ) {
-            }
-        }
+        $crate::visits_nothing!([$(const $size: usize,)* $T: $crate::num::Real] $name<$($size,)* $T>, $T);
     };
     (
         $(#[$about:meta])*
