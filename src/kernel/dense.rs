@@ -392,16 +392,16 @@ fn weight_gradient<S: Simd, T: Real, const IN: usize, const OUT: usize, const B:
     weight: &mut [[T; OUT]; IN],
 ) {
     let (simd, depth, result) = (pass.simd(), pass.len(), weight.as_flattened_mut());
-    let inputs = Matrix { values: x.as_flattened(), rows: Const::<IN> };
-    let gradients = Matrix { values: dy.as_flattened(), rows: Const::<OUT> };
+    let x = Matrix { values: x.as_flattened(), rows: Const::<IN> };
+    let dy = Matrix { values: dy.as_flattened(), rows: Const::<OUT> };
     if const { !Planned::<S, T, IN, OUT, B>::PLAN.across_inputs } {
-        let right = Rows::new(inputs, Const::<B>);
-        let task = Product { left: gradients, right, depth, columns: IN, start: None, activated: false };
+        let right = Rows::new(x, Const::<B>);
+        let task = Product { left: dy, right, depth, columns: IN, start: None, activated: false };
         return product::<S, T, Sums, _, _, ADDED>(simd, OUT, task, result);
     }
-    let right = Rows::new(gradients, Const::<B>);
-    let task = Product { left: inputs, right, depth, columns: OUT, start: None, activated: false };
-    if const { OUT == 1 } {
+    let right = Rows::new(dy, Const::<B>);
+    let task = Product { left: x, right, depth, columns: OUT, start: None, activated: false };
+    if const { !Planned::<S, T, IN, OUT, B>::PLAN.transposes_gradient } {
         return product::<S, T, Sums, _, _, ADDED>(simd, IN, task, result);
     }
     let mut transposed = [[T::ZERO; IN]; OUT];
@@ -461,8 +461,8 @@ fn input_gradient_here<S: Simd, T: Real, const IN: usize, const OUT: usize, cons
             let weight = Matrix { values: weight.as_flattened(), rows: Const::<OUT> };
             transpose(pass.simd(), weight, Const::<IN>, transposed.as_flattened_mut());
             let left = Matrix { values: transposed.as_flattened(), rows: Const::<IN> };
-            let gradients = Matrix { values: dy.as_flattened(), rows: Const::<OUT> };
-            let right = Columns { matrix: gradients, capacity: Const::<B> };
+            let dy = Matrix { values: dy.as_flattened(), rows: Const::<OUT> };
+            let right = Columns { matrix: dy, capacity: Const::<B> };
             let task = Product { left, right, depth: OUT, columns: pass.len(), start: None, activated: false };
             product::<S, T, Sums, _, _, false>(pass.simd(), IN, task, dx.as_flattened_mut());
         },

@@ -16,6 +16,7 @@ pub(crate) mod compiled;
 pub(crate) mod convolution;
 pub(crate) mod dense;
 mod general;
+pub(crate) mod geometry;
 mod interleave;
 mod moments;
 mod packed;
@@ -30,7 +31,7 @@ mod softmax;
 
 pub(crate) use moments::mean_and_squares;
 pub use pass::Pass;
-pub(crate) use plan::{SMALL_SIZE, is_called};
+pub(crate) use plan::{SMALL_SIZE, is_called, is_in_registers};
 pub(crate) use softmax::{Exponentials, softmax};
 
 use column::{ColumnProduct, product_with_column};
@@ -172,8 +173,7 @@ pub(crate) fn map_columns<S: Simd, T: Real, const CHANGED: usize>(
     step: impl Fn([Lanes<S, T>; CHANGED]) -> [Lanes<S, T>; CHANGED],
 ) {
     let length = shortest(&changed, &[]);
-    // A matrix of up to four rows was computed with lanes across its columns.
-    if SCALAR || rows <= 4 || rows >= Lanes::<S, T>::LEN || length > SMALL_SIZE * rows {
+    if !plan::maps_each_column(rows, length, Lanes::<S, T>::LEN) {
         return map(
             simd,
             changed,

@@ -1,5 +1,5 @@
-//! Every decision that sizes make about a fully connected layer, as one constant for each layer, micro-batch and instruction
-//! set. The tests print it as a table.
+//! Every decision that sizes make. Those about a fully connected layer are one constant for each layer, micro-batch and
+//! instruction set, [`Plan`], which the tests print as a table. Those about images, softmax and whole networks follow.
 //!
 //! What changes the order of a sum depends on sizes only: [`Forward`]. The rest is for speed and for the size of a program.
 
@@ -9,6 +9,7 @@ use core::fmt;
 use fearless_simd::{Simd, SimdBase};
 
 use super::MAX_LANES;
+use super::geometry::Geometry;
 
 /// Up to so many products are summed in less time than the CPU needs until it can load what it has just stored,
 /// unless it is loaded in the same pieces. Beyond, the arithmetic dominates.
@@ -112,6 +113,8 @@ pub(crate) struct Plan {
     /// Whether the gradient by the weights has its lanes across the inputs, because fewer are idle then. Every
     /// sum is the same.
     pub across_inputs: bool,
+    /// Whether that gradient is computed in a buffer, and transposed: with one output it is the same in memory.
+    pub transposes_gradient: bool,
     /// Whether derivatives are computed column by column, in the pieces in which the columns were stored.
     pub by_column: bool,
 }
@@ -154,6 +157,7 @@ impl Plan {
             called: COMPILED && columns > SMALL_SIZE && inputs * outputs * columns >= SPECIALIZED,
             apart: columns > SMALL_SIZE && inputs * outputs >= 64,
             across_inputs: (outputs <= 4 && inputs >= 2 * outputs) || across_inputs,
+            transposes_gradient: outputs > 1,
             by_column: !SCALAR && columns > 1 && columns <= SMALL_SIZE && outputs < vectors.lanes,
         }
     }
@@ -162,6 +166,59 @@ impl Plan {
     pub const fn fuses(self, short: bool) -> bool {
         self.fuses_all || (self.fuses_short && short)
     }
+}
+
+/// Whether a network and its micro-batch, of so many columns and bytes, are so small that the compiler keeps in registers
+/// what no other code can see, so that the memory of a step lives only during the step.
+pub(crate) const fn is_in_registers(columns: usize, bytes: usize) -> bool {
+    columns <= SMALL_SIZE && bytes <= 2048
+}
+
+/// Whether the columns of a matrix with so many rows and elements are mapped each by itself, in the parts in which they were
+/// stored. A matrix of up to four rows was computed with lanes across its columns.
+#[inline(always)]
+pub(super) const fn maps_each_column(rows: usize, elements: usize, lanes: usize) -> bool {
+    !SCALAR && rows > 4 && rows < lanes && elements <= SMALL_SIZE * rows
+}
+
+/// From so many columns on, softmax transposes them, so that each has a lane.
+pub(super) const MIN_COLUMNS_IN_LANES: usize = 8;
+
+/// A kernel with more taps, or more in a row or column, is computed without vector registers.
+pub(super) const MAX_TAPS: usize = 256;
+pub(super) const MAX_TAPS_OF_AXIS: usize = 32;
+
+/// Whether a convolution with a kernel of so many rows and columns is computed in lanes.
+#[inline(always)]
+pub(super) const fn gathers_in_lanes([rows, columns]: [usize; 2]) -> bool {
+    !SCALAR && rows <= MAX_TAPS_OF_AXIS && columns <= MAX_TAPS_OF_AXIS && rows * columns <= MAX_TAPS
+}
+
+/// So many taps of a convolution are listed, of several channels if need be: a loop over few taps costs more than their
+/// products.
+pub(super) const LISTED_TAPS: usize = 32;
+
+/// The gradient by the weights of so many output channels, and of so many taps in a row of the kernel or of several input
+/// channels, is summed at once.
+pub(super) const MAX_CHANNELS: usize = 4;
+pub(super) const MAX_ROW_TAPS: usize = 5;
+
+/// Images that are padded have micro-batches of up to so many samples, or their gradients are summed without registers.
+pub(super) const MAX_PADDED_SAMPLES: usize = 64;
+
+/// So many bytes of inputs and gradients stay in the first cache while they are read once for each register of sums.
+pub(super) const CACHED_BYTES: usize = 30 << 10;
+
+/// Whether a convolution's gradient by the weights is summed in lanes.
+#[inline(always)]
+pub(super) const fn sums_weights_in_lanes(geometry: &Geometry) -> bool {
+    !SCALAR && (matches!(geometry.padding, [0, 0]) || geometry.batch <= MAX_PADDED_SAMPLES)
+}
+
+/// Whether the samples of a pixel are so many that a pool's registers are not all but empty.
+#[inline(always)]
+pub(super) const fn pools_in_lanes(geometry: &Geometry) -> bool {
+    !SCALAR && geometry.batch >= 8
 }
 
 /// Whether there are so few outputs that, for few columns, lanes run across the inputs.

@@ -2,6 +2,7 @@
 
 use super::compiled::{LayerSize, compiled};
 use super::interleave::{rows_of, set_columns};
+use super::plan::MIN_COLUMNS_IN_LANES;
 use super::product::transpose;
 use super::size::Matrix;
 use super::{MAX_LANES, load, map, map_sum, scalar, store, store_part};
@@ -17,9 +18,6 @@ pub(crate) struct Exponentials<T, const B: usize> {
     /// The sum of the exponentials of the logits less the largest.
     pub sum: [T; B],
 }
-
-/// From so many columns on it pays to transpose them, so that each has a lane.
-const MIN_COLUMNS_IN_LANES: usize = 8;
 
 /// Replaces the logits of the first `len` columns by `scale` times their softmax. The columns behind them, and
 /// their exponentials, are unspecified.

@@ -3,7 +3,8 @@
 use super::window::assert_positions;
 use crate::activation::{Activation, DerivativeFrom, FusedLoss, Identity};
 use crate::init::Init;
-use crate::kernel::convolution::{Geometry, bias_gradient, convolution, transposed_convolution, weight_gradient};
+use crate::kernel::convolution::{bias_gradient, convolution, transposed_convolution, weight_gradient};
+use crate::kernel::geometry::Geometry;
 use crate::kernel::{Elementwise, map_first};
 use crate::model::{
     Aligned, Batch, Grid, Image, InputShape, Kind, Layer, Model, Network, Op, Parameter, Params, Pass, Shape, Visit,

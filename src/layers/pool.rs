@@ -3,7 +3,7 @@
 
 use super::window::{assert_positions, assert_same};
 use crate::activation::NoActivation;
-use crate::kernel::convolution::Geometry;
+use crate::kernel::geometry::Geometry;
 use crate::kernel::pooling::{
     Divisor, average_pool, average_pool_gradient, max_pool, max_pool_gradient, mean_of_pixels, upsample,
     upsample_gradient,

@@ -9,17 +9,22 @@ pub mod callbacks;
 pub mod checkpoint;
 #[cfg(all(test, feature = "std"))]
 mod every_level;
+mod executor;
+mod fit;
+mod optimizer_step;
 #[cfg(feature = "rayon")]
 mod parallel;
 mod range_test;
+mod run;
 #[cfg(feature = "serde")]
 mod serde;
 mod stateful;
 mod trainer;
 mod workspace;
 
+pub use fit::{FitOptions, FitReport};
 #[cfg(feature = "rayon")]
 pub use parallel::Parallel;
 pub use stateful::Carried;
-pub use trainer::{FitOptions, FitReport, Trainer};
+pub use trainer::Trainer;
 pub use workspace::Workspace;

@@ -10,7 +10,7 @@ use crate::num::dispatch::{dispatch, level};
 use crate::optimizer::Optimizer;
 use crate::train::batch::{BatchView, MeanLoss, Totals};
 use crate::train::callbacks::TrainerCallback;
-use crate::train::trainer::Executor;
+use crate::train::executor::Executor;
 use crate::train::workspace::Accumulate;
 use crate::train::{FitOptions, FitReport, Trainer, Workspace};
 use alloc::boxed::Box;

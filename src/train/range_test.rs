@@ -7,8 +7,9 @@ use crate::model::{LastActivation, Trainable};
 use crate::num::Real;
 use crate::num::float::{exp, ln};
 use crate::optimizer::Optimizer;
+use crate::train::Trainer;
 use crate::train::batch::BatchView;
-use crate::train::trainer::{SingleThread, Trainer};
+use crate::train::executor::SingleThread;
 use core::ops::RangeInclusive;
 use rand::Rng;
 

@@ -3,7 +3,7 @@
 use crate::activation::Activation;
 use crate::data::{Inputs, Permutation, Samples, check_data, micro_batch_in_place};
 use crate::error::{Error, NotFinite};
-use crate::kernel::is_moderate;
+use crate::kernel::{SMALL_SIZE, is_moderate};
 use crate::loss::Targets;
 use crate::model::layer::{LearningRate, is_inlined};
 use crate::model::{
@@ -62,10 +62,6 @@ impl<N: Trainable, const B: usize> Zeroed for Workspace<N, B> {
         continues: false,
     };
 }
-
-/// Micro-batches of at most this many columns have a second pass for when each column has a sample: it has no
-/// conditions, which otherwise take most of the time of a small network's pass.
-const SMALL: usize = 8;
 
 /// Batches of more micro-batches than this are added up in parts, each by itself: the sum of very many small gradients in
 /// their own precision would be off by more than what rounding does to one of them.
@@ -209,7 +205,7 @@ fn first_not_finite_at<In: Shape, T: Real, X: Inputs<T, In> + ?Sized>(
 /// Copies the samples of a micro-batch: those from `begin` on, or those with the given indices.
 #[inline(always)]
 fn copy_micro_batch<T: Real, X: Samples<T> + ?Sized>(
-    all: &X,
+    data: &X,
     in_order: bool,
     begin: usize,
     samples: &[usize],
@@ -218,10 +214,10 @@ fn copy_micro_batch<T: Real, X: Samples<T> + ?Sized>(
     if in_order {
         // Not a slice index, which would leave a panic path.
         let len = samples.len();
-        all.copy_from(begin, to.get_mut(..len).unwrap_or_default());
+        data.copy_from(begin, to.get_mut(..len).unwrap_or_default());
     } else {
         for (&sample, to) in samples.iter().zip(to) {
-            all.copy(sample, to);
+            data.copy(sample, to);
         }
     }
 }
@@ -229,48 +225,48 @@ fn copy_micro_batch<T: Real, X: Samples<T> + ?Sized>(
 /// [`copy_micro_batch`] of inputs, into the batch that a network takes.
 #[inline(always)]
 fn copy_inputs<In: Shape, T: Real, X: Inputs<T, In> + ?Sized, const B: usize>(
-    all: &X,
+    inputs: &X,
     in_order: bool,
     begin: usize,
     samples: &[usize],
-    to: &mut Batch<In, T, B>,
+    x: &mut Batch<In, T, B>,
 ) {
-    if let Some(columns) = In::samples_mut(to) {
-        return copy_micro_batch(all, in_order, begin, samples, columns);
+    if let Some(columns) = In::samples_mut(x) {
+        return copy_micro_batch(inputs, in_order, begin, samples, columns);
     }
-    let mut x = <In::Sample<T> as Zeroed>::ZEROED;
-    for (column, &sample) in samples.iter().enumerate() {
-        all.copy(if in_order { begin + column } else { sample }, &mut x);
-        In::set(to, column, &x);
+    let mut sample = <In::Sample<T> as Zeroed>::ZEROED;
+    for (column, &index) in samples.iter().enumerate() {
+        inputs.copy(if in_order { begin + column } else { index }, &mut sample);
+        In::set(x, column, &sample);
     }
 }
 
 /// [`copy_inputs`] with the registers of an instruction set of the CPU, which are wider than those of glue.
 #[inline(always)]
 fn copy_inputs_in<S: Simd, In: Shape, T: Real, X: Inputs<T, In> + ?Sized, const B: usize>(
-    all: &X,
+    inputs: &X,
     in_order: bool,
     begin: usize,
     samples: &[usize],
-    to: &mut Batch<In, T, B>,
+    x: &mut Batch<In, T, B>,
 ) {
     #[inline(never)]
     fn apart<In: Shape, T: Real, X: Inputs<T, In> + ?Sized, const B: usize>(
-        all: &X,
+        inputs: &X,
         in_order: bool,
         begin: usize,
         samples: &[usize],
-        to: &mut Batch<In, T, B>,
+        x: &mut Batch<In, T, B>,
     ) {
         dispatch!(level(), simd => {
             let _ = simd;
-            copy_inputs::<In, T, X, B>(all, in_order, begin, samples, to);
+            copy_inputs::<In, T, X, B>(inputs, in_order, begin, samples, x);
         });
     }
     if const { is_glue::<S>() } {
-        apart::<In, T, X, B>(all, in_order, begin, samples, to);
+        apart::<In, T, X, B>(inputs, in_order, begin, samples, x);
     } else {
-        copy_inputs::<In, T, X, B>(all, in_order, begin, samples, to);
+        copy_inputs::<In, T, X, B>(inputs, in_order, begin, samples, x);
     }
 }
 
@@ -576,8 +572,9 @@ impl<N: Trainable, const B: usize> Workspace<N, B> {
                 let pass = Pass::<S, B>::new(simd, left).with_offset(offset).stop_at_logits();
                 let pass = Self::equally_long(pass, view, first);
                 let gradient = gradient.as_deref_mut();
-                sum.add(if !X::PADDED && (B == 1 || (B <= SMALL && left >= B)) {
-                    // The same pass again, where the compiler knows that every column has a sample.
+                sum.add(if !X::PADDED && (B == 1 || (B <= SMALL_SIZE && left >= B)) {
+                    // The same pass again, where the compiler knows that every column has a sample: it has no conditions, which
+                    // otherwise take most of the time of a small network's pass.
                     let full = Pass::<S, B>::new(simd, B).with_offset(offset).stop_at_logits();
                     self.over_micro_batch::<S, L, X, Y, Y>(full, network, loss, view, totals, gradient)?
                 } else {

@@ -1,4 +1,4 @@
-"""Writes src/kernel/convolutions.txt: what PyTorch computes in float64 for convolutions and poolings of random sizes, the
+"""Writes src/kernel/convolution/pytorch.txt: what PyTorch computes in float64 for convolutions and poolings of random sizes, the
 judge of a test in src/kernel/convolution.rs.
 
 Run it with numpy and torch installed: python tests/golden/convolutions.py
@@ -77,4 +77,4 @@ for index in range(300):
     sizes = [batch, channels, outputs, h, w, kh, kw, sh, sw, ph, pw, dh, dw, groups]
     lines.append(" ".join([kind, *map(str, sizes), *map(repr, numbers)]))
 
-(pathlib.Path(__file__).resolve().parents[2] / "src/kernel/convolutions.txt").write_text("\n".join(lines) + "\n")
+(pathlib.Path(__file__).resolve().parents[2] / "src/kernel/convolution/pytorch.txt").write_text("\n".join(lines) + "\n")
