@@ -70,8 +70,9 @@ fn code(text: &str) -> String {
 
 /// The first names of the paths in `text` that begin with `prefix`, which may be a group in braces.
 fn names_after<'a>(text: &'a str, prefix: &str) -> Vec<&'a str> {
-    let name =
-        |text: &'a str| text.split(|c: char| !c.is_alphanumeric() && c != '_').next().filter(|name| !name.is_empty());
+    let name = |text: &'a str| {
+        text.split(|c: char| !c.is_alphanumeric() && !"_*".contains(c)).next().filter(|name| !name.is_empty())
+    };
     let mut names = Vec::new();
     for (at, _) in text.match_indices(prefix) {
         if text[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':') {
@@ -118,9 +119,12 @@ fn arrows(files: &[File]) -> BTreeSet<(&str, String)> {
         let code = code(text);
         // So many times `super` lead to the root.
         let up = path.trim_end_matches("/mod.rs").split('/').count();
-        let relative = names_after(&code, &"super::".repeat(up));
-        let relative = relative.into_iter().filter(|name| modules.contains(name));
-        for name in names_after(&code, "crate::").into_iter().chain(relative) {
+        let root = "super::".repeat(up);
+        let relative = names_after(&code, &root).into_iter().filter(|name| modules.contains(name));
+        // All names of the root, or the root by another name. In a module within a file, `super` is the file.
+        let line = |wanted: &str| code.lines().any(|line| line.starts_with(wanted));
+        let all = (line(&format!("use {root}*")) || code.contains("use crate as ")).then_some("*");
+        for name in names_after(&code, "crate::").into_iter().chain(relative).chain(all) {
             // What is no module is an item of the root.
             let to = modules.get(name).or(macros.get(name)).copied().unwrap_or("lib");
             if to != module(path) {
@@ -266,7 +270,11 @@ fn faults_are_found() {
     let stale = "src/middle/mod.rs no longer imports `high` from above: take it off the list";
     assert_eq!(find(&[low, middle, high], &[("middle/mod.rs", "high", "")]), [stale]);
     let root = "src/low.rs imports `lib`, which lies above it";
-    assert_eq!(find(&[("low.rs", "use crate::seeded;"), middle], &[]), [root]);
+    for import in
+        ["use crate::seeded;", "use crate::*;", "use crate as root;", "use crate::{self as root};", "use super::*;"]
+    {
+        assert_eq!(find(&[("low.rs", import), middle], &[]), [root], "{import}");
+    }
     let homeless = "src/attic.rs imports `low`: one of the two has no floor";
     assert_eq!(find(&[low, ("attic.rs", "use crate::low;")], &[]), [homeless]);
 }
