@@ -23,7 +23,7 @@ program!(all_right);
 /// Whether the kinds of two flowers are found.
 fn all_right() -> bool {
     SAMPLES.iter().all(|(flower, kind)| {
-        let probabilities = answer(flower);
+        let probabilities = predict(flower);
         tell(probabilities[0].to_bits());
         largest(&probabilities) == *kind
     })
@@ -32,6 +32,6 @@ fn all_right() -> bool {
 /// How probable each kind is.
 #[unsafe(no_mangle)]
 #[inline(never)]
-fn answer(flower: &[f32; 4]) -> [f32; 3] {
+fn predict(flower: &[f32; 4]) -> [f32; 3] {
     NETWORK.predict_one(flower)
 }

@@ -15,7 +15,7 @@ program!(all_right);
 fn all_right() -> bool {
     let mut right = 0;
     for (pixels, digit) in &SAMPLES {
-        let logits = answer(&image(pixels));
+        let logits = predict(&image(pixels));
         tell(logits[0].to_bits());
         right += u32::from(largest(&logits) == usize::from(*digit));
     }
@@ -25,6 +25,6 @@ fn all_right() -> bool {
 /// The logits of each digit.
 #[unsafe(no_mangle)]
 #[inline(never)]
-fn answer(image: &[[[f32; 8]; 8]; 1]) -> [f32; 10] {
+fn predict(image: &[[[f32; 8]; 8]; 1]) -> [f32; 10] {
     NETWORK.predict_one(image)
 }

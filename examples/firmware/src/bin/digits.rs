@@ -21,7 +21,7 @@ fn all_right() -> bool {
         for (number, &pixel) in scaled.iter_mut().zip(image) {
             *number = f32::from(pixel) / 16.0;
         }
-        let logits = answer(&scaled);
+        let logits = predict(&scaled);
         tell(logits[0].to_bits());
         largest(&logits) == *digit
     })
@@ -30,6 +30,6 @@ fn all_right() -> bool {
 /// The logits of each digit.
 #[unsafe(no_mangle)]
 #[inline(never)]
-fn answer(image: &[f32; 64]) -> [f32; 10] {
+fn predict(image: &[f32; 64]) -> [f32; 10] {
     NETWORK.predict_one(image)
 }

@@ -27,7 +27,7 @@ fn streams() -> bool {
     let mut y = [0.0; 2];
     for moment in 0..100 {
         let x = (moment & 7) as f32 * 0.25 - 1.0;
-        y = answer(state, &[x, -x, 0.5 * x, 0.1]);
+        y = predict(state, &[x, -x, 0.5 * x, 0.1]);
     }
     tell(y[0].to_bits() ^ y[1].to_bits().rotate_left(1));
     (y[0] - EXPECTED[0]).abs() < 1e-5 && (y[1] - EXPECTED[1]).abs() < 1e-5
@@ -38,6 +38,6 @@ const EXPECTED: [f32; 2] = [0.168_049_02, -0.220_801_99];
 /// The next step.
 #[unsafe(no_mangle)]
 #[inline(never)]
-fn answer(state: &mut StreamState<Net>, x: &[f32; 4]) -> [f32; 2] {
+fn predict(state: &mut StreamState<Net>, x: &[f32; 4]) -> [f32; 2] {
     NETWORK.step(state, x)
 }

@@ -16,7 +16,7 @@ program!(all_right);
 /// Whether the kinds of two flowers are predicted correctly.
 fn all_right() -> bool {
     SAMPLES.iter().all(|(flower, kind)| {
-        let logits = answer(flower);
+        let logits = predict(flower);
         tell(logits[0].to_bits());
         largest(&logits) == *kind
     })
@@ -25,6 +25,6 @@ fn all_right() -> bool {
 /// The logits of each kind.
 #[unsafe(no_mangle)]
 #[inline(never)]
-fn answer(flower: &[f32; 4]) -> [f32; 3] {
+fn predict(flower: &[f32; 4]) -> [f32; 3] {
     NETWORK.predict_one(flower)
 }

@@ -17,7 +17,7 @@ program!(all_right);
 /// Whether the kinds of two flowers are predicted correctly.
 fn all_right() -> bool {
     SAMPLES.iter().all(|(flower, kind)| {
-        let probabilities = answer(flower);
+        let probabilities = predict(flower);
         tell(probabilities[0].to_bits());
         largest(&probabilities) == *kind
     })
@@ -26,6 +26,6 @@ fn all_right() -> bool {
 /// The probability of each kind.
 #[unsafe(no_mangle)]
 #[inline(never)]
-fn answer(flower: &[f32; 4]) -> [f32; 3] {
+fn predict(flower: &[f32; 4]) -> [f32; 3] {
     NETWORK.predict_one(flower)
 }

@@ -17,7 +17,7 @@ fn all_right() -> bool {
     let mut right = true;
     for number in 0..4 {
         let (x, y) = (number & 1, number >> 1);
-        right &= answer(x, y) == (x != y);
+        right &= predict(x, y) == (x != y);
     }
     right
 }
@@ -25,7 +25,7 @@ fn all_right() -> bool {
 /// Predicts whether exactly one of the two is 1.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn answer(x: u32, y: u32) -> bool {
+extern "C" fn predict(x: u32, y: u32) -> bool {
     let [probability] = NETWORK.predict_one(&[x as f32, y as f32]);
     tell(probability.to_bits());
     probability > 0.5

@@ -2,7 +2,7 @@
 /* A network of tuplenet, written by tuplenet 0.1.0. Not to be changed by hand.
    (Dense<4, 16, Identity>, BatchNorm<16>, Activate<16, Relu>, Dense<16, 3, Softmax>)
 
-   Compile it with -DBATCH_NORM_SELF_TEST for int batch_norm_self_test(void), which gives how many of its answers are
+   Compile it with -DBATCH_NORM_SELF_TEST for int batch_norm_self_test(void), which gives how many of its outputs are
    wrong, or with -DBATCH_NORM_MAIN for a program that runs it. */
 
 #include <stddef.h>

@@ -2,7 +2,7 @@
 /* A network of tuplenet, written by tuplenet 0.1.0. Not to be changed by hand.
    (Dense<64, 32, Relu>, Dense<32, 10, Identity>)
 
-   Compile it with -DDIGITS_SELF_TEST for int digits_self_test(void), which gives how many of its answers are
+   Compile it with -DDIGITS_SELF_TEST for int digits_self_test(void), which gives how many of its outputs are
    wrong, or with -DDIGITS_MAIN for a program that runs it. */
 
 #include <stddef.h>

@@ -2,7 +2,7 @@
 /* A network of tuplenet, written by tuplenet 0.1.0. Not to be changed by hand.
    (Dense<4, 16, Tanh>, Dense<16, 16, Tanh>, Dense<16, 3, Identity>)
 
-   Compile it with -DIRIS_SELF_TEST for int iris_self_test(void), which gives how many of its answers are
+   Compile it with -DIRIS_SELF_TEST for int iris_self_test(void), which gives how many of its outputs are
    wrong, or with -DIRIS_MAIN for a program that runs it. */
 
 #include <stddef.h>

@@ -2,7 +2,7 @@
 /* A network of tuplenet, written by tuplenet 0.1.0. Not to be changed by hand.
    (Dense<4, 16, Identity>, Residual<(LayerNorm<16>, Dense<16, 16, Tanh>)>, Dense<16, 3, Softmax>)
 
-   Compile it with -DLAYER_NORM_SELF_TEST for int layer_norm_self_test(void), which gives how many of its answers are
+   Compile it with -DLAYER_NORM_SELF_TEST for int layer_norm_self_test(void), which gives how many of its outputs are
    wrong, or with -DLAYER_NORM_MAIN for a program that runs it. */
 
 #include <stddef.h>
