@@ -32,11 +32,11 @@ pub(crate) fn product_with_column<S: Simd, T: Real, A: Elementwise, M: Size>(
 ) {
     let rows = product.left.rows.get();
     if const { may_have_chains::<M>(4) } && chains_of(rows) == 4 {
-        chains::<S, T, A, M, 4, 2>(simd, product, result);
+        chains::<S, T, A, M, 4>(simd, product, result);
     } else if const { may_have_chains::<M>(2) } && chains_of(rows) == 2 {
-        chains::<S, T, A, M, 2, 4>(simd, product, result);
+        chains::<S, T, A, M, 2>(simd, product, result);
     } else if const { may_have_chains::<M>(1) } {
-        chains::<S, T, A, M, 1, 8>(simd, product, result);
+        chains::<S, T, A, M, 1>(simd, product, result);
     }
 }
 
@@ -48,10 +48,10 @@ const fn may_have_chains<M: Size>(chains: usize) -> bool {
     }
 }
 
-/// All rows of a product with a column, in `CHAINS` sums each, with as many rows at a time as fit into `REGISTERS`
-/// registers.
+/// All rows of a product with a column, in `CHAINS` sums each: as many registers of rows at a time as leave some for weights
+/// and inputs, and about as many each time, since few sums wait for each other.
 #[inline(always)]
-fn chains<S: Simd, T: Real, A: Elementwise, M: Size, const CHAINS: usize, const REGISTERS: usize>(
+fn chains<S: Simd, T: Real, A: Elementwise, M: Size, const CHAINS: usize>(
     simd: S,
     product: &ColumnProduct<T, M>,
     result: &mut [T],
@@ -62,18 +62,26 @@ fn chains<S: Simd, T: Real, A: Elementwise, M: Size, const CHAINS: usize, const 
     }
     let mut first = 0;
     // The last register may start early, so that it ends with the last row.
-    if const { may_reach::<M>((REGISTERS - 1) * Lanes::<S, T>::LEN + 1) } {
-        while first + (REGISTERS - 1) * lanes < rows {
-            some_rows::<S, T, A, M, false, CHAINS, REGISTERS>(simd, product, first, result);
-            first += REGISTERS * lanes;
-        }
+    macro_rules! rows_at_a_time {
+        ($($registers:literal)+) => {$(
+            if const { $registers * CHAINS <= MOST_SUMS && may_reach::<M>(($registers - 1) * Lanes::<S, T>::LEN + 1) } {
+                while first < rows && registers_at_a_time((rows - first).div_ceil(lanes), CHAINS) == $registers {
+                    some_rows::<S, T, A, M, false, CHAINS, $registers>(simd, product, first, result);
+                    first += $registers * lanes;
+                }
+            }
+        )+};
     }
-    if const { may_reach::<M>(Lanes::<S, T>::LEN) } {
-        while first < rows {
-            some_rows::<S, T, A, M, false, CHAINS, 1>(simd, product, first, result);
-            first += lanes;
-        }
-    }
+    rows_at_a_time!(12 11 10 9 8 7 6 5 4 3 2 1);
+}
+
+/// So many sums at a time leave some of 16 registers for weights and inputs.
+const MOST_SUMS: usize = 12;
+
+/// How many of so many registers of rows are summed next, in so many sums each.
+#[inline(always)]
+const fn registers_at_a_time(left: usize, chains: usize) -> usize {
+    left.div_ceil(left.div_ceil(MOST_SUMS / chains))
 }
 
 /// Some rows of a product with a column, from `first` on. `NARROW` is whether the left factor has less rows than a

@@ -1,6 +1,7 @@
 //! The passes of a fully connected layer. Which kernels compute them, [`Plan`] says.
 
 use super::compiled::{self, LayerSize};
+use super::few_rows::few_rows;
 use super::plan::{Forward, Plan, SMALL_SIZE};
 use super::product::{add_columns, add_transposed, dot_products, product, transpose};
 use super::size::{Const, Matrix};
@@ -150,6 +151,12 @@ fn forward_lanes<S: Simd, T: Real, A: Elementwise, const IN: usize, const OUT: u
             // The compiler does not know the values that a closure captures if the closure becomes a function
             // of its own.
             let activated = activated && const { Planned::<S, T, IN, OUT, B>::PLAN.fuses(A::SHORT) };
+            if const { Planned::<S, T, IN, OUT, B>::PLAN.reads_few_rows } {
+                for (x, y) in right.values.chunks_exact(IN).zip(result.chunks_exact_mut(OUT)).take(columns) {
+                    few_rows_of::<S, T, IN, OUT>(simd, left.values, x, bias, y);
+                }
+                return;
+            }
             if const { matches!(Planned::<S, T, IN, OUT, B>::PLAN.forward, Forward::DotProducts) } {
                 let mut rows = [[T::ZERO; IN]; OUT];
                 transpose(simd, left, right.rows, rows.as_flattened_mut());
@@ -187,6 +194,28 @@ fn forward_lanes<S: Simd, T: Real, A: Elementwise, const IN: usize, const OUT: u
             group!(1 2 4);
         },
     );
+}
+
+/// [`few_rows`], in registers of at most 32 bytes: a block of 16 bytes then has all inputs of a register.
+#[inline(always)]
+fn few_rows_of<S: Simd, T: Real, const IN: usize, const OUT: usize>(
+    simd: S,
+    weight: &[T],
+    x: &[T],
+    bias: &[T],
+    y: &mut [T],
+) {
+    macro_rules! rows {
+        ($($rows:literal)+) => {$(
+            if const { OUT == $rows && size_of::<Lanes<S, T>>() > 32 } {
+                few_rows::<S, T, T::Half<S>, $rows, IN>(simd, weight, x, bias, y);
+            }
+            if const { OUT == $rows && size_of::<Lanes<S, T>>() <= 32 } {
+                few_rows::<S, T, Lanes<S, T>, $rows, IN>(simd, weight, x, bias, y);
+            }
+        )+};
+    }
+    rows!(2 3 4);
 }
 
 /// [`forward_lanes`] without vector registers.

@@ -15,6 +15,7 @@ mod column;
 pub(crate) mod compiled;
 pub(crate) mod convolution;
 pub(crate) mod dense;
+mod few_rows;
 mod general;
 pub(crate) mod geometry;
 mod interleave;

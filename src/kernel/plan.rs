@@ -95,6 +95,8 @@ pub(crate) struct Plan {
     pub vectors: Vectors,
     /// The forward pass.
     pub forward: Forward,
+    /// Whether the few rows of such a product are read as they are stored, so that nothing is transposed.
+    pub reads_few_rows: bool,
     /// Without vector registers: whether outputs are computed one by one, because there is so little work.
     pub one_by_one: bool,
     /// Whether every activation is applied to the sums before they are stored.
@@ -150,6 +152,7 @@ impl Plan {
             columns,
             vectors,
             forward,
+            reads_few_rows: dot_products && columns <= SMALL_SIZE && outputs > 1,
             one_by_one,
             fuses_all: if SCALAR { one_by_one } else { fuses && columns == 1 },
             fuses_short: if SCALAR { columns == 1 } else { fuses },
