@@ -140,6 +140,12 @@ fn forward_lanes<S: Simd, T: Real, A: Elementwise, const IN: usize, const OUT: u
     y: &mut [[T; OUT]; B],
 ) {
     let (simd, columns, bias) = (pass.simd(), pass.len(), weights.bias.as_slice());
+    if const { Planned::<S, T, IN, OUT, B>::PLAN.reads_few_rows } {
+        for (x, y) in x.iter().zip(y).take(columns) {
+            few_rows_of::<S, T, IN, OUT>(simd, weights, x, y);
+        }
+        return;
+    }
     let left = Matrix { values: weights.weight.as_flattened(), rows: Const::<OUT> };
     let right = Matrix { values: x.as_flattened(), rows: Const::<IN> };
     let result = y.as_flattened_mut();
@@ -151,12 +157,6 @@ fn forward_lanes<S: Simd, T: Real, A: Elementwise, const IN: usize, const OUT: u
             // The compiler does not know the values that a closure captures if the closure becomes a function
             // of its own.
             let activated = activated && const { Planned::<S, T, IN, OUT, B>::PLAN.fuses(A::SHORT) };
-            if const { Planned::<S, T, IN, OUT, B>::PLAN.reads_few_rows } {
-                for (x, y) in right.values.chunks_exact(IN).zip(result.chunks_exact_mut(OUT)).take(columns) {
-                    few_rows_of::<S, T, IN, OUT>(simd, left.values, x, bias, y);
-                }
-                return;
-            }
             if const { matches!(Planned::<S, T, IN, OUT, B>::PLAN.forward, Forward::DotProducts) } {
                 let mut rows = [[T::ZERO; IN]; OUT];
                 transpose(simd, left, right.rows, rows.as_flattened_mut());
@@ -200,11 +200,11 @@ fn forward_lanes<S: Simd, T: Real, A: Elementwise, const IN: usize, const OUT: u
 #[inline(always)]
 fn few_rows_of<S: Simd, T: Real, const IN: usize, const OUT: usize>(
     simd: S,
-    weight: &[T],
-    x: &[T],
-    bias: &[T],
-    y: &mut [T],
+    Weights { weight, bias }: Weights<T, IN, OUT>,
+    x: &[T; IN],
+    y: &mut [T; OUT],
 ) {
+    let weight = weight.as_flattened();
     macro_rules! rows {
         ($($rows:literal)+) => {$(
             if const { OUT == $rows && size_of::<Lanes<S, T>>() > 32 } {

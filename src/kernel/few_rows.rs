@@ -2,11 +2,10 @@
 
 #![allow(clippy::needless_range_loop, reason = "what an iterator adds to a loop over registers may not be inlined")]
 
-use super::{MAX_LANES, Register, load, load_part};
+use super::{MAX_LANES, Register, lane_indices, load, load_part};
 use crate::num::math::mul_add;
 use crate::num::{Lanes, Real};
-use core::marker::PhantomData;
-use fearless_simd::{Bytes, Simd, SimdBase};
+use fearless_simd::{Bytes, Select, Simd, SimdBase};
 
 /// The most registers that the sums take: those of four rows, in registers of two lanes.
 const MOST_REGISTERS: usize = MAX_LANES * 4 / 2;
@@ -25,26 +24,28 @@ pub(super) fn few_rows<S: Simd, T: Real, V: Register<S, T>, const ROWS: usize, c
     result: &mut [T],
 ) {
     let registers = const { MAX_LANES * ROWS / V::LEN };
+    let whole = const { DEPTH / MAX_LANES * MAX_LANES };
     let (left, right) = (&left[..DEPTH * ROWS], &right[..DEPTH]);
     let mut sums = [V::splat(simd, T::ZERO); MOST_REGISTERS];
-    let whole = const { DEPTH / MAX_LANES * MAX_LANES };
     for first in (0..whole).step_by(MAX_LANES) {
         let (left, right) = (&left[first * ROWS..][..MAX_LANES * ROWS], &right[first..][..MAX_LANES]);
         for r in 0..registers {
-            let weights = load(simd, &left[r * V::LEN..]);
-            sums[r] = mul_add(weights, Meeting::<S, T, V, ROWS>::inputs(simd, right, r), sums[r]);
+            let inputs = repeated::<S, T, V>(simd, right, &const { Repeat::new::<S, T, V, ROWS>(0, MAX_LANES) }, r);
+            sums[r] = mul_add(load(simd, &left[r * V::LEN..]), inputs, sums[r]);
         }
     }
-    if const { DEPTH > DEPTH / MAX_LANES * MAX_LANES } {
-        let left = &left[whole * ROWS..];
-        let mut rest = [T::ZERO; MAX_LANES];
-        rest[..DEPTH - whole].copy_from_slice(&right[whole..]);
+    if const { !DEPTH.is_multiple_of(MAX_LANES) } {
         for r in 0..registers {
-            let begin = r * V::LEN;
-            if begin < left.len() {
-                let part = &left[begin..];
-                let weights = if part.len() < V::LEN { load_part(simd, part) } else { load(simd, part) };
-                sums[r] = mul_add(weights, Meeting::<S, T, V, ROWS>::inputs(simd, &rest, r), sums[r]);
+            let Some(left) = left.get(whole * ROWS + r * V::LEN..).filter(|left| !left.is_empty()) else { break };
+            let repeat = const { Repeat::new::<S, T, V, ROWS>(DEPTH / MAX_LANES * MAX_LANES, DEPTH) };
+            let inputs = repeated::<S, T, V>(simd, right, &repeat, r);
+            if left.len() >= V::LEN {
+                sums[r] = mul_add(load(simd, left), inputs, sums[r]);
+            } else {
+                // Zeros on both sides behind the last input, which may be infinite.
+                let there = lane_indices::<S, T, V>(simd).simd_lt(V::splat(simd, T::from_count(left.len())));
+                let inputs = there.select(inputs, V::splat(simd, T::ZERO));
+                sums[r] = mul_add(load_part(simd, left), inputs, sums[r]);
             }
         }
     }
@@ -64,45 +65,47 @@ pub(super) fn few_rows<S: Simd, T: Real, V: Register<S, T>, const ROWS: usize, c
     }
 }
 
-/// Which inputs meet a register of the weights of 16 inputs.
-struct Meeting<S, T, V, const ROWS: usize>(PhantomData<(S, T, V)>);
+/// The inputs that meet register `r` of the weights.
+#[inline(always)]
+fn repeated<S: Simd, T: Real, V: Register<S, T>>(simd: S, inputs: &[T], repeat: &Repeat, r: usize) -> V {
+    let values = T::repeat(simd, &inputs[repeat.first[r]..][..16 / size_of::<T>()]);
+    let bytes = &repeat.bytes[r][..size_of::<Lanes<S, T>>()];
+    let lanes = values.swizzle_dyn_within_blocks(<Lanes<S, T> as Bytes>::Bytes::from_slice(simd, bytes));
+    V::from_slice(simd, &lanes.as_slice()[..V::LEN])
+}
 
-impl<S: Simd, T: Real, V: Register<S, T>, const ROWS: usize> Meeting<S, T, V, ROWS> {
-    /// So many inputs are loaded, to every 16 bytes of a register. A register has no more of them.
-    const BLOCK: usize = 16 / size_of::<T>();
+/// Which inputs meet the registers of the weights of up to 16 inputs.
+struct Repeat {
+    /// The first input that is loaded, for each register: 16 bytes of inputs, to every 16 bytes of a register, which has no
+    /// more of them.
+    first: [usize; MOST_REGISTERS],
+    /// Which byte of these each byte of the register becomes: every input as often as there are rows.
+    bytes: [[u8; 64]; MOST_REGISTERS],
+}
 
-    /// The first of them, for each register.
-    const FIRST: [usize; MOST_REGISTERS] = {
-        let (mut first, mut r) = ([0; MOST_REGISTERS], 0);
+impl Repeat {
+    /// For the inputs from `begin` on; `end` is behind the last one that there is.
+    const fn new<S: Simd, T: Real, V: Register<S, T>, const ROWS: usize>(begin: usize, end: usize) -> Self {
+        let (size, block) = (size_of::<T>(), 16 / size_of::<T>());
+        let last = end.saturating_sub(block);
+        let mut repeat = Repeat { first: [0; MOST_REGISTERS], bytes: [[0; 64]; MOST_REGISTERS] };
+        let mut r = 0;
         while r < MAX_LANES * ROWS / V::LEN {
-            let begin = r * V::LEN / ROWS;
-            first[r] = if begin + Self::BLOCK > MAX_LANES { MAX_LANES - Self::BLOCK } else { begin };
-            r += 1;
-        }
-        first
-    };
-
-    /// Which bytes of the block each byte of the register becomes: every input as often as there are rows.
-    const BYTES: [[u8; 64]; MOST_REGISTERS] = {
-        let (mut bytes, mut r) = ([[0; 64]; MOST_REGISTERS], 0);
-        while r < MAX_LANES * ROWS / V::LEN {
+            let first = begin + r * V::LEN / ROWS;
+            // Not across the registers of 32 bytes in which a layer before may just have stored its outputs.
+            let uncrossed = first / (2 * block) * 2 * block + block;
+            let first = if first < uncrossed { first } else { uncrossed };
+            let first = if first < last { first } else { last };
+            repeat.first[r] = first;
             let mut byte = 0;
-            while byte < V::LEN * size_of::<T>() {
-                let input = (r * V::LEN + byte / size_of::<T>()) / ROWS - Self::FIRST[r];
-                bytes[r][byte] = (input * size_of::<T>() + byte % size_of::<T>()) as u8;
+            while byte < V::LEN * size {
+                let input = begin + (r * V::LEN + byte / size) / ROWS;
+                let input = if input < end { input } else { end - 1 };
+                repeat.bytes[r][byte] = ((input - first) * size + byte % size) as u8;
                 byte += 1;
             }
             r += 1;
         }
-        bytes
-    };
-
-    /// The inputs that meet register `r`.
-    #[inline(always)]
-    fn inputs(simd: S, inputs: &[T], r: usize) -> V {
-        let values = T::repeat(simd, &inputs[Self::FIRST[r]..][..Self::BLOCK]);
-        let bytes = &Self::BYTES[r][..size_of::<Lanes<S, T>>()];
-        let lanes = values.swizzle_dyn_within_blocks(<Lanes<S, T> as Bytes>::Bytes::from_slice(simd, bytes));
-        V::from_slice(simd, &lanes.as_slice()[..V::LEN])
+        repeat
     }
 }
