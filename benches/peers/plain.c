@@ -573,12 +573,223 @@ static void w5p(void) {
     report("W5p", best_time(lenet_all) / LENET_BATCH, sum);
 }
 
+/* ---- W7: a GRU on sequences, a step of Adam by 32 of them ---- */
+
+enum { GRU_STEPS = 40, GRU_H = 32, GRU_G = 3 * GRU_H, GRU_BATCH = 32, GRU_CHECK = 20 };
+enum { GRU_1 = GRU_G + GRU_G, GRU_2 = GRU_1 + GRU_G * GRU_H + GRU_G, GRU = GRU_2 + GRU_H * 10 + 10 };
+static real gru_weights[GRU], gru_m[GRU], gru_v[GRU], gru_data[GRU_BATCH][GRU_STEPS];
+static unsigned char gru_classes[GRU_BATCH];
+static Adam gru_adam;
+
+typedef struct {
+    /* The state before each step and after the last, the gates, and what the reset gate multiplies. */
+    real h[GRU_STEPS + 1][GRU_H], r[GRU_STEPS][GRU_H], z[GRU_STEPS][GRU_H], n[GRU_STEPS][GRU_H], a[GRU_STEPS][GRU_H], y[10];
+} Gru;
+
+INLINE real sigmoid(real x) { return 1 / (1 + exp_real(-x)); }
+
+static __attribute__((noinline)) void gru_forward(const real *x, Gru *net) {
+    memset(net->h[0], 0, sizeof net->h[0]);
+    for (int t = 0; t < GRU_STEPS; t++) {
+        real in[GRU_G], rec[GRU_G];
+        dense(1, GRU_G, gru_weights, x + t, in);
+        dense(GRU_H, GRU_G, gru_weights + GRU_1, net->h[t], rec);
+        for (int j = 0; j < GRU_H; j++) {
+            net->r[t][j] = sigmoid(in[j] + rec[j]);
+            net->z[t][j] = sigmoid(in[GRU_H + j] + rec[GRU_H + j]);
+            net->a[t][j] = rec[2 * GRU_H + j];
+            net->n[t][j] = tanh_real(in[2 * GRU_H + j] + net->r[t][j] * net->a[t][j]);
+            net->h[t + 1][j] = net->n[t][j] + net->z[t][j] * (net->h[t][j] - net->n[t][j]);
+        }
+    }
+    dense(GRU_H, 10, gru_weights + GRU_2, net->h[GRU_STEPS], net->y);
+    softmax(10, net->y);
+}
+
+static __attribute__((noinline)) void gru_sample(const real *x, real *gradient, int class, real *loss) {
+    static Gru net;
+    real dh[GRU_H], dx[GRU_H];
+    gru_forward(x, &net);
+    *loss -= log_real(net.y[class]);
+    for (int o = 0; o < 10; o++) net.y[o] = (net.y[o] - (o == class)) / GRU_BATCH;
+    dense_back(GRU_H, 10, gru_weights + GRU_2, net.h[GRU_STEPS], net.y, gradient + GRU_2, dh);
+    for (int t = GRU_STEPS - 1; t >= 0; t--) {
+        real in[GRU_G], rec[GRU_G];
+        for (int j = 0; j < GRU_H; j++) {
+            real r = net.r[t][j], z = net.z[t][j], n = net.n[t][j];
+            real dn = dh[j] * (1 - z) * (1 - n * n);
+            in[j] = rec[j] = dn * net.a[t][j] * r * (1 - r);
+            in[GRU_H + j] = rec[GRU_H + j] = dh[j] * (net.h[t][j] - n) * z * (1 - z);
+            in[2 * GRU_H + j] = dn;
+            rec[2 * GRU_H + j] = dn * r;
+            dh[j] *= z;
+        }
+        dense_back(1, GRU_G, gru_weights, x + t, in, gradient, NULL);
+        dense_back(GRU_H, GRU_G, gru_weights + GRU_1, net.h[t], rec, gradient + GRU_1, dx);
+        for (int j = 0; j < GRU_H; j++) dh[j] += dx[j];
+    }
+}
+
+static void gru_step(void) {
+    static real gradient[GRU];
+    memset(gradient, 0, sizeof gradient);
+    real loss = 0;
+    for (int s = 0; s < GRU_BATCH; s++) gru_sample(gru_data[s], gradient, gru_classes[s], &loss);
+    adam_step(&gru_adam, GRU, gru_weights, gradient, gru_m, gru_v);
+    step_loss = loss / GRU_BATCH;
+}
+
+static void w7(void) {
+    read_numbers("gru.weights", gru_weights, GRU);
+    read_numbers("gru.inputs", *gru_data, sizeof gru_data / sizeof(real));
+    unsigned char *classes = read_file("gru.classes", GRU_BATCH);
+    memcpy(gru_classes, classes, GRU_BATCH);
+    free(classes);
+    memset(gru_m, 0, sizeof gru_m);
+    memset(gru_v, 0, sizeof gru_v);
+    gru_adam = (Adam){1, 1};
+    for (int step = 0; step < GRU_CHECK; step++) gru_step();
+    double loss = 0;
+    for (int s = 0; s < GRU_BATCH; s++) {
+        static Gru net;
+        gru_forward(gru_data[s], &net);
+        loss -= log_real(net.y[gru_classes[s]]) / GRU_BATCH;
+    }
+    report("W7", best_time(gru_step), loss);
+}
+
+/* ---- Other sizes: one sample, with the weights in rows and in columns, of which the better counts ---- */
+
+enum { WIDEST = 48 * 128 + 128 + 128 * 128 + 128 + 128 * 12 + 12, ROOM = 128 };
+static real sizes_rows[WIDEST], sizes_columns[WIDEST], sizes_inputs[64][ROOM], sizes_outputs[64][ROOM];
+
+INLINE void dense_columns(int in, int out, const real *restrict layer, const real *restrict x, real *restrict y) {
+    real sums[ROOM];
+    for (int o = 0; o < out; o++) sums[o] = layer[in * out + o];
+    for (int i = 0; i < in; i++)
+        for (int o = 0; o < out; o++) sums[o] += layer[i * out + o] * x[i];
+    for (int o = 0; o < out; o++) y[o] = sums[o];
+}
+
+INLINE void elu(int n, real *x) {
+    for (int i = 0; i < n; i++) x[i] = x[i] > 0 ? x[i] : exp_real(x[i]) - 1;
+}
+
+/* The other layout of a layer. */
+static void transpose_layer(int in, int out, const real *rows, real *columns) {
+    for (int o = 0; o < out; o++)
+        for (int i = 0; i < in; i++) columns[i * out + o] = rows[o * in + i];
+    memcpy(columns + in * out, rows + in * out, out * sizeof *rows);
+}
+
+#define OTHER_SIZES(id, name, in, hidden, last, out, activation)                                                       \
+    enum { id##_1 = in * hidden + hidden, id##_2 = last ? id##_1 + hidden * hidden + hidden : id##_1,                  \
+           id##_all = id##_2 + hidden * out + out };                                                                   \
+    INLINE void id##_one(const real *weights, int columns, const real *x, real *y) {                                   \
+        real h1[hidden], h2[hidden];                                                                                   \
+        (columns ? dense_columns : dense)(in, hidden, weights, x, h1);                                                 \
+        activation(hidden, h1);                                                                                        \
+        if (last) {                                                                                                    \
+            (columns ? dense_columns : dense)(hidden, hidden, weights + id##_1, h1, h2);                               \
+            activation(hidden, h2);                                                                                    \
+        }                                                                                                              \
+        (columns ? dense_columns : dense)(hidden, out, weights + id##_2, last ? h2 : h1, y);                           \
+    }                                                                                                                  \
+    static __attribute__((noinline)) void id##_in_rows(const real *x, real *y) { id##_one(sizes_rows, 0, x, y); }      \
+    static __attribute__((noinline)) void id##_in_columns(const real *x, real *y) { id##_one(sizes_columns, 1, x, y); } \
+    static void id##_64_in_rows(void) {                                                                                \
+        for (int s = 0; s < 64; s++) {                                                                                 \
+            id##_in_rows(sizes_inputs[s], sizes_outputs[s]);                                                           \
+            BARRIER();                                                                                                 \
+        }                                                                                                              \
+    }                                                                                                                  \
+    static void id##_64_in_columns(void) {                                                                             \
+        for (int s = 0; s < 64; s++) {                                                                                 \
+            id##_in_columns(sizes_inputs[s], sizes_outputs[s]);                                                        \
+            BARRIER();                                                                                                 \
+        }                                                                                                              \
+    }                                                                                                                  \
+    static void id(void) {                                                                                             \
+        static real all[64][in], outputs[64][out];                                                                     \
+        read_numbers(name ".inputs", *all, sizeof all / sizeof(real));                                                 \
+        read_numbers(name ".weights", sizes_rows, id##_all);                                                           \
+        transpose_layer(in, hidden, sizes_rows, sizes_columns);                                                        \
+        if (last) transpose_layer(hidden, hidden, sizes_rows + id##_1, sizes_columns + id##_1);                        \
+        transpose_layer(hidden, out, sizes_rows + id##_2, sizes_columns + id##_2);                                     \
+        for (int s = 0; s < 64; s++) memcpy(sizes_inputs[s], all[s], sizeof all[s]);                                   \
+        double rows = best_time(id##_64_in_rows), columns = best_time(id##_64_in_columns);                             \
+        for (int s = 0; s < 64; s++) memcpy(outputs[s], sizes_outputs[s], sizeof outputs[s]);                          \
+        report(name, (rows < columns ? rows : columns) / 64, checksum(64 * out, *outputs));                            \
+    }
+
+OTHER_SIZES(s13_24_3, "13-24-3", 13, 24, 0, 3, relu)
+OTHER_SIZES(s30_16_1, "30-16-1", 30, 16, 0, 1, relu)
+OTHER_SIZES(s100_50_7, "100-50-7", 100, 50, 0, 7, relu)
+OTHER_SIZES(s17_64_64_4, "17-64-64-4", 17, 64, 1, 4, relu)
+OTHER_SIZES(s48_128_128_12, "48-128-128-12", 48, 128, 1, 12, elu)
+OTHER_SIZES(s1_64_64_1, "1-64-64-1", 1, 64, 1, 1, relu)
+
+/* ---- Epochs of other sizes: ReLU, mean squared error, Adam, 512 samples in batches of 32, in order ---- */
+
+enum { FEW = 512 };
+static real epoch_weights[4096], epoch_m[4096], epoch_v[4096], epoch_inputs[FEW][32], epoch_targets[FEW][4];
+static Adam epoch_adam;
+
+#define EPOCH(id, name, in, hidden, out)                                                                               \
+    enum { id##_2 = in * hidden + hidden, id##_all = id##_2 + hidden * out + out };                                    \
+    static void id##_epoch(void) {                                                                                     \
+        for (int first = 0; first < FEW; first += 32) {                                                                \
+            real gradient[id##_all] = {0};                                                                             \
+            for (int s = first; s < first + 32; s++) {                                                                 \
+                real h[hidden], y[out], dh[hidden];                                                                    \
+                dense(in, hidden, epoch_weights, epoch_inputs[s], h);                                                  \
+                relu(hidden, h);                                                                                       \
+                dense(hidden, out, epoch_weights + id##_2, h, y);                                                      \
+                for (int o = 0; o < out; o++) y[o] = 2 * (y[o] - epoch_targets[s][o]) / (out * 32);                    \
+                dense_back(hidden, out, epoch_weights + id##_2, h, y, gradient + id##_2, dh);                          \
+                relu_back(hidden, h, dh);                                                                              \
+                dense_back(in, hidden, epoch_weights, epoch_inputs[s], dh, gradient, NULL);                            \
+            }                                                                                                          \
+            adam_step(&epoch_adam, id##_all, epoch_weights, gradient, epoch_m, epoch_v);                               \
+        }                                                                                                              \
+    }                                                                                                                  \
+    static void id(void) {                                                                                             \
+        static real inputs[FEW][in], targets[FEW][out];                                                                \
+        read_numbers(name ".weights", epoch_weights, id##_all);                                                        \
+        read_numbers(name ".inputs", *inputs, sizeof inputs / sizeof(real));                                           \
+        read_numbers(name ".targets", *targets, sizeof targets / sizeof(real));                                        \
+        for (int s = 0; s < FEW; s++) {                                                                                \
+            memcpy(epoch_inputs[s], inputs[s], sizeof inputs[s]);                                                      \
+            memcpy(epoch_targets[s], targets[s], sizeof targets[s]);                                                   \
+        }                                                                                                              \
+        memset(epoch_m, 0, sizeof epoch_m);                                                                            \
+        memset(epoch_v, 0, sizeof epoch_v);                                                                            \
+        epoch_adam = (Adam){1, 1};                                                                                     \
+        id##_epoch();                                                                                                  \
+        double loss = 0;                                                                                               \
+        for (int s = 0; s < FEW; s++) {                                                                                \
+            real h[hidden], y[out];                                                                                    \
+            dense(in, hidden, epoch_weights, epoch_inputs[s], h);                                                      \
+            relu(hidden, h);                                                                                           \
+            dense(hidden, out, epoch_weights + id##_2, h, y);                                                          \
+            for (int o = 0; o < out; o++) loss += (y[o] - epoch_targets[s][o]) * (y[o] - epoch_targets[s][o]);         \
+        }                                                                                                              \
+        report(name, best_time(id##_epoch), loss / (out * FEW));                                                       \
+    }
+
+EPOCH(e13_24_3, "13-24-3 epoch", 13, 24, 3)
+EPOCH(e30_16_1, "30-16-1 epoch", 30, 16, 1)
+EPOCH(e10_100_1, "10-100-1 epoch", 10, 100, 1)
+
 int main(int count, char **arguments) {
     static const struct {
         const char *name;
         void (*run)(void);
     } workloads[] = {{"W1", w1},  {"W2a", small_workload}, {"W2b", digits_workload}, {"W2c", mnist_workload}, {"W3", w3},
-                     {"W4", w4}, {"W4L", w4l},            {"W5", w5},              {"W5p", w5p},             {"W6", w6}};
+                     {"W4", w4}, {"W4L", w4l},            {"W5", w5},              {"W5p", w5p},             {"W6", w6},
+                     {"W7", w7}, {"13-24-3", s13_24_3},   {"30-16-1", s30_16_1},   {"100-50-7", s100_50_7},
+                     {"17-64-64-4", s17_64_64_4},         {"48-128-128-12", s48_128_128_12},                 {"1-64-64-1", s1_64_64_1},
+                     {"13-24-3 epoch", e13_24_3},         {"30-16-1 epoch", e30_16_1},                       {"10-100-1 epoch", e10_100_1}};
     if (count != 3) {
         fprintf(stderr, "usage: plain <folder of inputs> <workload>,<workload>,...\n");
         return 2;

@@ -25,6 +25,8 @@ tuplenet::network! {
         Dense<10, Softmax>
 }
 
+type Recurrent = (Input<Sequence<40, 1>>, Gru<1, 32>, Last, Dense<32, 10, Softmax>);
+
 /// How many samples are computed at once: all four of XOR, and for W4 half of the 200, rounded up to whole registers.
 const XOR_MICRO_BATCH: usize = 4;
 const CURVE_MICRO_BATCH: usize = 104;
@@ -62,6 +64,16 @@ fn run(setting: &Setting, workload: &str) -> (f64, f64) {
             (seconds / images.len() as f64, checksum(&outputs))
         }
         "W6" => digits_batch(setting),
+        "W7" => gru_steps(setting),
+        "13-24-3" => two_layers::<13, 24, 3>(setting, workload),
+        "30-16-1" => two_layers::<30, 16, 1>(setting, workload),
+        "100-50-7" => two_layers::<100, 50, 7>(setting, workload),
+        "17-64-64-4" => three_layers::<17, 64, 4, Relu>(setting, workload),
+        "48-128-128-12" => three_layers::<48, 128, 12, Elu>(setting, workload),
+        "1-64-64-1" => three_layers::<1, 64, 1, Relu>(setting, workload),
+        "13-24-3 epoch" => epoch::<13, 24, 3>(setting, workload),
+        "30-16-1 epoch" => epoch::<30, 16, 1>(setting, workload),
+        "10-100-1 epoch" => epoch::<10, 100, 1>(setting, workload),
         _ => panic!("no workload `{workload}`"),
     }
 }
@@ -179,6 +191,65 @@ fn lenet_steps(setting: &Setting) -> (f64, f64) {
     let loss = trainer.evaluate(&images, &classes).expect(TRAINS);
     let seconds = setting.best_time(|| {
         trainer.step(&images, &classes).expect(TRAINS);
+    });
+    (seconds, loss.into())
+}
+
+/// From a row for each output of each gate.
+fn columns<const IN: usize>(weights: &[f32]) -> [[[f32; 32]; 3]; IN] {
+    std::array::from_fn(|i| std::array::from_fn(|gate| std::array::from_fn(|o| weights[(32 * gate + o) * IN + i])))
+}
+
+fn gru_steps(setting: &Setting) -> (f64, f64) {
+    let numbers = setting.numbers("gru.weights");
+    let (ih, rest) = numbers.split_at(96);
+    let (bias_ih, rest) = rest.split_at(96);
+    let (hh, rest) = rest.split_at(96 * 32);
+    let (bias_hh, rest) = rest.split_at(96);
+    let biases = |values: &[f32]| std::array::from_fn(|gate| std::array::from_fn(|o| values[32 * gate + o]));
+    let mut network = Recurrent::boxed(&mut seeded(0));
+    network.1 = Gru::from_columns(columns(ih), columns(hh), biases(bias_ih), biases(bias_hh));
+    network.3 = dense((rest[..320].to_vec(), rest[320..].to_vec()));
+    let inputs = samples::<40>(setting, "gru.inputs").into_iter().map(|steps| steps.map(|x| [x])).collect::<Vec<_>>();
+    let classes = setting.bytes("gru.classes");
+    let mut trainer = Trainer::boxed(network, CrossEntropy, Adam::new(1e-3), seeded(1));
+    for _ in 0..20 {
+        trainer.step(&inputs, &classes).expect(TRAINS);
+    }
+    let loss = trainer.evaluate(&inputs, &classes).expect(TRAINS);
+    let seconds = setting.best_time(|| {
+        trainer.step(&inputs, &classes).expect(TRAINS);
+    });
+    (seconds, loss.into())
+}
+
+fn two_layers<const IN: usize, const H: usize, const OUT: usize>(setting: &Setting, name: &str) -> (f64, f64) {
+    let [first, second] = weights(setting, name, &[IN, H, OUT]);
+    let network: (Dense<IN, H, Relu>, Dense<H, OUT, Identity>) = (dense(first), dense(second));
+    one_sample(setting, &network, &samples::<IN>(setting, &format!("{name}.inputs")))
+}
+
+fn three_layers<const IN: usize, const H: usize, const OUT: usize, A: Activation>(
+    setting: &Setting,
+    name: &str,
+) -> (f64, f64) {
+    let [first, second, third] = weights(setting, name, &[IN, H, H, OUT]);
+    let network: (Dense<IN, H, A>, Dense<H, H, A>, Dense<H, OUT, Identity>) =
+        (dense(first), dense(second), dense(third));
+    one_sample(setting, &network, &samples::<IN>(setting, &format!("{name}.inputs")))
+}
+
+fn epoch<const IN: usize, const H: usize, const OUT: usize>(setting: &Setting, name: &str) -> (f64, f64) {
+    let [first, second] = weights(setting, name, &[IN, H, OUT]);
+    let network: (Dense<IN, H, Relu>, Dense<H, OUT, Identity>) = (dense(first), dense(second));
+    let inputs = samples::<IN>(setting, &format!("{name}.inputs"));
+    let targets = samples::<OUT>(setting, &format!("{name}.targets"));
+    let mut trainer = Trainer::new(network, MeanSquaredError, Adam::new(1e-3), seeded(1));
+    let fit = FitOptions { epochs: 1, batch_size: BATCH, shuffle: false };
+    trainer.fit(&inputs, &targets, &fit, ()).expect(TRAINS);
+    let loss = trainer.evaluate(&inputs, &targets).expect(TRAINS);
+    let seconds = setting.best_time(|| {
+        trainer.fit(&inputs, &targets, &fit, ()).expect(TRAINS);
     });
     (seconds, loss.into())
 }

@@ -55,6 +55,23 @@ def lenet():
     return numbers("lenet.inputs", 784).reshape(-1, 1, 28, 28), np.fromfile(f"{folder}/lenet.classes", dtype=np.uint8)
 
 
+GRU_STEPS = 20
+
+
+def gru_layers():
+    """Weights and biases: by the input, by the state, and of the last layer; gates in the order of PyTorch."""
+    rest, found = np.fromfile(f"{folder}/gru.weights", dtype="<f4").astype(np.float32), []
+    for shape in [(96, 1), (96, 32), (10, 32)]:
+        count = int(np.prod(shape))
+        weight, bias, rest = np.split(rest, [count, count + shape[0]])
+        found.append((weight.reshape(shape).copy(), bias.copy()))
+    return found
+
+
+def gru():
+    return numbers("gru.inputs", 40).reshape(-1, 40, 1), np.fromfile(f"{folder}/gru.classes", dtype=np.uint8)
+
+
 def xor():
     return inputs("xor"), numbers("xor.targets", 1)
 

@@ -1,5 +1,5 @@
 """JAX, compiled. `step` compiles a step of training and calls it from Python; `loop` compiles the whole loop: 1,000 steps
-of W1, an epoch of W3 with its shuffling, 100 steps of W4 and 10 of W4L."""
+of W1, an epoch of W3 with its shuffling, 100 steps of W4 and 10 of the others."""
 
 import sys
 
@@ -9,7 +9,7 @@ import numpy as np
 
 import common
 
-LOOPED = {"W1": 1000, "W4": 100, "W4L": 10, "W5": 10}
+LOOPED = {"W1": 1000, "W4": 100, "W4L": 10, "W5": 10, "W7": 10}
 
 
 def forward(inner, layers, x):
@@ -42,6 +42,25 @@ def lenet(layers, x):
 
 def lenet_loss(layers, x, classes):
     logs = jax.nn.log_softmax(lenet(layers, x))
+    return -jnp.mean(jnp.take_along_axis(logs, classes[:, None], axis=1))
+
+
+def gru(layers, x):
+    (w_ih, b_ih), (w_hh, b_hh), (weight, bias) = layers
+
+    def step(h, x):
+        r_in, z_in, n_in = jnp.split(x @ w_ih.T + b_ih, 3, axis=1)
+        r_rec, z_rec, n_rec = jnp.split(h @ w_hh.T + b_hh, 3, axis=1)
+        r, z = jax.nn.sigmoid(r_in + r_rec), jax.nn.sigmoid(z_in + z_rec)
+        n = jnp.tanh(n_in + r * n_rec)
+        return n + z * (h - n), None
+
+    h, _ = jax.lax.scan(step, jnp.zeros((len(x), 32)), x.transpose(1, 0, 2))
+    return h @ weight.T + bias
+
+
+def gru_loss(layers, x, classes):
+    logs = jax.nn.log_softmax(gru(layers, x))
     return -jnp.mean(jnp.take_along_axis(logs, classes[:, None], axis=1))
 
 
@@ -166,6 +185,10 @@ def run(workload):
         layers = jax.tree.map(jnp.asarray, common.layers("curve"))
         return same_data(adam(curve_loss), start(layers), lambda state: state[0], curve_loss, *common.curve(workload),
                          common.CURVE_STEPS[workload], LOOPED[workload], loop)
+    if workload == "W7":
+        layers, (x, classes) = jax.tree.map(jnp.asarray, common.gru_layers()), common.gru()
+        return same_data(adam(gru_loss), start(layers), lambda state: state[0], gru_loss, x, classes.astype(np.int32),
+                         common.GRU_STEPS, LOOPED["W7"], loop)
     if workload in ("W5", "W5p"):
         layers, (x, classes) = jax.tree.map(jnp.asarray, common.lenet_layers()), common.lenet()
         if workload == "W5":

@@ -26,21 +26,38 @@ def lenet():
     return model
 
 
+def gru():
+    """Gates in the order of Keras: update, reset, candidate."""
+    layers = keras.layers
+    model = keras.Sequential([layers.Input((40, 1)), layers.GRU(32), layers.Dense(10, "softmax")])
+    (w_ih, b_ih), (w_hh, b_hh), (weight, bias) = common.gru_layers()
+    order = np.r_[32:64, 0:32, 64:96]
+    model.set_weights([w_ih[order].T, w_hh[order].T, np.stack([b_ih[order], b_hh[order]]), weight.T, bias])
+    return model
+
+
+def trained(model, x, classes, steps):
+    classes = classes.astype(np.int32)
+    # PyTorch's epsilon.
+    model.compile(keras.optimizers.Adam(1e-3, epsilon=1e-8), "sparse_categorical_crossentropy")
+    for _ in range(steps):
+        model.train_on_batch(x, classes)
+    y = np.asarray(model(x))
+    loss = -np.log(y[np.arange(len(classes)), classes]).mean()
+    return common.best_time(lambda: model.train_on_batch(x, classes)), loss
+
+
 def run(workload):
+    if workload == "W7":
+        return trained(gru(), *common.gru(), common.GRU_STEPS)
     model, (x, classes) = lenet(), common.lenet()
-    x, classes = x.transpose(0, 2, 3, 1), classes.astype(np.int32)
+    x = x.transpose(0, 2, 3, 1)
     if workload == "W5p":
         state = [variable.value for variable in model.trainable_variables]
         predict = jax.jit(lambda x: model.stateless_call(state, [], x)[0])
         samples = [jax.numpy.asarray(sample[None]) for sample in x]
         return common.one_by_one(lambda x: predict(x).block_until_ready(), samples)
-    # PyTorch's epsilon.
-    model.compile(keras.optimizers.Adam(1e-3, epsilon=1e-8), "sparse_categorical_crossentropy")
-    for _ in range(common.LENET_STEPS):
-        model.train_on_batch(x, classes)
-    y = np.asarray(model(x))
-    loss = -np.log(y[np.arange(len(classes)), classes]).mean()
-    return common.best_time(lambda: model.train_on_batch(x, classes)), loss
+    return trained(model, x, classes, common.LENET_STEPS)
 
 
 common.peer(run)

@@ -74,12 +74,27 @@ def lenet(last=()):
     return nn.Sequential(*modules[:-1], *last)
 
 
-def lenet_steps():
-    model, loss_of = lenet(), nn.CrossEntropyLoss()
+class Gru(nn.Module):
+    def __init__(self):
+        super().__init__()
+        (w_ih, b_ih), (w_hh, b_hh), (weight, bias) = common.gru_layers()
+        self.gru, self.last = nn.GRU(1, 32, batch_first=True), nn.Linear(32, 10)
+        with torch.no_grad():
+            for parameter, values in [
+                (self.gru.weight_ih_l0, w_ih), (self.gru.weight_hh_l0, w_hh), (self.gru.bias_ih_l0, b_ih),
+                (self.gru.bias_hh_l0, b_hh), (self.last.weight, weight), (self.last.bias, bias),
+            ]:
+                parameter.copy_(torch.from_numpy(values))
+
+    def forward(self, x):
+        return self.last(self.gru(x)[0][:, -1])
+
+
+def class_steps(model, x, classes, steps):
+    loss_of = nn.CrossEntropyLoss()
     optimizer = adam(model.parameters())
-    x, classes = common.lenet()
     x, classes = torch.from_numpy(x), torch.from_numpy(classes.astype(np.int64))
-    for _ in range(common.LENET_STEPS):
+    for _ in range(steps):
         trained(model, optimizer, loss_of, x, classes)
     with torch.no_grad():
         loss = loss_of(model(x), classes).item()
@@ -105,7 +120,9 @@ def run(workload):
     if workload in common.CURVE_STEPS:
         return steps("curve", adam, nn.MSELoss(), *common.curve(workload), common.CURVE_STEPS[workload])
     if workload == "W5":
-        return lenet_steps()
+        return class_steps(lenet(), *common.lenet(), common.LENET_STEPS)
+    if workload == "W7":
+        return class_steps(Gru(), *common.gru(), common.GRU_STEPS)
     if workload == "W5p":
         with torch.inference_mode():
             return common.one_by_one(lenet([nn.Softmax(dim=-1)]), list(torch.from_numpy(common.lenet()[0]).split(1)))
