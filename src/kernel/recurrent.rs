@@ -6,11 +6,11 @@
 
 #![allow(clippy::needless_range_loop, reason = "what an iterator adds to a loop over registers may not be inlined")]
 
-use super::{dot, lanes, load, load_part, map, store, store_part};
+use super::{MAX_LANES, dot, four_sums_of_16, lane_indices, lanes, load, load_part, map, store, store_part};
 use crate::num::math::mul_add;
 use crate::num::{Lanes, Real, SCALAR};
 use core::ops::Range;
-use fearless_simd::{Simd, SimdBase};
+use fearless_simd::{Select, Simd, SimdBase};
 
 /// The weights of `GATES` gates of `H` units by `K` inputs: a matrix of `GATES * H` rows and `K` columns, column by column.
 pub(crate) type GateWeights<T, const H: usize, const GATES: usize, const K: usize> = [[[T; H]; GATES]; K];
@@ -195,9 +195,112 @@ pub(crate) fn transposed_product<S: Simd, T: Real, const H: usize, const GATES: 
 ) {
     let rows = gates.start * H..gates.end * H;
     let d = d.as_flattened().get(rows.clone()).unwrap_or_default();
+    let (mut weight, mut to) = (weight.as_slice(), to.as_mut_slice());
+    if !SCALAR {
+        let (fours, rest) = weight.as_chunks::<4>();
+        let (tos, last) = to.as_chunks_mut::<4>();
+        for (four, to) in fours.iter().zip(tos) {
+            for (to, sum) in to.iter_mut().zip(four_dots(
+                simd,
+                four.each_ref().map(|column| &column.as_flattened()[rows.clone()]),
+                d,
+            )) {
+                found(to, sum);
+            }
+        }
+        (weight, to) = (rest, last);
+    }
     for (weight, to) in weight.iter().zip(to) {
         found(to, dot(simd, weight.as_flattened().get(rows.clone()).unwrap_or_default(), d));
     }
+}
+
+/// [`dot`] of four slices with `d`, in the same order.
+#[inline(always)]
+fn four_dots<S: Simd, T: Real>(simd: S, slices: [&[T]; 4], d: &[T]) -> [T; 4] {
+    let (width, depth) = (Lanes::<S, T>::LEN, d.len());
+    let mut sums = [[lanes::<S, T>(simd, T::ZERO); MAX_LANES / 2]; 4];
+    for first in (0..depth).step_by(MAX_LANES) {
+        for i in 0..MAX_LANES / width {
+            let begin = first + i * width;
+            if begin + width <= depth {
+                let d = load(simd, &d[begin..]);
+                for j in 0..4 {
+                    sums[j][i] = mul_add(load(simd, &slices[j][begin..]), d, sums[j][i]);
+                }
+            } else if begin < depth {
+                let d = load_part(simd, &d[begin..]);
+                for j in 0..4 {
+                    sums[j][i] = mul_add(load_part(simd, &slices[j][begin..depth]), d, sums[j][i]);
+                }
+            }
+        }
+    }
+    four_sums_of_16(sums)
+}
+
+/// Adds to the gradient by the weights of a gate what [`add_outer`] adds sample by sample, for all samples of a step: `d` and
+/// `x` are those of a sample. The sums stay in registers.
+#[inline(always)]
+pub(crate) fn add_outers<'a, S: Simd, T: Real, const H: usize, const GATES: usize, const K: usize>(
+    simd: S,
+    samples: usize,
+    d: impl Fn(usize) -> &'a [T; H],
+    x: impl Fn(usize) -> &'a [T; K],
+    gate: usize,
+    gradient: &mut GateWeights<T, H, GATES, K>,
+) {
+    let width = Lanes::<S, T>::LEN;
+    if const { H < Lanes::<S, T>::LEN } {
+        for sample in 0..samples {
+            for (gradient, x) in gradient.iter_mut().zip(x(sample)) {
+                let (x, sum) = (lanes::<S, T>(simd, *x), &mut gradient[gate]);
+                let total = mul_add(load_part(simd, d(sample)), x, load_part(simd, sum));
+                store_part::<S, T, _>(total, sum);
+            }
+        }
+        return;
+    }
+    let mut first = 0;
+    while first < H {
+        // The last register begins earlier, so as to end with the last row; the rows that it shares are added to once.
+        let (at, shared) = if first + width <= H { (first, 0) } else { (H - width, first + width - H) };
+        let mut k = 0;
+        macro_rules! inputs {
+            ($count:literal) => {
+                while k + $count <= K {
+                    let mut sums = [lanes::<S, T>(simd, T::ZERO); $count];
+                    for i in 0..$count {
+                        sums[i] = load(simd, &gradient[k + i][gate][at..]);
+                    }
+                    for sample in 0..samples {
+                        let mut d: Lanes<S, T> = load(simd, &d(sample)[at..]);
+                        if shared > 0 {
+                            d = behind::<S, T>(simd, shared, d);
+                        }
+                        let x = x(sample);
+                        for i in 0..$count {
+                            sums[i] = mul_add(d, lanes::<S, T>(simd, x[k + i]), sums[i]);
+                        }
+                    }
+                    for i in 0..$count {
+                        store::<S, T, _>(sums[i], &mut gradient[k + i][gate][at..]);
+                    }
+                    k += $count;
+                }
+            };
+        }
+        inputs!(8);
+        inputs!(1);
+        first += width;
+    }
+}
+
+/// The lanes from `first` on; zero in those before, whose product with anything finite changes no sum.
+#[inline(always)]
+fn behind<S: Simd, T: Real>(simd: S, first: usize, x: Lanes<S, T>) -> Lanes<S, T> {
+    let here = lane_indices::<S, T, Lanes<S, T>>(simd).simd_lt(lanes::<S, T>(simd, T::from_count(first)));
+    here.select(lanes::<S, T>(simd, T::ZERO), x)
 }
 
 /// Adds `d` to `sum`.

@@ -4,7 +4,7 @@ use super::{Cell, RecurrentCache, gate, gate_derivative, plus, recurrent, set};
 use crate::activation::NoActivation;
 use crate::init::{Init, LecunUniform};
 use crate::kernel::map;
-use crate::kernel::recurrent::{add, add_outer, product, transposed_product};
+use crate::kernel::recurrent::{add, add_outer, add_outers, product, transposed_product};
 use crate::model::{
     Features, InputShape, Kind, Layer, Model, Network, Op, Parameter, Params, Pass, RecurrentCell, Sequence, Stateful,
     Stream, Visit, Visitor, VisitorMut, Zeroed,
@@ -182,7 +182,7 @@ impl<const IN: usize, const H: usize, R: Reset, T: Real> Cell<T, IN, H, 4> for G
     }
 
     #[inline(always)]
-    fn step_back<S: Simd>(
+    fn step_back<S: Simd, const TOGETHER: bool>(
         &self,
         simd: S,
         (x, before, _): (&[T; IN], &[T; H], &[T; H]),
@@ -209,7 +209,9 @@ impl<const IN: usize, const H: usize, R: Reset, T: Real> Cell<T, IN, H, 4> for G
                     [dr, dz, dn, dr, dz, dn * r, d * z]
                 },
             );
-            add_outer(simd, &inner, before, 0..3, &mut gradient.weight_hh);
+            if !TOGETHER {
+                add_outer(simd, &inner, before, 0..3, &mut gradient.weight_hh);
+            }
             transposed_product(simd, &self.weight_hh, &inner, 0..3, dstate, plus);
         } else {
             let ([_, dz, dn], [_, inner_z, inner_n]) = (&mut outer, &mut inner);
@@ -228,7 +230,9 @@ impl<const IN: usize, const H: usize, R: Reset, T: Real> Cell<T, IN, H, 4> for G
             // The gradient by `r * h'`.
             let mut dq = [T::ZERO; H];
             transposed_product(simd, &self.weight_hh, &inner, 2..3, &mut dq, set);
-            add_outer(simd, &inner, q, 2..3, &mut gradient.weight_hh);
+            if !TOGETHER {
+                add_outer(simd, &inner, q, 2..3, &mut gradient.weight_hh);
+            }
             map(
                 simd,
                 [&mut outer[0], &mut inner[0], dstate],
@@ -239,14 +243,49 @@ impl<const IN: usize, const H: usize, R: Reset, T: Real> Cell<T, IN, H, 4> for G
                     [dr, dr, mul_add(dq, r, dstate)]
                 },
             );
-            add_outer(simd, &inner, before, 0..2, &mut gradient.weight_hh);
+            if !TOGETHER {
+                add_outer(simd, &inner, before, 0..2, &mut gradient.weight_hh);
+            }
             transposed_product(simd, &self.weight_hh, &inner, 0..2, dstate, plus);
         }
-        add(simd, outer.as_flattened(), gradient.bias_ih.as_flattened_mut());
-        add(simd, inner.as_flattened(), gradient.bias_hh.as_flattened_mut());
-        add_outer(simd, &outer, x, 0..3, &mut gradient.weight_ih);
+        if TOGETHER {
+            [*r, *z, *n] = outer;
+            if R::AFTER {
+                *q = inner[2];
+            }
+        } else {
+            add(simd, outer.as_flattened(), gradient.bias_ih.as_flattened_mut());
+            add(simd, inner.as_flattened(), gradient.bias_hh.as_flattened_mut());
+            add_outer(simd, &outer, x, 0..3, &mut gradient.weight_ih);
+        }
         if let Some(dx) = dx {
             transposed_product(simd, &self.weight_ih, &outer, 0..3, dx, set);
+        }
+    }
+
+    // The cache: the gradients by the sums of the gates, and by the state's part of the candidate's (`After`), or what the reset
+    // gate has multiplied (`Before`).
+    #[inline(always)]
+    fn add_gradient<S: Simd>(simd: S, x: &[[T; IN]], before: &[[T; H]], cache: &[[[T; H]; 4]], gradient: &mut Self) {
+        let Gru { weight_ih, weight_hh, bias_ih, bias_hh, .. } = gradient;
+        for [r, z, n, q] in cache {
+            for (d, bias) in [r, z, n].into_iter().zip(bias_ih.iter_mut()) {
+                add(simd, d, bias);
+            }
+            for (d, bias) in [r, z, if R::AFTER { q } else { n }].into_iter().zip(bias_hh.iter_mut()) {
+                add(simd, d, bias);
+            }
+        }
+        for gate in 0..3 {
+            add_outers(simd, cache.len(), |s| &cache[s][gate], |s| &x[s], gate, weight_ih);
+        }
+        for gate in 0..2 {
+            add_outers(simd, cache.len(), |s| &cache[s][gate], |s| &before[s], gate, weight_hh);
+        }
+        if R::AFTER {
+            add_outers(simd, cache.len(), |s| &cache[s][3], |s| &before[s], 2, weight_hh);
+        } else {
+            add_outers(simd, cache.len(), |s| &cache[s][2], |s| &cache[s][3], 2, weight_hh);
         }
     }
 }

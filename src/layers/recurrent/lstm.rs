@@ -4,7 +4,7 @@ use super::{Cell, RecurrentCache, gate, gate_derivative, recurrent, set};
 use crate::activation::NoActivation;
 use crate::init::{Init, LecunUniform};
 use crate::kernel::map;
-use crate::kernel::recurrent::{add, add_outer, product, transposed_product};
+use crate::kernel::recurrent::{add, add_outer, add_outers, product, transposed_product};
 use crate::model::{
     Features, InputShape, Kind, Layer, Model, Network, Op, Parameter, Params, Pass, RecurrentCell, Sequence, Stateful,
     Stream, Visit, Visitor, VisitorMut, Zeroed,
@@ -138,7 +138,7 @@ impl<const IN: usize, const H: usize, T: Real> Cell<T, IN, H, 5> for Lstm<IN, H,
     }
 
     #[inline(always)]
-    fn step_back<S: Simd>(
+    fn step_back<S: Simd, const TOGETHER: bool>(
         &self,
         simd: S,
         (x, before, _): (&[T; IN], &[T; H], &[T; H]),
@@ -168,13 +168,30 @@ impl<const IN: usize, const H: usize, T: Real> Cell<T, IN, H, 5> for Lstm<IN, H,
                 ]
             },
         );
-        add(simd, d.as_flattened(), gradient.bias_ih.as_flattened_mut());
-        add(simd, d.as_flattened(), gradient.bias_hh.as_flattened_mut());
-        add_outer(simd, &d, x, 0..4, &mut gradient.weight_ih);
-        add_outer(simd, &d, before, 0..4, &mut gradient.weight_hh);
+        if TOGETHER {
+            [*i, *f, *g, *o] = d;
+        } else {
+            add(simd, d.as_flattened(), gradient.bias_ih.as_flattened_mut());
+            add(simd, d.as_flattened(), gradient.bias_hh.as_flattened_mut());
+            add_outer(simd, &d, x, 0..4, &mut gradient.weight_ih);
+            add_outer(simd, &d, before, 0..4, &mut gradient.weight_hh);
+        }
         transposed_product(simd, &self.weight_hh, &d, 0..4, dstate, set);
         if let Some(dx) = dx {
             transposed_product(simd, &self.weight_ih, &d, 0..4, dx, set);
+        }
+    }
+
+    #[inline(always)]
+    fn add_gradient<S: Simd>(simd: S, x: &[[T; IN]], before: &[[T; H]], cache: &[[[T; H]; 5]], gradient: &mut Self) {
+        let Lstm { weight_ih, weight_hh, bias_ih, bias_hh, .. } = gradient;
+        for [d @ .., _] in cache {
+            add(simd, d.as_flattened(), bias_ih.as_flattened_mut());
+            add(simd, d.as_flattened(), bias_hh.as_flattened_mut());
+        }
+        for gate in 0..4 {
+            add_outers(simd, cache.len(), |s| &cache[s][gate], |s| &x[s], gate, weight_ih);
+            add_outers(simd, cache.len(), |s| &cache[s][gate], |s| &before[s], gate, weight_hh);
         }
     }
 }

@@ -11,6 +11,7 @@ pub use rnn::{RecurrentActivation, Rnn};
 
 use crate::model::{Pass, Sequence, Shape, Zeroed};
 use crate::num::math::{self, splat};
+use crate::num::target::LOOPS_IN_LANES;
 use crate::num::{Lanes, Real};
 use fearless_simd::Simd;
 use nalgebra::SMatrix;
@@ -88,8 +89,9 @@ trait Cell<T: Real, const IN: usize, const H: usize, const VALUES: usize>: Sized
     }
 
     /// A step backward: `values` are the input, the output of the step before and that of this one, `gradients` those by this
-    /// output and by the state after the step, which becomes that by the state before it.
-    fn step_back<S: Simd>(
+    /// output and by the state after the step, which becomes that by the state before it. `TOGETHER` is whether
+    /// [`add_gradient`](Self::add_gradient) is called for all samples together, with the cache that this leaves.
+    fn step_back<S: Simd, const TOGETHER: bool>(
         &self,
         simd: S,
         values: (&[T; IN], &[T; H], &[T; H]),
@@ -97,6 +99,16 @@ trait Cell<T: Real, const IN: usize, const H: usize, const VALUES: usize>: Sized
         gradients: (&[T; H], &mut Self::State),
         gradient: &mut Self,
         dx: Option<&mut [T; IN]>,
+    );
+
+    /// Adds the gradient by the parameters of a step, of all its samples: their inputs, the outputs of the step before, and what
+    /// [`step_back`](Self::step_back) has left in the cache.
+    fn add_gradient<S: Simd>(
+        simd: S,
+        x: &[[T; IN]],
+        before: &[[T; H]],
+        cache: &[[[T; H]; VALUES]],
+        gradient: &mut Self,
     );
 }
 
@@ -160,6 +172,9 @@ fn forward<
     Sequence::clear_steps_from(y, steps);
 }
 
+/// Whether the gradient by the parameters is added up for all samples of a step together, so that its sums stay in registers.
+const TOGETHER: bool = LOOPS_IN_LANES;
+
 /// Backpropagation through time.
 #[inline(always)]
 fn backward<
@@ -197,14 +212,24 @@ fn backward<
             #[inline(always)]
             |before| y.get(before),
         );
-        let outputs = before.unwrap_or(&start).data.0.iter().zip(&y_here.data.0);
-        let samples = x.data.0.iter().zip(outputs).zip(cache).zip(&dy.data.0).zip(&mut dstates).take(pass.len());
+        let before = before.unwrap_or(&start);
+        let outputs = before.data.0.iter().zip(&y_here.data.0);
+        let samples =
+            x.data.0.iter().zip(outputs).zip(cache.iter_mut()).zip(&dy.data.0).zip(&mut dstates).take(pass.len());
         for (sample, ((((x, (before, y)), cache), dy), dstate)) in samples.enumerate() {
             let dx = dx.as_deref_mut().and_then(
                 #[inline(always)]
                 |dx| dx.get_mut(step)?.data.0.get_mut(sample),
             );
-            layer.step_back(pass.simd(), (x, before, y), cache, (dy, dstate), gradient, dx);
+            if const { TOGETHER && B > 1 } {
+                layer.step_back::<S, true>(pass.simd(), (x, before, y), cache, (dy, dstate), gradient, dx);
+            } else {
+                layer.step_back::<S, false>(pass.simd(), (x, before, y), cache, (dy, dstate), gradient, dx);
+            }
+        }
+        if const { TOGETHER && B > 1 } {
+            let len = pass.len();
+            C::add_gradient(pass.simd(), &x.data.0[..len], &before.data.0[..len], &cache[..len], gradient);
         }
     }
 }

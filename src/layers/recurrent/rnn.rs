@@ -4,7 +4,7 @@ use super::{Cell, RecurrentCache, recurrent, set};
 use crate::activation::{Activation, FromOutput, NoActivation, Tanh};
 use crate::init::{Init, LecunUniform};
 use crate::kernel::map;
-use crate::kernel::recurrent::{add, add_outer, product, transposed_product};
+use crate::kernel::recurrent::{add, add_outer, add_outers, product, transposed_product};
 use crate::model::{
     Features, InputShape, Kind, Layer, Model, Network, Op, Parameter, Params, Pass, RecurrentCell, Sequence, Stateful,
     Stream, Visit, Visitor, VisitorMut, Zeroed,
@@ -83,7 +83,7 @@ impl<const IN: usize, const H: usize, A: RecurrentActivation, T: Real> Cell<T, I
     }
 
     #[inline(always)]
-    fn step_back<S: Simd>(
+    fn step_back<S: Simd, const TOGETHER: bool>(
         &self,
         simd: S,
         (x, before, y): (&[T; IN], &[T; H], &[T; H]),
@@ -99,13 +99,26 @@ impl<const IN: usize, const H: usize, A: RecurrentActivation, T: Real> Cell<T, I
             #[inline(always)]
             |[_], [dy, dstate, y]| [A::backward::<S, T>(simd, dy + dstate, y, y)],
         );
-        add(simd, &d[0], &mut gradient.bias_ih[0]);
-        add(simd, &d[0], &mut gradient.bias_hh[0]);
-        add_outer(simd, d, x, 0..1, &mut gradient.weight_ih);
-        add_outer(simd, d, before, 0..1, &mut gradient.weight_hh);
+        if !TOGETHER {
+            add(simd, &d[0], &mut gradient.bias_ih[0]);
+            add(simd, &d[0], &mut gradient.bias_hh[0]);
+            add_outer(simd, d, x, 0..1, &mut gradient.weight_ih);
+            add_outer(simd, d, before, 0..1, &mut gradient.weight_hh);
+        }
         transposed_product(simd, &self.weight_hh, d, 0..1, dstate, set);
         if let Some(dx) = dx {
             transposed_product(simd, &self.weight_ih, d, 0..1, dx, set);
         }
+    }
+
+    #[inline(always)]
+    fn add_gradient<S: Simd>(simd: S, x: &[[T; IN]], before: &[[T; H]], cache: &[[[T; H]; 1]], gradient: &mut Self) {
+        let Rnn { weight_ih, weight_hh, bias_ih, bias_hh, .. } = gradient;
+        for [d] in cache {
+            add(simd, d, &mut bias_ih[0]);
+            add(simd, d, &mut bias_hh[0]);
+        }
+        add_outers(simd, cache.len(), |s| &cache[s][0], |s| &x[s], 0, weight_ih);
+        add_outers(simd, cache.len(), |s| &cache[s][0], |s| &before[s], 0, weight_hh);
     }
 }
