@@ -184,7 +184,7 @@ pub(crate) fn add_outer<S: Simd, T: Real, const H: usize, const GATES: usize, co
 
 /// Passes the products of `d`, the gradient by the sums of the gates in the range, with the weights of each input to
 /// `found`, with the input's place in `to`: the gradient by the inputs.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(crate) fn transposed_product<S: Simd, T: Real, const H: usize, const GATES: usize, const K: usize>(
     simd: S,
     weight: &GateWeights<T, H, GATES, K>,
@@ -216,7 +216,7 @@ pub(crate) fn transposed_product<S: Simd, T: Real, const H: usize, const GATES: 
 }
 
 /// [`dot`] of four slices with `d`, in the same order.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn four_dots<S: Simd, T: Real>(simd: S, slices: [&[T]; 4], d: &[T]) -> [T; 4] {
     let (width, depth) = (Lanes::<S, T>::LEN, d.len());
     let mut sums = [[lanes::<S, T>(simd, T::ZERO); MAX_LANES / 2]; 4];
@@ -241,7 +241,7 @@ fn four_dots<S: Simd, T: Real>(simd: S, slices: [&[T]; 4], d: &[T]) -> [T; 4] {
 
 /// Adds to the gradient by the weights of a gate what [`add_outer`] adds sample by sample, for all samples of a step: `d` and
 /// `x` are those of a sample. The sums stay in registers.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(crate) fn add_outers<'a, S: Simd, T: Real, const H: usize, const GATES: usize, const K: usize>(
     simd: S,
     samples: usize,
@@ -268,7 +268,7 @@ pub(crate) fn add_outers<'a, S: Simd, T: Real, const H: usize, const GATES: usiz
         let mut k = 0;
         macro_rules! inputs {
             ($count:literal) => {
-                while k + $count <= K {
+                while K - k >= $count {
                     let mut sums = [lanes::<S, T>(simd, T::ZERO); $count];
                     for i in 0..$count {
                         sums[i] = load(simd, &gradient[k + i][gate][at..]);

@@ -181,7 +181,7 @@ impl<const IN: usize, const H: usize, R: Reset, T: Real> Cell<T, IN, H, 4> for G
         *state = *y;
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn step_back<S: Simd, const TOGETHER: bool>(
         &self,
         simd: S,
@@ -265,7 +265,7 @@ impl<const IN: usize, const H: usize, R: Reset, T: Real> Cell<T, IN, H, 4> for G
 
     // The cache: the gradients by the sums of the gates, and by the state's part of the candidate's (`After`), or what the reset
     // gate has multiplied (`Before`).
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn add_gradient<S: Simd>(simd: S, x: &[[T; IN]], before: &[[T; H]], cache: &[[[T; H]; 4]], gradient: &mut Self) {
         let Gru { weight_ih, weight_hh, bias_ih, bias_hh, .. } = gradient;
         for [r, z, n, q] in cache {

@@ -137,7 +137,7 @@ impl<const IN: usize, const H: usize, T: Real> Cell<T, IN, H, 5> for Lstm<IN, H,
         *state = *y;
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn step_back<S: Simd, const TOGETHER: bool>(
         &self,
         simd: S,
@@ -182,7 +182,7 @@ impl<const IN: usize, const H: usize, T: Real> Cell<T, IN, H, 5> for Lstm<IN, H,
         }
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn add_gradient<S: Simd>(simd: S, x: &[[T; IN]], before: &[[T; H]], cache: &[[[T; H]; 5]], gradient: &mut Self) {
         let Lstm { weight_ih, weight_hh, bias_ih, bias_hh, .. } = gradient;
         for [d @ .., _] in cache {

@@ -82,7 +82,7 @@ impl<const IN: usize, const H: usize, A: RecurrentActivation, T: Real> Cell<T, I
         *state = *y;
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn step_back<S: Simd, const TOGETHER: bool>(
         &self,
         simd: S,
@@ -111,7 +111,7 @@ impl<const IN: usize, const H: usize, A: RecurrentActivation, T: Real> Cell<T, I
         }
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn add_gradient<S: Simd>(simd: S, x: &[[T; IN]], before: &[[T; H]], cache: &[[[T; H]; 1]], gradient: &mut Self) {
         let Rnn { weight_ih, weight_hh, bias_ih, bias_hh, .. } = gradient;
         for [d] in cache {
