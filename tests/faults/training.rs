@@ -474,8 +474,7 @@ mod normalization_far_from_zero {
         let images: Vec<[[[f32; 16]; 16]; 1]> =
             (0..32).map(|i| [std::array::from_fn(|h| std::array::from_fn(|w| pixel(i + h + w)))]).collect();
         let mut features = Trainer::new(Net::new(&mut seeded(0)), MeanSquaredError, Sgd::new(0.0), seeded(1));
-        let mut boxed =
-            Trainer::boxed(Images::boxed(&mut seeded(0)), MeanSquaredError, Sgd::new(0.0), seeded(1));
+        let mut boxed = Trainer::boxed(Images::boxed(&mut seeded(0)), MeanSquaredError, Sgd::new(0.0), seeded(1));
         for _ in 0..200 {
             features.step(&samples, &[[0.0]; 32]).unwrap();
             boxed.step(&images, &vec![[0.0; 256]; 32]).unwrap();
