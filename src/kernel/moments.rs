@@ -14,15 +14,8 @@ fn sum_of<S: Simd, T: Real, const N: usize>(simd: S, values: &[T; N]) -> T {
 /// The mean of `values`, and the sum of the squares of their distances from it.
 #[inline(always)]
 pub(crate) fn mean_and_squares<S: Simd, T: Real, const N: usize>(simd: S, values: &[T; N]) -> (T, T) {
-    // The distances from the first value are summed: of values that are far from zero, a sum would lose the last bits, and
-    // a constant sample would differ from its mean.
-    let first = values.first().map_or(T::ZERO, |&first| first);
+    let mean = sum_of(simd, values) / T::from_count(N);
     if SCALAR {
-        let distances = scalar::made::<T, N, 1>(
-            #[inline(always)]
-            |_, row| scalar::at(values, row) - first,
-        );
-        let mean = first + sum_of(simd, &distances.data.0[0]) / T::from_count(N);
         let squares = scalar::made::<T, N, 1>(
             #[inline(always)]
             |_, row| {
@@ -32,15 +25,6 @@ pub(crate) fn mean_and_squares<S: Simd, T: Real, const N: usize>(simd: S, values
         );
         return (mean, sum_of(simd, &squares.data.0[0]));
     }
-    let distances = map_sum(
-        simd,
-        N,
-        [],
-        [values],
-        #[inline(always)]
-        |[], [x]| ([], x - first),
-    );
-    let mean = first + distances / T::from_count(N);
     let squares = map_sum(
         simd,
         N,

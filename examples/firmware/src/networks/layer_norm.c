@@ -245,9 +245,9 @@ static void layer_norm_normalize(const float *weight, const float *bias, float e
     float squares = 0.0f;
     float reciprocal;
     for (i = 0; i < size; i++) {
-        mean += x[i] - x[0];
+        mean += x[i];
     }
-    mean = x[0] + mean / (float)size;
+    mean /= (float)size;
     for (i = 0; i < size; i++) {
         squares += (x[i] - mean) * (x[i] - mean);
     }

@@ -291,9 +291,9 @@ static void $normalize(const REAL *weight, const REAL *bias, REAL epsilon, size_
     REAL squares = @0@;
     REAL reciprocal;
     for (i = 0; i < size; i++) {
-        mean += x[i] - x[0];
+        mean += x[i];
     }
-    mean = x[0] + mean / (REAL)size;
+    mean /= (REAL)size;
     for (i = 0; i < size; i++) {
         squares += (x[i] - mean) * (x[i] - mean);
     }
