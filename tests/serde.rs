@@ -200,6 +200,10 @@ fn what_does_not_fit_is_refused_in_words() {
     type Dropped = (Dense<2, 3, Tanh>, Dropout<10>);
     assert_eq!(words::<Dropped>(&text), "unknown field `weight`, expected `seed`");
 
+    let text = serde_json::to_string(&BatchNorm::<1>::new(&mut seeded(0))).unwrap();
+    let negative = text.replace(r#""running_variance":[1.0]"#, r#""running_variance":[-1.0]"#);
+    assert_eq!(words::<BatchNorm<1>>(&negative), "expected a running variance that is not negative, found -1");
+
     let line = words::<Dense<1, 1, Tanh>>;
     assert_eq!(line(r#"{"weight":[[1]]}"#), "missing field `bias`");
     assert_eq!(line(r#"{"weight":[[1]],"bias":[null]}"#), "invalid type: null, expected f32");

@@ -229,6 +229,7 @@ impl<T: Real, const N: usize> StandardScaler<T, N> {
     }
 
     /// Inverts the scaling of one sample.
+    #[doc(alias("inverse_transform"))]
     #[must_use]
     pub fn inverse<X: Channels<T, N>>(&self, sample: &X) -> X {
         self.0.inverse(sample)
@@ -285,6 +286,7 @@ impl<T: Real, const N: usize> MinMaxScaler<T, N> {
     }
 
     /// Inverts the scaling of one sample.
+    #[doc(alias("inverse_transform"))]
     #[must_use]
     pub fn inverse<X: Channels<T, N>>(&self, sample: &X) -> X {
         self.0.inverse(sample)

@@ -141,6 +141,7 @@ where
 /// # Formula
 ///
 /// samples / (classes * samples of the class). scikit-learn equivalent: `class_weight="balanced"`.
+#[doc(alias("compute_class_weight"))]
 #[must_use]
 pub fn balanced_class_weights<T: Real, const CLASSES: usize>(targets: &[impl Sample<T, Item = usize>]) -> [T; CLASSES] {
     let mut counts = [0usize; CLASSES];

@@ -70,7 +70,7 @@ use rand::Rng;
     derive(serde::Serialize, serde::Deserialize),
     serde(bound = "T: Real", deny_unknown_fields)
 )]
-#[doc(alias("BatchNorm1d", "BatchNormalization"))]
+#[doc(alias("BatchNorm1d", "BatchNorm2d", "BatchNormalization"))]
 pub struct BatchNorm<const N: usize, T = f32> {
     /// The gains, one for each feature.
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::column"))]
@@ -82,10 +82,32 @@ pub struct BatchNorm<const N: usize, T = f32> {
     #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::column"))]
     pub running_mean: SVector<T, N>,
     /// The variance used in prediction. In a gradient: what the micro-batches of the batch add to it.
-    #[cfg_attr(feature = "serde", serde(with = "crate::num::serde::column"))]
+    #[cfg_attr(feature = "serde", serde(with = "variance"))]
     pub running_variance: SVector<T, N>,
     /// The number of micro-batches that the running statistics come from.
     pub num_batches_tracked: usize,
+}
+
+/// A variance, whose root must be a number.
+#[cfg(feature = "serde")]
+mod variance {
+    use super::{EPSILON, Real, SVector};
+    pub use crate::num::serde::column::serialize;
+    use serde::Deserializer;
+    use serde::de::Error as _;
+
+    pub fn deserialize<'de, T: Real, D: Deserializer<'de>, const N: usize>(
+        deserializer: D,
+    ) -> Result<SVector<T, N>, D::Error> {
+        let variance: SVector<T, N> = crate::num::serde::column::deserialize(deserializer)?;
+        match variance.iter().find(|&&variance| variance + T::of(EPSILON) <= T::ZERO) {
+            Some(found) => {
+                let found = found.exact();
+                Err(D::Error::custom(format_args!("expected a running variance that is not negative, found {found}")))
+            }
+            None => Ok(variance),
+        }
+    }
 }
 
 /// How far the running statistics move towards those of a micro-batch.
@@ -398,9 +420,20 @@ impl<const N: usize, T: Real> Layer<Features<N>, T> for BatchNorm<N, T> {
             return self.predict(pass, x, y);
         }
         let count = T::from_count(pass.len());
+        // The distances from the first sample are summed: of values that are far from zero, a sum would lose the last bits.
+        let first = x.data.0.first().copied().unwrap_or([T::ZERO; N]);
         mean.fill(T::ZERO);
-        add(pass, x, mean);
+        for x in x.data.0.iter().take(pass.len()) {
+            map(
+                simd,
+                [mean.as_mut_slice()],
+                [x, &first],
+                #[inline(always)]
+                |[total], [x, first]| [total + (x - first)],
+            );
+        }
         *mean /= count;
+        *mean += SVector::from(first);
         for (x, y) in x.data.0.iter().zip(&mut y.data.0).take(pass.len()) {
             map(
                 simd,

@@ -131,13 +131,16 @@ impl<const N: usize, const H: usize, const W: usize, T: Real> Layer<Image<N, H, 
         let (simd, scale) = (pass.simd(), T::ONE / T::from_count(pass.len() * H * W));
         for (c, (x, y)) in x.iter().zip(y).enumerate() {
             let x = x.as_flattened();
+            // Distances from a pixel, as for features from the first sample.
+            let first = x.first().and_then(|samples| samples.first()).map_or(T::ZERO, |&pixel| pixel);
+            let origin = lanes::<S, T>(simd, first);
             let [total] = sums(
                 pass,
                 [x],
                 #[inline(always)]
-                |[x]| [x],
+                |[x]| [x - origin],
             );
-            means[c] = total * scale;
+            means[c] = first + total * scale;
             let mean = lanes::<S, T>(simd, means[c]);
             let [total] = sums(
                 pass,

@@ -83,6 +83,7 @@ impl<const CLASSES: usize> ConfusionMatrix<CLASSES> {
     /// assert_eq!(confusion.precision(Average::BINARY), 1.0 / 3.0);
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
+    #[doc(alias("precision_score"))]
     #[must_use]
     pub fn precision(&self, average: Average) -> f64 {
         self.average(average, Counts::precision)
@@ -103,6 +104,7 @@ impl<const CLASSES: usize> ConfusionMatrix<CLASSES> {
     /// assert_eq!(confusion.recall(Average::Weighted), 0.5);
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
+    #[doc(alias("recall_score"))]
     #[must_use]
     pub fn recall(&self, average: Average) -> f64 {
         self.average(average, Counts::recall)
@@ -127,6 +129,7 @@ impl<const CLASSES: usize> ConfusionMatrix<CLASSES> {
     /// assert_eq!(confusion.f_beta(1.0, Average::BINARY), 0.5);
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
+    #[doc(alias("fbeta_score"))]
     #[must_use]
     pub fn f_beta(&self, beta: f64, average: Average) -> f64 {
         self.average(
@@ -156,6 +159,7 @@ impl<const CLASSES: usize> ConfusionMatrix<CLASSES> {
     /// assert_eq!((confusion.accuracy(), confusion.balanced_accuracy()), (0.75, 0.5));
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
+    #[doc(alias("balanced_accuracy_score"))]
     #[must_use]
     pub fn balanced_accuracy(&self) -> f64 {
         self.mean(|counts| f64::from(counts.truth > 0), Counts::recall)
@@ -174,6 +178,7 @@ impl<const CLASSES: usize> ConfusionMatrix<CLASSES> {
     /// assert_eq!(confusion.matthews(), 0.0);
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
+    #[doc(alias("matthews_corrcoef", "MCC"))]
     #[must_use]
     pub fn matthews(&self) -> f64 {
         let total = self.total() as u128;

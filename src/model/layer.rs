@@ -342,6 +342,12 @@ pub trait InputShape {
 }
 
 /// A network that can be trained: a [`Layer`] for its own inputs. There is nothing to implement.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a network",
+    label = "expected a layer with sizes, or a tuple of two to eight layers that begins with one",
+    note = "a tuple has at most eight layers; nest: `(A, B, (C, D, ..))`; write a single layer without a tuple",
+    note = "a layer of your own that is the first of a network needs an `impl InputShape`"
+)]
 pub trait Trainable: InputShape + Layer<<Self as InputShape>::In, <Self as InputShape>::Scalar> {}
 
 impl<N: InputShape + Layer<<N as InputShape>::In, <N as InputShape>::Scalar>> Trainable for N {}

@@ -181,6 +181,7 @@ pub trait VisitorMut<T, const OTHERS: usize> {
 #[doc(alias("state_dict", "parameters"))]
 pub trait Params: Zeroed {
     /// The number of parameters.
+    #[doc(alias("count_params", "numel"))]
     const PARAMETERS: usize;
 
     /// The number of modules in the corresponding `torch.nn.Sequential`: two for a layer with an activation, which

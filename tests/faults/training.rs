@@ -459,6 +459,49 @@ mod squares {
     }
 }
 
+/// Values far from zero, whose sum in `f32` loses their last bits.
+mod normalization_far_from_zero {
+    use super::*;
+
+    #[test]
+    fn the_statistics_of_a_batch() {
+        type Net = (BatchNorm<1>, Identity);
+        type Pixels = Input<Image<1, 16, 16>>;
+        type Images = (Pixels, BatchNorm<1>, tuplenet::layers::Flatten<Image<1, 16, 16>, 256>);
+        let pixel = |odd: usize| if odd % 2 == 0 { 100_000.0 } else { 100_002.0 };
+        let samples: [[f32; 1]; 32] = std::array::from_fn(|i| [pixel(i)]);
+        let images: Vec<[[[f32; 16]; 16]; 1]> =
+            (0..32).map(|i| [std::array::from_fn(|h| std::array::from_fn(|w| pixel(i + h + w)))]).collect();
+        let mut features = Trainer::new(Net::new(&mut seeded(0)), MeanSquaredError, Sgd::new(0.0), seeded(1));
+        let mut boxed = Trainer::boxed(Images::boxed(&mut seeded(0)), MeanSquaredError, Sgd::new(0.0), seeded(1));
+        for _ in 0..200 {
+            features.step(&samples, &[[0.0]; 32]).unwrap();
+            boxed.step(&images, &vec![[0.0; 256]; 32]).unwrap();
+        }
+        for (norm, count) in [(&features.network.0, 32.0), (&boxed.network.1, 32.0 * 256.0)] {
+            assert!((norm.running_mean[0] - 100_001.0).abs() < 0.1, "{norm:?}");
+            assert!(error(norm.running_variance[0], count / (count - 1.0)) < 1e-4, "{norm:?}");
+        }
+    }
+
+    /// As in PyTorch: what does not vary is normalized to zero, wherever it is.
+    #[test]
+    fn constants_are_normalized_to_zero() {
+        fn check<const N: usize>(value: f32) {
+            let mut workspace = Workspace::<_, N>::new();
+            let norm = BatchNorm::<1>::new(&mut seeded(0));
+            let (inputs, targets, mut gradient) = ([[value]; N], [[0.0]; N], BatchNorm::ZEROED);
+            let loss = workspace.gradient(&norm, &MeanSquaredError, &inputs, &targets, &mut gradient);
+            assert_eq!(loss, Ok(0.0), "{value}");
+        }
+        for value in [0.1, 100.7, 1000.3, 12345.6, 100_000.3, -1_000_000.5] {
+            check::<3>(value);
+            check::<7>(value);
+            check::<300>(value);
+        }
+    }
+}
+
 mod batches_of_one {
     use super::*;
 

@@ -277,6 +277,7 @@ fn gradients_are_limits_of_differences() {
 #[cfg(feature = "reproducible")]
 #[test]
 fn the_same_bits_on_every_level() {
+    use crate::kernel::convolution::weight_gradient::parts_of;
     fn compare<T: Real>(seed: u64) {
         let case = case::<T>(&mut Xoshiro128PlusPlus::seed_from_u64(seed));
         let start = T::of(0.5);
