@@ -3,6 +3,7 @@
 
 #![cfg(feature = "std")]
 
+#[allow(dead_code, reason = "other tests use the rest")]
 mod common;
 #[path = "common/patterns.rs"]
 mod patterns;

@@ -283,7 +283,8 @@ impl<N: Trainable, L, S: Solver<N>, const B: usize> FullBatchTrainer<N, L, S, B>
     /// // A matrix of 641 by 641 parameters: 3 megabytes.
     /// type Net = (Dense<8, 64, Tanh, f64>, Dense<64, 1, Identity, f64>);
     /// type Solver = LevenbergMarquardt<{ Net::PARAMETERS }, f64>;
-    /// let mut trainer = FullBatchTrainer::<_, _, _>::boxed(Net::boxed(seeded(0)), MeanSquaredError, Solver::new());
+    /// type Trainer = FullBatchTrainer<Net, MeanSquaredError, Solver>;
+    /// let mut trainer = Trainer::boxed(Net::boxed(seeded(0)), MeanSquaredError, Solver::new());
     /// trainer.fit(&[[0.5; 8]; 4], &[[1.0]; 4], 2, ())?;
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
