@@ -8,8 +8,8 @@ use crate::model::{FromTo, InputShape, LastActivation, Layer, Shape, Zeroed, is_
 use crate::num::Real;
 use crate::num::math::square_root;
 use crate::train::Workspace;
-use crate::train::full_batch::levenberg_marquardt::{Rows, flatten, sum_of_squares};
 use crate::train::full_batch::normal::{Equations, Symmetric};
+use crate::train::full_batch::rows::{Rows, flatten, sum_of_squares};
 
 /// Laplace approximation: the posterior distribution of the parameters of a regression network as a normal distribution around
 /// those that were trained, with the curvature of the Gauss-Newton matrix. From it follows a variance for each prediction, which

@@ -124,8 +124,8 @@ where
     ///     CrossValidation::stratified(&inputs, &classes, CrossEntropy, accuracy, &CrossValidationOptions::default())?;
     /// let space = SearchSpace::new(Hyperparameters::new(Adam::new(0.01))).alpha([1e-4, 1e-2]);
     /// let table = validation.grid(&networks, &space)?;
-    /// let best = table.best().expect("one did not fail");
-    /// assert_eq!(best.parameters[0], ("solver", "lbfgs".to_string()));
+    /// println!("{table}");
+    /// assert!(table.rows().iter().any(|row| row.parameters[0] == ("solver", "lbfgs".to_string())));
     /// # Ok::<(), tuplenet::Error>(())
     /// ```
     #[doc(alias("solver"))]

@@ -1,6 +1,6 @@
 //! The dual form of a least-squares step, for fewer residuals than parameters.
 
-use super::normal::{Equations, Form, Symmetric};
+use super::normal::{Equations, FOURS, Form, Symmetric};
 use crate::model::Zeroed;
 use crate::num::Real;
 
@@ -37,9 +37,10 @@ impl<T: Real, const P: usize, const R: usize> Equations<T, P> for Gram<T, P, R> 
         self.count = 0;
     }
 
-    fn add(&mut self, rows: &[[T; P]; 4], residuals: &[T; 4]) {
+    fn add(&mut self, rows: &[[[T; P]; 4]; FOURS], residuals: &[[T; 4]; FOURS]) {
         let space = self.rows.iter_mut().zip(&mut self.residuals).skip(self.count);
-        for ((to, to_residual), (row, residual)) in space.zip(rows.iter().zip(residuals)) {
+        for ((to, to_residual), (row, residual)) in space.zip(rows.as_flattened().iter().zip(residuals.as_flattened()))
+        {
             (*to, *to_residual) = (*row, *residual);
             self.count += 1;
         }

@@ -67,6 +67,16 @@ impl<T: Real, const M: usize> Default for Lbfgs<T, M> {
     }
 }
 
+/// Without tolerances, for a trainer in a `static`.
+impl<T: Real, const M: usize> Zeroed for Lbfgs<T, M> {
+    const ZEROED: Self = Lbfgs {
+        gradient_tolerance: T::ZERO,
+        loss_tolerance: T::ZERO,
+        goal: T::ZERO,
+        regularization: Regularization { l1: T::ZERO, l2: T::ZERO },
+    };
+}
+
 impl<T: Real, const M: usize> Lbfgs<T, M> {
     /// Creates the solver with its defaults.
     #[must_use]

@@ -7,9 +7,10 @@
 
 mod dual;
 mod lbfgs;
-pub(crate) mod levenberg_marquardt;
+mod levenberg_marquardt;
 mod line_search;
 pub(crate) mod normal;
+pub(crate) mod rows;
 mod vectors;
 
 pub use dual::Dual;

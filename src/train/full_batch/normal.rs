@@ -25,13 +25,16 @@ impl<T: Real, const P: usize> Form<T, P> for Normal {
     const RESIDUALS: usize = usize::MAX;
 }
 
+/// How many times four residuals are added at once: a row of the matrix is then read and written once for all of them.
+pub const FOURS: usize = 2;
+
 /// The equations of a least-squares step, in memory that is used again.
 pub trait Equations<T: Real, const P: usize>: Zeroed {
     /// Begins again, without a residual.
     fn clear(&mut self);
 
-    /// Adds four residuals with their gradients, the rows of the Jacobian. More than [`Form::RESIDUALS`] are left out.
-    fn add(&mut self, rows: &[[T; P]; 4], residuals: &[T; 4]);
+    /// Adds residuals, four and four, with their gradients, the rows of the Jacobian. More than [`Form::RESIDUALS`] are left out.
+    fn add(&mut self, rows: &[[[T; P]; 4]; FOURS], residuals: &[[T; 4]; FOURS]);
 
     /// Called after the last residual.
     fn finish(&mut self) {}
@@ -134,24 +137,23 @@ impl<T: Real, const P: usize> Symmetric<T, P> {
     }
 }
 
-/// Adds the products of four rows with themselves.
+/// Adds the products of rows with themselves to one row of a matrix, that with the index `i`.
 #[inline(always)]
-fn add_products<T: Real, const P: usize>(matrix: &mut [[T; P]; P], [a, b, c, d]: &[[T; P]; 4]) {
+fn add_products<T: Real, const P: usize>(i: usize, row: &mut [T; P], [a, b, c, d]: &[[T; P]; 4]) {
+    let (Some(fa), Some(fb), Some(fc), Some(fd)) = (a.get(i), b.get(i), c.get(i), d.get(i)) else { return };
     // Whole chunks: what they write above the diagonal is not used.
     let whole = P - P % 4;
     let ((a4, a1), (b4, b1)) = (a.as_chunks::<4>(), b.as_chunks::<4>());
     let ((c4, c1), (d4, d1)) = (c.as_chunks::<4>(), d.as_chunks::<4>());
-    for (i, (row, (((fa, fb), fc), fd))) in matrix.iter_mut().zip(a.iter().zip(b).zip(c).zip(d)).enumerate() {
-        let (row4, row1) = row.as_chunks_mut::<4>();
-        for (to, (((a, b), c), d)) in row4.iter_mut().zip(a4.iter().zip(b4).zip(c4).zip(d4)).take(i / 4 + 1) {
-            for (to, (((a, b), c), d)) in to.iter_mut().zip(a.iter().zip(b).zip(c).zip(d)) {
-                *to += (*fa * *a + *fb * *b) + (*fc * *c + *fd * *d);
-            }
+    let (row4, row1) = row.as_chunks_mut::<4>();
+    for (to, (((a, b), c), d)) in row4.iter_mut().zip(a4.iter().zip(b4).zip(c4).zip(d4)).take(i / 4 + 1) {
+        for (to, (((a, b), c), d)) in to.iter_mut().zip(a.iter().zip(b).zip(c).zip(d)) {
+            *to += (*fa * *a + *fb * *b) + (*fc * *c + *fd * *d);
         }
-        if i >= whole {
-            for (to, (((a, b), c), d)) in row1.iter_mut().zip(a1.iter().zip(b1).zip(c1).zip(d1)) {
-                *to += (*fa * *a + *fb * *b) + (*fc * *c + *fd * *d);
-            }
+    }
+    if i >= whole {
+        for (to, (((a, b), c), d)) in row1.iter_mut().zip(a1.iter().zip(b1).zip(c1).zip(d1)) {
+            *to += (*fa * *a + *fb * *b) + (*fc * *c + *fd * *d);
         }
     }
 }
@@ -163,10 +165,14 @@ impl<T: Real, const P: usize> Equations<T, P> for Symmetric<T, P> {
         }
     }
 
-    fn add(&mut self, rows: &[[T; P]; 4], _: &[T; 4]) {
+    fn add(&mut self, rows: &[[[T; P]; 4]; FOURS], _: &[[T; 4]; FOURS]) {
         dispatch!(level(), simd => {
             let _ = simd;
-            add_products(&mut self.rows, rows);
+            for (i, to) in self.rows.iter_mut().enumerate() {
+                for rows in rows {
+                    add_products(i, to, rows);
+                }
+            }
         });
     }
 
