@@ -12,8 +12,8 @@ use serde_json::Value;
 use std::hint::black_box;
 use std::ops::ControlFlow;
 use std::time::Instant;
-use tuplenet::model::{Parameter, Params, Visit, VisitorMut, Zeroed};
-use tuplenet::optimizer::{AnyOptimizer, Optimizer, Regularization};
+use tuplenet::model::{Parameter, Params, Visit, VisitorMut};
+use tuplenet::optimizer::{AnyOptimizer, Regularization};
 use tuplenet::prelude::*;
 use tuplenet::train::{FullBatchTrainer, Lbfgs, LevenbergMarquardt};
 

@@ -48,6 +48,17 @@ use num_traits::float::FloatCore;
 /// assert!(report.loss <= 1e-4, "{} epochs: {}", report.epochs, trainer.status);
 /// # Ok::<(), tuplenet::Error>(())
 /// ```
+///
+/// ```compile_fail,E0080
+/// use tuplenet::prelude::*;
+/// use tuplenet::train::{FullBatchTrainer, LevenbergMarquardt};
+///
+/// // The network has 16 parameters.
+/// type Net = (Dense<1, 5, Tanh, f64>, Dense<5, 1, Identity, f64>);
+/// let mut trainer = FullBatchTrainer::new(Net::new(seeded(0)), MeanSquaredError, LevenbergMarquardt::<15>::new());
+/// trainer.fit(&[[0.0]], &[[1.0]], 1, ())?;
+/// # Ok::<(), tuplenet::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(
     feature = "serde",
@@ -406,7 +417,7 @@ where
                     let twice = gain + gain - Scalar::<N>::ONE;
                     let factor = Scalar::<N>::ONE - twice * twice * twice;
                     let third = Scalar::<N>::of(1.0 / 3.0);
-                    state.damping = state.damping * if factor > third && !is_hidden { factor } else { third };
+                    state.damping *= if factor > third && !is_hidden { factor } else { third };
                     state.growth = Scalar::<N>::of(2.0);
                     state.hidden = if is_hidden { steepest } else { Scalar::<N>::ZERO };
                     *loss = new_loss;
@@ -422,7 +433,7 @@ where
                 }
                 place(problem.network, start, Scalar::<N>::ZERO, start);
             }
-            state.damping = state.damping * state.growth;
+            state.damping *= state.growth;
             state.growth += state.growth;
         }
         // The next training run begins with another damping.

@@ -93,7 +93,7 @@ impl<T: Real, const P: usize> Symmetric<T, P> {
             }
             *reciprocal = T::ONE / square_root(pivot);
             for to in row {
-                *to = *to * *reciprocal;
+                *to *= *reciprocal;
             }
         }
         Some(())
@@ -107,7 +107,7 @@ impl<T: Real, const P: usize> Symmetric<T, P> {
             for (value, behind) in row.get(i + 1..)?.iter().zip(behind) {
                 *x -= *value * *behind;
             }
-            *x = *x * *reciprocal;
+            *x *= *reciprocal;
         }
         Some(())
     }
@@ -116,7 +116,7 @@ impl<T: Real, const P: usize> Symmetric<T, P> {
     pub(crate) fn forward(&self, x: &mut [T; P], first: usize) -> Option<()> {
         for (k, (row, reciprocal)) in self.rows.iter().zip(&self.reciprocals).enumerate().skip(first) {
             let (x, behind) = x.get_mut(k..)?.split_first_mut()?;
-            *x = *x * *reciprocal;
+            *x *= *reciprocal;
             for (value, behind) in row.get(k + 1..)?.iter().zip(behind) {
                 *behind -= *x * *value;
             }

@@ -55,7 +55,7 @@ pub(super) fn add<T: Real, N: Visit<T>>(to: &mut N, factor: T, of: &mut N) {
 pub(super) fn scale<T: Real, N: Visit<T>>(to: &mut N, factor: T) {
     zip(to, [], |to, []| {
         for to in to {
-            *to = *to * factor;
+            *to *= factor;
         }
     });
 }
