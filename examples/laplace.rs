@@ -3,7 +3,7 @@
 //!
 //!     cargo run --release --example laplace --features plot
 //!
-//! Writes `target/laplace.png`.
+//! Writes `target/laplace.png`, or into the folder that is named after the command.
 
 use tuplenet::inspect::Laplace;
 use tuplenet::model::Params;
@@ -57,14 +57,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     #[cfg(feature = "plot")]
     {
+        let folder = std::path::PathBuf::from(std::env::args().nth(1).unwrap_or("target".into()));
+        std::fs::create_dir_all(&folder)?;
+        let path = folder.join("laplace.png");
         let points: Vec<[f64; 2]> = inputs.iter().zip(&targets).map(|([x], [y])| [*x, *y]).collect();
-        tuplenet::plot::band(
-            ["x", "y"],
-            ("network, ± 2 deviations", &curve),
-            ("training points", &points),
-            "target/laplace.png",
-        )?;
-        println!("The curve with its band: target/laplace.png");
+        tuplenet::plot::band(["x", "y"], ("network, ± 2 deviations", &curve), ("training points", &points), &path)?;
+        println!("The curve with its band: {}", path.display());
     }
     #[cfg(not(feature = "plot"))]
     let _ = curve;

@@ -3,7 +3,7 @@
 //!
 //!     cargo run --release --example sine --features plot
 //!
-//! Writes `target/sine.png`. The last line has how many starts Levenberg-Marquardt brought to the goal, and its median time.
+//! Writes `target/sine.png`, or into the folder that is named after the command. The last line has how many starts Levenberg-Marquardt brought to the goal, and its median time.
 
 use std::f64::consts::PI;
 use std::ops::ControlFlow;
@@ -76,6 +76,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     #[cfg(feature = "plot")]
     {
+        let folder = std::path::PathBuf::from(std::env::args().nth(1).unwrap_or("target".into()));
+        std::fs::create_dir_all(&folder)?;
+        let path = folder.join("sine.png");
         // Beyond the goal, to see how Levenberg-Marquardt continues. The same steps several times, since other programs can only make
         // them longer.
         let best = |run: &dyn Fn() -> Result<(bool, Curve), tuplenet::Error>| -> Result<Curve, tuplenet::Error> {
@@ -89,8 +92,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         };
         let (curve, adam_curve) = (best(&|| by_least_squares(1, 1e-7))?, best(&|| by_adam(1))?);
         let curves = [("Levenberg-Marquardt", &curve[..]), ("Adam", &adam_curve[..])];
-        tuplenet::plot::log_lines(["time [µs]", "mean squared error"], &curves, "target/sine.png")?;
-        println!("The error over time: target/sine.png");
+        tuplenet::plot::log_lines(["time [µs]", "mean squared error"], &curves, &path)?;
+        println!("The error over time: {}", path.display());
     }
     println!("Adam: seeds {adam_reached} of {SEEDS}, median {:.0} us", median(adam_times));
     println!("seeds {reached} of {SEEDS}, median {:.0} us", median(times));

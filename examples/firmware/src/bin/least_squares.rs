@@ -19,8 +19,7 @@ assert_fits!(Sensor, flash = 200, least_squares = 14_000);
 const _: () = assert!(Sensor::PARAMETERS == 50);
 
 /// All zeros, so that it uses RAM alone.
-static LEARNER: Own<Learner> =
-    Own::new(Learner::with_micro_batch(Sensor::ZEROED, MeanSquaredError, Solver::ZEROED));
+static LEARNER: Own<Learner> = Own::new(Learner::with_micro_batch(Sensor::ZEROED, MeanSquaredError, Solver::ZEROED));
 
 const COUNT: usize = 40;
 static MEASUREMENTS: ([[f32; 5]; COUNT], [[f32; 1]; COUNT]) = measurements();
