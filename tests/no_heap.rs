@@ -6,11 +6,13 @@ mod counting;
 use counting::ALLOCATIONS;
 use std::hint::black_box;
 use tuplenet::data::Weighted;
+use tuplenet::inspect::Laplace;
 use tuplenet::layers::{BatchNorm, Dropout, LayerNorm, Residual};
 use tuplenet::metrics::{ConfusionMatrix, log_loss, r2, roc_auc};
 use tuplenet::model::Zeroed;
 use tuplenet::optimizer::schedule::{OneCycle, ReduceOnPlateau, Schedule};
 use tuplenet::prelude::*;
+use tuplenet::train::{FullBatchTrainer, Lbfgs, LevenbergMarquardt};
 
 /// How many allocations `work` makes on this thread.
 fn allocations<R>(work: impl FnOnce() -> R) -> usize {
@@ -62,6 +64,24 @@ fn nothing_allocates() {
     let classes: Vec<usize> = (0..70).map(|i| i / 5 % 2).collect();
     let mut trainer = Trainer::new(Chain::new(&mut seeded(0)), CrossEntropy, Adam::new(0.01), seeded(1));
     none! { trainer.fit(&inputs, &classes, &fit, ()).unwrap() }
+}
+
+#[test]
+fn no_solver_allocates() {
+    type Net = (Dense<2, 3, Tanh, f64>, Dense<3, 1, Identity, f64>);
+    let inputs: Vec<[f64; 2]> = (0..20).map(|i| [i as f64 / 20.0, (i % 7) as f64 / 7.0]).collect();
+    let targets: Vec<[f64; 1]> = inputs.iter().map(|[x, y]| [x * y]).collect();
+    let network = Net::new(seeded(0));
+    let mut quasi_newton = FullBatchTrainer::new(network.clone(), MeanSquaredError, Lbfgs::<f64>::new().l2(1e-4));
+    let solver = LevenbergMarquardt::<13>::new().bayesian();
+    let mut least_squares = FullBatchTrainer::new(network, MeanSquaredError, solver);
+    assert_eq!(allocations(|| quasi_newton.fit(&inputs, &targets, 5, ()).unwrap()), 0);
+    assert_eq!(allocations(|| least_squares.fit(&inputs, &targets, 5, ()).unwrap()), 0);
+    let network = &least_squares.network;
+    assert_eq!(allocations(|| network.jacobian(&[0.1, 0.2])), 0);
+    assert_eq!(allocations(|| network.output_gradient(&[0.1, 0.2], 0).unwrap()), 0);
+    let laplace = Laplace::<f64, 13>::new(network, &inputs, &targets).unwrap();
+    assert_eq!(allocations(|| laplace.predict(network, &[0.1, 0.2])), 0);
 }
 
 #[test]

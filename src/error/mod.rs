@@ -191,6 +191,15 @@ pub enum Error {
         /// The number of samples in the data set.
         count: usize,
     },
+    /// An index of an output was too large.
+    Output {
+        /// The index.
+        found: usize,
+        /// The number of outputs of the network.
+        count: usize,
+    },
+    /// A matrix was singular.
+    Singular,
     /// A part of a data set would be empty.
     Split {
         /// The number of samples.
@@ -479,6 +488,11 @@ impl fmt::Display for Error {
             ),
             Error::Target { sample, problem } => write!(f, "target of sample {sample}: {problem}"),
             Error::Index { found, count } => write!(f, "expected the index of one of {count} samples, found {found}"),
+            Error::Singular => f.write_str(
+                "expected data that determine the parameters with their penalty, found a singular matrix: use a larger `l2`, \
+                 or a smaller network",
+            ),
+            Error::Output { found, count } => write!(f, "expected the index of one of {count} outputs, found {found}"),
             Error::Split { count, percent } => write!(
                 f,
                 "expected a share of test samples that leaves both parts at least one of the {count} samples, \

@@ -7,6 +7,7 @@
 //! | [`regularization`] | overfitting, and L2, dropout, batch normalization and early stopping against it |
 //! | [`images`] | convolution and pooling |
 //! | [`sequences`] | recurrent networks, and networks that predict step by step |
+//! | [`second_order`] | Jacobians, L-BFGS, Levenberg-Marquardt, and how certain a prediction is |
 //! | [`coming_from`] | coming from PyTorch, Keras or scikit-learn: their call, ours |
 //! | [`embedding`] | a network in a larger program: fields, generic functions, `dyn`, threads, files |
 //! | [`microcontroller`] | no heap, no operating system, and learning there |
@@ -30,6 +31,9 @@ pub mod images {}
 
 #[doc = include_str!("sequences.md")]
 pub mod sequences {}
+
+#[doc = include_str!("second_order.md")]
+pub mod second_order {}
 
 #[doc = include_str!("coming_from.md")]
 pub mod coming_from {}

@@ -7,6 +7,7 @@
 //! | [`Params::BYTES`](crate::model::Params::BYTES) | the weights: what a network in a `static` uses of flash, or in RAM |
 //! | [`Workspace::BYTES`](crate::train::Workspace::BYTES) | a workspace with the micro-batch of its type |
 //! | [`Trainer::STATE_BYTES`](crate::train::Trainer::STATE_BYTES) | the state of the optimizer |
+//! | [`FullBatchTrainer::BYTES`](crate::train::FullBatchTrainer::BYTES) | everything for training with full batches |
 //! | [`Trainer::BYTES`](crate::train::Trainer::BYTES) | everything for training: network, gradient, optimizer, random number generator, workspace |
 //!
 //! ```
@@ -31,7 +32,7 @@
 
 use crate::model::Trainable;
 use crate::optimizer::{Adam, Sgd};
-use crate::train::Trainer;
+use crate::train::{FullBatchTrainer, LevenbergMarquardt, Trainer};
 
 /// Checks memory budgets at compile time: a readable compile error if the weights of a network use more than `flash`,
 /// or if training it by gradient descent, one sample at a time, uses more than `ram`. Both are in bytes, and either may
@@ -55,7 +56,24 @@ use crate::train::Trainer;
 /// assert_fits!(Xor, flash = 100);
 /// ```
 ///
-/// A third budget is the `stack` of the thread that makes a trainer with Adam and the micro-batch 32 by
+/// [`LevenbergMarquardt`](crate::train::LevenbergMarquardt) needs a matrix of all parameters by all parameters. What its trainer
+/// with the micro-batch 1 may use is `least_squares`:
+///
+/// ```
+/// # use tuplenet::assert_fits;
+/// # use tuplenet::prelude::*;
+/// # type Xor = (Dense<2, 8, Tanh>, Dense<8, 1, Sigmoid>);
+/// assert_fits!(Xor, least_squares = 8192);
+/// ```
+///
+/// ```compile_fail,E0080
+/// # use tuplenet::assert_fits;
+/// # use tuplenet::prelude::*;
+/// # type Xor = (Dense<2, 8, Tanh>, Dense<8, 1, Sigmoid>);
+/// assert_fits!(Xor, least_squares = 4096);
+/// ```
+///
+/// Another budget is the `stack` of the thread that makes a trainer with Adam and the micro-batch 32 by
 /// [`Trainer::new`](crate::train::Trainer::new) and trains with it, in a program that is not optimized and copies
 /// values several times. A main thread usually has 8 megabytes, a test and other threads have 2:
 ///
@@ -78,10 +96,19 @@ use crate::train::Trainer;
 /// call stack.
 #[macro_export]
 macro_rules! assert_fits {
-    ($network:ty $(, flash = $flash:expr)? $(, ram = $ram:expr)? $(, stack = $stack:expr)? $(,)?) => {
+    (
+        $network:ty $(, flash = $flash:expr)? $(, ram = $ram:expr)? $(, least_squares = $least_squares:expr)?
+        $(, stack = $stack:expr)? $(,)?
+    ) => {
         const _: () = {
             $($crate::inspect::memory::assert_flash::<$network>(stringify!($network), $flash);)?
             $($crate::inspect::memory::assert_ram::<$network>(stringify!($network), $ram);)?
+            $(
+                $crate::inspect::memory::assert_least_squares::<
+                    $network,
+                    { <$network as $crate::model::Params>::PARAMETERS },
+                >(stringify!($network), $least_squares);
+            )?
             $($crate::inspect::memory::assert_stack::<$network>(stringify!($network), $stack);)?
         };
     };
@@ -104,6 +131,16 @@ pub const fn assert_flash<N: Trainable>(name: &str, budget: usize) {
 pub const fn assert_ram<N: Trainable>(name: &str, budget: usize) {
     let bytes = Trainer::<N, (), Sgd<N::Scalar>, (), 1>::BYTES;
     assert_at_most(name, bytes, " bytes of RAM to be trained, one sample at a time,", budget);
+}
+
+/// The check of RAM for least squares in [`assert_fits!`](crate::assert_fits); `P` is the number of parameters.
+///
+/// # Panics
+///
+/// If training by least squares, with the micro-batch 1, uses more than `budget` bytes.
+pub const fn assert_least_squares<N: Trainable, const P: usize>(name: &str, budget: usize) {
+    let bytes = FullBatchTrainer::<N, (), LevenbergMarquardt<P, N::Scalar>, 1>::BYTES;
+    assert_at_most(name, bytes, " bytes of RAM to be trained by least squares", budget);
 }
 
 /// The check of a thread's stack in [`assert_fits!`](crate::assert_fits).

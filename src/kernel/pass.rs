@@ -17,6 +17,8 @@ pub struct Pass<S, const B: usize> {
     zero: bool,
     again: bool,
     continues: bool,
+    evaluation: bool,
+    inputs_alone: bool,
 }
 
 impl<S: Simd, const B: usize> Pass<S, B> {
@@ -24,7 +26,18 @@ impl<S: Simd, const B: usize> Pass<S, B> {
     #[inline(always)]
     pub fn new(simd: S, len: usize) -> Self {
         let len = if len < B { len } else { B };
-        Pass { simd, len, offset: 0, steps: usize::MAX, logits: false, zero: false, again: false, continues: false }
+        Pass {
+            simd,
+            len,
+            offset: 0,
+            steps: usize::MAX,
+            logits: false,
+            zero: false,
+            again: false,
+            continues: false,
+            evaluation: false,
+            inputs_alone: false,
+        }
     }
 
     /// The same pass, whose first column has the index `offset` in the batch.
@@ -77,12 +90,26 @@ impl<S: Simd, const B: usize> Pass<S, B> {
         Pass { continues: true, ..self }
     }
 
+    /// The same pass in evaluation: `forward` computes what prediction does, and `backward` its gradient.
+    #[inline(always)]
+    #[must_use]
+    pub fn in_evaluation(self) -> Self {
+        Pass { evaluation: true, ..self }
+    }
+
+    /// The same pass, of whose backward pass the gradient by the inputs alone is used.
+    #[inline(always)]
+    #[must_use]
+    pub(crate) fn to_inputs_alone(self) -> Self {
+        Pass { inputs_alone: true, ..self }
+    }
+
     /// The same pass with another instruction set of the CPU.
     #[inline(always)]
     #[must_use]
     pub(crate) fn with_simd<R: Simd>(self, simd: R) -> Pass<R, B> {
-        let Pass { len, offset, steps, logits, zero, again, continues, .. } = self;
-        Pass { simd, len, offset, steps, logits, zero, again, continues }
+        let Pass { len, offset, steps, logits, zero, again, continues, evaluation, inputs_alone, .. } = self;
+        Pass { simd, len, offset, steps, logits, zero, again, continues, evaluation, inputs_alone }
     }
 
     /// The same pass, for a layer that has computed other inputs of the same samples before.
@@ -138,6 +165,20 @@ impl<S: Simd, const B: usize> Pass<S, B> {
     #[inline(always)]
     pub fn gradient_is_zero(self) -> bool {
         self.zero
+    }
+
+    /// Whether the pass trains; otherwise it is one in evaluation, for a Jacobian or an optimizer of full batches. Only a layer
+    /// whose forward pass in training computes something else than prediction, such as dropout, needs to ask: in evaluation
+    /// its `forward` computes what [`infer`](crate::model::Model::infer) does, and its `backward` the gradient of that.
+    #[inline(always)]
+    pub fn is_training(self) -> bool {
+        !self.evaluation
+    }
+
+    /// Whether the gradient by the parameters is not used, so that a layer may leave it out.
+    #[inline(always)]
+    pub(crate) fn needs_inputs_alone(self) -> bool {
+        self.inputs_alone
     }
 
     /// Whether the pass skips the layer's [`LastActivation`](crate::model::Layer::LastActivation). If so, `forward`

@@ -263,6 +263,12 @@ pub(super) fn line<T: Real>(weight: T, bias: T, mean: T, variance: T) -> [T; 2] 
     [scale, bias - mean * scale]
 }
 
+/// Whether mean and variance are those of the samples of a pass, and not the running statistics.
+#[inline(always)]
+pub(super) fn is_normalized_by_batch<S: Simd, const B: usize>(pass: Pass<S, B>) -> bool {
+    pass.is_training() && pass.len() >= 2
+}
+
 /// 1 / standard deviation.
 #[inline(always)]
 pub(super) fn reciprocal<T: Real>(variance: T) -> T {
@@ -414,7 +420,7 @@ impl<const N: usize, T: Real> Layer<Features<N>, T> for BatchNorm<N, T> {
     ) {
         let simd = pass.simd();
         let BatchNormCache { mean, variance, reciprocal: reciprocals } = cache;
-        if pass.len() < 2 {
+        if !is_normalized_by_batch(pass) {
             *mean = self.running_mean;
             reciprocals.copy_from(&self.running_variance.map(reciprocal));
             return self.predict(pass, x, y);
@@ -494,8 +500,8 @@ impl<const N: usize, T: Real> Layer<Features<N>, T> for BatchNorm<N, T> {
                 (SVector::ZEROED, SVector::ZEROED, 0);
         }
         let samples = T::from_count(pass.len());
-        // A lone sample was normalized by the running statistics, which do not depend on it.
-        let together = pass.len() >= 2;
+        // In evaluation, and for a lone sample, the running statistics were used, which do not depend on the samples.
+        let together = is_normalized_by_batch(pass);
         if together {
             let unbiased = samples / (samples - T::ONE);
             let (keep, take) = (T::of(1.0 - MOMENTUM), T::of(MOMENTUM));

@@ -1,6 +1,6 @@
 //! [`BatchNorm`] of images: zero mean and unit variance for every channel over the pixels of all samples.
 
-use super::batch_norm::{BatchNorm, BatchNormCache, MOMENTUM, line, reciprocal};
+use super::batch_norm::{BatchNorm, BatchNormCache, MOMENTUM, is_normalized_by_batch, line, reciprocal};
 use crate::activation::NoActivation;
 use crate::kernel::{map_first, sum};
 use crate::model::{Batch, Image, Layer, Model, Op, Pass};
@@ -123,7 +123,7 @@ impl<const N: usize, const H: usize, const W: usize, T: Real> Layer<Image<N, H, 
         y: &mut Images<T, N, H, W, B>,
         BatchNormCache { mean: means, variance: variances, reciprocal: reciprocals }: &mut BatchNormCache<T, N>,
     ) {
-        if pass.len() < 2 {
+        if !is_normalized_by_batch(pass) {
             *means = self.running_mean;
             reciprocals.copy_from(&self.running_variance.map(reciprocal));
             return self.predict_images(pass, x, y);
@@ -181,8 +181,8 @@ impl<const N: usize, const H: usize, const W: usize, T: Real> Layer<Image<N, H, 
                 (SVector::from_element(T::ZERO), SVector::from_element(T::ZERO), 0);
         }
         let (simd, count) = (pass.simd(), T::from_count(pass.len() * H * W));
-        // A lone sample was normalized by the running statistics, which do not depend on it.
-        let together = pass.len() >= 2;
+        // In evaluation, and for a lone sample, the running statistics were used, which do not depend on the samples.
+        let together = is_normalized_by_batch(pass);
         let unbiased = count / (count - T::ONE);
         let (keep, take) = (T::of(1.0 - MOMENTUM), T::of(MOMENTUM));
         for (c, (x, dy)) in x.iter().zip(dy).enumerate() {

@@ -302,8 +302,10 @@ impl<const IN: usize, const OUT: usize, A: Activation, T: Real> Layer<Features<I
     ) {
         let dy = &mut dy.data.0;
         Self::activation_gradient(pass, y, cache, dy);
-        let (weight, bias) = (&mut gradient.weight.data.0, &mut gradient.bias.data.0[0]);
-        dense::add_gradient::<S, T, IN, OUT, B>(pass, &x.data.0, dy, weight, bias);
+        if !pass.needs_inputs_alone() {
+            let (weight, bias) = (&mut gradient.weight.data.0, &mut gradient.bias.data.0[0]);
+            dense::add_gradient::<S, T, IN, OUT, B>(pass, &x.data.0, dy, weight, bias);
+        }
         if let Some(dx) = dx {
             dense::input_gradient::<S, T, IN, OUT, B>(pass, &self.weight.data.0, dy, &mut dx.data.0);
         }

@@ -93,7 +93,8 @@ fn is_dropped<const PERCENT: u32>(seed: u64, index: u64) -> bool {
 }
 
 impl<const PERCENT: u32> Dropout<PERCENT> {
-    /// Sets each element of `to` to that of `from` divided by the probability of being kept, or to zero.
+    /// Sets each element of `to` to that of `from` divided by the probability of being kept, or to zero; in evaluation, to
+    /// that of `from`.
     #[inline(always)]
     fn drop<In: Shape, T: Real, S: Simd, const B: usize>(
         &self,
@@ -101,6 +102,10 @@ impl<const PERCENT: u32> Dropout<PERCENT> {
         from: &Batch<In, T, B>,
         to: &mut Batch<In, T, B>,
     ) {
+        if !pass.is_training() {
+            to.clone_from(from);
+            return;
+        }
         let factor = factor::<T, PERCENT>();
         let first = (pass.offset() as u64).wrapping_mul(In::LEN as u64);
         let pairs = In::as_slice(from).iter().zip(In::as_mut_slice(to)).take(In::prefix::<B>(pass.len()));
@@ -160,7 +165,8 @@ impl<const PERCENT: u32> Dropout2d<PERCENT> {
         Dropout2d { seed: Dropout::<PERCENT>::new(seed).seed }
     }
 
-    /// Sets each channel of `to` to that of `from` divided by the probability of being kept, or to zero.
+    /// Sets each channel of `to` to that of `from` divided by the probability of being kept, or to zero; in evaluation, to
+    /// that of `from`.
     #[inline(always)]
     fn drop<T: Real, S: Simd, const C: usize, const H: usize, const W: usize, const B: usize>(
         &self,
@@ -168,6 +174,10 @@ impl<const PERCENT: u32> Dropout2d<PERCENT> {
         from: &Batch<Image<C, H, W>, T, B>,
         to: &mut Batch<Image<C, H, W>, T, B>,
     ) {
+        if !pass.is_training() {
+            to.clone_from(from);
+            return;
+        }
         for (channel, (from, to)) in from.iter().zip(to).enumerate() {
             let mut factors = [T::ZERO; B];
             for (sample, to) in factors.iter_mut().enumerate().take(pass.len()) {

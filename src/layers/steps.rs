@@ -375,6 +375,9 @@ where
     ) {
         // The gradient is zero for the first step at most.
         let mut each = Pass::new(pass.simd(), pass.len()).with_offset(pass.offset());
+        if !pass.is_training() {
+            each = each.in_evaluation();
+        }
         if pass.stops_at_logits() {
             each = each.stop_at_logits();
         }

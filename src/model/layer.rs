@@ -91,7 +91,9 @@ pub trait Layer<In: Shape, T: Real>: Model<In, T> + Visit<T> {
     /// The forward pass of training: computes the output `y` of `x`, and what the backward pass needs. State that changes
     /// between batches, such as a random number generator's, is changed in
     /// [`update_buffers`](crate::model::Params::update_buffers). By default it computes what [`Model::infer`] does, for a
-    /// layer without a cache that does the same in training as in prediction.
+    /// layer without a cache that does the same in training as in prediction. A layer that does something else in training
+    /// does so only if [`pass.is_training()`](Pass::is_training): Jacobians and optimizers of full batches are those of
+    /// prediction.
     #[inline(always)]
     fn forward<S: Simd, const B: usize>(
         &self,

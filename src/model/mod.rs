@@ -7,6 +7,7 @@ mod chain;
 mod formula;
 mod from_to;
 mod graph;
+pub(crate) mod jacobian;
 pub(crate) mod layer;
 pub(crate) mod network;
 mod parameters;
@@ -29,7 +30,7 @@ pub use graph::{Op, OverTime, RecurrentCell, Windows};
 pub use layer::{InputShape, LastActivation, Layer, Model, Out, Trainable, assert_shapes};
 #[doc(hidden)]
 pub use network::initialize;
-pub use network::{Columns, Network, OutputSample};
+pub use network::{Columns, InputSample, Network, OutputSample};
 pub use parameters::Values;
 pub use params::{Element, Kind, Parameter, Params, Visit, Visitor, VisitorMut, fill, is_finite};
 #[cfg(feature = "serde")]

@@ -1,13 +1,13 @@
 //! [`Network`]: the methods that users call on a network.
 
-use crate::data::{Inputs, Samples, micro_batch_in_place};
+use crate::data::{Inputs, Sample, Samples, micro_batch_in_place};
 use crate::error::Error;
 use crate::init::{GlorotUniform, Init};
 use crate::model::layer::{Internal, is_inlined};
 use crate::model::stream::run;
 use crate::model::{
-    Aligned, Batch, Features, Image, InputShape, Model, OneStep, Op, Out, Parameter, Pass, Sequence, Shape, Step,
-    Stream, StreamOut, StreamState, Summary, Trainable, VisitorMut, Zeroed,
+    Aligned, Batch, Features, FromTo, Image, InputShape, Model, OneStep, Op, Out, Parameter, Pass, Sequence, Shape,
+    Step, Stream, StreamOut, StreamState, Summary, Trainable, VisitorMut, Zeroed, jacobian,
 };
 use crate::num::Real;
 use crate::num::dispatch::{dispatch, dispatch_or_call, level};
@@ -21,6 +21,9 @@ pub(crate) const MICRO_BATCH: usize = 32;
 
 /// One output of the network `N`: `[T; OUT]` for features.
 pub type OutputSample<N> = <Out<N> as Shape>::Sample<<N as InputShape>::Scalar>;
+
+/// One input of the network `N`: `[T; IN]` for features.
+pub type InputSample<N> = <<N as InputShape>::In as Shape>::Sample<<N as InputShape>::Scalar>;
 
 /// A neural network whose sizes match: creation, prediction, summary. Every tuple of layers and every layer of this
 /// library is a network; for a layer of your own, write `impl Network for MyLayer {}`.
@@ -237,6 +240,120 @@ pub trait Network: Sized {
         let mut outputs = alloc::vec![Zeroed::ZEROED; inputs.count()];
         self.predict_all(inputs, &mut outputs)?;
         Ok(outputs)
+    }
+
+    /// The Jacobian at the sample `x`: the derivative of each output by each input, in evaluation. For the linearization of a
+    /// model in control, such as an extended Kalman filter, and for sensitivities.
+    ///
+    /// It needs the stack for a network, which is the unused gradient by the parameters, and for a micro-batch of as many samples
+    /// as there are outputs.
+    ///
+    /// # Shapes
+    ///
+    /// `x` is `[T; IN]` or `SVector<T, IN>`, the result `OUT` by `IN`.
+    ///
+    /// # Formula
+    ///
+    /// `J[(o, i)] = d y[o] / d x[i]`. PyTorch equivalent: `torch.func.jacrev`, of a model after `eval()`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tuplenet::prelude::*;
+    ///
+    /// let network = Dense::<2, 3, Identity>::from_rows([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], [0.5; 3]);
+    /// let jacobian: SMatrix<f32, 3, 2> = network.jacobian(&[0.1, 0.2]);
+    /// assert_eq!(jacobian, network.weight);
+    /// ```
+    #[doc(alias("jacrev", "sensitivity", "linearize", "linearization"))]
+    #[must_use]
+    fn jacobian<T: Real, const IN: usize, const OUT: usize>(
+        &self,
+        x: &impl Sample<T, Item = [T; IN]>,
+    ) -> SMatrix<T, OUT, IN>
+    where
+        Self: FromTo<IN, OUT, T>,
+    {
+        let mut sample = [T::ZERO; IN];
+        x.copy(&mut sample);
+        jacobian::by_inputs(self, sample)
+    }
+
+    /// The Jacobian by the parameters at the sample `x`, in evaluation: for each output a network whose parameters are the
+    /// derivatives of that output.
+    ///
+    /// # Shapes
+    ///
+    /// `x` is `[T; IN]` or `SVector<T, IN>`, the result `[Self; OUT]`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tuplenet::prelude::*;
+    ///
+    /// let network = Dense::<2, 1, Identity>::from_rows([[1.0, 2.0]], [0.5]);
+    /// let [by_parameters] = network.parameter_jacobian(&[0.1, 0.2]);
+    /// assert_eq!(by_parameters, Dense::from_rows([[0.1, 0.2]], [1.0]));
+    /// ```
+    #[doc(alias("jacrev", "functional_call"))]
+    #[must_use]
+    fn parameter_jacobian<T: Real, const IN: usize, const OUT: usize>(
+        &self,
+        x: &impl Sample<T, Item = [T; IN]>,
+    ) -> [Self; OUT]
+    where
+        Self: FromTo<IN, OUT, T>,
+    {
+        let mut sample = [T::ZERO; IN];
+        x.copy(&mut sample);
+        jacobian::by_parameters(self, &sample)
+    }
+
+    /// The gradient of one output by the inputs at the sample `x`, in evaluation, for any shape of input: for an image it is the
+    /// saliency map of a class.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Output`] if the network has no output with the index `output`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tuplenet::prelude::*;
+    ///
+    /// let network = Dense::<2, 3, Identity>::from_rows([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], [0.5; 3]);
+    /// assert_eq!(network.output_gradient(&[0.1, 0.2], 1)?, [3.0, 4.0]);
+    /// let error = network.output_gradient(&[0.1, 0.2], 3).unwrap_err();
+    /// assert_eq!(error.to_string(), "expected the index of one of 3 outputs, found 3");
+    /// # Ok::<(), tuplenet::Error>(())
+    /// ```
+    #[doc(alias("saliency", "attribution"))]
+    fn output_gradient(&self, x: &InputSample<Self>, output: usize) -> Result<InputSample<Self>, Error>
+    where
+        Self: Trainable,
+    {
+        let count = <Out<Self> as Shape>::LEN;
+        jacobian::of_output(self, x, output).ok_or(Error::Output { found: output, count })
+    }
+
+    /// The product of a vector and the Jacobian at the sample `x`, in evaluation, for any shape of input: the gradient by the
+    /// inputs of a function of the outputs that has the gradient `output_gradient` by them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tuplenet::prelude::*;
+    ///
+    /// let network = Dense::<2, 3, Identity>::from_rows([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], [0.5; 3]);
+    /// assert_eq!(network.vector_jacobian_product(&[0.1, 0.2], &[1.0, 1.0, 1.0]), [9.0, 12.0]);
+    /// ```
+    #[doc(alias("vjp", "backward", "autograd.grad"))]
+    #[must_use]
+    fn vector_jacobian_product(&self, x: &InputSample<Self>, output_gradient: &OutputSample<Self>) -> InputSample<Self>
+    where
+        Self: Trainable,
+    {
+        jacobian::pull_back(self, x, output_gradient)
     }
 
     /// The state of a stream before its first step; see [`step`](Self::step).

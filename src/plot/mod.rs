@@ -1,5 +1,5 @@
-//! Plots, as SVG or PNG by the extension of the file's name: [`losses`] and other [`curves`] over the epochs,
-//! [`decision_surface`]s, and [`confusion`] matrices. Needs the feature `plot`, and with it the standard library.
+//! Plots, as SVG or PNG by the extension of the file's name: [`losses`] and other [`curves`] over the epochs, [`lines`] through
+//! points, a curve with a [`band`] around it, [`decision_surface`]s, and [`confusion`] matrices. Needs the feature `plot`, and with it the standard library.
 //!
 //! ```no_run
 //! use tuplenet::plot;
@@ -28,10 +28,12 @@ extern crate std;
 
 mod confusion;
 mod curves;
+mod lines;
 mod surface;
 
 pub use confusion::confusion;
 pub use curves::{curves, losses};
+pub use lines::{band, lines, log_lines};
 pub use surface::decision_surface;
 
 use crate::error::Error;

@@ -16,6 +16,8 @@ pub(crate) struct BatchView<'a, X: ?Sized, Y: ?Sized> {
     /// The batch's epoch and index, for error messages.
     pub epoch: usize,
     pub batch: usize,
+    /// Whether layers compute what they do in training, and not what they do in prediction.
+    pub training: bool,
 }
 
 /// The first position and the total weight of the batch to which a [`BatchView`] belongs, which may be only a part of
@@ -83,7 +85,13 @@ impl<'a, X: ?Sized, Y: ?Sized> BatchView<'a, X, Y> {
     /// View of all samples of an order, as one batch.
     #[inline(always)]
     pub(crate) fn all(inputs: &'a X, targets: &'a Y, order: &'a Permutation, epoch: usize) -> Self {
-        BatchView { inputs, targets, order, range: 0..order.count(), epoch, batch: 0 }
+        BatchView { inputs, targets, order, range: 0..order.count(), epoch, batch: 0, training: true }
+    }
+
+    /// The same view, of which layers compute what they do in prediction.
+    #[inline(always)]
+    pub(crate) fn in_evaluation(self) -> Self {
+        BatchView { training: false, ..self }
     }
 
     /// Sums up the weights of the samples, which are a batch of their own.

@@ -1,6 +1,7 @@
 //! Training: [`Trainer`] takes steps and runs epochs and whole training runs; [`Workspace`] has the single parts of a
 //! step: forward pass, loss and gradient; [`step_from`](Trainer::step_from) and [`epoch_in_order`](Trainer::epoch_in_order) go
-//! through long series with the state carried; [`callbacks`] are called after each epoch; `Parallel` shares the work between
+//! through long series with the state carried; [`full_batch`] has trainers of small networks by second-order methods;
+//! [`callbacks`] are called after each epoch; `Parallel` shares the work between
 //! threads, and `checkpoint` saves a training run to a file.
 
 mod batch;
@@ -11,6 +12,7 @@ pub mod checkpoint;
 mod every_level;
 mod executor;
 mod fit;
+pub mod full_batch;
 mod optimizer_step;
 #[cfg(feature = "rayon")]
 mod parallel;
@@ -23,6 +25,7 @@ mod trainer;
 mod workspace;
 
 pub use fit::{FitOptions, FitReport};
+pub use full_batch::{FullBatchTrainer, Lbfgs, LevenbergMarquardt};
 #[cfg(feature = "rayon")]
 pub use parallel::Parallel;
 pub use stateful::Carried;

@@ -89,7 +89,8 @@ where
             // The learning rate of the step, which a schedule may change.
             let learning_rate = self.optimizer.learning_rate();
             let range = first..first + count;
-            let view = BatchView { inputs, targets, order: &order, range, epoch: self.epochs, batch: 0 };
+            let view =
+                BatchView { inputs, targets, order: &order, range, epoch: self.epochs, batch: 0, training: true };
             match self.step_by(&mut SingleThread, view) {
                 Ok(loss) => *point = (learning_rate, loss),
                 Err(Error::LossNotFinite { .. } | Error::WeightNotFinite | Error::GradientTooLarge { .. })

@@ -221,7 +221,15 @@ where
         // Two loops: a call in the first would take the registers from it.
         if const { Self::IN_REGISTERS } && fit.batch_size == B {
             while count - first >= B {
-                let view = BatchView { inputs, targets, order, range: first..first + B, epoch: self.epochs, batch };
+                let view = BatchView {
+                    inputs,
+                    targets,
+                    order,
+                    range: first..first + B,
+                    epoch: self.epochs,
+                    batch,
+                    training: true,
+                };
                 let mean = self.step_in_registers(simd, executor, view)?;
                 sum.add(mean.loss * mean.weight);
                 weight.add(mean.weight);
@@ -230,7 +238,8 @@ where
         }
         while first < count {
             let last = if count - first > fit.batch_size { first + fit.batch_size } else { count };
-            let view = BatchView { inputs, targets, order, range: first..last, epoch: self.epochs, batch };
+            let view =
+                BatchView { inputs, targets, order, range: first..last, epoch: self.epochs, batch, training: true };
             let mean = self.step_on(simd, executor, view)?;
             sum.add(mean.loss * mean.weight);
             weight.add(mean.weight);

@@ -451,6 +451,69 @@ impl<N: Trainable, const B: usize> Workspace<N, B> {
         result.map_err(|error| cause(network, error))
     }
 
+    /// Sets `gradients` to the gradient of each sample's own loss, and returns the mean loss: per-sample gradients. Layers compute
+    /// what they do in prediction, since in training batch normalization would make the loss of a sample depend on others.
+    ///
+    /// # Shapes
+    ///
+    /// `inputs`: any number of samples of `[T; IN]`; `targets`: as many targets of the kind that the loss takes; `gradients`: as
+    /// many networks.
+    ///
+    /// # Errors
+    ///
+    /// As for [`gradient`](Self::gradient), and [`Error::Lengths`] if there are not as many gradients as samples. After an error
+    /// `gradients` are unspecified.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tuplenet::model::Zeroed;
+    /// use tuplenet::prelude::*;
+    ///
+    /// let network = Dense::<1, 1, Identity>::from_rows([[2.0]], [0.0]);
+    /// let mut gradients = [const { Dense::ZEROED }; 2];
+    /// let mut workspace = Workspace::<Dense<1, 1, Identity>, 1>::new();
+    /// workspace.sample_gradients(&network, &MeanSquaredError, &[[1.0], [3.0]], &[[1.0], [6.0]], &mut gradients)?;
+    /// assert_eq!(gradients, [Dense::from_rows([[2.0]], [2.0]), Dense::from_rows([[0.0]], [0.0])]);
+    /// # Ok::<(), tuplenet::Error>(())
+    /// ```
+    #[doc(alias("per-sample gradients", "vmap"))]
+    pub fn sample_gradients<L, X, Y>(
+        &mut self,
+        network: &N,
+        loss: &L,
+        inputs: &X,
+        targets: &Y,
+        gradients: &mut [N],
+    ) -> Result<N::Scalar, Error>
+    where
+        X: Inputs<N::Scalar, N::In> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + ?Sized,
+    {
+        Y::check_loss(loss)?;
+        let count = check_data(inputs, targets)?;
+        if gradients.len() != count {
+            return Err(Error::Lengths {
+                what: "gradients, one for each sample",
+                expected: count,
+                found: gradients.len(),
+            });
+        }
+        let order = &Permutation::identity(count);
+        let (mut sum, mut weight) = (Sum::ZERO, Sum::ZERO);
+        for (sample, gradient) in gradients.iter_mut().enumerate() {
+            fill(gradient, N::Scalar::ZERO);
+            let range = sample..sample + 1;
+            let view = BatchView { range, ..BatchView::all(inputs, targets, order, 0).in_evaluation() };
+            let mean = dispatch_or_call!(is_inlined::<N::In, N::Scalar, N>(B), simd => self.accumulate(simd, network, loss, view, gradient))
+                .map_err(|error| cause(network, error))?;
+            sum.add(mean.loss * mean.weight);
+            weight.add(mean.weight);
+        }
+        self.large = false;
+        MeanLoss { loss: sum.rounded() / weight.rounded(), weight: weight.rounded() }.loss(0)
+    }
+
     /// Returns the mean loss of a batch and adds its gradient to `gradient`, which is zero after an error.
     #[inline(always)]
     pub(crate) fn accumulate<S: Simd, L, X, Y>(
@@ -569,13 +632,19 @@ impl<N: Trainable, const B: usize> Workspace<N, B> {
                     // Two micro-batches of several samples, instead of a full one and one with a single sample.
                     left = B - 1;
                 }
-                let pass = Pass::<S, B>::new(simd, left).with_offset(offset).stop_at_logits();
+                let mut pass = Pass::<S, B>::new(simd, left).with_offset(offset).stop_at_logits();
+                if !view.training {
+                    pass = pass.in_evaluation();
+                }
                 let pass = Self::equally_long(pass, view, first);
                 let gradient = gradient.as_deref_mut();
                 sum.add(if !X::PADDED && (B == 1 || (B <= SMALL_SIZE && left >= B)) {
                     // The same pass again, where the compiler knows that every column has a sample: it has no conditions, which
                     // otherwise take most of the time of a small network's pass.
-                    let full = Pass::<S, B>::new(simd, B).with_offset(offset).stop_at_logits();
+                    let mut full = Pass::<S, B>::new(simd, B).with_offset(offset).stop_at_logits();
+                    if !view.training {
+                        full = full.in_evaluation();
+                    }
                     self.over_micro_batch::<S, L, X, Y, Y>(full, network, loss, view, totals, gradient)?
                 } else {
                     self.over_micro_batch::<S, L, X, Y, Y>(pass, network, loss, view, totals, gradient)?

@@ -21,7 +21,7 @@ use rand::rngs::Xoshiro256PlusPlus;
 
 /// The micro-batch: two micro-batches for the usual batch of 200, and one for smaller ones. The cost at the beginning
 /// of each micro-batch, transposed weights and sums of gradients, is then small.
-const MICRO_BATCH: usize = 104;
+pub(super) const MICRO_BATCH: usize = 104;
 
 /// The trainer of a search, with all state that changes during training.
 pub(crate) type Learner<N, L, O, T> = Trainer<N, L, Complete<O, T>, Xoshiro256PlusPlus, MICRO_BATCH>;
@@ -31,7 +31,7 @@ pub(crate) type Learner<N, L, O, T> = Trainer<N, L, Complete<O, T>, Xoshiro256Pl
 /// `T`, `In` and `OUT` are the scalar type, the shape of the inputs and the number of outputs of the networks, `Y` is the type of the targets, `L` the loss and `O` the optimizer.
 /// All of them are inferred from the call to which the list is passed.
 pub struct Architecture<T: Real, Y: ?Sized, L, O, In: Scalable, const OUT: usize> {
-    name: &'static str,
+    pub(crate) name: &'static str,
     pub(crate) parameters: Vec<(&'static str, String)>,
     pub(crate) count: usize,
     pub(crate) bytes: usize,

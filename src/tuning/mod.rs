@@ -43,6 +43,7 @@
 //! | `cv_results_` | [`Table::rows`], [`Table::to_csv`] |
 //! | `refit`, `best_estimator_` | [`CrossValidation::predictor`], or [`CrossValidation::fit`] for the network itself |
 //! | `loguniform` | [`log_uniform`] |
+//! | `solver="lbfgs"` | [`Architecture::lbfgs`]; `"sgd"` and `"adam"` are optimizers |
 //!
 //! Each network type takes the compiler about as long as a training run that is written in full. All optimizers are
 //! compiled for it, if the optimizer is [`AnyOptimizer`](crate::optimizer::AnyOptimizer); a space of one optimizer
@@ -54,6 +55,7 @@ extern crate std;
 mod architecture;
 mod hyperparameters;
 mod score;
+mod solver;
 mod space;
 mod table;
 mod validation;

@@ -3,18 +3,19 @@
 mod error;
 mod file;
 mod resume;
+mod saved;
 
 pub use error::{CheckpointError, CheckpointProblem};
 pub use resume::{Checkpointable, Measured, Resume};
+pub use saved::Saved;
 
 use crate::error::Error;
 use crate::error::Text;
-use crate::model::boxed::{boxed_on_large_stack, exchange, with_large_stack};
+use crate::model::boxed::{boxed_on_large_stack, with_large_stack};
 use crate::model::summary::Short;
-use crate::model::{Trainable, Zeroed, is_finite};
-use crate::optimizer::{Optimizer, OptimizerState};
+use crate::model::{InputShape, Zeroed, is_finite};
+use crate::train::FitReport;
 use crate::train::callbacks::{EpochReport, SeesTrainer, TrainerCallback};
-use crate::train::{FitReport, Trainer};
 use alloc::string::ToString;
 use core::any::type_name;
 use core::ops::ControlFlow;
@@ -160,40 +161,28 @@ impl<W> Checkpoint<W> {
     /// If the file can't be read, is incomplete or damaged, is the checkpoint of other types, has a network with an
     /// infinite weight or NaN, or has a setting of the optimizer that is out of its range. Trainer and callbacks are
     /// then unchanged.
-    pub fn resume<N, L, O, R, const B: usize>(
-        &mut self,
-        trainer: &mut Trainer<N, L, O, R, B>,
-    ) -> Result<bool, CheckpointError>
+    pub fn resume<T>(&mut self, trainer: &mut T) -> Result<bool, CheckpointError>
     where
-        N: Trainable + Checkpointable,
-        O: Optimizer<Scalar = N::Scalar> + Checkpointable,
-        OptimizerState<O, N>: Checkpointable,
-        R: Checkpointable,
-        W: Resume<N>,
+        T: Saved<Network: Checkpointable, Optimizer: Checkpointable, Rng: Checkpointable, State: Checkpointable>,
+        W: Resume<T::Network>,
     {
         self.put_back(trainer).map_err(|problem| CheckpointError::new(&self.path, problem))
     }
 
-    fn put_back<N, L, O, R, const B: usize>(
-        &mut self,
-        trainer: &mut Trainer<N, L, O, R, B>,
-    ) -> Result<bool, CheckpointProblem>
+    fn put_back<T>(&mut self, trainer: &mut T) -> Result<bool, CheckpointProblem>
     where
-        N: Trainable + Checkpointable,
-        O: Optimizer<Scalar = N::Scalar> + Checkpointable,
-        OptimizerState<O, N>: Checkpointable,
-        R: Checkpointable,
-        W: Resume<N>,
+        T: Saved<Network: Checkpointable, Optimizer: Checkpointable, Rng: Checkpointable, State: Checkpointable>,
+        W: Resume<T::Network>,
     {
         crate::io::file::remove_leftovers(&self.path);
-        let Some(written) = file::read(&self.path, &kinds::<N, O, R, W::State>())? else {
+        let Some(written) = file::read(&self.path, &kinds::<T, W::State>())? else {
             return Ok(false);
         };
         // The values are read beside the trainer, which stays unchanged until all of them are read.
         let mut values = boxed_on_large_stack(|| Values {
             stopped: false,
             epochs: 0,
-            network: N::ZEROED,
+            network: <T::Network as Zeroed>::ZEROED,
             optimizer: None,
             rng: None,
             state: Zeroed::ZEROED,
@@ -204,10 +193,10 @@ impl<W> Checkpoint<W> {
             written.fill(|source| {
                 values.stopped = bool::deserialize(&mut *source)?;
                 values.epochs = usize::deserialize(&mut *source)?;
-                N::deserialize_in_place(&mut *source, &mut values.network)?;
-                values.optimizer = Some(O::deserialize(&mut *source)?);
-                values.rng = Some(R::deserialize(&mut *source)?);
-                OptimizerState::<O, N>::deserialize_in_place(&mut *source, &mut values.state)?;
+                T::Network::deserialize_in_place(&mut *source, &mut values.network)?;
+                values.optimizer = Some(T::Optimizer::deserialize(&mut *source)?);
+                values.rng = Some(T::Rng::deserialize(&mut *source)?);
+                T::State::deserialize_in_place(&mut *source, &mut values.state)?;
                 W::State::deserialize_in_place(&mut *source, &mut values.callbacks)
             })
         })?;
@@ -217,13 +206,10 @@ impl<W> Checkpoint<W> {
         let (Some(optimizer), Some(rng)) = (values.optimizer.take(), values.rng.take()) else {
             return Err(CheckpointProblem::Content);
         };
-        optimizer.check().map_err(|error| CheckpointProblem::Setting(alloc::boxed::Box::new(error)))?;
-        (trainer.epochs, trainer.optimizer, trainer.rng) = (values.epochs, optimizer, rng);
-        // Exchanged and not moved, since they may be too large for the stack.
-        exchange(&mut trainer.network, &mut values.network);
-        exchange(&mut trainer.state, &mut values.state);
+        T::check(&optimizer).map_err(|error| CheckpointProblem::Setting(alloc::boxed::Box::new(error)))?;
+        trainer.restore(values.epochs, optimizer, rng, &mut values.network, &mut values.state);
         self.callback.resume(&mut values.callbacks);
-        (self.kept, self.stopped) = (Some(trainer.epochs), values.stopped);
+        (self.kept, self.stopped) = (Some(trainer.epochs()), values.stopped);
         Ok(true)
     }
 
@@ -232,42 +218,36 @@ impl<W> Checkpoint<W> {
     /// # Errors
     ///
     /// If the file can't be written, or if the network has an infinite weight or NaN. The old file is then unchanged.
-    pub fn save<N, L, O, R, const B: usize>(&mut self, trainer: &Trainer<N, L, O, R, B>) -> Result<(), CheckpointError>
+    pub fn save<T>(&mut self, trainer: &T) -> Result<(), CheckpointError>
     where
-        N: Trainable + Checkpointable,
-        O: Optimizer<Scalar = N::Scalar> + Checkpointable,
-        OptimizerState<O, N>: Checkpointable,
-        R: Checkpointable,
-        W: Resume<N>,
+        T: Saved<Network: Checkpointable, Optimizer: Checkpointable, Rng: Checkpointable, State: Checkpointable>,
+        W: Resume<T::Network>,
     {
-        let Trainer { network, optimizer, rng, epochs, state, .. } = trainer;
+        let (network, epochs, (optimizer, rng, state)) = (trainer.network(), trainer.epochs(), trainer.parts());
         if !is_finite(network) {
             return Err(CheckpointError::new(&self.path, CheckpointProblem::NotFinite));
         }
         let values = (self.stopped, epochs, network, optimizer, rng, state, self.callback.state());
-        file::write(&self.path, &kinds::<N, O, R, W::State>(), &values)?;
-        self.kept = Some(trainer.epochs);
+        file::write(&self.path, &kinds::<T, W::State>(), &values)?;
+        self.kept = Some(epochs);
         Ok(())
     }
 }
 
 /// The names of the types in a checkpoint.
-fn kinds<N, O, R, M>() -> file::Kinds {
+fn kinds<T: Saved, M>() -> file::Kinds {
     [
-        ("the network", Short(type_name::<N>()).to_string()),
-        ("the optimizer", Short(type_name::<O>()).to_string()),
-        ("the random number generator", Short(type_name::<R>()).to_string()),
+        ("the network", Short(type_name::<T::Network>()).to_string()),
+        ("the optimizer", Short(type_name::<T::Optimizer>()).to_string()),
+        ("the random number generator", Short(type_name::<T::Rng>()).to_string()),
         ("callbacks with the state", Short(type_name::<M>()).to_string()),
     ]
 }
 
-impl<N, L, O, R, const B: usize, W> TrainerCallback<N, Trainer<N, L, O, R, B>, SeesTrainer> for &mut Checkpoint<W>
+impl<T, W> TrainerCallback<T::Network, T, SeesTrainer> for &mut Checkpoint<W>
 where
-    N: Trainable + Checkpointable,
-    O: Optimizer<Scalar = N::Scalar> + Checkpointable,
-    OptimizerState<O, N>: Checkpointable,
-    R: Checkpointable,
-    W: Resume<N>,
+    T: Saved<Network: Checkpointable, Optimizer: Checkpointable, Rng: Checkpointable, State: Checkpointable>,
+    W: Resume<T::Network>,
 {
     /// A training run that is resumed after its last epoch has none left.
     fn may_be_complete(&self) -> bool {
@@ -275,8 +255,8 @@ where
     }
 
     #[inline(never)]
-    fn begin(&mut self, trainer: &Trainer<N, L, O, R, B>) -> Result<ControlFlow<()>, Error> {
-        self.callback.begin(trainer.epochs, &trainer.network)?;
+    fn begin(&mut self, trainer: &T) -> Result<ControlFlow<()>, Error> {
+        self.callback.begin(trainer.epochs(), trainer.network())?;
         if self.stopped {
             return Ok(ControlFlow::Break(()));
         }
@@ -286,10 +266,10 @@ where
     }
 
     #[inline(never)]
-    fn epoch(&mut self, epoch: &EpochReport<N>, trainer: &Trainer<N, L, O, R, B>) -> Result<ControlFlow<()>, Error> {
+    fn epoch(&mut self, epoch: &EpochReport<T::Network>, trainer: &T) -> Result<ControlFlow<()>, Error> {
         let flow = self.callback.epoch(epoch);
         self.stopped = flow.is_break();
-        if self.stopped || trainer.epochs.is_multiple_of(self.every) {
+        if self.stopped || trainer.epochs().is_multiple_of(self.every) {
             self.keep(trainer)?;
         }
         Ok(flow)
@@ -298,31 +278,31 @@ where
     #[inline(never)]
     fn end(
         &mut self,
-        trainer: &mut Trainer<N, L, O, R, B>,
-        result: Result<FitReport<N::Scalar>, Error>,
-    ) -> Result<FitReport<N::Scalar>, Error> {
+        trainer: &mut T,
+        result: Result<FitReport<ScalarOf<T>>, Error>,
+    ) -> Result<FitReport<ScalarOf<T>>, Error> {
         let kept = match result {
-            Ok(_) if self.kept != Some(trainer.epochs) => self.keep(trainer),
+            Ok(_) if self.kept != Some(trainer.epochs()) => self.keep(trainer),
             _ => Ok(()),
         };
         let result = kept.and(result);
-        self.callback.end(&mut trainer.network, result);
-        self.callback.left(trainer.epochs, &trainer.network);
+        self.callback.end(trainer.network_mut(), result);
+        self.callback.left(trainer.epochs(), trainer.network());
         self.stopped = false;
         result
     }
 }
 
+/// The scalar type of a trainer's network.
+type ScalarOf<T> = <<T as Saved>::Network as InputShape>::Scalar;
+
 impl<W> Checkpoint<W> {
     /// Writes the file, unless a step has made a weight infinite or NaN: then the next step fails, and it will fail
     /// again after the last good epoch.
-    fn keep<N, L, O, R, const B: usize>(&mut self, trainer: &Trainer<N, L, O, R, B>) -> Result<(), Error>
+    fn keep<T>(&mut self, trainer: &T) -> Result<(), Error>
     where
-        N: Trainable + Checkpointable,
-        O: Optimizer<Scalar = N::Scalar> + Checkpointable,
-        OptimizerState<O, N>: Checkpointable,
-        R: Checkpointable,
-        W: Resume<N>,
+        T: Saved<Network: Checkpointable, Optimizer: Checkpointable, Rng: Checkpointable, State: Checkpointable>,
+        W: Resume<T::Network>,
     {
         match self.save(trainer).map_err(|error| error.problem) {
             Ok(()) | Err(CheckpointProblem::NotFinite) => Ok(()),
