@@ -1,6 +1,6 @@
 //! [`Trainer`]: network, loss, optimizer and random number generator together; steps, epochs and whole training runs.
 
-use crate::data::{Inputs, Permutation, check_data};
+use crate::data::{Inputs, Permutation, Samples, check_data};
 use crate::error::Error;
 use crate::kernel::SMALL_SIZE;
 use crate::loss::Targets;
@@ -165,6 +165,16 @@ where
 /// on several. The type parameters belong to the trait and not to its methods, so that several threads can require data
 /// that all may read.
 pub(crate) trait Executor<N: Trainable, L, X: ?Sized, Y: ?Sized, const B: usize> {
+    /// Checks the data; returns the number of samples.
+    #[inline(always)]
+    fn count(inputs: &X, targets: &Y) -> Result<usize, Error>
+    where
+        X: Samples<N::Scalar>,
+        Y: Samples<N::Scalar>,
+    {
+        check_data(inputs, targets)
+    }
+
     /// Returns the mean loss of a batch and adds its gradient to `gradient`, which is zero after an error.
     fn accumulate<S: Simd>(
         &mut self,
@@ -670,7 +680,7 @@ where
         X: Inputs<N::Scalar, N::In> + ?Sized,
         Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + ?Sized,
     {
-        let count = self.check(inputs, targets, usize::MAX)?;
+        let count = self.check_by::<H, X, Y>(inputs, targets, usize::MAX)?;
         let order = &Permutation::identity(count);
         self.step_by(executor, BatchView::all(inputs, targets, order, self.epochs))
     }
@@ -682,7 +692,18 @@ where
         X: Inputs<N::Scalar, N::In> + ?Sized,
         Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + ?Sized,
     {
-        let count = check_data(inputs, targets)?;
+        self.check_by::<SingleThread, X, Y>(inputs, targets, batch_size)
+    }
+
+    /// [`check`](Self::check), for data that an executor takes.
+    #[inline(always)]
+    pub(crate) fn check_by<H, X, Y>(&self, inputs: &X, targets: &Y, batch_size: usize) -> Result<usize, Error>
+    where
+        H: Executor<N, L, X, Y, B>,
+        X: Inputs<N::Scalar, N::In> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + ?Sized,
+    {
+        let count = H::count(inputs, targets)?;
         self.optimizer.check()?;
         Y::check_loss(&self.loss)?;
         if batch_size == 0 {
@@ -706,7 +727,7 @@ where
         Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + ?Sized,
         R: Rng,
     {
-        let count = self.check(inputs, targets, batch_size)?;
+        let count = self.check_by::<H, X, Y>(inputs, targets, batch_size)?;
         if !is_finite(&self.network) {
             return Err(Error::WeightNotFinite);
         }
@@ -723,7 +744,7 @@ where
         X: Inputs<N::Scalar, N::In> + ?Sized,
         Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + ?Sized,
     {
-        let count = check_data(inputs, targets)?;
+        let count = H::count(inputs, targets)?;
         Y::check_loss(&self.loss)?;
         let order = &Permutation::identity(count);
         let view = BatchView::all(inputs, targets, order, 0);
@@ -753,9 +774,9 @@ where
         R: Rng,
     {
         if let Some((inputs, targets)) = validation {
-            check_data(inputs, targets)?;
+            <H as Executor<N, L, VX, VY, B>>::count(inputs, targets)?;
         }
-        let count = self.check(inputs, targets, fit.batch_size)?;
+        let count = self.check_by::<H, X, Y>(inputs, targets, fit.batch_size)?;
         if !is_finite(&self.network) {
             return Err(Error::WeightNotFinite);
         }

@@ -44,6 +44,9 @@
 //! | `refit`, `best_estimator_` | [`CrossValidation::predictor`], or [`CrossValidation::fit`] for the network itself |
 //! | `loguniform` | [`log_uniform`] |
 //!
+//! With the feature `cluster` a search writes a journal, from which it resumes after an interruption, and is shared among
+//! the processes of a cluster: `SearchOptions`.
+//!
 //! Each network type takes the compiler about as long as a training run that is written in full. All optimizers are
 //! compiled for it, if the optimizer is [`AnyOptimizer`](crate::optimizer::AnyOptimizer); a space of one optimizer
 //! takes less.
@@ -53,7 +56,13 @@ extern crate std;
 
 mod architecture;
 mod hyperparameters;
+#[cfg(feature = "cluster")]
+mod journal;
 mod score;
+#[cfg(feature = "cluster")]
+mod search;
+#[cfg(feature = "cluster")]
+mod share_out;
 mod space;
 mod table;
 mod validation;
@@ -62,7 +71,11 @@ mod validation;
 pub use crate::__networks as networks;
 pub use architecture::{Architecture, Predictor};
 pub use hyperparameters::{Hyperparameters, NoImprovement, StopWithoutImprovement};
+#[cfg(feature = "cluster")]
+pub use journal::JournalProblem;
 pub use score::{accuracy, neg_mean_absolute_error, neg_mean_squared_error, r2};
+#[cfg(feature = "cluster")]
+pub use search::{SearchError, SearchOptions, SearchProgress};
 pub use space::{Choice, SearchSpace, Uniform, Values, log_uniform, uniform};
 pub use table::{Row, Table};
 pub use validation::{CrossValidation, CrossValidationOptions, Fitted, Scalable, Scaler, Scaling, Scores};
