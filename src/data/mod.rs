@@ -21,7 +21,7 @@
 
 mod channels;
 #[cfg(feature = "csv")]
-mod csv;
+pub(crate) mod csv;
 mod folds;
 mod one_hot;
 mod padded;

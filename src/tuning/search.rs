@@ -60,8 +60,11 @@ use std::path::PathBuf;
 pub struct SearchOptions<'a> {
     journal: Option<PathBuf>,
     communicator: Option<&'a dyn Communicator>,
-    progress: Option<Box<dyn FnMut(&SearchProgress) + 'a>>,
+    progress: Option<Box<OnProgress<'a>>>,
 }
+
+/// Called after each training run.
+type OnProgress<'a> = dyn FnMut(&SearchProgress) + 'a;
 
 impl fmt::Debug for SearchOptions<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -357,13 +360,13 @@ where
                     results[job] = Some(result);
                     state.finished += 1;
                     state.best = result.map_or(state.best, |result| state.best.max(result.score));
-                    report(&state);
                     let record = Record { candidate: keys[candidate], fold, result };
                     if let (Some(journal), Some(path)) = (&mut journal, &path)
                         && let Err(problem) = journal.append(&record)
                     {
                         failure.get_or_insert(SearchError::Journal { path: path.clone(), problem });
                     }
+                    report(&state);
                 }
                 Err(message) => {
                     let candidate = describe(networks, &candidates[candidate]);

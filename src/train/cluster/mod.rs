@@ -18,6 +18,8 @@ mod launch;
 mod mpi;
 mod pass;
 mod reduce;
+#[cfg(feature = "csv")]
+mod table;
 
 pub use communicator::{Communicator, SingleProcess};
 pub(crate) use communicator::{agree, all_gather, broadcast};
@@ -27,3 +29,5 @@ pub(crate) use launch::panic_message;
 pub use launch::{LaunchError, run};
 #[cfg(feature = "mpi")]
 pub use mpi::Mpi;
+#[cfg(feature = "csv")]
+pub use table::ClassifiedShare;
