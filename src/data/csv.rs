@@ -159,7 +159,7 @@ impl Csv {
     }
 }
 
-/// Lines of a table that were not read, for the numbers of those after them.
+/// Lines of a table that were not read, for the line numbers after them.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Skipped {
     /// The lines before them.
@@ -172,7 +172,7 @@ pub(crate) struct Skipped {
 pub(crate) struct ClassNames(HashMap<Label, usize>);
 
 impl ClassNames {
-    /// The labels' indices, and the names: those of labels that are the same number are the first of them. All numbers are sorted as
+    /// The labels' indices, and the names: those of labels that are the same number are the first of them. Where all are numbers they are sorted as
     /// numbers, anything else alphabetically.
     pub(crate) fn of(labels: &[String]) -> (Self, Vec<String>) {
         // In the order in which they first appear.

@@ -9,6 +9,7 @@
 //! | [`sequences`] | recurrent networks, and networks that predict step by step |
 //! | [`coming_from`] | coming from PyTorch, Keras or scikit-learn: their call, ours |
 //! | [`embedding`] | a network in a larger program: fields, generic functions, `dyn`, threads, files |
+//! | `cluster` | many processes: searches and training on one server and on a cluster with MPI |
 //! | [`microcontroller`] | no heap, no operating system, and learning there |
 //! | [`your_own`] | layers, activations, losses and optimizers of your own |
 //! | [`troubleshooting`] | what went wrong, and how to see it |
@@ -36,6 +37,10 @@ pub mod coming_from {}
 
 #[doc = include_str!("embedding.md")]
 pub mod embedding {}
+
+#[cfg(feature = "cluster")]
+#[doc = include_str!("cluster.md")]
+pub mod cluster {}
 
 #[doc = include_str!("microcontroller.md")]
 pub mod microcontroller {}

@@ -2,7 +2,7 @@
 
 use super::architecture::{Architecture, Learner};
 use super::journal::{Journal, JournalProblem, Record};
-use super::share_out::{Outcome, share_out};
+use super::share_out::{JobResult, share_out};
 use super::space::Candidate;
 use super::validation::{FoldScore, grid_candidates};
 use super::{CrossValidation, Hyperparameters, Scalable, Scores, SearchSpace, Table};
@@ -133,17 +133,17 @@ impl<'a> SearchOptions<'a> {
         use std::time::Instant;
         const PAUSE: Duration = Duration::from_secs(10);
         let bar = ProgressBar::new(0);
-        let bar = match ProgressStyle::with_template("{bar:24} {pos}/{len} training runs  {msg}  {eta} left") {
+        let bar = match ProgressStyle::with_template("{bar:24} {pos}/{len} training runs{msg}  {eta} left") {
             Ok(style) => bar.with_style(style.progress_chars("█▓░")),
             Err(_) => bar,
         };
         let mut written: Option<Instant> = None;
         self.on_progress(move |progress| {
             let &SearchProgress { finished, runs, best, .. } = progress;
-            let message = if best.is_nan() { String::new() } else { format!("best fold {best:.4}") };
+            let message = if best.is_nan() { String::new() } else { format!("  best fold {best:.4}") };
             if bar.is_hidden() {
                 if finished == runs || written.is_none_or(|written| written.elapsed() >= PAUSE) {
-                    std::eprintln!("{finished}/{runs} training runs  {message}");
+                    std::eprintln!("{finished}/{runs} training runs{message}");
                     written = Some(Instant::now());
                 }
                 return;
@@ -353,7 +353,7 @@ where
             }
         };
         report(&state);
-        let mut finished = |job: usize, rank: usize, outcome: Outcome<Result<FoldScore, Error>>| {
+        let mut finished = |job: usize, rank: usize, outcome: JobResult<Result<FoldScore, Error>>| {
             let (candidate, fold) = (job / folds, job % folds);
             match outcome {
                 Ok(result) => {

@@ -20,7 +20,7 @@ use std::thread::{Scope, scope};
 const POLL: Duration = Duration::from_micros(200);
 
 /// The result of a job, or what its panic says.
-pub(super) type Outcome<R> = Result<R, String>;
+pub(super) type JobResult<R> = Result<R, String>;
 
 /// What a rank reports to rank 0.
 #[derive(Serialize, Deserialize)]
@@ -28,7 +28,7 @@ enum Report<R> {
     /// One of its threads is free.
     Free,
     /// One of its threads has finished a job, and is free.
-    Done(usize, Outcome<R>),
+    Done(usize, JobResult<R>),
     /// All of its threads have been told to stop.
     Left,
 }
@@ -40,7 +40,7 @@ pub(super) fn share_out<R>(
     threads: usize,
     jobs: Vec<usize>,
     compute: &(dyn Fn(usize) -> R + Sync),
-    finished: &mut dyn FnMut(usize, usize, Outcome<R>) -> bool,
+    finished: &mut dyn FnMut(usize, usize, JobResult<R>) -> bool,
 ) where
     R: Send + Serialize + DeserializeOwned,
 {
@@ -65,7 +65,7 @@ pub(super) fn share_out<R>(
 fn start<'scope, R: Send + 'scope>(
     scope: &'scope Scope<'scope, '_>,
     take: Arc<Mutex<Receiver<usize>>>,
-    report: Sender<(usize, Outcome<R>)>,
+    report: Sender<(usize, JobResult<R>)>,
     compute: &'scope (dyn Fn(usize) -> R + Sync),
 ) {
     scope.spawn(move || {
@@ -86,8 +86,8 @@ fn lead<R: DeserializeOwned>(
     threads: usize,
     jobs: Vec<usize>,
     give: &Sender<usize>,
-    reports: &Receiver<(usize, Outcome<R>)>,
-    finished: &mut dyn FnMut(usize, usize, Outcome<R>) -> bool,
+    reports: &Receiver<(usize, JobResult<R>)>,
+    finished: &mut dyn FnMut(usize, usize, JobResult<R>) -> bool,
 ) {
     let mut jobs = jobs.into_iter();
     let (mut ranks, mut computing, mut has_more) = (communicator.size() - 1, 0, true);
@@ -134,7 +134,7 @@ fn follow<R: Serialize>(
     communicator: &dyn Communicator,
     threads: usize,
     give: &Sender<usize>,
-    reports: &Receiver<(usize, Outcome<R>)>,
+    reports: &Receiver<(usize, JobResult<R>)>,
 ) {
     let send = |report: Report<R>| {
         communicator.send(0, &postcard::to_stdvec(&report).unwrap_or_default());

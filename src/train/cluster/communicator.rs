@@ -20,8 +20,8 @@ pub trait Communicator {
     /// Sends a message. May wait until it is received.
     fn send(&self, to: usize, message: &[u8]);
 
-    /// Waits for the next message from a rank.
-    fn receive(&self, from: usize) -> Vec<u8>;
+    /// Waits for the next message from a rank; `message`, whose memory is used again, then has it and nothing else.
+    fn receive(&self, from: usize, message: &mut Vec<u8>);
 
     /// The next message from any rank, with its sender; `None` if there is none yet.
     fn try_receive(&self) -> Option<(usize, Vec<u8>)>;
@@ -43,9 +43,7 @@ impl Communicator for SingleProcess {
     /// There is no other rank.
     fn send(&self, _: usize, _: &[u8]) {}
 
-    fn receive(&self, _: usize) -> Vec<u8> {
-        Vec::new()
-    }
+    fn receive(&self, _: usize, _: &mut Vec<u8>) {}
 
     fn try_receive(&self) -> Option<(usize, Vec<u8>)> {
         None
@@ -61,7 +59,7 @@ pub(crate) fn broadcast(communicator: &dyn Communicator, root: usize, message: &
     let mut distance = 1;
     while distance < size {
         if relative & distance != 0 {
-            *message = communicator.receive(rank_of(relative - distance));
+            communicator.receive(rank_of(relative - distance), message);
             break;
         }
         distance <<= 1;
@@ -84,7 +82,11 @@ pub(crate) fn all_gather(communicator: &dyn Communicator, message: &[u8]) -> Vec
     let mut all = Vec::new();
     if communicator.rank() == 0 {
         let mut messages = vec![message.to_vec()];
-        messages.extend((1..size).map(|rank| communicator.receive(rank)));
+        for rank in 1..size {
+            let mut message = Vec::new();
+            communicator.receive(rank, &mut message);
+            messages.push(message);
+        }
         for message in messages {
             all.extend((message.len() as u64).to_le_bytes());
             all.extend(message);

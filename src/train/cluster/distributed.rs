@@ -29,6 +29,9 @@ use rand::Rng;
 /// Each rank has all data, or a [`Share`](crate::data::Share) of them: then all batches are divided into 32 shards, one for each block
 /// of the data. The order of samples is another one, and so are the bits, which again do not depend on the number of ranks.
 ///
+/// What a layer of your own leaves in a gradient for
+/// [`merge_buffers`](crate::model::Params::merge_buffers) must be visited, as buffers are: that is what ranks send.
+///
 /// # When ranks differ
 ///
 /// Before a training run, the ranks compare their programs, samples, options and weights, and the weights again in each
@@ -87,7 +90,7 @@ impl<'c, N: Trainable, const B: usize> Distributed<'c, N, B> {
 
 impl<N, const B: usize> Distributed<'_, N, B>
 where
-    N: Trainable + Checkpointable + Sync,
+    N: Trainable + Send + Sync,
     N::Cache<B>: Send,
 {
     /// [`Trainer::step`] over all ranks.
@@ -269,6 +272,7 @@ where
         trainer: &mut Trainer<N, L, O, R, B>,
     ) -> Result<bool, CheckpointError>
     where
+        N: Checkpointable,
         O: Optimizer<Scalar = N::Scalar> + Checkpointable,
         OptimizerState<O, N>: Checkpointable,
         R: Checkpointable,

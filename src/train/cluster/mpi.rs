@@ -8,7 +8,7 @@ use core::time::Duration;
 use mpi::Threading;
 use mpi::environment::Universe;
 use mpi::topology::{Communicator as _, SimpleCommunicator};
-use mpi::traits::{Destination, MatchedReceiveVec, Source};
+use mpi::traits::{Destination, Equivalence, MatchedReceiveVec, Source};
 
 /// The ranks of MPI: the processes that `mpirun` or `srun` has started, with their messages. Most programs use
 /// [`run`](super::run), which makes one, and ends all ranks if one of them fails. Needs the feature `mpi`.
@@ -77,8 +77,10 @@ impl Communicator for Mpi {
         self.world.process_at_rank(to as i32).send(message);
     }
 
-    fn receive(&self, from: usize) -> Vec<u8> {
-        self.world.process_at_rank(from as i32).receive_vec().0
+    fn receive(&self, from: usize, message: &mut Vec<u8>) {
+        let (found, status) = self.world.process_at_rank(from as i32).matched_probe();
+        message.resize(status.count(u8::equivalent_datatype()) as usize, 0);
+        found.matched_receive_into(&mut message[..]);
     }
 
     fn try_receive(&self) -> Option<(usize, Vec<u8>)> {

@@ -10,7 +10,6 @@ use crate::num::Real;
 use crate::num::random::seeded;
 use crate::train::Workspace;
 use crate::train::batch::{BatchView, MeanLoss, Sum, Totals};
-use crate::train::checkpoint::Checkpointable;
 use crate::train::shards::{Shard, join, leaf, reserve, shard_count, shard_length, sum};
 use crate::train::trainer::Executor;
 use alloc::boxed::Box;
@@ -21,7 +20,7 @@ use num_traits::float::FloatCore;
 
 impl<N, const B: usize> Distributed<'_, N, B>
 where
-    N: Trainable + Checkpointable + Sync,
+    N: Trainable + Send + Sync,
     N::Cache<B>: Send,
 {
     /// Returns the mean loss of a batch, and adds its gradient to `gradient`, if there is one.
@@ -307,7 +306,7 @@ fn in_whole(error: Error, first: usize) -> Error {
 
 impl<N, L, X, Y, const B: usize> Executor<N, L, X, Y, B> for Distributed<'_, N, B>
 where
-    N: Trainable + Checkpointable + Sync,
+    N: Trainable + Send + Sync,
     N::Cache<B>: Send,
     L: Sync,
     X: Inputs<N::Scalar, N::In> + Sync + ?Sized,

@@ -7,15 +7,13 @@
 
 use super::Communicator;
 use crate::error::Error;
-use crate::model::Trainable;
+use crate::model::{Parameter, Trainable, Visitor, VisitorMut};
 use crate::num::Real;
-use crate::train::checkpoint::Checkpointable;
 use crate::train::shards::{add, half_of};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ops::Range;
 use fearless_simd::Simd;
-use serde::{Deserialize, Serialize};
 
 /// The shards of a rank, of `count` in all.
 pub(super) fn own_shards(count: usize, rank: usize, ranks: usize) -> Range<usize> {
@@ -72,7 +70,7 @@ pub(super) struct Reduction<'r, S, N: Trainable> {
     pub large: bool,
 }
 
-impl<S: Simd, N: Trainable + Checkpointable> Reduction<'_, S, N> {
+impl<S: Simd, N: Trainable + Send> Reduction<'_, S, N> {
     /// Returns the sum over all ranks of `partials`, which are in the order of their shards. On the rank with the first shard
     /// the first of them is then the sum of all, on the others `gradient` is.
     pub(super) fn run(mut self, partials: &mut [Partial<N>], gradient: Option<&mut N>) -> Total<N::Scalar> {
@@ -127,7 +125,7 @@ impl<S: Simd, N: Trainable + Checkpointable> Reduction<'_, S, N> {
                 }
             }
         } else if rank == to {
-            *self.message = self.communicator.receive(from);
+            self.communicator.receive(from, self.message);
             let Some(left) = index_of(partials, node.start).and_then(|left| partials.get_mut(left)) else { return };
             let mut received = self.received.take();
             if received.is_none() && left.gradient.is_some() {
@@ -156,42 +154,92 @@ impl<S: Simd, N: Trainable + Checkpointable> Reduction<'_, S, N> {
     }
 }
 
-/// A sum as a message: loss or error, whether an input was large, and the gradient.
-fn write<N: Trainable + Serialize>(
-    message: &mut Vec<u8>,
-    result: Result<N::Scalar, Error>,
-    large: bool,
-    gradient: Option<&N>,
-) {
+/// A sum as a message: whether an input was large, the loss or an error, and the gradient.
+fn write<N: Trainable>(message: &mut Vec<u8>, result: Result<N::Scalar, Error>, large: bool, gradient: Option<&N>) {
     message.clear();
-    let loss = result.map(Real::exact);
-    let gradient = gradient.filter(|_| loss.is_ok());
-    // A type that can't be written leaves a message that can't be read, which is an error there.
-    if let Ok(written) = postcard::to_extend(&(loss, large), core::mem::take(message)) {
-        *message = match gradient {
-            Some(gradient) => postcard::to_extend(gradient, written).unwrap_or_default(),
-            None => written,
-        };
+    message.push(u8::from(large));
+    match result {
+        Ok(loss) => {
+            message.push(0);
+            message.extend(loss.exact().to_le_bytes());
+            if let Some(gradient) = gradient {
+                gradient.visit(&mut Written(message));
+            }
+        }
+        Err(error) => {
+            message.push(1);
+            message.extend(postcard::to_stdvec(&error).unwrap_or_default());
+        }
     }
 }
 
 /// Reads a message that `from` has sent, and its gradient into `gradient`.
-fn read<N: Trainable + for<'de> Deserialize<'de>>(
-    message: &[u8],
-    gradient: Option<&mut N>,
-    from: usize,
-) -> (Result<N::Scalar, Error>, bool) {
-    let other = (Err(Error::Ranks { what: "program", rank: from }), false);
-    let Ok(((loss, large), rest)) = postcard::take_from_bytes::<(Result<f64, Error>, bool)>(message) else {
-        return other;
-    };
-    if let (Ok(_), Some(gradient)) = (loss, gradient) {
-        let mut source = postcard::Deserializer::from_bytes(rest);
-        if N::deserialize_in_place(&mut source, gradient).is_err() {
-            return other;
+fn read<N: Trainable>(message: &[u8], gradient: Option<&mut N>, from: usize) -> (Result<N::Scalar, Error>, bool) {
+    let other = Err(Error::Ranks { what: "program", rank: from });
+    match message {
+        [large, 0, rest @ ..] => {
+            let Some((loss, rest)) = rest.split_first_chunk::<8>() else { return (other, false) };
+            let mut source = Read { rest, is_whole: true };
+            if let Some(gradient) = gradient {
+                gradient.visit_mut([], &mut source);
+            }
+            let is_all = source.is_whole && source.rest.is_empty();
+            (if is_all { Ok(N::Scalar::of(f64::from_le_bytes(*loss))) } else { other }, *large != 0)
+        }
+        [large, 1, error @ ..] => (postcard::from_bytes(error).map_or(other, Err), *large != 0),
+        _ => (other, false),
+    }
+}
+
+/// Appends the values of a gradient to a message: all that is visited, buffers and counts as well.
+struct Written<'a>(&'a mut Vec<u8>);
+
+impl<T: Real> Visitor<T> for Written<'_> {
+    fn slice(&mut self, _: Parameter, values: &[T]) {
+        self.0.extend_from_slice(bytemuck::cast_slice(values));
+    }
+
+    fn buffer(&mut self, parameter: Parameter, values: &[T]) {
+        self.slice(parameter, values);
+    }
+
+    fn count(&mut self, _: Parameter, value: u64) {
+        self.0.extend_from_slice(&value.to_ne_bytes());
+    }
+}
+
+/// Sets the values of a gradient to those of a message.
+struct Read<'a> {
+    rest: &'a [u8],
+    is_whole: bool,
+}
+
+impl Read<'_> {
+    fn fill(&mut self, bytes: &mut [u8]) {
+        match self.rest.split_at_checked(bytes.len()) {
+            Some((found, rest)) => {
+                bytes.copy_from_slice(found);
+                self.rest = rest;
+            }
+            None => self.is_whole = false,
         }
     }
-    (loss.map(N::Scalar::of), large)
+}
+
+impl<T: Real> VisitorMut<T, 0> for Read<'_> {
+    fn slice(&mut self, _: Parameter, values: &mut [T], _: [&mut [T]; 0]) {
+        self.fill(bytemuck::cast_slice_mut(values));
+    }
+
+    fn buffer(&mut self, _: Parameter, values: &mut [T]) {
+        self.fill(bytemuck::cast_slice_mut(values));
+    }
+
+    fn count(&mut self, _: Parameter, value: &mut u64) {
+        let mut bytes = value.to_ne_bytes();
+        self.fill(&mut bytes);
+        *value = u64::from_ne_bytes(bytes);
+    }
 }
 
 #[cfg(test)]
