@@ -57,8 +57,13 @@ fn the_bits_do_not_depend_on_the_number_of_ranks() {
         let alone = output(0, program, &folder);
         assert!(alone.contains("bits"), "{alone}");
         for ranks in 1..=4 {
-            let folder = Folder::new(program);
-            assert_eq!(output(ranks, program, &folder), alone, "{program} on {ranks} ranks");
+            let Finished { success, output, errors } = mpirun(ranks, program, &Folder::new(program)).finish();
+            assert!(success, "{program} on {ranks} ranks: {errors}");
+            assert_eq!(output, alone, "{program} on {ranks} ranks");
+            // Rank 0 alone shows how far it is.
+            for (of, end) in [("train", "epoch 4/4  loss "), ("search", "36/36 training runs  best fold ")] {
+                assert_eq!(errors.matches(end).count(), usize::from(program == of), "{errors}");
+            }
         }
     }
 }

@@ -13,6 +13,7 @@ use tuplenet::data::{Csv, Share, share};
 use tuplenet::layers::{BatchNorm, Dropout};
 use tuplenet::optimizer::AnyOptimizer;
 use tuplenet::prelude::*;
+use tuplenet::train::callbacks::Progress;
 use tuplenet::train::checkpoint::Checkpoint;
 use tuplenet::train::cluster::{Communicator, Distributed};
 use tuplenet::tuning::{
@@ -114,7 +115,8 @@ fn train(communicator: &dyn Communicator) -> Result<(), Failure> {
     let (mut trainer, mut distributed) = (learner(), Distributed::new(communicator));
     let fit = FitOptions { epochs: 4, batch_size: 1500, shuffle: true };
     let validation = (&inputs[..1000], &classes[..1000]);
-    distributed.fit_validated(&mut trainer, &inputs, &classes, validation, &fit, ())?;
+    let mut progress = Progress::new(fit.epochs).over(communicator);
+    distributed.fit_validated(&mut trainer, &inputs, &classes, validation, &fit, &mut progress)?;
     let loss = distributed.evaluate(&mut trainer, &inputs, &classes)?;
     print(communicator, &trainer, loss)
 }
@@ -196,7 +198,9 @@ fn search(communicator: &dyn Communicator, slow: bool, panics: bool) -> Result<(
     };
     let validation = CrossValidation::stratified(&inputs[..], &classes[..], CrossEntropy, score, &options())?;
     let mut how = SearchOptions::new().over(communicator);
-    if slow {
+    if !slow {
+        how = how.progress_bar();
+    } else {
         let (mut begun, log) = (false, log.clone());
         how = how.journal(folder().join("search.journal")).on_progress(move |progress: &SearchProgress| {
             let SearchProgress { finished, resumed, .. } = *progress;
