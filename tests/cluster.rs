@@ -335,3 +335,31 @@ fn a_checkpoint_resumes_on_another_number_of_ranks() {
     }
     std::fs::remove_dir_all(&folder).unwrap();
 }
+
+/// A rank tells others of an error, and a journal keeps it.
+#[test]
+fn errors_come_through_as_they_are() {
+    use tuplenet::error::Found;
+    let errors = [
+        Error::NoSamples,
+        Error::Lengths { what: "a text of the program", expected: 3, found: 4 },
+        Error::Setting { expected: "another text", found: Found::value(0.1f32) },
+        Error::InputNotFinite { sample: 1, column: 2, found: NotFinite::MinusInfinity, epoch: 3, batch: 4 },
+        Error::Target { sample: 7, problem: TargetError::Sum { found: Found::value(f64::NAN) } },
+        Error::Ranks { what: "weights", rank: 3 },
+    ];
+    for error in errors {
+        let bytes = postcard::to_stdvec(&error).unwrap();
+        for _ in 0..2 {
+            assert_eq!(postcard::from_bytes::<Error>(&bytes), Ok(error));
+        }
+        let damaged = &bytes[..bytes.len() - 1];
+        assert!(bytes.len() == 1 || postcard::from_bytes::<Error>(damaged).is_err());
+    }
+    let file = std::env::temp_dir().join(format!("tuplenet-none-{}/file", std::process::id()));
+    let failed = Trainer::new(<Dense<1, 1, Identity>>::new(&mut seeded(0)), MeanSquaredError, Sgd::new(0.1), seeded(1))
+        .fit(&[[1.0]], &[[1.0]], &FitOptions::default(), &mut Checkpoint::new(file, ()));
+    let error = failed.unwrap_err();
+    let bytes = postcard::to_stdvec(&error).unwrap();
+    assert_eq!(postcard::from_bytes::<Error>(&bytes), Ok(error));
+}
