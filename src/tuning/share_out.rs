@@ -15,7 +15,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread::{Scope, scope};
 
-/// How often a rank looks for messages while it has nothing else to do: a small part of the shortest training run, and
+/// How often rank 0 looks for messages while it has nothing else to do: a small part of the shortest training run, and
 /// long enough to leave the CPU to those that compute.
 const POLL: Duration = Duration::from_micros(200);
 
@@ -29,7 +29,7 @@ enum Report<R> {
     Free,
     /// One of its threads has finished a job, and is free.
     Done(usize, JobResult<R>),
-    /// All of its threads have been told to stop.
+    /// None of its threads computes, and there are no more jobs.
     Left,
 }
 
@@ -72,8 +72,8 @@ fn start<'scope, R: Send + 'scope>(
         loop {
             let job = take.lock().unwrap_or_else(PoisonError::into_inner).recv();
             let Ok(job) = job else { return };
-            let outcome = catch_unwind(AssertUnwindSafe(|| compute(job))).map_err(|panic| panic_message(&*panic));
-            if report.send((job, outcome)).is_err() {
+            let result = catch_unwind(AssertUnwindSafe(|| compute(job))).map_err(|panic| panic_message(&*panic));
+            if report.send((job, result)).is_err() {
                 return;
             }
         }
@@ -101,8 +101,8 @@ fn lead<R: DeserializeOwned>(
             match postcard::from_bytes(&message) {
                 Ok(Report::Left) => ranks -= 1,
                 Ok(report) => {
-                    if let Report::Done(job, outcome) = report {
-                        has_more &= finished(job, rank, outcome);
+                    if let Report::Done(job, result) = report {
+                        has_more &= finished(job, rank, result);
                     }
                     let job = if has_more { jobs.next() } else { None };
                     communicator.send(rank, &postcard::to_stdvec(&job).unwrap_or_default());
@@ -119,9 +119,9 @@ fn lead<R: DeserializeOwned>(
         } else {
             reports.recv_timeout(POLL)
         };
-        if let Ok((job, outcome)) = report {
+        if let Ok((job, result)) = report {
             computing -= 1;
-            has_more &= finished(job, 0, outcome);
+            has_more &= finished(job, 0, result);
             if has_more && let Some(job) = jobs.next() {
                 computing += usize::from(give.send(job).is_ok());
             }
@@ -129,7 +129,8 @@ fn lead<R: DeserializeOwned>(
     }
 }
 
-/// The other ranks: ask for jobs until there are none.
+/// The other ranks: ask for jobs until there are none. Each report waits for its answer, so that never two ranks send to each
+/// other at the same time, which MPI may not allow.
 fn follow<R: Serialize>(
     communicator: &dyn Communicator,
     threads: usize,
@@ -139,20 +140,21 @@ fn follow<R: Serialize>(
     let send = |report: Report<R>| {
         communicator.send(0, &postcard::to_stdvec(&report).unwrap_or_default());
     };
+    let mut message = Vec::new();
+    let mut computing = 0;
+    let mut ask = |report: Report<R>| {
+        send(report);
+        communicator.receive(0, &mut message);
+        let job: Option<usize> = postcard::from_bytes(&message).unwrap_or_default();
+        usize::from(job.is_some_and(|job| give.send(job).is_ok()))
+    };
     for _ in 0..threads {
-        send(Report::Free);
+        computing += ask(Report::Free);
     }
-    let mut left = threads;
-    while left > 0 {
-        while let Some((_, message)) = communicator.try_receive() {
-            match postcard::from_bytes(&message) {
-                Ok(Some(job)) if give.send(job).is_ok() => {}
-                _ => left -= 1,
-            }
-        }
-        if let Ok((job, outcome)) = reports.recv_timeout(POLL) {
-            send(Report::Done(job, outcome));
-        }
+    while computing > 0
+        && let Ok((job, result)) = reports.recv()
+    {
+        computing = computing - 1 + ask(Report::Done(job, result));
     }
     send(Report::Left);
 }
