@@ -189,6 +189,11 @@ fn launchers_of_others() {
         mpi::start::alone("train", &Folder::new("launcher"), &[("PMI_SIZE", "3"), ("PMI_RANK", "1")]).finish();
     let message = "expected 3 ranks, found 1: the program was started by the launcher of another MPI library";
     assert!(!finished.success && finished.errors.contains(message), "{}", finished.errors);
+
+    let finished = mpi::start::alone("not-launched", &Folder::new("launcher"), &[]).finish();
+    let message =
+        "expected a program that was started by `mpirun -n 4 program` or by `srun`, found one that was started alone";
+    assert!(!finished.success && finished.errors.contains(message), "{}", finished.errors);
 }
 
 fn two_hosts() {

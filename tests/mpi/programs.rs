@@ -15,7 +15,7 @@ use tuplenet::optimizer::AnyOptimizer;
 use tuplenet::prelude::*;
 use tuplenet::train::callbacks::Progress;
 use tuplenet::train::checkpoint::Checkpoint;
-use tuplenet::train::cluster::{Communicator, Distributed};
+use tuplenet::train::cluster::{Communicator, Distributed, Mpi};
 use tuplenet::tuning::{
     Architecture, CrossValidation, CrossValidationOptions, Hyperparameters, SearchOptions, SearchProgress, SearchSpace,
     Table, accuracy, networks,
@@ -31,6 +31,11 @@ const FOLDS: usize = 3;
 
 /// Runs one of the programs below.
 pub fn run(program: &str) -> ExitCode {
+    if program == "not-launched" {
+        let error = Mpi::new().expect_err("there is no launcher");
+        eprintln!("{error}");
+        return ExitCode::FAILURE;
+    }
     tuplenet::train::cluster::run(|communicator| {
         let rank = communicator.rank();
         // Under another name first, so that no one reads a part of it.
