@@ -56,6 +56,8 @@
 //! | `rayon` | no | `train::Parallel`, training and prediction on several threads, and searches on all cores; implies `std` |
 //! | `serde` | no | networks, trainers and their parts as JSON, postcard and whatever [serde](https://serde.rs) has: `io::serde` |
 //! | `checkpoint` | no | `train::checkpoint::Checkpoint`, training runs that resume where they were interrupted, bit for bit; implies `std` and `serde` |
+//! | `cluster` | no | `train::cluster`, training over many processes, and searches with a journal and over processes; implies `checkpoint` |
+//! | `mpi` | no | the processes of `cluster` are those of MPI, on one machine or many; implies `cluster` |
 //! | `reproducible` | no | no fused multiply-add (FMA): the same bits on every CPU, at some cost in speed |
 //! | `specialized` | no | on x86-64 every network is compiled whole for each instruction set: some train up to a tenth faster, and programs take several times as long to build |
 //! | `safetensors` | no | `io::safetensors`: weights from PyTorch, Keras and scikit-learn, at run time and by the compiler, and back |

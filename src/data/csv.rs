@@ -95,40 +95,11 @@ impl Csv {
         let (mut inputs, mut labels) = (Vec::new(), Vec::new());
         self.each(source, IN + 1, IN, |line| {
             inputs.push(line.values()?);
-            let class = line.text(IN);
-            if class.is_empty() {
-                return Err(line.problem(IN, "a class"));
-            }
-            if class.contains(is_break) {
-                return Err(line.problem(IN, "a class without a line break, and quotation marks that are closed"));
-            }
-            labels.push(class);
+            labels.push(line.class(IN)?);
             Ok(())
         })?;
-        // In the order in which they first appear.
-        let (mut names, mut found) = (Vec::new(), HashMap::new());
-        let mut classes = Vec::with_capacity(labels.len());
-        for label in labels {
-            let class = *found.entry(Label::of(&label)).or_insert(names.len());
-            if class == names.len() {
-                names.push(label);
-            }
-            classes.push(class);
-        }
-        let mut order: Vec<usize> = (0..names.len()).collect();
-        if names.iter().all(|name| number(name).is_some()) {
-            order.sort_by(|&a, &b| number(&names[a]).partial_cmp(&number(&names[b])).unwrap_or(Ordering::Equal));
-        } else {
-            order.sort_by(|&a, &b| names[a].cmp(&names[b]));
-        }
-        let mut ranks = alloc::vec![0; names.len()];
-        for (rank, &class) in order.iter().enumerate() {
-            ranks[class] = rank;
-        }
-        for class in &mut classes {
-            *class = ranks[*class];
-        }
-        let names = order.into_iter().map(|class| core::mem::take(&mut names[class])).collect();
+        let (classes, names) = ClassNames::of(&labels);
+        let classes = labels.iter().map(|label| classes.index(label)).collect();
         Ok(Classified { inputs, classes, names })
     }
 
@@ -136,9 +107,21 @@ impl Csv {
     /// `numbers` are numbers.
     fn each(
         &self,
+        source: impl io::Read,
+        columns: usize,
+        numbers: usize,
+        visit: impl FnMut(Line) -> Result<(), CsvError>,
+    ) -> Result<(), CsvError> {
+        self.each_after(source, columns, numbers, Skipped::default(), visit)
+    }
+
+    /// [`each`](Self::each) of a part of a table, of which some lines are not in `source`.
+    pub(crate) fn each_after(
+        &self,
         mut source: impl io::Read,
         columns: usize,
         numbers: usize,
+        skipped: Skipped,
         mut visit: impl FnMut(Line) -> Result<(), CsvError>,
     ) -> Result<(), CsvError> {
         // Read at once, since the reader's own line numbers are wrong after empty lines.
@@ -151,7 +134,7 @@ impl Csv {
             .flexible(true)
             .from_reader(&whole[..]);
         let names = if self.header { reader.byte_headers()?.clone() } else { ByteRecord::new() };
-        let header = Line { whole: &whole, names: &names, record: &names };
+        let header = Line { whole: &whole, names: &names, record: &names, skipped };
         // Without a line, the file is empty.
         if !header.is_blank() && names.len() != columns {
             return Err(CsvError::Columns { line: header.number(), expected: columns, found: names.len() });
@@ -162,7 +145,7 @@ impl Csv {
         }
         let (mut record, mut lines) = (ByteRecord::new(), 0u64);
         while reader.read_byte_record(&mut record)? {
-            let line = Line { whole: &whole, names: &names, record: &record };
+            let line = Line { whole: &whole, names: &names, record: &record, skipped };
             if line.is_blank() {
                 continue;
             }
@@ -173,6 +156,53 @@ impl Csv {
             lines += 1;
         }
         if lines == 0 { Err(CsvError::Empty) } else { Ok(()) }
+    }
+}
+
+/// Lines of a table that were not read, for the line numbers after them.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Skipped {
+    /// The lines before them.
+    pub after: u64,
+    /// How many they are.
+    pub lines: u64,
+}
+
+/// The index of each class label.
+pub(crate) struct ClassNames(HashMap<Label, usize>);
+
+impl ClassNames {
+    /// The labels' indices, and the names: those of labels that are the same number are the first of them. Where all are numbers they are sorted as
+    /// numbers, anything else alphabetically.
+    pub(crate) fn of(labels: &[String]) -> (Self, Vec<String>) {
+        // In the order in which they first appear.
+        let (mut names, mut found) = (Vec::new(), HashMap::new());
+        for label in labels {
+            found.entry(Label::of(label)).or_insert_with(|| {
+                names.push(label.clone());
+                names.len() - 1
+            });
+        }
+        let mut order: Vec<usize> = (0..names.len()).collect();
+        if names.iter().all(|name| number(name).is_some()) {
+            order.sort_by(|&a, &b| number(&names[a]).partial_cmp(&number(&names[b])).unwrap_or(Ordering::Equal));
+        } else {
+            order.sort_by(|&a, &b| names[a].cmp(&names[b]));
+        }
+        let mut ranks = alloc::vec![0; names.len()];
+        for (rank, &class) in order.iter().enumerate() {
+            ranks[class] = rank;
+        }
+        for class in found.values_mut() {
+            *class = ranks[*class];
+        }
+        let names = order.into_iter().map(|class| core::mem::take(&mut names[class])).collect();
+        (ClassNames(found), names)
+    }
+
+    /// The index of a label, one of those from which this was made.
+    pub(crate) fn index(&self, label: &str) -> usize {
+        self.0.get(&Label::of(label)).copied().unwrap_or(0)
     }
 }
 
@@ -251,10 +281,17 @@ fn without_space_before_quotes(whole: &[u8], delimiter: u8) -> Vec<u8> {
 }
 
 /// One line of a table.
-struct Line<'a> {
+pub(crate) struct Line<'a> {
     whole: &'a [u8],
     names: &'a ByteRecord,
     record: &'a ByteRecord,
+    skipped: Skipped,
+}
+
+/// Whether a line of text has only what is ignored.
+#[cfg(feature = "cluster")]
+pub(crate) fn is_empty_line(bytes: &[u8]) -> bool {
+    core::str::from_utf8(bytes).is_ok_and(|text| text.trim_matches(is_space).is_empty())
 }
 
 fn is_break(letter: char) -> bool {
@@ -276,7 +313,8 @@ impl Line<'_> {
         let before = self.whole.get(..start + empty).unwrap_or_default();
         let ends = before.iter().filter(|byte| is_end(byte)).count();
         let pairs = before.windows(2).filter(|pair| *pair == b"\r\n").count();
-        (1 + ends - pairs) as u64
+        let number = (1 + ends - pairs) as u64;
+        if number > self.skipped.after { number + self.skipped.lines } else { number }
     }
 
     /// Whether it has only white space, and no delimiter.
@@ -300,7 +338,19 @@ impl Line<'_> {
         }
     }
 
-    fn values<T: Real, const N: usize>(&self) -> Result<[T; N], CsvError> {
+    /// The class in a column.
+    pub(crate) fn class(&self, column: usize) -> Result<String, CsvError> {
+        let class = self.text(column);
+        if class.is_empty() {
+            return Err(self.problem(column, "a class"));
+        }
+        if class.contains(is_break) {
+            return Err(self.problem(column, "a class without a line break, and quotation marks that are closed"));
+        }
+        Ok(class)
+    }
+
+    pub(crate) fn values<T: Real, const N: usize>(&self) -> Result<[T; N], CsvError> {
         let mut sample = [T::ZERO; N];
         for (column, number) in sample.iter_mut().enumerate() {
             match self.text(column).parse().map(T::of) {
@@ -346,6 +396,12 @@ pub enum CsvError {
     },
     /// The table has no line, or none after the header.
     Empty,
+    /// Another rank could not read its share. With the feature `cluster`.
+    #[cfg(feature = "cluster")]
+    RankFailed {
+        /// The first rank that has failed.
+        rank: usize,
+    },
 }
 
 impl From<csv::Error> for CsvError {
@@ -379,6 +435,13 @@ impl fmt::Display for CsvError {
                 write!(
                     f,
                     "line {line}: expected the names of the columns, found numbers; a table without names is read with `header: false`"
+                )
+            }
+            #[cfg(feature = "cluster")]
+            CsvError::RankFailed { rank } => {
+                write!(
+                    f,
+                    "expected all ranks to read their share, found that rank {rank} has failed: its own message says why"
                 )
             }
             CsvError::Empty => f.write_str("expected at least one line of values, found none"),

@@ -21,12 +21,13 @@
 
 mod channels;
 #[cfg(feature = "csv")]
-mod csv;
+pub(crate) mod csv;
 mod folds;
 mod one_hot;
 mod padded;
 mod scale;
 pub(crate) mod shape;
+mod share;
 mod shuffle;
 mod split;
 mod weights;
@@ -42,6 +43,9 @@ pub use one_hot::one_hot;
 pub use padded::{Padded, pad};
 pub(crate) use scale::Line;
 pub use scale::{MinMaxScaler, StandardScaler};
+pub use share::{BLOCKS, Share, share};
+#[cfg(feature = "cluster")]
+pub(crate) use share::{Block, block};
 pub use shuffle::Permutation;
 #[cfg(feature = "alloc")]
 pub use split::{Part, TrainTest, train_test_split};
@@ -71,6 +75,9 @@ pub trait Samples<T: Real> {
 
     /// Whether [`steps`](Self::steps) can be less than all.
     const PADDED: bool = false;
+
+    /// Whether only some samples are in the memory of this process: a [`Share`], which is for training over ranks.
+    const SHARED: bool = false;
 
     /// The number of samples.
     fn count(&self) -> usize;
@@ -124,11 +131,26 @@ pub(crate) fn micro_batch_in_place<T: Real, X: Samples<T> + ?Sized, const B: usi
     if wanted { all.in_place()?.get(begin..)?.first_chunk() } else { None }
 }
 
-/// Fails unless there is at least one sample and as many targets as inputs; returns the number of samples.
+/// Fails unless there is at least one sample, all of them in the memory of this process, and as many targets as inputs;
+/// returns the number of samples.
 pub(crate) fn check_data<T: Real, X: Samples<T> + ?Sized, Y: Samples<T> + ?Sized>(
     inputs: &X,
     targets: &Y,
 ) -> Result<usize, Error> {
+    if X::SHARED || Y::SHARED {
+        return Err(Error::Shares);
+    }
+    check_shares(inputs, targets)
+}
+
+/// [`check_data`], where samples may be those of a share, both inputs and targets.
+pub(crate) fn check_shares<T: Real, X: Samples<T> + ?Sized, Y: Samples<T> + ?Sized>(
+    inputs: &X,
+    targets: &Y,
+) -> Result<usize, Error> {
+    if X::SHARED != Y::SHARED {
+        return Err(Error::Shares);
+    }
     inputs.check()?;
     targets.check()?;
     let (expected, found) = (inputs.count(), targets.count());

@@ -47,6 +47,10 @@ impl<T: Real, X: Samples<T> + ?Sized> Samples<T> for Subset<'_, X> {
     }
 
     fn check(&self) -> Result<(), Error> {
+        // Its indices may be those of samples that other ranks have.
+        if X::SHARED {
+            return Err(Error::Shares);
+        }
         self.data.check()?;
         let count = self.data.count();
         match self.indices.iter().find(|&&index| index >= count) {

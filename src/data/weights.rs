@@ -40,6 +40,7 @@ impl<Y: ?Sized, T> Copy for Weighted<'_, Y, T> {}
 impl<T: Real, Y: Samples<T> + ?Sized> Samples<T> for Weighted<'_, Y, T> {
     type Item = Y::Item;
     const WEIGHTED: bool = true;
+    const SHARED: bool = Y::SHARED;
 
     #[inline(always)]
     fn count(&self) -> usize {
@@ -107,6 +108,7 @@ where
 {
     type Item = Y::Item;
     const WEIGHTED: bool = true;
+    const SHARED: bool = Y::SHARED;
 
     #[inline(always)]
     fn count(&self) -> usize {

@@ -3,6 +3,8 @@
 //! `Debug` of every error prints the same message as `Display`, so that `unwrap` and `fn main() -> Result<(),
 //! Error>` show it.
 
+#[cfg(feature = "checkpoint")]
+mod interned;
 mod text;
 
 pub use text::Text;
@@ -24,6 +26,9 @@ macro_rules! debug_is_display {
 pub(crate) use debug_is_display;
 debug_is_display!(Error, TargetError);
 
+/// A text of the program. Not written as a reference, which serde would want to borrow.
+type StaticText = &'static str;
+
 /// The error of this library. A call that returns an error has changed nothing, unless its documentation says
 /// otherwise.
 ///
@@ -38,6 +43,7 @@ debug_is_display!(Error, TargetError);
 /// assert_eq!(error.to_string(), "target of sample 0: expected a class index below 3, found 3");
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "checkpoint", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Error {
     /// There were no samples.
@@ -45,7 +51,8 @@ pub enum Error {
     /// The number of something was not the expected one.
     Lengths {
         /// What was counted.
-        what: &'static str,
+        #[cfg_attr(feature = "checkpoint", serde(with = "interned"))]
+        what: StaticText,
         /// The expected number.
         expected: usize,
         /// The number that was found.
@@ -59,7 +66,8 @@ pub enum Error {
     /// callback.
     Setting {
         /// What was expected, with the name of the setting.
-        expected: &'static str,
+        #[cfg_attr(feature = "checkpoint", serde(with = "interned"))]
+        expected: StaticText,
         /// The value that was found.
         found: Found,
     },
@@ -143,7 +151,8 @@ pub enum Error {
     /// A part of a data set would have fewer samples than there are classes.
     TooFewForClasses {
         /// `training` or `test`.
-        part: &'static str,
+        #[cfg_attr(feature = "checkpoint", serde(with = "interned"))]
+        part: StaticText,
         /// The smallest number of samples that is enough.
         expected: usize,
         /// The number that the part would have.
@@ -213,22 +222,26 @@ pub enum Error {
         /// The path of the file; the end of it, if it is long.
         path: FilePath,
         /// The error of the operating system.
+        #[serde(with = "interned::kind")]
         kind: std::io::ErrorKind,
     },
     /// There were no values to choose from.
     NoValues {
         /// The hyperparameter.
-        name: &'static str,
+        #[cfg_attr(feature = "checkpoint", serde(with = "interned"))]
+        name: StaticText,
     },
     /// A grid search was requested, but the values of a hyperparameter are a distribution.
     NotAList {
         /// The hyperparameter.
-        name: &'static str,
+        #[cfg_attr(feature = "checkpoint", serde(with = "interned"))]
+        name: StaticText,
     },
     /// The bounds of a distribution were out of their range, or the second was not above the first.
     Bounds {
         /// The hyperparameter.
-        name: &'static str,
+        #[cfg_attr(feature = "checkpoint", serde(with = "interned"))]
+        name: StaticText,
     },
     /// A sample weight was negative, infinite or NaN, or all weights of a batch were zero.
     Weight {
@@ -237,10 +250,28 @@ pub enum Error {
         /// The batch, counted from zero within the epoch.
         batch: usize,
     },
+    /// Samples were a [`Share`](crate::data::Share) where all of them are needed, or only one of inputs and targets was.
+    Shares,
+    /// Ranks that should compute the same differ. With the feature `cluster`.
+    #[cfg(feature = "cluster")]
+    Ranks {
+        /// What is not the same.
+        #[serde(with = "interned")]
+        what: StaticText,
+        /// The first rank where it is not that of rank 0.
+        rank: usize,
+    },
+    /// Another rank has failed. With the feature `cluster`.
+    #[cfg(feature = "cluster")]
+    RankFailed {
+        /// The first rank that has failed.
+        rank: usize,
+    },
 }
 
 /// What is wrong with a target.
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "checkpoint", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum TargetError {
     /// A class index that is too large.
@@ -273,6 +304,7 @@ pub enum TargetError {
 
 /// A value that is not finite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "checkpoint", derive(serde::Serialize, serde::Deserialize))]
 pub enum NotFinite {
     /// Not a number.
     Nan,
@@ -335,6 +367,7 @@ impl fmt::Display for NotFinite {
 /// assert_eq!(Found::count(3).to_string(), "3");
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "checkpoint", derive(serde::Serialize, serde::Deserialize))]
 pub struct Found {
     // Bytes and not an `f64`: so a microcontroller that trains in `f32` needs no code for `f64`, and an error is no
     // larger.
@@ -343,6 +376,7 @@ pub struct Found {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "checkpoint", derive(serde::Serialize, serde::Deserialize))]
 enum Kind {
     Single,
     Double,
@@ -500,6 +534,17 @@ impl fmt::Display for Error {
             ),
             #[cfg(feature = "checkpoint")]
             Error::Checkpoint { path, kind } => write!(f, "the checkpoint `{path}` could not be written: {kind}"),
+            Error::Shares => f.write_str(
+                "expected all samples, found a share of them, which only training over ranks can use, for both inputs and targets",
+            ),
+            #[cfg(feature = "cluster")]
+            Error::Ranks { what, rank } => {
+                write!(f, "expected the same {what} on all ranks, found another on rank {rank} than on rank 0")
+            }
+            #[cfg(feature = "cluster")]
+            Error::RankFailed { rank } => {
+                write!(f, "expected all ranks to continue, found that rank {rank} has failed: its own message says why")
+            }
             Error::NoValues { name } => write!(f, "expected at least one {name} to try, found none"),
             Error::NotAList { name } => {
                 write!(

@@ -95,6 +95,20 @@ impl<const CAPACITY: usize> fmt::Debug for Text<CAPACITY> {
     }
 }
 
+#[cfg(feature = "checkpoint")]
+impl<const CAPACITY: usize> serde::Serialize for Text<CAPACITY> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.as_str().serialize(serializer)
+    }
+}
+
+#[cfg(feature = "checkpoint")]
+impl<'de, const CAPACITY: usize> serde::Deserialize<'de> for Text<CAPACITY> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self::end_of(&alloc::string::String::deserialize(deserializer)?))
+    }
+}
+
 #[cfg(all(test, feature = "safetensors"))]
 mod tests {
     use super::Text;

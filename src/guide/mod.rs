@@ -10,6 +10,7 @@
 //! | [`second_order`] | Jacobians, L-BFGS, Levenberg-Marquardt, and how certain a prediction is |
 //! | [`coming_from`] | coming from PyTorch, Keras or scikit-learn: their call, ours |
 //! | [`embedding`] | a network in a larger program: fields, generic functions, `dyn`, threads, files |
+//! | `cluster` | many processes: searches and training on one server and on a cluster with MPI |
 //! | [`microcontroller`] | no heap, no operating system, and learning there |
 //! | [`your_own`] | layers, activations, losses and optimizers of your own |
 //! | [`troubleshooting`] | what went wrong, and how to see it |
@@ -40,6 +41,10 @@ pub mod coming_from {}
 
 #[doc = include_str!("embedding.md")]
 pub mod embedding {}
+
+#[cfg(feature = "cluster")]
+#[doc = include_str!("cluster.md")]
+pub mod cluster {}
 
 #[doc = include_str!("microcontroller.md")]
 pub mod microcontroller {}

@@ -1,6 +1,6 @@
 //! [`Executor`]: on how many threads the loss and the gradient of a batch are computed.
 
-use crate::data::Inputs;
+use crate::data::{Inputs, Samples, check_data};
 use crate::error::Error;
 use crate::loss::Targets;
 use crate::model::{LastActivation, Trainable};
@@ -12,6 +12,16 @@ use fearless_simd::Simd;
 /// on several. The type parameters belong to the trait and not to its methods, so that several threads can require data
 /// that all may read.
 pub(crate) trait Executor<N: Trainable, L, X: ?Sized, Y: ?Sized, const B: usize> {
+    /// Checks the data; returns the number of samples.
+    #[inline(always)]
+    fn count(inputs: &X, targets: &Y) -> Result<usize, Error>
+    where
+        X: Samples<N::Scalar>,
+        Y: Samples<N::Scalar>,
+    {
+        check_data(inputs, targets)
+    }
+
     /// Returns the mean loss of a batch and adds its gradient to `gradient`, which is zero after an error.
     fn accumulate<S: Simd>(
         &mut self,

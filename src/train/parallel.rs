@@ -3,20 +3,18 @@
 use crate::data::Inputs;
 use crate::error::Error;
 use crate::loss::Targets;
-use crate::model::boxed::boxed_on_large_stack;
 use crate::model::network::{MICRO_BATCH, check_places, predict_all};
 use crate::model::{LastActivation, Shape, Trainable};
 use crate::num::dispatch::{dispatch, level};
 use crate::optimizer::Optimizer;
-use crate::train::batch::{BatchView, MeanLoss, Totals};
+use crate::train::batch::{BatchView, MeanLoss};
 use crate::train::callbacks::TrainerCallback;
 use crate::train::executor::Executor;
-use crate::train::workspace::Accumulate;
+use crate::train::shards::{Shard, join, leaf, reserve, shard_count, shard_length, sum};
 use crate::train::{FitOptions, FitReport, Trainer, Workspace};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
-use core::ops::Range;
 use fearless_simd::Simd;
 use rand::Rng;
 
@@ -61,30 +59,6 @@ pub struct Parallel<N: Trainable, const B: usize = 32> {
     /// One for each shard of a batch except the first, which uses the trainer's memory. Gradients are zero between
     /// batches.
     shards: Vec<Box<Shard<N, B>>>,
-}
-
-struct Shard<N: Trainable, const B: usize> {
-    workspace: Workspace<N, B>,
-    gradient: N,
-}
-
-/// The largest number of shards of a batch.
-const MOST_SHARDS: usize = 32;
-
-/// The least work of a shard, in parameters times samples: some microseconds, against a fraction of one for passing it
-/// to another thread.
-const LEAST_WORK: usize = 1 << 17;
-
-/// The number of samples in a shard of a batch of `count` samples, a multiple of the micro-batch.
-fn shard_length(parameters: usize, micro_batch: usize, count: usize) -> usize {
-    let samples = count.div_ceil(MOST_SHARDS).max(LEAST_WORK.div_ceil(parameters.max(1)));
-    samples.div_ceil(micro_batch) * micro_batch
-}
-
-/// The number of shards of a batch. If a layer learns from several samples together, a shard never has a single sample:
-/// that sample becomes the last one of the shard before.
-fn shard_count(count: usize, length: usize, together: usize) -> usize {
-    count.saturating_sub(together.min(2) - 1).max(1).div_ceil(length)
 }
 
 /// One that has no memory yet: what is in it matters only while a batch is computed.
@@ -301,7 +275,7 @@ fn predict_shards<S: Simd, N, X>(
     }
     let half = shards.div_ceil(2) * length;
     let (left, right) = outputs.split_at_mut(half);
-    rayon::join(
+    join(
         || predict_shards(simd, network, inputs, first, length, left),
         || predict_shards(simd, network, inputs, first + half, length, right),
     );
@@ -326,16 +300,17 @@ where
         gradient: &mut N,
     ) -> Result<MeanLoss<N::Scalar>, Error> {
         let length = shard_length(N::PARAMETERS, B, view.range.len());
-        if shard_count(view.range.len(), length, N::TOGETHER) < 2 {
+        let count = shard_count(view.range.len(), length, N::TOGETHER);
+        if count < 2 {
             return workspace.accumulate(simd, network, loss, view, gradient);
         }
         let totals = view.totals()?;
         if totals.is_nothing::<Y>() {
             return Ok(MeanLoss::NOTHING);
         }
-        let rest = self.shards(shard_count(view.range.len(), length, N::TOGETHER) - 1);
-        let shared = Shared { simd, network, loss, view: &view, totals, length };
-        let result = shared.over_shards(workspace, Some(&mut *gradient), rest, view.range.clone());
+        let rest = self.rest(count);
+        let leaf = leaf(simd, network, loss, &view, totals, (length, count));
+        let result = sum(simd, &leaf, 0..count, workspace, Some(&mut *gradient), rest);
         workspace.large |=
             rest.iter_mut().fold(false, |large, shard| large | core::mem::take(&mut shard.workspace.large));
         let result = match result {
@@ -375,93 +350,27 @@ where
         view: BatchView<X, Y>,
     ) -> Result<MeanLoss<N::Scalar>, Error> {
         let length = shard_length(N::PARAMETERS, B, view.range.len());
-        if shard_count(view.range.len(), length, N::TOGETHER) < 2 {
+        let count = shard_count(view.range.len(), length, N::TOGETHER);
+        if count < 2 {
             return workspace.evaluate(simd, network, loss, view);
         }
         let totals = view.totals()?;
         if totals.is_nothing::<Y>() {
             return Ok(MeanLoss::NOTHING);
         }
-        let rest = self.shards(shard_count(view.range.len(), length, N::TOGETHER) - 1);
-        let shared = Shared { simd, network, loss, view: &view, totals, length };
-        let sum = shared.over_shards(workspace, None, rest, view.range.clone())?;
+        let leaf = leaf(simd, network, loss, &view, totals, (length, count));
+        let sum = sum(simd, &leaf, 0..count, workspace, None, self.rest(count))?;
         view.mean(totals, sum)
     }
 }
 
-impl<N: Trainable, const B: usize> Parallel<N, B> {
-    /// The first `count` shards; allocates those that are missing.
-    fn shards(&mut self, count: usize) -> &mut [Box<Shard<N, B>>]
-    where
-        Shard<N, B>: Send,
-    {
-        while self.shards.len() < count {
-            self.shards.push(boxed_on_large_stack(|| Shard { workspace: Workspace::new(), gradient: N::ZEROED }));
-        }
-        &mut self.shards[..count]
-    }
-}
-
-/// What all threads share of a batch.
-struct Shared<'a, S, N: Trainable, L, X: ?Sized, Y: ?Sized> {
-    simd: S,
-    network: &'a N,
-    loss: &'a L,
-    view: &'a BatchView<'a, X, Y>,
-    totals: Totals<N::Scalar>,
-    /// The number of samples in a shard.
-    length: usize,
-}
-
-impl<S: Simd, N, L, X, Y> Shared<'_, S, N, L, X, Y>
+impl<N: Trainable + Send, const B: usize> Parallel<N, B>
 where
-    N: Trainable + Send + Sync,
-    L: Sync,
-    X: Inputs<N::Scalar, N::In> + Sync + ?Sized,
-    Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + Sync + ?Sized,
+    N::Cache<B>: Send,
 {
-    /// Returns what the samples in `range` add to the mean loss, and adds their gradient to `gradient`, if there is
-    /// one. Halves the range until it is one shard; `rest` has the memory of all its shards but the first. If there are
-    /// several errors, returns that of the first shard.
-    fn over_shards<const B: usize>(
-        &self,
-        workspace: &mut Workspace<N, B>,
-        mut gradient: Option<&mut N>,
-        rest: &mut [Box<Shard<N, B>>],
-        range: Range<usize>,
-    ) -> Result<N::Scalar, Error>
-    where
-        N::Cache<B>: Send,
-    {
-        let simd = self.simd;
-        let shards = rest.len() + 1;
-        let (left, right) = rest.split_at_mut(shards.div_ceil(2) - 1);
-        let Some((other, right)) = right.split_first_mut() else {
-            let view = &BatchView { range, ..*self.view };
-            // On a thread of rayon, which does not know the instruction set.
-            return simd.vectorize(
-                #[inline(always)]
-                || workspace.over_micro_batches(simd, self.network, self.loss, view, self.totals, gradient),
-            );
-        };
-        let half = range.start + shards.div_ceil(2) * self.length;
-        let (left_range, right_range) = (range.start..half, half..range.end);
-        let Shard { workspace: other_workspace, gradient: other_gradient } = &mut **other;
-        let other_wanted = gradient.is_some().then_some(&mut *other_gradient);
-        let (left, right) = rayon::join(
-            || self.over_shards(workspace, gradient.as_deref_mut(), left, left_range),
-            || self.over_shards(other_workspace, other_wanted, right, right_range),
-        );
-        let sum = left? + right?;
-        if let Some(gradient) = gradient {
-            simd.vectorize(
-                #[inline(always)]
-                || {
-                    gradient.visit_mut([other_gradient], &mut Accumulate);
-                    gradient.merge_buffers(other_gradient);
-                },
-            );
-        }
-        Ok(sum)
+    /// The memory of `count` shards except the first.
+    fn rest(&mut self, count: usize) -> &mut [Box<Shard<N, B>>] {
+        reserve(&mut self.shards, count - 1);
+        &mut self.shards[..count - 1]
     }
 }

@@ -1,6 +1,6 @@
 //! What stands behind the methods of [`Trainer`]: steps, epochs and training runs, by any [`Executor`].
 
-use crate::data::{Inputs, Permutation, check_data};
+use crate::data::{Inputs, Permutation};
 use crate::error::Error;
 use crate::kernel::is_in_registers;
 use crate::loss::Targets;
@@ -12,7 +12,7 @@ use crate::num::target::LOOPS_IN_LANES;
 use crate::optimizer::Optimizer;
 use crate::train::batch::{BatchView, MeanLoss, Sum, cause, cause_in_evaluation, check_together};
 use crate::train::callbacks::{EpochReport, TrainerCallback};
-use crate::train::executor::Executor;
+use crate::train::executor::{Executor, SingleThread};
 use crate::train::optimizer_step::OptimizerStep;
 use crate::train::{FitOptions, FitReport, Trainer, Workspace};
 use fearless_simd::Simd;
@@ -50,7 +50,7 @@ where
         X: Inputs<N::Scalar, N::In> + ?Sized,
         Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + ?Sized,
     {
-        let count = self.check(inputs, targets, usize::MAX)?;
+        let count = self.check_by::<H, X, Y>(inputs, targets, usize::MAX)?;
         let order = &Permutation::identity(count);
         self.step_by(executor, BatchView::all(inputs, targets, order, self.epochs))
     }
@@ -62,7 +62,18 @@ where
         X: Inputs<N::Scalar, N::In> + ?Sized,
         Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + ?Sized,
     {
-        let count = check_data(inputs, targets)?;
+        self.check_by::<SingleThread, X, Y>(inputs, targets, batch_size)
+    }
+
+    /// [`check`](Self::check), for data that an executor takes.
+    #[inline(always)]
+    pub(crate) fn check_by<H, X, Y>(&self, inputs: &X, targets: &Y, batch_size: usize) -> Result<usize, Error>
+    where
+        H: Executor<N, L, X, Y, B>,
+        X: Inputs<N::Scalar, N::In> + ?Sized,
+        Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + ?Sized,
+    {
+        let count = H::count(inputs, targets)?;
         self.optimizer.check()?;
         Y::check_loss(&self.loss)?;
         if batch_size == 0 {
@@ -86,7 +97,7 @@ where
         Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + ?Sized,
         R: Rng,
     {
-        let count = self.check(inputs, targets, batch_size)?;
+        let count = self.check_by::<H, X, Y>(inputs, targets, batch_size)?;
         if !is_finite(&self.network) {
             return Err(Error::WeightNotFinite);
         }
@@ -103,7 +114,7 @@ where
         X: Inputs<N::Scalar, N::In> + ?Sized,
         Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + ?Sized,
     {
-        let count = check_data(inputs, targets)?;
+        let count = H::count(inputs, targets)?;
         Y::check_loss(&self.loss)?;
         let order = &Permutation::identity(count);
         let view = BatchView::all(inputs, targets, order, 0);
@@ -133,9 +144,9 @@ where
         R: Rng,
     {
         if let Some((inputs, targets)) = validation {
-            check_data(inputs, targets)?;
+            <H as Executor<N, L, VX, VY, B>>::count(inputs, targets)?;
         }
-        let count = self.check(inputs, targets, fit.batch_size)?;
+        let count = self.check_by::<H, X, Y>(inputs, targets, fit.batch_size)?;
         if !is_finite(&self.network) {
             return Err(Error::WeightNotFinite);
         }

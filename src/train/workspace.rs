@@ -533,7 +533,7 @@ impl<N: Trainable, const B: usize> Workspace<N, B> {
         if totals.is_nothing::<Y>() {
             return Ok(MeanLoss::NOTHING);
         }
-        let sum = self.over_micro_batches(simd, network, loss, &view, totals, Some(gradient));
+        let sum = self.over_micro_batches::<S, L, X, Y, Y>(simd, network, loss, &view, totals, Some(gradient));
         let mean = match sum {
             Ok(sum) => view.mean(totals, sum),
             Err(error) => Err(error),
@@ -566,7 +566,7 @@ impl<N: Trainable, const B: usize> Workspace<N, B> {
             return Ok(MeanLoss::NOTHING);
         }
         if X::PADDED {
-            let sum = self.over_micro_batches(simd, network, loss, view, totals, Some(gradient))?;
+            let sum = self.over_micro_batches::<S, L, X, Y, Y>(simd, network, loss, view, totals, Some(gradient))?;
             return view.mean(totals, sum);
         }
         let pass = Pass::<S, B>::new(simd, B).stop_at_logits().with_zero_gradient();
@@ -592,19 +592,19 @@ impl<N: Trainable, const B: usize> Workspace<N, B> {
         if totals.is_nothing::<Y>() {
             return Ok(MeanLoss::NOTHING);
         }
-        let sum = self.over_micro_batches(simd, network, loss, &view, totals, None)?;
+        let sum = self.over_micro_batches::<S, L, X, Y, Y>(simd, network, loss, &view, totals, None)?;
         view.mean(totals, sum)
     }
 
     /// Returns what the samples add to the mean loss of their batch, which may be infinite or NaN, and adds their
-    /// gradient to `gradient`.
+    /// gradient to `gradient`. `D` has the targets, `Y` says what they are.
     #[inline(always)]
-    pub(crate) fn over_micro_batches<S: Simd, L, X, Y>(
+    pub(crate) fn over_micro_batches<S: Simd, L, X, Y, D>(
         &mut self,
         simd: S,
         network: &N,
         loss: &L,
-        view: &BatchView<X, Y>,
+        view: &BatchView<X, D>,
         totals: Totals<N::Scalar>,
         mut gradient: Option<&mut N>,
     ) -> Result<N::Scalar, Error>
@@ -612,6 +612,7 @@ impl<N: Trainable, const B: usize> Workspace<N, B> {
         N: Trainable,
         X: Inputs<N::Scalar, N::In> + ?Sized,
         Y: Targets<N::Scalar, L, LastActivation<N>, N::Out> + ?Sized,
+        D: Samples<N::Scalar, Item = Y::Item> + ?Sized,
     {
         let BatchView { range, .. } = view;
         let mut sum = Sum::ZERO;
@@ -627,7 +628,8 @@ impl<N: Trainable, const B: usize> Workspace<N, B> {
         while first < range.end {
             let end = if part < range.end - first { first + part } else { range.end };
             while first < end {
-                let (offset, mut left) = (first - totals.start, range.end - first);
+                // What a rank has of a batch may begin before the batch as a whole would: only the distance counts.
+                let (offset, mut left) = (first.wrapping_sub(totals.start), range.end - first);
                 if N::TOGETHER > 1 && B > 2 && left == B + 1 {
                     // Two micro-batches of several samples, instead of a full one and one with a single sample.
                     left = B - 1;
@@ -645,9 +647,9 @@ impl<N: Trainable, const B: usize> Workspace<N, B> {
                     if !view.training {
                         full = full.in_evaluation();
                     }
-                    self.over_micro_batch::<S, L, X, Y, Y>(full, network, loss, view, totals, gradient)?
+                    self.over_micro_batch::<S, L, X, Y, D>(full, network, loss, view, totals, gradient)?
                 } else {
-                    self.over_micro_batch::<S, L, X, Y, Y>(pass, network, loss, view, totals, gradient)?
+                    self.over_micro_batch::<S, L, X, Y, D>(pass, network, loss, view, totals, gradient)?
                 });
                 first += pass.len();
             }
@@ -740,7 +742,7 @@ impl<N: Trainable, const B: usize> Workspace<N, B> {
     {
         let BatchView { inputs, targets, order, epoch, batch, .. } = view;
         let (simd, len) = (pass.simd(), pass.len());
-        let (scale, begin) = (N::Scalar::ONE / totals.weight, totals.start + pass.offset());
+        let (scale, begin) = (N::Scalar::ONE / totals.weight, totals.start.wrapping_add(pass.offset()));
 
         let in_order = order.is_identity();
         let samples: [usize; B] = if in_order {

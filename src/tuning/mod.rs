@@ -45,6 +45,9 @@
 //! | `loguniform` | [`log_uniform`] |
 //! | `solver="lbfgs"` | [`Architecture::lbfgs`]; `"sgd"` and `"adam"` are optimizers |
 //!
+//! With the feature `cluster` a search writes a journal, from which it resumes after an interruption, and is shared among
+//! the processes of a cluster: `SearchOptions`.
+//!
 //! Each network type takes the compiler about as long as a training run that is written in full. All optimizers are
 //! compiled for it, if the optimizer is [`AnyOptimizer`](crate::optimizer::AnyOptimizer); a space of one optimizer
 //! takes less.
@@ -54,7 +57,13 @@ extern crate std;
 
 mod architecture;
 mod hyperparameters;
+#[cfg(feature = "cluster")]
+mod journal;
 mod score;
+#[cfg(feature = "cluster")]
+mod search;
+#[cfg(feature = "cluster")]
+mod share_out;
 mod solver;
 mod space;
 mod table;
@@ -64,7 +73,11 @@ mod validation;
 pub use crate::__networks as networks;
 pub use architecture::{Architecture, Predictor};
 pub use hyperparameters::{Hyperparameters, NoImprovement, StopWithoutImprovement};
+#[cfg(feature = "cluster")]
+pub use journal::JournalProblem;
 pub use score::{accuracy, neg_mean_absolute_error, neg_mean_squared_error, r2};
+#[cfg(feature = "cluster")]
+pub use search::{SearchError, SearchOptions, SearchProgress};
 pub use space::{Choice, SearchSpace, Uniform, Values, log_uniform, uniform};
 pub use table::{Row, Table};
 pub use validation::{CrossValidation, CrossValidationOptions, Fitted, Scalable, Scaler, Scaling, Scores};

@@ -277,13 +277,13 @@ pub(crate) struct FoldTask<'a, T: Real, Y: ?Sized, L, In: Scalable> {
 ///
 #[doc(alias("cross_val_score", "cross_validate", "GridSearchCV", "RandomizedSearchCV", "KFold"))]
 pub struct CrossValidation<'a, T: Real, Y: Samples<T> + ?Sized, L, F, In: Scalable, const OUT: usize> {
-    inputs: Vec<In::Sample<T>>,
-    targets: &'a Y,
-    loss: L,
+    pub(super) inputs: Vec<In::Sample<T>>,
+    pub(super) targets: &'a Y,
+    pub(super) loss: L,
     score: F,
-    scaling: Scaling,
-    seed: u64,
-    folds: Vec<FoldData<T, In>>,
+    pub(super) scaling: Scaling,
+    pub(super) seed: u64,
+    pub(super) folds: Vec<FoldData<T, In>>,
     /// The targets of each fold's test samples.
     test_targets: Vec<Vec<Y::Item>>,
 }
@@ -561,11 +561,7 @@ where
         O: Optimizer<Scalar = T> + Clone + Send + Sync,
         Y::Item: Sync,
     {
-        let mut candidates = Vec::new();
-        for network in 0..networks.len() {
-            candidates.extend(space.grid()?.into_iter().map(|choice| (network, choice)));
-        }
-        self.table(networks, candidates)
+        self.table(networks, grid_candidates(networks.len(), space)?)
     }
 
     /// Random search: tries `count` random combinations of networks and hyperparameters. If all values are lists, each
@@ -607,25 +603,7 @@ where
         O: Optimizer<Scalar = T> + Clone + Send + Sync,
         Y::Item: Sync,
     {
-        if networks.is_empty() {
-            return Err(Error::NoValues { name: "network" });
-        }
-        let mut rng = seeded(self.seed);
-        let mut candidates = Vec::new();
-        if let Some(size) = space.size() {
-            // Reports the error in the values.
-            space.grid()?;
-            let order = Permutation::new(size * networks.len(), &mut rng);
-            for position in 0..order.count().min(count) {
-                let candidate = order.at(position);
-                candidates.push((candidate / size, space.at(candidate % size)));
-            }
-        } else {
-            for _ in 0..count {
-                candidates.push((below(networks.len(), &mut rng), space.draw(&mut rng)?));
-            }
-        }
-        self.table(networks, candidates)
+        self.table(networks, self.random_candidates(networks.len(), space, count)?)
     }
 
     /// Trains a network with a set of hyperparameters on all samples, with their scaling, for use.
@@ -699,8 +677,56 @@ where
         FoldTask { seed, loss: &self.loss, targets: self.targets, part }
     }
 
-    /// Returns the result of every candidate, an index of a network and hyperparameters, in each fold: all folds of the
-    /// first candidate, then those of the next.
+    /// Candidates of a random search: an index of a network, and hyperparameters.
+    pub(super) fn random_candidates<O>(
+        &self,
+        networks: usize,
+        space: &SearchSpace<O>,
+        count: usize,
+    ) -> Result<Vec<(usize, Candidate<O>)>, Error>
+    where
+        O: Optimizer<Scalar = T> + Clone + Send + Sync,
+    {
+        if networks == 0 {
+            return Err(Error::NoValues { name: "network" });
+        }
+        let mut rng = seeded(self.seed);
+        let mut candidates = Vec::new();
+        if let Some(size) = space.size() {
+            // Reports the error in the values.
+            space.grid()?;
+            let order = Permutation::new(size * networks, &mut rng);
+            for position in 0..order.count().min(count) {
+                let candidate = order.at(position);
+                candidates.push((candidate / size, space.at(candidate % size)));
+            }
+        } else {
+            for _ in 0..count {
+                candidates.push((below(networks, &mut rng), space.draw(&mut rng)?));
+            }
+        }
+        Ok(candidates)
+    }
+
+    /// Returns the result of a job: all folds of the first candidate are the first jobs, then come those of the next.
+    pub(super) fn result<O>(
+        &self,
+        networks: &[Architecture<T, Y, L, O, In, OUT>],
+        candidates: &[(usize, Candidate<O>)],
+        job: usize,
+    ) -> Result<FoldScore, Error>
+    where
+        O: Optimizer<Scalar = T> + Clone + Send + Sync,
+    {
+        let folds = self.folds.len();
+        let ((network, choice), fold) = (&candidates[job / folds], job % folds);
+        let task = self.task(&self.folds[fold], fold);
+        let output = (networks[*network].learn)(&task, &choice.hyperparameters)?;
+        let score = (self.score)(&self.test_targets[fold], &output.outputs)?;
+        Ok(FoldScore { score, epochs: output.epochs })
+    }
+
+    /// Returns the results of all jobs.
     fn results<O>(
         &self,
         networks: &[Architecture<T, Y, L, O, In, OUT>],
@@ -710,15 +736,8 @@ where
         O: Optimizer<Scalar = T> + Clone + Send + Sync,
         Y::Item: Sync,
     {
-        let folds = self.folds.len();
-        let result = |job: usize| {
-            let ((network, choice), fold) = (&candidates[job / folds], job % folds);
-            let task = self.task(&self.folds[fold], fold);
-            let output = (networks[*network].learn)(&task, &choice.hyperparameters)?;
-            let score = (self.score)(&self.test_targets[fold], &output.outputs)?;
-            Ok(FoldScore { score, epochs: output.epochs })
-        };
-        let jobs = 0..candidates.len() * folds;
+        let result = |job: usize| self.result(networks, candidates, job);
+        let jobs = 0..candidates.len() * self.folds.len();
         #[cfg(feature = "rayon")]
         return {
             use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
@@ -737,17 +756,43 @@ where
         O: Optimizer<Scalar = T> + Clone + Send + Sync,
         Y::Item: Sync,
     {
+        self.check_candidates(networks, &candidates)?;
+        let results = self.results(networks, &candidates);
+        // After the training runs, so that they do not disturb the clock.
+        let times = self.times(networks);
+        Ok(self.rows(networks, candidates, &results, &times))
+    }
+
+    /// Fails unless there is something to try, and all hyperparameters are in their range.
+    pub(super) fn check_candidates<O>(
+        &self,
+        networks: &[Architecture<T, Y, L, O, In, OUT>],
+        candidates: &[(usize, Candidate<O>)],
+    ) -> Result<(), Error>
+    where
+        O: Optimizer<Scalar = T> + Clone + Send + Sync,
+    {
         if networks.is_empty() || candidates.is_empty() {
             return Err(Error::NoValues { name: if networks.is_empty() { "network" } else { "candidate" } });
         }
         let samples = self.folds.iter().map(|part| part.train.len()).min().unwrap_or(0);
-        for (_, choice) in &candidates {
+        for (_, choice) in candidates {
             choice.hyperparameters.check(samples)?;
         }
-        self.loss.check_settings()?;
-        let results = self.results(networks, &candidates);
-        // After the training runs, so that they do not disturb the clock.
-        let times: Vec<_> = networks.iter().map(|network| self.time(network)).collect();
+        self.loss.check_settings()
+    }
+
+    /// The table of the results of all jobs, and of the times of the networks.
+    pub(super) fn rows<O>(
+        &self,
+        networks: &[Architecture<T, Y, L, O, In, OUT>],
+        candidates: Vec<(usize, Candidate<O>)>,
+        results: &[Result<FoldScore, Error>],
+        times: &[Option<f64>],
+    ) -> Table<O>
+    where
+        O: Optimizer<Scalar = T> + Clone + Send + Sync,
+    {
         let mut rows = Vec::new();
         for ((index, choice), results) in candidates.into_iter().zip(results.chunks(self.folds.len())) {
             let network = &networks[index];
@@ -762,10 +807,15 @@ where
                 epochs: results.iter().map(|result| result.map_or(0, |fold| fold.epochs)).collect(),
                 count: network.count,
                 bytes: network.bytes,
-                nanoseconds: times[index],
+                nanoseconds: times.get(index).copied().flatten(),
             });
         }
-        Ok(Table::new(rows))
+        Table::new(rows)
+    }
+
+    /// The time of one prediction of each network.
+    pub(super) fn times<O>(&self, networks: &[Architecture<T, Y, L, O, In, OUT>]) -> Vec<Option<f64>> {
+        networks.iter().map(|network| self.time(network)).collect()
     }
 
     /// The time of one prediction in nanoseconds: the best of some rounds. The rounds are short, since no training runs
@@ -798,9 +848,22 @@ where
     }
 }
 
+/// All candidates of a grid: an index of a network, and hyperparameters.
+pub(super) fn grid_candidates<O>(networks: usize, space: &SearchSpace<O>) -> Result<Vec<(usize, Candidate<O>)>, Error>
+where
+    O: Optimizer + Clone + Send + Sync,
+{
+    let mut candidates = Vec::new();
+    for network in 0..networks {
+        candidates.extend(space.grid()?.into_iter().map(|choice| (network, choice)));
+    }
+    Ok(candidates)
+}
+
 /// The result of a candidate in one fold.
-#[derive(Clone, Copy)]
-struct FoldScore {
-    score: f64,
-    epochs: usize,
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "cluster", derive(serde::Serialize, serde::Deserialize))]
+pub(super) struct FoldScore {
+    pub score: f64,
+    pub epochs: usize,
 }

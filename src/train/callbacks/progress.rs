@@ -18,6 +18,9 @@ use std::time::Instant;
 /// The shortest time between two drawings of the bar.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// The shortest time between two lines where there is no terminal.
+const PAUSE_OF_LINES: Duration = Duration::from_secs(10);
+
 /// Progress bar with the epoch, the losses, epochs per second and the remaining time, in the terminal's last line. It
 /// is drawn to the standard error, up to 20 times a second, and not at all if that is not a terminal.
 ///
@@ -46,6 +49,8 @@ pub struct Progress {
     epochs: u64,
     losses: (f64, Option<f64>),
     drawn: Option<Instant>,
+    /// Whether lines are written where there is no terminal.
+    lines: bool,
 }
 
 impl Progress {
@@ -70,7 +75,7 @@ impl Progress {
     /// Uses a bar of your own, whose length is the number of epochs. Its message is set to the losses.
     #[must_use]
     pub fn with_bar(bar: ProgressBar) -> Self {
-        Progress { bar, epochs: 0, losses: (f64::NAN, None), drawn: None }
+        Progress { bar, epochs: 0, losses: (f64::NAN, None), drawn: None, lines: false }
     }
 
     /// The bar, to draw it elsewhere or to write above it.
@@ -79,9 +84,36 @@ impl Progress {
         &self.bar
     }
 
+    /// For training over ranks: rank 0 alone shows it. Under `mpirun` and in a batch job the standard error is no terminal; there it
+    /// writes a line every ten seconds instead, and one at the end. Needs the feature `cluster` too.
+    #[cfg(feature = "cluster")]
+    #[must_use]
+    pub fn over(self, communicator: &dyn crate::train::cluster::Communicator) -> Self {
+        let is_first = communicator.rank() == 0;
+        if !is_first {
+            self.bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
+        }
+        Progress { lines: is_first, ..self }
+    }
+
+    /// Whether it is time to show it again.
+    fn is_due(&self) -> bool {
+        let pause = match (self.bar.is_hidden(), self.lines) {
+            (false, _) => PAUSE,
+            (true, true) => PAUSE_OF_LINES,
+            (true, false) => return false,
+        };
+        self.drawn.is_none_or(|drawn| drawn.elapsed() >= pause)
+    }
+
     fn draw(&mut self) {
         let validation = self.losses.1.map_or(String::new(), |loss| format!("  validation {}", format_loss(loss)));
-        self.bar.set_message(format!("loss {}{validation}", format_loss(self.losses.0)));
+        let message = format!("loss {}{validation}", format_loss(self.losses.0));
+        if self.bar.is_hidden() && self.lines {
+            let epochs = self.bar.length().unwrap_or(self.epochs);
+            std::eprintln!("epoch {}/{epochs}  {message}", self.epochs);
+        }
+        self.bar.set_message(message);
         self.bar.set_position(self.epochs);
         self.drawn = Some(Instant::now());
     }
@@ -100,7 +132,7 @@ impl<N: Trainable> Callback<N> for &mut Progress {
         self.epochs += 1;
         self.losses = (epoch.loss.exact(), epoch.validation_loss.map(Real::exact));
         // An epoch may take less time than formatting a loss.
-        if self.drawn.is_none_or(|drawn| drawn.elapsed() >= PAUSE) && !self.bar.is_hidden() {
+        if self.is_due() {
             self.draw();
         }
         ControlFlow::Continue(())

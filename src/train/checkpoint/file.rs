@@ -82,14 +82,17 @@ fn write_into(mut file: File, kinds: &Kinds, values: &impl Serialize) -> io::Res
     Ok(file)
 }
 
-/// Reads the values of a checkpoint, after its type names, which must match; `None` if there is no file.
-pub(super) fn read(path: &Path, kinds: &Kinds) -> Result<Option<Values>, CheckpointProblem> {
-    let mut file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(CheckpointProblem::Read(error)),
-    };
-    let bytes = body(&mut file)?;
+/// Reads what follows the header of a checkpoint; `None` if there is no file.
+pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, CheckpointProblem> {
+    match File::open(path) {
+        Ok(mut file) => body(&mut file).map(Some),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(CheckpointProblem::Read(error)),
+    }
+}
+
+/// The values of a checkpoint, after its type names, which must match.
+pub(super) fn values(bytes: Vec<u8>, kinds: &Kinds) -> Result<Values, CheckpointProblem> {
     let (names, rest) = postcard::take_from_bytes::<[&str; 4]>(&bytes).map_err(|_| CheckpointProblem::Content)?;
     for ((what, expected), found) in kinds.iter().zip(names) {
         if expected != found {
@@ -98,7 +101,7 @@ pub(super) fn read(path: &Path, kinds: &Kinds) -> Result<Option<Values>, Checkpo
         }
     }
     let first = bytes.len() - rest.len();
-    Ok(Some(Values { bytes, first }))
+    Ok(Values { bytes, first })
 }
 
 /// The values of a checkpoint, as postcard writes them.

@@ -125,6 +125,8 @@ pub struct Checkpoint<W = ()> {
     kept: Option<usize>,
     /// Whether a callback has stopped the training run.
     stopped: bool,
+    /// Whether this process writes the file: of many ranks only one does.
+    writes: bool,
 }
 
 /// All values of a checkpoint, in their order; the trainer's gradient is zero between steps.
@@ -143,7 +145,7 @@ impl<W> Checkpoint<W> {
     /// Creates a checkpoint in the file at `path`, written after each epoch, around the other callbacks; `()` for none.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>, callback: W) -> Self {
-        Checkpoint { callback, path: path.into(), every: 1, kept: None, stopped: false }
+        Checkpoint { callback, path: path.into(), every: 1, kept: None, stopped: false, writes: true }
     }
 
     /// Sets how often the file is written: when the trainer's number of epochs is a multiple of `epochs`, and when a
@@ -175,9 +177,58 @@ impl<W> Checkpoint<W> {
         W: Resume<T::Network>,
     {
         crate::io::file::remove_leftovers(&self.path);
-        let Some(written) = file::read(&self.path, &kinds::<T, W::State>())? else {
-            return Ok(false);
+        match file::read(&self.path)? {
+            Some(bytes) => self.put_back_from(bytes, trainer),
+            None => Ok(false),
+        }
+    }
+
+    /// [`resume`](Self::resume) on all ranks: rank 0 reads the file, and from now on it alone writes it.
+    #[cfg(feature = "cluster")]
+    pub(super) fn resume_over<T>(
+        &mut self,
+        communicator: &dyn crate::train::cluster::Communicator,
+        trainer: &mut T,
+    ) -> Result<bool, CheckpointError>
+    where
+        T: Saved<Network: Checkpointable, Optimizer: Checkpointable, Rng: Checkpointable, State: Checkpointable>,
+        W: Resume<T::Network>,
+    {
+        self.writes = communicator.rank() == 0;
+        let mut result = Ok(None);
+        if self.writes {
+            crate::io::file::remove_leftovers(&self.path);
+            result = file::read(&self.path);
+        }
+        // What rank 0 has found: nothing, the bytes of a file, or an error, which only the text of can be sent.
+        let mut message = match &result {
+            Ok(None) => alloc::vec![0],
+            Ok(Some(bytes)) => [&[1], &bytes[..]].concat(),
+            Err(problem) => [&[2], problem.to_string().as_bytes()].concat(),
         };
+        crate::train::cluster::broadcast(communicator, 0, &mut message);
+        let found = match (result, message.split_first()) {
+            (Err(problem), _) => Err(problem),
+            (Ok(None), Some((1, bytes))) => Ok(Some(bytes.to_vec())),
+            (Ok(None), Some((2, text))) => {
+                Err(CheckpointProblem::Read(std::io::Error::other(alloc::string::String::from_utf8_lossy(text))))
+            }
+            (Ok(found), _) => Ok(found),
+        };
+        let result = match found {
+            Ok(Some(bytes)) => self.put_back_from(bytes, trainer),
+            Ok(None) => Ok(false),
+            Err(problem) => Err(problem),
+        };
+        result.map_err(|problem| CheckpointError::new(&self.path, problem))
+    }
+
+    fn put_back_from<T>(&mut self, bytes: alloc::vec::Vec<u8>, trainer: &mut T) -> Result<bool, CheckpointProblem>
+    where
+        T: Saved<Network: Checkpointable, Optimizer: Checkpointable, Rng: Checkpointable, State: Checkpointable>,
+        W: Resume<T::Network>,
+    {
+        let written = file::values(bytes, &kinds::<T, W::State>())?;
         // The values are read beside the trainer, which stays unchanged until all of them are read.
         let mut values = boxed_on_large_stack(|| Values {
             stopped: false,
@@ -260,6 +311,9 @@ where
         if self.stopped {
             return Ok(ControlFlow::Break(()));
         }
+        if !self.writes {
+            return Ok(ControlFlow::Continue(()));
+        }
         // An error now is better than one after an epoch, which may take hours.
         crate::io::file::check(&self.path).map_err(|error| self.write_error(error.kind()))?;
         Ok(ControlFlow::Continue(()))
@@ -304,6 +358,10 @@ impl<W> Checkpoint<W> {
         T: Saved<Network: Checkpointable, Optimizer: Checkpointable, Rng: Checkpointable, State: Checkpointable>,
         W: Resume<T::Network>,
     {
+        if !self.writes {
+            self.kept = Some(trainer.epochs());
+            return Ok(());
+        }
         match self.save(trainer).map_err(|error| error.problem) {
             Ok(()) | Err(CheckpointProblem::NotFinite) => Ok(()),
             Err(CheckpointProblem::Write(error)) => Err(self.write_error(error.kind())),
