@@ -1,5 +1,6 @@
 //! Activations in integers: [`QuantizedActivation`], and the layers that activations are.
 
+use super::graph::QuantizedOp;
 use super::layer::{Quantize, QuantizedLayer, Range};
 use super::scale::{Integers, QuantizedShape, Scale};
 use crate::activation::{Activation, Softmax, elementwise_activations};
@@ -21,6 +22,9 @@ pub trait ActivationTable: Copy + PartialEq + core::fmt::Debug + Send + Sync + '
 
     /// The value of the function.
     fn value(&self, x: i8) -> i8;
+
+    /// The values from that for -128 on, if it is a table.
+    fn table(&self) -> Option<&[i8; 256]>;
 }
 
 /// Nothing: the range of the outputs clips what the activation does.
@@ -42,6 +46,10 @@ impl ActivationTable for Clamp {
     fn value(&self, x: i8) -> i8 {
         x
     }
+
+    fn table(&self) -> Option<&[i8; 256]> {
+        None
+    }
 }
 
 impl ActivationTable for Lookup {
@@ -54,6 +62,10 @@ impl ActivationTable for Lookup {
     #[inline(always)]
     fn value(&self, x: i8) -> i8 {
         self.0[usize::from(x as u8 ^ 0x80)]
+    }
+
+    fn table(&self) -> Option<&[i8; 256]> {
+        Some(&self.0)
     }
 }
 
@@ -184,6 +196,11 @@ impl<In: QuantizedShape, A: QuantizedActivation> QuantizedLayer<In> for Quantize
         self.output.unwrap_or(input)
     }
 
+    fn operations(&self, _: Scale, emit: &mut dyn FnMut(QuantizedOp)) {
+        let (table, output, least) = (self.table.table(), self.output, self.least);
+        emit(QuantizedOp::Apply { function: A::KIND, table, output, least });
+    }
+
     #[inline(always)]
     fn run<S: Simd>(&self, _: S, x: &Integers<In>) -> Integers<In> {
         let mut y = *x;
@@ -228,6 +245,10 @@ impl<const N: usize> QuantizedLayer<Features<N>> for QuantizedSoftmax {
 
     fn output(&self, input: Scale) -> Scale {
         input
+    }
+
+    fn operations(&self, _: Scale, emit: &mut dyn FnMut(QuantizedOp)) {
+        emit(QuantizedOp::Softmax);
     }
 
     #[inline(always)]

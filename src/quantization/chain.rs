@@ -1,5 +1,6 @@
 //! Tuples of layers, in integers.
 
+use super::graph::QuantizedOp;
 use super::layer::{Quantize, QuantizedLayer, Range, Trial};
 use super::scale::{Integers, QuantizedShape, Scale};
 use crate::error::Error;
@@ -57,6 +58,19 @@ macro_rules! chain {
                 let scale = self.$zero.output(input);
                 $(let scale = self.$i.output(scale);)+
                 scale
+            }
+
+            fn operations(&self, input: Scale, emit: &mut dyn FnMut(QuantizedOp)) {
+                emit(QuantizedOp::ChainBegins);
+                let scale = input;
+                self.$zero.operations(scale, emit);
+                let scale = self.$zero.output(scale);
+                $(
+                    self.$i.operations(scale, emit);
+                    let scale = self.$i.output(scale);
+                )+
+                let _ = scale;
+                emit(QuantizedOp::ChainEnds);
             }
 
             #[inline(always)]

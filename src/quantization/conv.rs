@@ -2,13 +2,14 @@
 
 use super::activate::{ActivationTable, QuantizedActivation, scales, table};
 use super::channels::{Channel, channels};
+use super::graph::{QuantizedOp, QuantizedSums};
 use super::kernel::{add_products, arranged, weight};
 use super::layer::{Quantize, QuantizedLayer, Range, infer_one};
 use super::rescale::{assert_fits, assert_part, headroom, rescaled};
 use super::scale::Scale;
 use crate::error::Error;
 use crate::layers::{Conv2d, GroupedConv2d, RectangularConv2d};
-use crate::model::{Batch, Grid, Image, Shape};
+use crate::model::{Batch, Grid, Image, Shape, Windows};
 use core::marker::PhantomData;
 use fearless_simd::Simd;
 
@@ -293,6 +294,31 @@ impl<
 
     fn output(&self, _: Scale) -> Scale {
         self.output
+    }
+
+    fn operations(&self, input: Scale, emit: &mut dyn FnMut(QuantizedOp)) {
+        emit(QuantizedOp::Convolution {
+            windows: Windows {
+                from: [C, H, W],
+                to: [D, OH, OW],
+                kernel: [KH, KW],
+                stride: [SH, SW],
+                padding: [PH, PW],
+                dilation: [DH, DW],
+            },
+            depth: INPUTS,
+            sums: QuantizedSums {
+                terms: Self::TERMS,
+                weight: &|channel, term| self.weight(channel, term),
+                bias: &self.bias,
+                multiplier: &self.multiplier,
+                shift: &self.shift,
+                headroom: Self::HEADROOM,
+                scales: [input, self.sums, self.output],
+                function: A::KIND,
+                table: self.table.table(),
+            },
+        });
     }
 
     #[inline(always)]

@@ -2,6 +2,7 @@
 
 use super::activate::{self, ActivationTable, QuantizedActivation, scales, table};
 use super::channels::{Channel, channels};
+use super::graph::{QuantizedOp, QuantizedSums};
 use super::kernel::{add_products, arranged, weight};
 use super::layer::{Quantize, QuantizedLayer, Range, infer_one};
 use super::rescale::{assert_fits, assert_part, headroom, rescaled};
@@ -146,6 +147,20 @@ impl<const IN: usize, const OUT: usize, A: QuantizedActivation> QuantizedLayer<F
 
     fn output(&self, _: Scale) -> Scale {
         self.output
+    }
+
+    fn operations(&self, input: Scale, emit: &mut dyn FnMut(QuantizedOp)) {
+        emit(QuantizedOp::Linear(QuantizedSums {
+            terms: IN,
+            weight: &|output, input| self.weight(output, input),
+            bias: &self.bias,
+            multiplier: &self.multiplier,
+            shift: &self.shift,
+            headroom: Self::HEADROOM,
+            scales: [input, self.sums, self.output],
+            function: A::KIND,
+            table: self.table.table(),
+        }));
     }
 
     #[inline(always)]

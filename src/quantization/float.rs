@@ -1,5 +1,6 @@
 //! [`F32`]: a layer that stays in floats inside a quantized network.
 
+use super::graph::QuantizedOp;
 use super::layer::{Quantize, QuantizedLayer, Range, infer_one};
 use super::scale::{QuantizedShape, Scale};
 use crate::error::Error;
@@ -135,6 +136,10 @@ impl<In: QuantizedShape, L: Model<In, f32, Out: QuantizedShape>> QuantizedLayer<
 
     fn output(&self, _: Scale) -> Scale {
         self.output
+    }
+
+    fn operations(&self, _: Scale, emit: &mut dyn FnMut(QuantizedOp)) {
+        emit(QuantizedOp::Float { name: core::any::type_name::<L>() });
     }
 
     #[inline(always)]

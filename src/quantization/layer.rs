@@ -1,5 +1,6 @@
 //! The two traits: [`Quantize`], layers that have a form in integers, and [`QuantizedLayer`], what that form is.
 
+use super::graph::QuantizedOp;
 use super::scale::{Integers, QuantizedShape, Scale};
 use crate::error::Error;
 use crate::kernel::Pass;
@@ -27,6 +28,9 @@ pub trait QuantizedLayer<In: QuantizedShape> {
 
     /// The scale of the outputs for inputs on the scale `input`.
     fn output(&self, input: Scale) -> Scale;
+
+    /// Calls `emit` with the operations that the layer computes, for exporters; `input` is the scale of the inputs.
+    fn operations(&self, input: Scale, emit: &mut dyn FnMut(QuantizedOp));
 
     /// From integers to integers.
     fn run<S: Simd>(&self, simd: S, x: &Integers<In>) -> Integers<Self::Out>;

@@ -1,6 +1,7 @@
 //! [`QuantizedBatchNorm`]: a factor and a shift for each feature or channel, in integers.
 
 use super::channels::{Channel, channels};
+use super::graph::{QuantizedOp, QuantizedSums};
 use super::layer::{Quantize, QuantizedLayer, Range};
 use super::rescale::{assert_part, headroom, rescaled};
 use super::scale::Scale;
@@ -58,6 +59,21 @@ impl<const N: usize> QuantizedBatchNorm<N> {
         })
     }
 
+    fn operation(&self, input: Scale, pixels: usize, emit: &mut dyn FnMut(QuantizedOp)) {
+        let sums = QuantizedSums {
+            terms: 1,
+            weight: &|feature, _| self.weight.get(feature).copied().unwrap_or(0),
+            bias: &self.bias,
+            multiplier: &self.multiplier,
+            shift: &self.shift,
+            headroom: HEADROOM,
+            scales: [input, self.output, self.output],
+            function: None,
+            table: None,
+        };
+        emit(QuantizedOp::Affine { sums, pixels });
+    }
+
     fn new(norm: &BatchNorm<N>, input: Scale, Range { low, high }: Range) -> Result<Self, Error> {
         let mut output = Scale::of_range(low, high);
         let mut lines = [[0.0; 2]; N];
@@ -89,6 +105,10 @@ impl<const N: usize> QuantizedLayer<Features<N>> for QuantizedBatchNorm<N> {
         self.output
     }
 
+    fn operations(&self, input: Scale, emit: &mut dyn FnMut(QuantizedOp)) {
+        self.operation(input, 1, emit);
+    }
+
     #[inline(always)]
     fn run<S: Simd>(&self, _: S, x: &[i8; N]) -> [i8; N] {
         let mut y = *x;
@@ -102,6 +122,10 @@ impl<const N: usize, const H: usize, const W: usize> QuantizedLayer<Image<N, H, 
 
     fn output(&self, _: Scale) -> Scale {
         self.output
+    }
+
+    fn operations(&self, input: Scale, emit: &mut dyn FnMut(QuantizedOp)) {
+        self.operation(input, H * W, emit);
     }
 
     #[inline(always)]

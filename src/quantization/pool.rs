@@ -1,5 +1,6 @@
 //! Pooling, upsampling and reshaping in integers: they change no scale.
 
+use super::graph::QuantizedOp;
 use super::layer::{Quantize, QuantizedLayer, Range};
 use super::rescale::{multiplier_and_shift, rescaled};
 use super::scale::{QuantizedShape, Scale};
@@ -8,7 +9,7 @@ use crate::layers::{
     AveragePool, Dropout, Dropout2d, Flatten, GlobalAveragePool, Input, MaxPool, RectangularAveragePool,
     RectangularMaxPool, Unflatten, Upsample,
 };
-use crate::model::{Features, Image};
+use crate::model::{Features, Image, Shape, Windows};
 use core::marker::PhantomData;
 use fearless_simd::Simd;
 
@@ -21,6 +22,10 @@ impl<In: QuantizedShape> QuantizedLayer<In> for QuantizedIdentity {
 
     fn output(&self, input: Scale) -> Scale {
         input
+    }
+
+    fn operations(&self, _: Scale, emit: &mut dyn FnMut(QuantizedOp)) {
+        emit(QuantizedOp::Nothing);
     }
 
     #[inline(always)]
@@ -207,6 +212,19 @@ impl<
         input
     }
 
+    fn operations(&self, _: Scale, emit: &mut dyn FnMut(QuantizedOp)) {
+        emit(QuantizedOp::MaximumPooling {
+            windows: Windows {
+                from: [C, H, W],
+                to: [C, OH, OW],
+                kernel: [KH, KW],
+                stride: [SH, SW],
+                padding: [PH, PW],
+                dilation: [1; 2],
+            },
+        });
+    }
+
     #[inline(always)]
     fn run<S: Simd>(&self, _: S, x: &[[[i8; W]; H]; C]) -> [[[i8; OW]; OH]; C] {
         let mut y = [[[0; OW]; OH]; C];
@@ -242,6 +260,20 @@ impl<
 
     fn output(&self, input: Scale) -> Scale {
         input
+    }
+
+    fn operations(&self, _: Scale, emit: &mut dyn FnMut(QuantizedOp)) {
+        emit(QuantizedOp::MeanPooling {
+            windows: Windows {
+                from: [C, H, W],
+                to: [C, OH, OW],
+                kernel: [KH, KW],
+                stride: [SH, SW],
+                padding: [PH, PW],
+                dilation: [1; 2],
+            },
+            parts: (self.zero, self.multiplier, self.shift),
+        });
     }
 
     #[inline(always)]
@@ -337,6 +369,10 @@ impl<const C: usize, const H: usize, const W: usize, const OH: usize, const OW: 
         input
     }
 
+    fn operations(&self, _: Scale, emit: &mut dyn FnMut(QuantizedOp)) {
+        emit(QuantizedOp::NearestNeighbour { from: [C, H, W], factor: K });
+    }
+
     #[inline(always)]
     fn run<S: Simd>(&self, _: S, x: &[[[i8; W]; H]; C]) -> [[[i8; OW]; OH]; C] {
         let mut y = [[[0; OW]; OH]; C];
@@ -376,6 +412,10 @@ impl<const C: usize, const H: usize, const W: usize> QuantizedLayer<Image<C, H, 
         input
     }
 
+    fn operations(&self, _: Scale, emit: &mut dyn FnMut(QuantizedOp)) {
+        emit(QuantizedOp::MeanOfPixels { from: [C, H, W], parts: (self.zero, self.multiplier, self.shift) });
+    }
+
     #[inline(always)]
     fn run<S: Simd>(&self, _: S, x: &[[[i8; W]; H]; C]) -> [i8; C] {
         const { assert!(H * W <= LARGEST_MEAN, "QuantizedGlobalAveragePool: an image of more than 2^18 pixels") };
@@ -408,6 +448,10 @@ impl<const C: usize, const H: usize, const W: usize, const N: usize> QuantizedLa
         input
     }
 
+    fn operations(&self, _: Scale, emit: &mut dyn FnMut(QuantizedOp)) {
+        emit(QuantizedOp::Reshape { to: <Features<N> as Shape>::DIMENSIONS });
+    }
+
     #[inline(always)]
     fn run<S: Simd>(&self, _: S, x: &[[[i8; W]; H]; C]) -> [i8; N] {
         let mut y = [0; N];
@@ -423,6 +467,10 @@ impl<const C: usize, const H: usize, const W: usize, const N: usize> QuantizedLa
 
     fn output(&self, input: Scale) -> Scale {
         input
+    }
+
+    fn operations(&self, _: Scale, emit: &mut dyn FnMut(QuantizedOp)) {
+        emit(QuantizedOp::Reshape { to: <Image<C, H, W> as Shape>::DIMENSIONS });
     }
 
     #[inline(always)]

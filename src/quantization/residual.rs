@@ -1,5 +1,6 @@
 //! [`QuantizedResidual`]: a residual connection in integers.
 
+use super::graph::QuantizedOp;
 use super::layer::{Precision, Quantize, QuantizedLayer, Range, Trial};
 use super::scale::{QuantizedShape, Scale};
 use crate::error::Error;
@@ -79,6 +80,13 @@ impl<In: QuantizedShape, L: QuantizedLayer<In, Out = In>> QuantizedLayer<In> for
 
     fn output(&self, _: Scale) -> Scale {
         self.sum.output
+    }
+
+    fn operations(&self, input: Scale, emit: &mut dyn FnMut(QuantizedOp)) {
+        emit(QuantizedOp::ResidualBegins);
+        self.inside.operations(input, emit);
+        let QuantizedSum { zeros, factors, output } = self.sum;
+        emit(QuantizedOp::ResidualEnds { zeros, factors, output });
     }
 
     #[inline(always)]
