@@ -3,9 +3,9 @@
 use super::activate::{ActivationTable, QuantizedActivation, scales, table};
 use super::channels::{Channel, channels};
 use super::graph::{QuantizedOp, QuantizedSums};
-use super::kernel::{add_products, arranged, weight};
+use super::kernel::{Rows, arranged, outputs, weight};
 use super::layer::{Quantize, QuantizedLayer, Range, infer_one};
-use super::rescale::{assert_fits, assert_part, headroom, rescaled};
+use super::rescale::{assert_fits, assert_part, headroom};
 use super::scale::Scale;
 use crate::error::Error;
 use crate::layers::{Conv2d, GroupedConv2d, RectangularConv2d};
@@ -328,27 +328,41 @@ impl<
         let weights = self.weight.as_flattened().as_flattened().as_flattened();
         for row in 0..OH {
             for column in 0..OW {
-                let mut sums = self.bias;
                 let groups = x.chunks_exact(INPUTS).zip(weights.chunks_exact(Self::OUTPUTS * Self::TERMS));
-                for ((x, weights), sums) in groups.zip(sums.chunks_exact_mut(Self::OUTPUTS)) {
+                let mut values = [0; D];
+                for (group, (x, weights)) in groups.enumerate() {
                     let patch = self.patch(x, row, column);
                     let wide = patch.map(
                         #[inline(always)]
                         |rows| rows.map(|row| row.map(i16::from)),
                     );
                     let (patch, wide) = (patch.as_flattened().as_flattened(), wide.as_flattened().as_flattened());
-                    add_products(simd, weights, patch, wide, sums);
+                    let first = group * Self::OUTPUTS;
+                    let rows = Rows {
+                        weights,
+                        bias: part(&self.bias, first, Self::OUTPUTS),
+                        multiplier: part(&self.multiplier, first, Self::OUTPUTS),
+                        shift: part(&self.shift, first, Self::OUTPUTS),
+                        headroom: Self::HEADROOM,
+                        zero: self.sums.zero,
+                    };
+                    outputs(simd, rows, patch, wide, values.get_mut(first..first + Self::OUTPUTS).unwrap_or(&mut []));
                 }
-                for (((y, sum), multiplier), shift) in y.iter_mut().zip(sums).zip(self.multiplier).zip(self.shift) {
-                    let value = self.table.value(rescaled(sum << Self::HEADROOM, multiplier, shift, self.sums.zero));
+                for (y, value) in y.iter_mut().zip(values) {
                     if let Some(y) = y.get_mut(row).and_then(|y| y.get_mut(column)) {
-                        *y = value;
+                        *y = self.table.value(value);
                     }
                 }
             }
         }
         y
     }
+}
+
+/// So many values from the one at `first` on.
+#[inline(always)]
+fn part<T>(values: &[T], first: usize, count: usize) -> &[T] {
+    values.get(first..first + count).unwrap_or(&[])
 }
 
 /// The output of a convolution for one sample; `see` gets the sums too, if the activation is a table.

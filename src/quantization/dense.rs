@@ -3,9 +3,9 @@
 use super::activate::{self, ActivationTable, QuantizedActivation, scales, table};
 use super::channels::{Channel, channels};
 use super::graph::{QuantizedOp, QuantizedSums};
-use super::kernel::{add_products, arranged, weight};
+use super::kernel::{Rows, arranged, outputs, weight};
 use super::layer::{Quantize, QuantizedLayer, Range, infer_one};
-use super::rescale::{assert_fits, assert_part, headroom, rescaled};
+use super::rescale::{assert_fits, assert_part, headroom};
 use super::scale::Scale;
 use crate::error::Error;
 use crate::layers::Dense;
@@ -170,11 +170,18 @@ impl<const IN: usize, const OUT: usize, A: QuantizedActivation> QuantizedLayer<F
             #[inline(always)]
             |x| i16::from(x),
         );
-        let mut sums = self.bias;
-        add_products(simd, self.weight.as_flattened(), x, &wide, &mut sums);
+        let rows = Rows {
+            weights: self.weight.as_flattened(),
+            bias: &self.bias,
+            multiplier: &self.multiplier,
+            shift: &self.shift,
+            headroom: Self::HEADROOM,
+            zero: self.sums.zero,
+        };
         let mut y = [0; OUT];
-        for (((y, sum), &multiplier), &shift) in y.iter_mut().zip(sums).zip(&self.multiplier).zip(&self.shift) {
-            *y = self.table.value(rescaled(sum << Self::HEADROOM, multiplier, shift, self.sums.zero));
+        outputs(simd, rows, x, &wide, &mut y);
+        if A::Table::IS_TABLE {
+            y.iter_mut().for_each(|y| *y = self.table.value(*y));
         }
         y
     }

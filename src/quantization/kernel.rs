@@ -3,19 +3,24 @@
 //! With vector lanes, the weights of an output follow each other: registers of them are multiplied with those of the inputs,
 //! pair by pair.
 //!
-//! A microcontroller multiplies one weight after the other, but loads four at once: of four outputs that follow each other,
-//! the weights of an input are in a word. Its halves are taken as they are, two weights in one factor of 16 bits: one,
-//! with a sign, times 256, plus one without. What the lower weights add to a sum is known from a second sum, of these alone,
-//! and subtracted in the end. So a word costs one instruction to take apart, and not four. The lower weights are stored
-//! plus 128, and that times the sum of all inputs is subtracted.
+//! A microcontroller multiplies one weight after the other. Of four outputs that follow each other, the weights of an input are
+//! in a word, so that an input is loaded once for four.
+//!
+//! A Cortex-M3 and larger multiplies words and halves of words as fast as bytes, and the word costs three products instead of four
+//! and hardly an instruction to be taken apart: see [`add_words`]. For that the first and the third weight of a word have no
+//! sign: they are stored plus 128, and that times the sum of all inputs is subtracted.
 
+use super::rescale::rescaled;
 use crate::num::SCALAR;
 use fearless_simd::{Simd, SimdBase, SimdIntWiden, SimdWiden, i8x16, i8x32, i16x16, i32x8};
 
 /// How many outputs have their weights in a word.
 const TOGETHER: usize = 4;
 
-/// How many inputs can be added up in a factor of two weights: 2^8 products of 15 bits, times 2^8, are 31 bits.
+/// Whether the CPU multiplies words as fast as bytes, to 64 bits too: a Cortex-M3 and larger, which unlike a Cortex-M0 has atomics.
+const MULTIPLIES_WORDS: bool = cfg!(all(target_arch = "arm", target_has_atomic = "32"));
+
+/// How many products of halves of words can be added up: 2^8, of 22 bits and a sign.
 const PAIRED: usize = 256;
 
 /// The index in memory of the weight of an output and an input, and what the stored byte differs from it by.
@@ -47,27 +52,43 @@ pub(super) fn weight(rows: usize, terms: usize, arranged: &[i8], row: usize, ter
     arranged.get(index).map_or(0, |&weight| (weight as u8 ^ flip) as i8)
 }
 
-/// Adds to each sum the products of the inputs and the weights of a row. All lengths are constants where it is called.
-#[inline(always)]
-pub(super) fn add_products<S: Simd>(simd: S, weights: &[i8], x: &[i8], wide: &[i16], sums: &mut [i32]) {
-    if SCALAR {
-        add_words(weights, x, sums);
-    } else {
-        add_lanes(simd, weights, wide, sums);
-    }
+/// The outputs of a layer with weights: a row of weights for each.
+#[derive(Clone, Copy)]
+pub(super) struct Rows<'a> {
+    /// In the order of this file.
+    pub weights: &'a [i8],
+    pub bias: &'a [i32],
+    pub multiplier: &'a [u16],
+    pub shift: &'a [u8],
+    pub headroom: u32,
+    pub zero: i8,
 }
 
+/// The outputs for the inputs `x`. All lengths are constants where it is called.
 #[inline(always)]
-fn add_lanes<S: Simd>(simd: S, weights: &[i8], x: &[i16], sums: &mut [i32]) {
-    let mut rows = weights.chunks_exact(x.len());
-    let mut row = || rows.next().unwrap_or(&[]);
-    let (blocks, rest) = sums.as_chunks_mut::<TOGETHER>();
-    for block in blocks {
-        let rows = [row(), row(), row(), row()];
-        add_rows(simd, rows, x, block);
+pub(super) fn outputs<S: Simd>(simd: S, rows: Rows<'_>, x: &[i8], wide: &[i16], y: &mut [i8]) {
+    if SCALAR {
+        return outputs_by_words(rows, x, y);
     }
-    for sum in rest {
-        add_rows(simd, [row()], x, core::array::from_mut(sum));
+    // So many outputs at a time are rescaled in lanes.
+    const BLOCK: usize = 32;
+    let mut weights = rows.weights.chunks_exact(x.len());
+    let mut row = || weights.next().unwrap_or(&[]);
+    let parts = rows.bias.chunks(BLOCK).zip(rows.multiplier.chunks(BLOCK)).zip(rows.shift.chunks(BLOCK));
+    for (((biases, multipliers), shifts), y) in parts.zip(y.chunks_mut(BLOCK)) {
+        let mut sums = [0; BLOCK];
+        sums.iter_mut().zip(biases).for_each(|(sum, &bias)| *sum = bias);
+        let (blocks, rest) = sums.get_mut(..biases.len()).unwrap_or(&mut []).as_chunks_mut::<TOGETHER>();
+        for block in blocks {
+            let rows = [row(), row(), row(), row()];
+            add_rows(simd, rows, wide, block);
+        }
+        for sum in rest {
+            add_rows(simd, [row()], wide, core::array::from_mut(sum));
+        }
+        for (((y, sum), &multiplier), &shift) in y.iter_mut().zip(sums).zip(multipliers).zip(shifts) {
+            *y = rescaled(sum << rows.headroom, multiplier, shift, rows.zero);
+        }
     }
 }
 
@@ -102,46 +123,156 @@ fn add_rows<S: Simd, const ROWS: usize>(simd: S, rows: [&[i8]; ROWS], x: &[i16],
     }
 }
 
-#[inline(always)]
-fn add_words(weights: &[i8], x: &[i8], sums: &mut [i32]) {
-    let (blocks, rest) = sums.as_chunks_mut::<TOGETHER>();
-    let (words, rows) = weights.split_at_checked(blocks.as_flattened().len() * x.len()).unwrap_or((weights, &[]));
-    let offset = x.iter().map(|&x| i32::from(x)).sum::<i32>() << 7;
-    for (block, words) in blocks.iter_mut().zip(words.chunks_exact(TOGETHER * x.len())) {
-        block[0] -= offset;
-        block[2] -= offset;
-        let (words, _) = words.as_chunks::<TOGETHER>();
-        if x.len() <= PAIRED {
-            add_block(words, x, block);
-        } else {
+/// The same on a microcontroller: one function for all layers of a program, and no division by a length.
+#[inline(never)]
+fn outputs_by_words(rows: Rows<'_>, x: &[i8], y: &mut [i8]) {
+    let mut weights = rows.weights;
+    let offset = total(x) << 7;
+    let ((blocks, rest), (biases, last_biases)) = (y.as_chunks_mut::<TOGETHER>(), rows.bias.as_chunks::<TOGETHER>());
+    let (multipliers, last_multipliers) = rows.multiplier.as_chunks::<TOGETHER>();
+    let (shifts, last_shifts) = rows.shift.as_chunks::<TOGETHER>();
+    for (((y, biases), multipliers), shifts) in blocks.iter_mut().zip(biases).zip(multipliers).zip(shifts) {
+        let Some((block, after)) = weights.split_at_checked(TOGETHER * x.len()) else { return };
+        weights = after;
+        let mut sums = *biases;
+        sums[0] -= offset;
+        sums[2] -= offset;
+        let (words, _) = block.as_chunks::<TOGETHER>();
+        if MULTIPLIES_WORDS {
             for (words, x) in words.chunks(PAIRED).zip(x.chunks(PAIRED)) {
-                add_block(words, x, block);
+                add_words(words, x, &mut sums);
             }
+        } else {
+            add_bytes(words, x, &mut sums);
+        }
+        for (((y, sum), &multiplier), &shift) in y.iter_mut().zip(sums).zip(multipliers).zip(shifts) {
+            *y = rescaled(sum << (rows.headroom & 31), multiplier, shift, rows.zero);
         }
     }
-    for (sum, row) in rest.iter_mut().zip(rows.chunks_exact(x.len())) {
+    for (((y, &bias), &multiplier), &shift) in rest.iter_mut().zip(last_biases).zip(last_multipliers).zip(last_shifts) {
+        let Some((row, after)) = weights.split_at_checked(x.len()) else { return };
+        weights = after;
+        let mut sum = bias;
         for (&weight, &x) in row.iter().zip(x) {
-            *sum += i32::from(weight) * i32::from(x);
+            sum += i32::from(weight) * i32::from(x);
         }
+        *y = rescaled(sum << (rows.headroom & 31), multiplier, shift, rows.zero);
     }
 }
 
-/// Four outputs, for at most [`PAIRED`] inputs.
+/// The sum of all inputs.
 #[inline(always)]
-fn add_block(words: &[[i8; TOGETHER]], x: &[i8], sums: &mut [i32; TOGETHER]) {
-    let (mut low, mut high) = ([0i32; 2], [0i32; 2]);
-    for (word, &x) in words.iter().zip(x) {
-        let word = u32::from_le_bytes(word.map(|weight| weight as u8));
-        let even = word & 0x00ff_00ff;
-        let x = i32::from(x);
-        // Sums of these wrap around, and what is left of the difference does not.
-        high[0] = high[0].wrapping_add(i32::from(word as i16) * x);
-        high[1] = high[1].wrapping_add((word as i32 >> 16) * x);
-        low[0] += i32::from(even as i16) * x;
-        low[1] += (even as i32 >> 16) * x;
+fn total(x: &[i8]) -> i32 {
+    let (fours, rest) = x.as_chunks::<4>();
+    let mut total = 0;
+    for &[a, b, c, d] in fours {
+        total += i32::from(a) + i32::from(b) + i32::from(c) + i32::from(d);
     }
-    sums[0] += low[0];
-    sums[1] += high[0].wrapping_sub(low[0]) >> 8;
-    sums[2] += low[1];
-    sums[3] += high[1].wrapping_sub(low[1]) >> 8;
+    for &x in rest {
+        total += i32::from(x);
+    }
+    total
+}
+
+/// Four outputs, one product after the other.
+#[inline(always)]
+fn add_bytes(words: &[[i8; TOGETHER]], x: &[i8], sums: &mut [i32; TOGETHER]) {
+    let [mut a, mut b, mut c, mut d] = *sums;
+    for (&[first, second, third, fourth], &x) in words.iter().zip(x) {
+        let x = i32::from(x);
+        a += i32::from(first as u8) * x;
+        b += i32::from(second) * x;
+        c += i32::from(third as u8) * x;
+        d += i32::from(fourth) * x;
+    }
+    *sums = [a, b, c, d];
+}
+
+/// Four outputs, for at most [`PAIRED`] inputs, by three products of a word `[a, b, c, d]` and an input:
+///
+/// * its first and last byte, `a + 2^24 d`, in a sum of 64 bits: of `a` the sum has 24 bits;
+/// * its lower half, `a + 2^8 b`;
+/// * its upper half, `c + 2^8 d`.
+///
+/// A function of its own, which has all registers for its loop.
+#[inline(never)]
+fn add_words(words: &[[i8; TOGETHER]], x: &[i8], sums: &mut [i32; TOGETHER]) {
+    let mut accumulators = Accumulators { outer: 0, lower: 0, upper: 0 };
+    // Two at a time, in a program that is optimized for size too: more need more registers than there are.
+    let ((words, last_words), (x, last_x)) = (words.as_chunks::<2>(), x.as_chunks::<2>());
+    for (words, x) in words.iter().zip(x) {
+        accumulators.add(words[0], x[0]);
+        accumulators.add(words[1], x[1]);
+    }
+    for (&word, &x) in last_words.iter().zip(last_x) {
+        accumulators.add(word, x);
+    }
+    let Accumulators { outer, lower, upper } = accumulators;
+    let first = ((outer as i32) << 8) >> 8;
+    let fourth = ((outer - i64::from(first)) >> 24) as i32;
+    sums[0] += first;
+    sums[1] += (lower - first) >> 8;
+    sums[2] += upper - (fourth << 8);
+    sums[3] += fourth;
+}
+
+/// The sums of the three products.
+struct Accumulators {
+    outer: i64,
+    lower: i32,
+    upper: i32,
+}
+
+impl Accumulators {
+    #[inline(always)]
+    fn add(&mut self, word: [i8; TOGETHER], x: i8) {
+        // One load, and not four.
+        let (word, x) = (i32::from_le(bytemuck::must_cast(word)), i32::from(x));
+        self.outer += i64::from(word & !0x00ff_ff00) * i64::from(x);
+        self.lower += i32::from(word as i16) * x;
+        self.upper += (word >> 16) * x;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Both loops of microcontrollers, at the ends of the ranges and between.
+    #[test]
+    fn words_are_taken_apart() {
+        let mut bits = 1u32;
+        let mut byte = move || {
+            bits ^= bits << 13;
+            bits ^= bits >> 17;
+            bits ^= bits << 5;
+            [(bits >> 9) as i8, -127, 127, (bits >> 20) as i8][bits as usize % 4]
+        };
+        for case in 0..200 {
+            let length = [1, 3, 4, 63, 64, 255, PAIRED][case % 7];
+            let mut weights = [[0i8; TOGETHER]; PAIRED];
+            let mut x = [-128i8; PAIRED];
+            weights.as_flattened_mut().iter_mut().for_each(|weight| *weight = byte().max(-127));
+            if case % 3 > 0 {
+                x.iter_mut().for_each(|x| *x = byte());
+            }
+            let (weights, x) = (&weights[..length], &x[..length]);
+            let mut stored = [[0i8; TOGETHER]; PAIRED];
+            for (to, from) in stored.iter_mut().zip(weights) {
+                *to = [from[0] ^ i8::MIN, from[1], from[2] ^ i8::MIN, from[3]];
+            }
+            let mut expected = [5i32; TOGETHER];
+            for (weights, &x) in weights.iter().zip(x) {
+                for (sum, &weight) in expected.iter_mut().zip(weights) {
+                    *sum += i32::from(weight) * i32::from(x);
+                }
+            }
+            let offset = x.iter().map(|&x| i32::from(x)).sum::<i32>() << 7;
+            for add in [add_words, add_bytes] {
+                let mut sums = [5 - offset, 5, 5 - offset, 5];
+                add(&stored[..length], x, &mut sums);
+                assert_eq!(sums, expected, "{length} inputs");
+            }
+        }
+    }
 }
