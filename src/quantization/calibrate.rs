@@ -20,7 +20,7 @@ pub enum Calibration {
 }
 
 /// What is kept of the values at one place between two layers.
-pub(super) struct Observer {
+pub(super) struct Histogram {
     pub low: f32,
     pub high: f32,
     bins: Vec<u64>,
@@ -29,9 +29,9 @@ pub(super) struct Observer {
 /// How many bins a range is divided into, 16 for each step of 8 bits.
 const BINS: usize = 4096;
 
-impl Observer {
+impl Histogram {
     pub fn new() -> Self {
-        Observer { low: 0.0, high: 0.0, bins: Vec::new() }
+        Histogram { low: 0.0, high: 0.0, bins: Vec::new() }
     }
 
     /// The first look: the least and the largest value. Returns whether all values are finite.

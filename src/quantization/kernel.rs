@@ -12,7 +12,7 @@
 
 use super::rescale::rescaled;
 use crate::num::SCALAR;
-use fearless_simd::{Simd, SimdBase, SimdIntWiden, SimdWiden, i8x16, i8x32, i16x16, i32x8};
+use fearless_simd::{Simd, SimdBase, SimdIntWiden, SimdWiden, i8x16, i8x32, i8x64, i16x16, i16x32, i32x16};
 
 /// How many outputs have their weights in a word.
 const TOGETHER: usize = 4;
@@ -23,13 +23,19 @@ const MULTIPLIES_WORDS: bool = cfg!(all(target_arch = "arm", target_has_atomic =
 /// How many products of halves of words can be added up: 2^8, of 22 bits and a sign.
 const PAIRED: usize = 256;
 
+/// Whether the weight at `index` of a word is stored as it is; the others are stored plus 128. A Cortex-M0 loads bytes without a sign in
+/// one instruction, and with one in two.
+const fn has_sign(index: usize) -> bool {
+    MULTIPLIES_WORDS && index % 2 == 1
+}
+
 /// The index in memory of the weight of an output and an input, and what the stored byte differs from it by.
 const fn place(rows: usize, terms: usize, row: usize, term: usize) -> (usize, u8) {
     let first = row - row % TOGETHER;
     if !SCALAR || first + TOGETHER > rows {
         return (row * terms + term, 0);
     }
-    (first * terms + term * TOGETHER + row % TOGETHER, if row.is_multiple_of(2) { 0x80 } else { 0 })
+    (first * terms + term * TOGETHER + row % TOGETHER, if has_sign(row % TOGETHER) { 0 } else { 0x80 })
 }
 
 /// Weights in the order in which the kernel wants them, from those of one output after the other.
@@ -70,57 +76,69 @@ pub(super) fn outputs<S: Simd>(simd: S, rows: Rows<'_>, x: &[i8], wide: &[i16], 
     if SCALAR {
         return outputs_by_words(rows, x, y);
     }
-    // So many outputs at a time are rescaled in lanes.
-    const BLOCK: usize = 32;
     let mut weights = rows.weights.chunks_exact(x.len());
     let mut row = || weights.next().unwrap_or(&[]);
-    let parts = rows.bias.chunks(BLOCK).zip(rows.multiplier.chunks(BLOCK)).zip(rows.shift.chunks(BLOCK));
-    for (((biases, multipliers), shifts), y) in parts.zip(y.chunks_mut(BLOCK)) {
-        let mut sums = [0; BLOCK];
-        sums.iter_mut().zip(biases).for_each(|(sum, &bias)| *sum = bias);
-        let (blocks, rest) = sums.get_mut(..biases.len()).unwrap_or(&mut []).as_chunks_mut::<TOGETHER>();
-        for block in blocks {
-            let rows = [row(), row(), row(), row()];
-            add_rows(simd, rows, wide, block);
-        }
-        for sum in rest {
-            add_rows(simd, [row()], wide, core::array::from_mut(sum));
-        }
+    let (blocks, rest) = y.as_chunks_mut::<TOGETHER>();
+    let (biases, last_biases) = rows.bias.as_chunks::<TOGETHER>();
+    let (multipliers, last_multipliers) = rows.multiplier.as_chunks::<TOGETHER>();
+    let (shifts, last_shifts) = rows.shift.as_chunks::<TOGETHER>();
+    for (((y, biases), multipliers), shifts) in blocks.iter_mut().zip(biases).zip(multipliers).zip(shifts) {
+        let sums = sums_of_rows(simd, [row(), row(), row(), row()], wide, *biases);
         for (((y, sum), &multiplier), &shift) in y.iter_mut().zip(sums).zip(multipliers).zip(shifts) {
             *y = rescaled(sum << rows.headroom, multiplier, shift, rows.zero);
         }
     }
+    for (((y, &bias), &multiplier), &shift) in rest.iter_mut().zip(last_biases).zip(last_multipliers).zip(last_shifts) {
+        let [sum] = sums_of_rows(simd, [row()], wide, [bias]);
+        *y = rescaled(sum << rows.headroom, multiplier, shift, rows.zero);
+    }
 }
 
-/// Several rows at once, so that the inputs are loaded once.
+/// The sums of several rows at once, so that the inputs are loaded once.
 #[inline(always)]
-fn add_rows<S: Simd, const ROWS: usize>(simd: S, rows: [&[i8]; ROWS], x: &[i16], sums: &mut [i32; ROWS]) {
-    let mut lanes = [i32x8::splat(simd, 0); ROWS];
-    let (registers, rest) = x.as_chunks::<32>();
+fn sums_of_rows<S: Simd, const ROWS: usize>(
+    simd: S,
+    rows: [&[i8]; ROWS],
+    x: &[i16],
+    mut sums: [i32; ROWS],
+) -> [i32; ROWS] {
+    let mut lanes = [i32x16::splat(simd, 0); ROWS];
+    let (registers, rest) = x.as_chunks::<64>();
     for (index, x) in registers.iter().enumerate() {
-        let x = [i16x16::from_slice(simd, &x[..16]), i16x16::from_slice(simd, &x[16..])];
+        let x = [i16x32::from_slice(simd, &x[..32]), i16x32::from_slice(simd, &x[32..])];
         for (lanes, row) in lanes.iter_mut().zip(rows) {
-            let (low, high) = i8x32::from_slice(simd, &row[32 * index..][..32]).widen();
+            let (low, high) = i8x64::from_slice(simd, &row[64 * index..][..64]).widen();
             *lanes += low.pairwise_dot_product(x[0]);
             *lanes += high.pairwise_dot_product(x[1]);
         }
     }
     let mut done = x.len() - rest.len();
-    let (half, rest) = rest.as_chunks::<16>();
+    let (half, rest) = rest.as_chunks::<32>();
     for x in half {
-        let x = i16x16::from_slice(simd, x);
+        let x = i16x32::from_slice(simd, x);
         for (lanes, row) in lanes.iter_mut().zip(rows) {
+            let (low, high) = i8x32::from_slice(simd, &row[done..][..32]).widen();
+            *lanes += simd.combine_i16x16(low, high).pairwise_dot_product(x);
+        }
+        done += 32;
+    }
+    let mut tail = [0; ROWS];
+    let (quarter, rest) = rest.as_chunks::<16>();
+    for x in quarter {
+        let x = i16x16::from_slice(simd, x);
+        for (tail, row) in tail.iter_mut().zip(rows) {
             let (low, high) = i8x16::from_slice(simd, &row[done..][..16]).widen();
-            *lanes += simd.combine_i16x8(low, high).pairwise_dot_product(x);
+            *tail = simd.combine_i16x8(low, high).pairwise_dot_product(x).reduce_sum();
         }
         done += 16;
     }
-    for ((sum, lanes), row) in sums.iter_mut().zip(lanes).zip(rows) {
-        *sum += lanes.reduce_sum();
+    for (((sum, lanes), tail), row) in sums.iter_mut().zip(lanes).zip(tail).zip(rows) {
+        *sum += lanes.reduce_sum() + tail;
         for (&weight, &x) in row[done..].iter().zip(rest) {
             *sum += i32::from(weight) * i32::from(x);
         }
     }
+    sums
 }
 
 /// The same on a microcontroller: one function for all layers of a program, and no division by a length.
@@ -135,15 +153,18 @@ fn outputs_by_words(rows: Rows<'_>, x: &[i8], y: &mut [i8]) {
         let Some((block, after)) = weights.split_at_checked(TOGETHER * x.len()) else { return };
         weights = after;
         let mut sums = *biases;
-        sums[0] -= offset;
-        sums[2] -= offset;
-        let (words, _) = block.as_chunks::<TOGETHER>();
-        if MULTIPLIES_WORDS {
-            for (words, x) in words.chunks(PAIRED).zip(x.chunks(PAIRED)) {
-                add_words(words, x, &mut sums);
-            }
+        for (index, sum) in sums.iter_mut().enumerate() {
+            *sum -= if has_sign(index) { 0 } else { offset };
+        }
+        let (quads, _) = block.as_chunks::<TOGETHER>();
+        if !MULTIPLIES_WORDS {
+            add_bytes(quads, x, &mut sums);
+        } else if x.len() <= PAIRED {
+            add_words(quads, x, &mut sums);
         } else {
-            add_bytes(words, x, &mut sums);
+            for (quads, x) in quads.chunks(PAIRED).zip(x.chunks(PAIRED)) {
+                add_words(quads, x, &mut sums);
+            }
         }
         for (((y, sum), &multiplier), &shift) in y.iter_mut().zip(sums).zip(multipliers).zip(shifts) {
             *y = rescaled(sum << (rows.headroom & 31), multiplier, shift, rows.zero);
@@ -174,16 +195,29 @@ fn total(x: &[i8]) -> i32 {
     total
 }
 
-/// Four outputs, one product after the other.
-#[inline(always)]
-fn add_bytes(words: &[[i8; TOGETHER]], x: &[i8], sums: &mut [i32; TOGETHER]) {
+/// Four outputs, one product after the other. A function of its own, which has all registers for its loop.
+#[inline(never)]
+fn add_bytes(quads: &[[i8; TOGETHER]], x: &[i8], sums: &mut [i32; TOGETHER]) {
     let [mut a, mut b, mut c, mut d] = *sums;
-    for (&[first, second, third, fourth], &x) in words.iter().zip(x) {
-        let x = i32::from(x);
-        a += i32::from(first as u8) * x;
-        b += i32::from(second) * x;
-        c += i32::from(third as u8) * x;
-        d += i32::from(fourth) * x;
+    macro_rules! add {
+        ($word:expr, $x:expr) => {
+            let ([first, second, third, fourth], x) = ($word, i32::from($x));
+            a += i32::from(first as u8) * x;
+            b += i32::from(second as u8) * x;
+            c += i32::from(third as u8) * x;
+            d += i32::from(fourth as u8) * x;
+        };
+    }
+    // Four at a time, in a program that is optimized for size too.
+    let ((quads, last_words), (x, last_x)) = (quads.as_chunks::<4>(), x.as_chunks::<4>());
+    for (quads, x) in quads.iter().zip(x) {
+        add!(quads[0], x[0]);
+        add!(quads[1], x[1]);
+        add!(quads[2], x[2]);
+        add!(quads[3], x[3]);
+    }
+    for (&word, &x) in last_words.iter().zip(last_x) {
+        add!(word, x);
     }
     *sums = [a, b, c, d];
 }
@@ -196,15 +230,9 @@ fn add_bytes(words: &[[i8; TOGETHER]], x: &[i8], sums: &mut [i32; TOGETHER]) {
 ///
 /// A function of its own, which has all registers for its loop.
 #[inline(never)]
-fn add_words(words: &[[i8; TOGETHER]], x: &[i8], sums: &mut [i32; TOGETHER]) {
+fn add_words(quads: &[[i8; TOGETHER]], x: &[i8], sums: &mut [i32; TOGETHER]) {
     let mut accumulators = Accumulators { outer: 0, lower: 0, upper: 0 };
-    // Two at a time, in a program that is optimized for size too: more need more registers than there are.
-    let ((words, last_words), (x, last_x)) = (words.as_chunks::<2>(), x.as_chunks::<2>());
-    for (words, x) in words.iter().zip(x) {
-        accumulators.add(words[0], x[0]);
-        accumulators.add(words[1], x[1]);
-    }
-    for (&word, &x) in last_words.iter().zip(last_x) {
+    for (&word, &x) in quads.iter().zip(x) {
         accumulators.add(word, x);
     }
     let Accumulators { outer, lower, upper } = accumulators;
@@ -257,10 +285,6 @@ mod tests {
                 x.iter_mut().for_each(|x| *x = byte());
             }
             let (weights, x) = (&weights[..length], &x[..length]);
-            let mut stored = [[0i8; TOGETHER]; PAIRED];
-            for (to, from) in stored.iter_mut().zip(weights) {
-                *to = [from[0] ^ i8::MIN, from[1], from[2] ^ i8::MIN, from[3]];
-            }
             let mut expected = [5i32; TOGETHER];
             for (weights, &x) in weights.iter().zip(x) {
                 for (sum, &weight) in expected.iter_mut().zip(weights) {
@@ -268,8 +292,15 @@ mod tests {
                 }
             }
             let offset = x.iter().map(|&x| i32::from(x)).sum::<i32>() << 7;
-            for add in [add_words, add_bytes] {
-                let mut sums = [5 - offset, 5, 5 - offset, 5];
+            for (add, signs) in [
+                (add_words as fn(&[[i8; TOGETHER]], &[i8], &mut [i32; TOGETHER]), [false, true, false, true]),
+                (add_bytes, [false; TOGETHER]),
+            ] {
+                let mut stored = [[0i8; TOGETHER]; PAIRED];
+                for (to, from) in stored.iter_mut().zip(weights) {
+                    *to = core::array::from_fn(|index| if signs[index] { from[index] } else { from[index] ^ i8::MIN });
+                }
+                let mut sums = signs.map(|has_sign| if has_sign { 5 } else { 5 - offset });
                 add(&stored[..length], x, &mut sums);
                 assert_eq!(sums, expected, "{length} inputs");
             }

@@ -1,6 +1,6 @@
 //! [`Quantization`]: from a network in floats to one in integers.
 
-use super::calibrate::{Calibration, Observer};
+use super::calibrate::{Calibration, Histogram};
 use super::layer::{Quantize, Range};
 use super::network::{Quantized, QuantizedNetwork};
 use super::report::QuantizationReport;
@@ -145,7 +145,7 @@ where
         let (mut layer, mut bad) = (0, None);
         network.observe(&x, &mut |values| {
             if layer == observers.len() {
-                observers.push(Observer::new());
+                observers.push(Histogram::new());
             }
             if observers.get_mut(layer).is_some_and(|observer| !observer.see_range(values)) {
                 bad.get_or_insert(layer);
@@ -183,7 +183,7 @@ where
 {
     samples.check()?;
     let (mut sample, mut first) = (Zeroed::ZEROED, Zeroed::ZEROED);
-    let (mut observer, mut differ, count) = (Observer::new(), false, samples.count());
+    let (mut observer, mut differ, count) = (Histogram::new(), false, samples.count());
     if count == 0 {
         return Err(Error::NoSamples);
     }

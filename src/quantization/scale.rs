@@ -1,6 +1,7 @@
 //! [`Scale`]: what an integer stands for, and [`QuantizedShape`]: samples whose values are integers.
 
 use crate::model::{Batch, Features, Image, Sequence, Shape};
+use crate::num::Real;
 
 /// Rounds to the nearest integer, halves away from zero; NaN becomes 0.
 #[inline(always)]
@@ -59,7 +60,8 @@ impl Scale {
         (self.real(i8::MIN), self.real(i8::MAX))
     }
 
-    /// The integer nearest to a value, halves away from zero; what is out of range is clipped, and NaN becomes the zero point.
+    /// The integer nearest to a value, of two equally near ones the even one before the zero point is added; what is out of range is
+    /// clipped, and NaN becomes -128.
     #[inline(always)]
     #[must_use]
     pub fn quantize(self, x: f32) -> i8 {
@@ -68,9 +70,12 @@ impl Scale {
 
     #[inline(always)]
     fn quantize_by(self, reciprocal: f32, x: f32) -> i8 {
-        // Clipped as a float first, which spares the conversion its own care.
-        let steps = (x * reciprocal).clamp(-512.0, 512.0);
-        (rounded(steps) + i32::from(self.zero)).clamp(-128, 127) as i8
+        // Comparisons and a sum that rounds, all of which there are in lanes.
+        let steps = x * reciprocal;
+        let steps = if steps > -512.0 { steps } else { -512.0 };
+        let steps = if steps < 512.0 { steps } else { 512.0 };
+        let steps = (steps + f32::ROUNDER).to_bits() as i32 - f32::ROUNDER.to_bits() as i32;
+        (steps + i32::from(self.zero)).clamp(-128, 127) as i8
     }
 
     /// The value that an integer stands for.
