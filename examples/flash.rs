@@ -17,6 +17,7 @@ use tuplenet::io::export;
 use tuplenet::layers::{BatchNorm, Conv2d, Flatten, LayerNorm, MaxPool, Residual};
 use tuplenet::metrics::largest_index;
 use tuplenet::prelude::*;
+use tuplenet::quantization::QuantizedNetwork;
 
 type Xor = (Dense<2, 8, Tanh>, Dense<8, 1, Sigmoid>);
 type Iris = (Dense<4, 16, Tanh>, Dense<16, 16, Tanh>, Dense<16, 3, Identity>);
@@ -66,9 +67,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     write("flowers.rs", "all irises, in tenths of a centimetre", flowers()?)?;
 
-    let (network, accuracy, samples, in_c) = digits()?;
+    let (network, quantized, accuracy, samples, in_c) = digits()?;
     let what = format!("64-32-10, trained on digits to a test accuracy of {accuracy:.3}");
     write("digits.rs", &what, export::rust_expression(&network)?)?;
+    write("digits_int8.rs", &(what.clone() + ", in integers"), export::quantized_rust_expression(&quantized)?)?;
     write("digits.c", &what, in_c)?;
     write("digits_samples.rs", "images that the network was not trained on", samples)?;
 
@@ -175,8 +177,8 @@ fn flowers() -> Result<String, Box<dyn Error>> {
     Ok(source)
 }
 
-/// From pixels between 0 and 1.
-fn digits() -> Result<(Digits, f64, String, String), Box<dyn Error>> {
+/// From pixels between 0 and 1. The same in integers, and the rest for the network in floats.
+fn digits() -> Result<(Digits, QuantizedNetwork<Digits>, f64, String, String), Box<dyn Error>> {
     let (images, labels) = csv::read::<64>("digits.csv")?;
     let scaled: Vec<[f32; 64]> = images.iter().map(|image| image.map(|pixel| pixel / 16.0)).collect();
     let mut indices = vec![0; images.len()];
@@ -185,12 +187,13 @@ fn digits() -> Result<(Digits, f64, String, String), Box<dyn Error>> {
     let (inputs, targets) = (Subset { data: &scaled, indices: train }, Subset { data: &labels, indices: train });
     trainer.fit(&inputs, &targets, &FitOptions { epochs: 40, ..FitOptions::default() }, ())?;
     let network = trainer.network;
+    let quantized = network.quantize(&inputs)?;
     let bytes = |image: &[f32; 64]| format!("{:?}", image.map(|pixel| pixel as u8));
     let (accuracy, samples) = evaluate(&images, &labels, test, bytes, |image| {
         largest_index(&network.predict_one(&image.map(|pixel| pixel / 16.0)))
     });
     let in_c = export::c_source(&network, "digits", &Subset { data: &scaled, indices: &test[..3] })?;
-    Ok((network, accuracy, samples, in_c))
+    Ok((network, quantized, accuracy, samples, in_c))
 }
 
 /// An image of 8 by 8 pixels from 0 to 16, and its digit.

@@ -39,6 +39,7 @@
 //! * [`activation`], [`loss`], [`optimizer`] and [`init`] list what there is, and each shows how to write your own. For
 //!   a layer of your own see [`formula_layer!`], [`model::Layer`] and the example `custom_layer`.
 //! * [`guide::speed`] says how to get the library's speed, and what threads, micro-batches and large networks cost.
+//! * [`quantization`] makes networks in integers of 8 bits, for microcontrollers and small flash.
 //! * `io::safetensors` (feature `safetensors`) reads weights from PyTorch, Keras and scikit-learn, and writes them.
 //! * `io::export` (feature `export`) writes networks as Rust source, C99 source and ONNX files.
 //! * [`inspect::gradient_check`] compares the derivatives of your own types with differences of the loss.
@@ -86,7 +87,6 @@ pub mod activation;
 pub mod data;
 pub mod error;
 pub mod guide;
-pub mod init;
 pub mod inspect;
 pub mod io {
     //! Input and output of networks: weights in [`safetensors`](https://huggingface.co/docs/safetensors) files, the
@@ -113,10 +113,13 @@ pub mod num;
 pub mod optimizer;
 #[cfg(feature = "plot")]
 pub mod plot;
+pub mod quantization;
 pub mod train;
 #[cfg(feature = "alloc")]
 pub mod tuning;
 
+#[doc(no_inline)]
+pub use activation::init;
 pub use error::Error;
 pub use num::random::seeded;
 
@@ -139,6 +142,8 @@ pub mod prelude {
     pub use crate::model::{Features, FromTo, Image, Layer, Network, Predict, Sequence};
     pub use crate::num::Real;
     pub use crate::optimizer::{Adagrad, Adam, AdamW, Optimizer, RmsProp, Sgd};
+    #[cfg(feature = "alloc")]
+    pub use crate::quantization::Quantization;
     pub use crate::seeded;
     #[cfg(feature = "alloc")]
     pub use crate::train::callbacks::History;

@@ -7,6 +7,7 @@
 mod interned;
 mod text;
 
+pub(crate) use text::Short;
 pub use text::Text;
 
 use crate::num::Real;
@@ -242,6 +243,31 @@ pub enum Error {
         /// The hyperparameter.
         #[cfg_attr(feature = "checkpoint", serde(with = "interned"))]
         name: StaticText,
+    },
+    /// All samples for the calibration of a quantized network were the same.
+    #[cfg(feature = "alloc")]
+    ConstantSamples {
+        /// How many there were.
+        found: usize,
+    },
+    /// A layer's output was infinite or NaN, although inputs and weights are finite.
+    #[cfg(feature = "alloc")]
+    LayerNotFinite {
+        /// The index of the sample.
+        sample: usize,
+    },
+    /// A quantized network has lost more accuracy than allowed.
+    #[cfg(feature = "alloc")]
+    QuantizedAccuracy {
+        /// The accuracy of the network in floats.
+        float: Found,
+        /// That of the network in integers.
+        quantized: Found,
+        /// How many percentage points may be lost.
+        points: Found,
+        /// The type of the layer that costs the most.
+        #[cfg_attr(feature = "checkpoint", serde(with = "interned"))]
+        layer: StaticText,
     },
     /// A sample weight was negative, infinite or NaN, or all weights of a batch were zero.
     Weight {
@@ -556,6 +582,21 @@ impl fmt::Display for Error {
                 f,
                 "expected a distribution of values of {name} between two finite values, the first one smaller, and above \
                  zero for a logarithm, found others"
+            ),
+            #[cfg(feature = "alloc")]
+            Error::ConstantSamples { found } => {
+                write!(f, "expected samples that differ, to find the ranges of values by, found {found} that are all the same")
+            }
+            #[cfg(feature = "alloc")]
+            Error::LayerNotFinite { sample } => {
+                write!(f, "expected finite outputs of every layer, found an infinite one or NaN for sample {sample}")
+            }
+            #[cfg(feature = "alloc")]
+            Error::QuantizedAccuracy { float, quantized, points, layer } => write!(
+                f,
+                "expected an accuracy at most {points} percentage points below {float}, found {quantized}: leave `{}`, which \
+                 costs the most, in floats by `F32` around it",
+                Short(layer)
             ),
             Error::Weight { epoch, batch } => write!(
                 f,

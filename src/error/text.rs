@@ -109,6 +109,25 @@ impl<'de, const CAPACITY: usize> serde::Deserialize<'de> for Text<CAPACITY> {
     }
 }
 
+/// A type's name without the paths of modules.
+#[derive(Clone, Copy)]
+pub(crate) struct Short<'a>(pub &'a str);
+
+impl fmt::Display for Short<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rest = self.0;
+        while !rest.is_empty() {
+            let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+            let (word, after) = rest.split_at(rest.find(|c| !is_word(c)).unwrap_or(rest.len()));
+            f.write_str(word.rsplit(':').next().unwrap_or(word))?;
+            let (between, next) = after.split_at(after.find(is_word).unwrap_or(after.len()));
+            f.write_str(between)?;
+            rest = next;
+        }
+        Ok(())
+    }
+}
+
 #[cfg(all(test, feature = "safetensors"))]
 mod tests {
     use super::Text;

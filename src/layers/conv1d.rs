@@ -1,7 +1,7 @@
 //! [`Conv1d`]: a causal convolution over time.
 
+use crate::activation::init::{Init, LecunUniform};
 use crate::activation::{Identity, NoActivation};
-use crate::init::{Init, LecunUniform};
 use crate::kernel::map;
 use crate::kernel::recurrent::{add, add_outer, product, transposed_product};
 use crate::layers::RecurrentActivation;

@@ -1,8 +1,8 @@
 //! [`Conv2d`], [`GroupedConv2d`] and [`ConvTranspose2d`]: convolutions of images.
 
 use super::window::assert_positions;
+use crate::activation::init::Init;
 use crate::activation::{Activation, DerivativeFrom, FusedLoss, Identity};
-use crate::init::Init;
 use crate::kernel::convolution::{bias_gradient, convolution, transposed_convolution, weight_gradient};
 use crate::kernel::geometry::Geometry;
 use crate::kernel::{Elementwise, map_first};

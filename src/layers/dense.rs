@@ -1,7 +1,7 @@
 //! [`Dense`]: a fully connected layer.
 
+use crate::activation::init::Init;
 use crate::activation::{Activation, DerivativeFrom, FusedLoss, Identity, assert_varies};
-use crate::init::Init;
 use crate::kernel::dense;
 use crate::model::layer::{Internal, LearningRate};
 use crate::model::{

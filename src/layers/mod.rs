@@ -114,7 +114,7 @@ macro_rules! gain_and_bias {
 use gain_and_bias;
 
 /// The position of a layer that is not a tuple: that of the only element of a tuple.
-const ALONE: Element = Element { index: 0, module: 0 };
+pub(crate) const ALONE: Element = Element { index: 0, module: 0 };
 
 /// What a layer around another, its only field, has of that one: its parameters, their visits and its buffers.
 macro_rules! around {
@@ -173,7 +173,7 @@ macro_rules! around {
         }
     };
 }
-use around;
+pub(crate) use around;
 
 /// The description of a slice with one element for each of `N` features.
 const fn vector<const N: usize>(name: &'static str, kind: Kind) -> Parameter {

@@ -1,8 +1,8 @@
 //! [`Network`]: the methods that users call on a network.
 
+use crate::activation::init::{GlorotUniform, Init};
 use crate::data::{Inputs, Sample, Samples, micro_batch_in_place};
 use crate::error::Error;
-use crate::init::{GlorotUniform, Init};
 use crate::model::layer::{Internal, is_inlined};
 use crate::model::stream::run;
 use crate::model::{

@@ -101,7 +101,7 @@ macro_rules! visits_nothing {
 ///
 /// After the sizes, behind a semicolon, comes the name of the scalar type, which is `f32` by default. Each field is a matrix
 /// or an array; `= Weight` or `= Bias` is its [`Kind`](crate::model::Kind): weight decay and regularization apply only to
-/// weights. Weights are initialized by [`GlorotUniform`](crate::init::GlorotUniform), with the rows as fan out and the
+/// weights. Weights are initialized by [`GlorotUniform`](crate::activation::init::GlorotUniform), with the rows as fan out and the
 /// columns as fan in, and biases are zero, unless a closure says otherwise: it is called for each value with the random
 /// number generator.
 ///

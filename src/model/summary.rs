@@ -1,5 +1,6 @@
 //! [`Summary`]: the layers of a network with their costs, as a table.
 
+pub(crate) use crate::error::Short;
 use crate::model::layer::Internal;
 use crate::model::{Layer, Shape, Trainable};
 use crate::num::Real;
@@ -159,24 +160,6 @@ impl<N: Trainable> Summary<N> {
 
 /// The name of a tuple of layers.
 pub(crate) const CHAIN: &str = "chain";
-
-/// A type's name without the paths of modules.
-pub(crate) struct Short(pub &'static str);
-
-impl fmt::Display for Short {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut rest = self.0;
-        while !rest.is_empty() {
-            let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
-            let (word, after) = rest.split_at(rest.find(|c| !is_word(c)).unwrap_or(rest.len()));
-            f.write_str(word.rsplit(':').next().unwrap_or(word))?;
-            let (between, next) = after.split_at(after.find(is_word).unwrap_or(after.len()));
-            f.write_str(between)?;
-            rest = next;
-        }
-        Ok(())
-    }
-}
 
 /// The number of characters of a text.
 fn width(text: impl fmt::Display) -> usize {

@@ -47,6 +47,7 @@
 mod c;
 mod check;
 mod onnx;
+mod quantized;
 mod rust;
 mod sizes;
 mod test_vectors;
@@ -61,6 +62,7 @@ use core::fmt;
 
 pub use c::{c_header, c_source};
 pub use onnx::onnx;
+pub use quantized::{quantized_rust_expression, quantized_rust_source};
 pub use rust::{rust_expression, rust_source};
 
 /// Writes what the other functions return to the file at `path`, atomically: when the disk is full or the program is

@@ -2,7 +2,7 @@
 
 use super::{Cell, RecurrentCache, gate, gate_derivative, plus, recurrent, set};
 use crate::activation::NoActivation;
-use crate::init::{Init, LecunUniform};
+use crate::activation::init::{Init, LecunUniform};
 use crate::kernel::map;
 use crate::kernel::recurrent::{add, add_outer, add_outers, product, transposed_product};
 use crate::model::{

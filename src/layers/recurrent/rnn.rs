@@ -1,8 +1,8 @@
 //! [`Rnn`]: the recurrent layer of J. Elman.
 
 use super::{Cell, RecurrentCache, recurrent, set};
+use crate::activation::init::{Init, LecunUniform};
 use crate::activation::{Activation, FromOutput, NoActivation, Tanh};
-use crate::init::{Init, LecunUniform};
 use crate::kernel::map;
 use crate::kernel::recurrent::{add, add_outer, add_outers, product, transposed_product};
 use crate::model::{

@@ -29,13 +29,15 @@
 //! assert!(network.predict_one(&[0.5, -1.0])[0].is_finite());
 //! ```
 
-use crate::init::{GlorotUniform, HeUniform, Init, LecunNormal};
+pub mod init;
+
 use crate::kernel::compiled::compiled;
 use crate::kernel::{self, Elementwise, Pass, map};
 use crate::num::math::{self, maximum, minimum, mul_add, splat};
 use crate::num::zeroed::Zeroed;
 use crate::num::{Lanes, Real, lanes};
 use fearless_simd::{Level, Select, Simd, SimdBase};
+use init::{GlorotUniform, HeUniform, Init, LecunNormal};
 
 /// An activation function, applied to every output of a layer, on vector lanes.
 ///
