@@ -114,3 +114,42 @@ impl<N: Trainable, L, S: Solver<N>, const B: usize> Saved for FullBatchTrainer<N
         exchange(&mut self.state, state);
     }
 }
+
+/// A trainer in a box.
+impl<T: Saved> Saved for alloc::boxed::Box<T> {
+    type Network = T::Network;
+    type Optimizer = T::Optimizer;
+    type Rng = T::Rng;
+    type State = T::State;
+
+    fn epochs(&self) -> usize {
+        (**self).epochs()
+    }
+
+    fn network(&self) -> &T::Network {
+        (**self).network()
+    }
+
+    fn network_mut(&mut self) -> &mut T::Network {
+        (**self).network_mut()
+    }
+
+    fn parts(&self) -> (&T::Optimizer, &T::Rng, &T::State) {
+        (**self).parts()
+    }
+
+    fn check(optimizer: &T::Optimizer) -> Result<(), Error> {
+        T::check(optimizer)
+    }
+
+    fn restore(
+        &mut self,
+        epochs: usize,
+        optimizer: T::Optimizer,
+        rng: T::Rng,
+        network: &mut T::Network,
+        state: &mut T::State,
+    ) {
+        (**self).restore(epochs, optimizer, rng, network, state);
+    }
+}
