@@ -166,10 +166,7 @@ impl<const IN: usize, const OUT: usize, A: QuantizedActivation> QuantizedLayer<F
     #[inline(always)]
     fn run<S: Simd>(&self, simd: S, x: &[i8; IN]) -> [i8; OUT] {
         const { Self::FITS };
-        let wide = x.map(
-            #[inline(always)]
-            |x| i16::from(x),
-        );
+        let wide = x.map(i16::from);
         let rows = Rows {
             weights: self.weight.as_flattened(),
             bias: &self.bias,
