@@ -32,9 +32,9 @@ use nalgebra::SMatrix;
 /// use tuplenet::quantization::{Clamp, QuantizedDense, Scale};
 /// use tuplenet::prelude::*;
 ///
-/// // The difference of two inputs, halved: 64 times 1/128 is a half.
+/// // The difference of two inputs, halved: 64 by 128 is a half.
 /// static HALF: QuantizedDense<2, 1, Identity> = QuantizedDense::from_parts(
-///     [[64, -64]], [0], [32768], [15], Clamp, Scale::new(1.0, 0), Scale::new(1.0, 0),
+///     [[64, -64]], [0], [32768], [13], Clamp, Scale::new(1.0, 0), Scale::new(1.0, 0),
 /// );
 /// assert_eq!(HALF.factor(0), 1.0 / 128.0);
 /// ```
