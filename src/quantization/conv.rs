@@ -48,7 +48,7 @@ pub struct QuantizedConv2d<
     padding: i8,
     sums: Scale,
     output: Scale,
-    types: PhantomData<fn() -> (From, To, A)>,
+    types: PhantomData<(From, To, A)>,
 }
 
 impl<

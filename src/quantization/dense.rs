@@ -32,9 +32,9 @@ use nalgebra::SMatrix;
 /// use tuplenet::quantization::{Clamp, QuantizedDense, Scale};
 /// use tuplenet::prelude::*;
 ///
-/// // The difference of two inputs, halved: 64 times 1/128 is a half.
+/// // The difference of two inputs, halved: 64 by 128 is a half.
 /// static HALF: QuantizedDense<2, 1, Identity> = QuantizedDense::from_parts(
-///     [[64, -64]], [0], [32768], [15], Clamp, Scale::new(1.0, 0), Scale::new(1.0, 0),
+///     [[64, -64]], [0], [32768], [13], Clamp, Scale::new(1.0, 0), Scale::new(1.0, 0),
 /// );
 /// assert_eq!(HALF.factor(0), 1.0 / 128.0);
 /// ```
@@ -166,10 +166,7 @@ impl<const IN: usize, const OUT: usize, A: QuantizedActivation> QuantizedLayer<F
     #[inline(always)]
     fn run<S: Simd>(&self, simd: S, x: &[i8; IN]) -> [i8; OUT] {
         const { Self::FITS };
-        let wide = x.map(
-            #[inline(always)]
-            |x| i16::from(x),
-        );
+        let wide = x.map(i16::from);
         let rows = Rows {
             weights: self.weight.as_flattened(),
             bias: &self.bias,

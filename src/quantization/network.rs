@@ -50,15 +50,16 @@ impl<In, L> Quantized<In, L> {
     /// // Two hidden values: the sum of the inputs, and what of it is above one; the first less twice the second.
     /// static XOR: QuantizedNetwork<Xor> = Quantized::from_parts(BITS, (
     ///     QuantizedDense::from_parts(
-    ///         [[127, 127], [127, 127]], [32512, 127], [33026; 2], [15, 15], Clamp, Scale::new(2.0 / 255.0, -128),
+    ///         [[127, 127], [127, 127]], [32512, 127], [33026; 2], [14, 14], Clamp, Scale::new(2.0 / 255.0, -128),
     ///         Scale::new(2.0 / 255.0, -128),
     ///     ),
     ///     QuantizedDense::from_parts(
-    ///         [[64, -127]], [-8064], [33026], [14], Clamp, Scale::new(1.0 / 127.0, -128), Scale::new(1.0 / 127.0, -128),
+    ///         [[64, -127]], [-8064], [65279], [13], Clamp, Scale::new(1.0 / 127.0, -128), Scale::new(1.0 / 127.0, -128),
     ///     ),
     /// ));
-    /// # let _ = XOR.run(&[127, -128]);
-    /// assert!(XOR.input().quantize(1.0) == 127);
+    /// for (x, expected) in [([0.0, 0.0], 0.0), ([0.0, 1.0], 1.0), ([1.0, 0.0], 1.0), ([1.0, 1.0], 0.0)] {
+    ///     assert!((XOR.predict_one(&x)[0] - expected).abs() < 0.05);
+    /// }
     /// ```
     #[must_use]
     pub const fn from_parts(input: Scale, layers: L) -> Self {
