@@ -195,7 +195,7 @@ fn ranking(golden: &Value) {
 
     type Sine = (Dense<1, 5, Tanh, f64>, Dense<5, 1, Identity, f64>);
     let inputs: [[f64; 1]; 41] = core::array::from_fn(|i| [i as f64 / 20.0 - 1.0]);
-    problem!("SIN, approximation 1-5-1", Sine, inputs, inputs.map(|[x]| [(3.141_592_653_589_793 * x).sin()]), 0.002);
+    problem!("SIN, approximation 1-5-1", Sine, inputs, inputs.map(|[x]| [(std::f64::consts::PI * x).sin()]), 0.002);
 
     type Parity = (Dense<3, 10, Tanh, f64>, Dense<10, 10, Tanh, f64>, Dense<10, 1, Tanh, f64>);
     let inputs: [[f64; 3]; 8] =
