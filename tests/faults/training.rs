@@ -468,7 +468,7 @@ mod normalization_far_from_zero {
         type Net = (BatchNorm<1>, Identity);
         type Pixels = Input<Image<1, 16, 16>>;
         type Images = (Pixels, BatchNorm<1>, tuplenet::layers::Flatten<Image<1, 16, 16>, 256>);
-        let pixel = |odd: usize| if odd % 2 == 0 { 100_000.0 } else { 100_002.0 };
+        let pixel = |odd: usize| if odd.is_multiple_of(2) { 100_000.0 } else { 100_002.0 };
         let samples: [[f32; 1]; 32] = std::array::from_fn(|i| [pixel(i)]);
         let images: Vec<[[[f32; 16]; 16]; 1]> =
             (0..32).map(|i| [std::array::from_fn(|h| std::array::from_fn(|w| pixel(i + h + w)))]).collect();
