@@ -67,7 +67,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     write("flowers.rs", "all irises, in tenths of a centimetre", flowers()?)?;
 
-    let (network, quantized, accuracy, samples, in_c) = digits()?;
+    let ((network, quantized), accuracy, samples, in_c) = digits()?;
     let what = format!("64-32-10, trained on digits to a test accuracy of {accuracy:.3}");
     write("digits.rs", &what, export::rust_expression(&network)?)?;
     write("digits_int8.rs", &(what.clone() + ", in integers"), export::quantized_rust_expression(&quantized)?)?;
@@ -177,8 +177,11 @@ fn flowers() -> Result<String, Box<dyn Error>> {
     Ok(source)
 }
 
-/// From pixels between 0 and 1. The same in integers, and the rest for the network in floats.
-fn digits() -> Result<(Digits, QuantizedNetwork<Digits>, f64, String, String), Box<dyn Error>> {
+/// A network, and the same in integers.
+type Both = (Digits, QuantizedNetwork<Digits>);
+
+/// From pixels between 0 and 1. What is not the networks is of the one in floats.
+fn digits() -> Result<(Both, f64, String, String), Box<dyn Error>> {
     let (images, labels) = csv::read::<64>("digits.csv")?;
     let scaled: Vec<[f32; 64]> = images.iter().map(|image| image.map(|pixel| pixel / 16.0)).collect();
     let mut indices = vec![0; images.len()];
@@ -193,7 +196,7 @@ fn digits() -> Result<(Digits, QuantizedNetwork<Digits>, f64, String, String), B
         largest_index(&network.predict_one(&image.map(|pixel| pixel / 16.0)))
     });
     let in_c = export::c_source(&network, "digits", &Subset { data: &scaled, indices: &test[..3] })?;
-    Ok((network, quantized, accuracy, samples, in_c))
+    Ok(((network, quantized), accuracy, samples, in_c))
 }
 
 /// An image of 8 by 8 pixels from 0 to 16, and its digit.

@@ -48,7 +48,7 @@ where
 }
 
 /// A trainer in a box.
-#[cfg_attr(not(feature = "std"), allow(clippy::boxed_local, reason = "with `std` it is a box that goes on"))]
+#[cfg_attr(not(feature = "std"), allow(clippy::boxed_local, reason = "with `std` the box is kept"))]
 fn boxed<N, L, S>(network: Box<N>, loss: L, solver: S) -> Box<FullBatchLearner<N, L, S>>
 where
     N: crate::model::Trainable + Send,
