@@ -14,8 +14,8 @@ use fearless_simd::{Select, Simd, SimdBase};
 /// several.
 ///
 /// Targets are `[T; OUT]`, each between 0 and 1; with one output they may also be `bool` or class indices 0 and 1.
-/// After [`Sigmoid`] the loss is computed from the logits, the input of the sigmoid. The outputs of a network that
-/// ends with [`Identity`] are taken as logits. Those of [other](Probabilities) networks are taken as probabilities,
+/// After [`Sigmoid`](crate::activation::Sigmoid) the loss is computed from the logits, the input of the sigmoid. The outputs of a network that
+/// ends with [`Identity`](crate::activation::Identity) are taken as logits. Those of [other](Probabilities) networks are taken as probabilities,
 /// whose logarithms are clamped at -100, as in PyTorch.
 ///
 /// # Formula

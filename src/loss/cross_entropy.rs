@@ -28,8 +28,8 @@ fn check_distribution<T: Real, const OUT: usize>(target: &[T; OUT]) -> Result<()
 /// Cross-entropy, for multiclass classification: the negative logarithm of the probability of the right class.
 ///
 /// Targets are class indices, or distributions `[T; OUT]` over the classes. A distribution adds up to 1: a target
-/// whose sum is off by more than a hundredth is an error. After [`Softmax`] the loss is computed from the logits,
-/// the input of softmax. The outputs of a network that ends with [`Identity`] are taken as logits. Those of
+/// whose sum is off by more than a hundredth is an error. After [`Softmax`](crate::activation::Softmax) the loss is computed from the logits,
+/// the input of softmax. The outputs of a network that ends with [`Identity`](crate::activation::Identity) are taken as logits. Those of
 /// [other](Distribution) networks are taken as probabilities, whose logarithms are clamped at -100.
 ///
 /// # Formula
@@ -41,7 +41,7 @@ fn check_distribution<T: Real, const OUT: usize>(target: &[T; OUT]) -> Result<()
 ///
 /// There must be at least two outputs: the loss of one would always be 0. A bound cannot say that a const parameter is not
 /// 1, so that the compiler finds it only where it generates code: when it builds a program, and not yet in `cargo check`,
-/// unless there is an [`assert_loss`].
+/// unless there is an [`assert_loss`](super::assert_loss).
 ///
 /// ```compile_fail,E0080
 /// use tuplenet::prelude::*;
