@@ -158,10 +158,9 @@ fn forward_lanes<S: Simd, T: Real, A: Elementwise, const IN: usize, const OUT: u
             // of its own.
             let activated = activated && const { Planned::<S, T, IN, OUT, B>::PLAN.fuses(A::SHORT) };
             if const { matches!(Planned::<S, T, IN, OUT, B>::PLAN.forward, Forward::DotProducts) } {
-                let mut rows = [[T::ZERO; IN]; OUT];
-                transpose(simd, left, right.rows, rows.as_flattened_mut());
-                let rows = Matrix { values: rows.as_flattened(), rows: right.rows };
-                return dot_products(simd, (columns, B), rows, right.values, bias, result);
+                // One output: its weights are the row already.
+                let row = Matrix { values: left.values, rows: right.rows };
+                return dot_products(simd, (columns, B), row, right.values, bias, result);
             }
             if const { matches!(Planned::<S, T, IN, OUT, B>::PLAN.forward, Forward::Column { .. }) } {
                 let product = ColumnProduct { left, right: right.values, start: bias, activated };

@@ -6,7 +6,8 @@
 
 #![allow(clippy::needless_range_loop, reason = "what an iterator adds to a loop over registers may not be inlined")]
 
-use super::{MAX_LANES, dot, four_sums_of_16, lane_indices, lanes, load, load_part, map, store, store_part};
+use super::product::dot as products;
+use super::{dot, four_sums_of_16, lane_indices, lanes, load, load_part, map, store, store_part};
 use crate::num::math::mul_add;
 use crate::num::{Lanes, Real, SCALAR};
 use core::ops::Range;
@@ -200,11 +201,11 @@ pub(crate) fn transposed_product<S: Simd, T: Real, const H: usize, const GATES: 
         let (fours, rest) = weight.as_chunks::<4>();
         let (tos, last) = to.as_chunks_mut::<4>();
         for (four, to) in fours.iter().zip(tos) {
-            for (to, sum) in to.iter_mut().zip(four_dots(
-                simd,
-                four.each_ref().map(|column| &column.as_flattened()[rows.clone()]),
-                d,
-            )) {
+            let products = four.each_ref().map(
+                #[inline(always)]
+                |column| products(simd, column.as_flattened().get(rows.clone()).unwrap_or_default(), d),
+            );
+            for (to, sum) in to.iter_mut().zip(four_sums_of_16(products)) {
                 found(to, sum);
             }
         }
@@ -213,30 +214,6 @@ pub(crate) fn transposed_product<S: Simd, T: Real, const H: usize, const GATES: 
     for (weight, to) in weight.iter().zip(to) {
         found(to, dot(simd, weight.as_flattened().get(rows.clone()).unwrap_or_default(), d));
     }
-}
-
-/// [`dot`] of four slices with `d`, in the same order.
-#[cfg_attr(not(debug_assertions), inline(always))]
-fn four_dots<S: Simd, T: Real>(simd: S, slices: [&[T]; 4], d: &[T]) -> [T; 4] {
-    let (width, depth) = (Lanes::<S, T>::LEN, d.len());
-    let mut sums = [[lanes::<S, T>(simd, T::ZERO); MAX_LANES / 2]; 4];
-    for first in (0..depth).step_by(MAX_LANES) {
-        for i in 0..MAX_LANES / width {
-            let begin = first + i * width;
-            if begin + width <= depth {
-                let d = load(simd, &d[begin..]);
-                for j in 0..4 {
-                    sums[j][i] = mul_add(load(simd, &slices[j][begin..]), d, sums[j][i]);
-                }
-            } else if begin < depth {
-                let d = load_part(simd, &d[begin..]);
-                for j in 0..4 {
-                    sums[j][i] = mul_add(load_part(simd, &slices[j][begin..depth]), d, sums[j][i]);
-                }
-            }
-        }
-    }
-    four_sums_of_16(sums)
 }
 
 /// Adds to the gradient by the weights of a gate what [`add_outer`] adds sample by sample, for all samples of a step: `d` and
