@@ -1,5 +1,5 @@
 //! Products of the Hessian and of the Gauss-Newton matrix, and Hessians by the inputs: as PyTorch's to 1e-12, and as differences of
-//! the gradient for every activation and loss (`golden/second_order.py` made the numbers). And the Laplace approximation.
+//! the gradient for every activation and loss (`golden/second_order.py` made the values). And the Laplace approximation.
 
 #![cfg(feature = "std")]
 

@@ -1,5 +1,5 @@
 //! Trainers of full batches: L-BFGS as scikit-learn's, Levenberg-Marquardt as SciPy's, runs that stop and continue, and what
-//! goes wrong (`golden/second_order.py` made the numbers).
+//! goes wrong (`golden/second_order.py` made the values).
 
 #![cfg(feature = "std")]
 
